@@ -1,0 +1,161 @@
+"""What a client may ask (RFC 9051 section 6), as values named after the RFC. :mod:`.encode` spells them.
+
+Arguments are checked where they are made (no NUL, CR, LF in strings; RFC 9051 section 9), so an injected command cannot
+be spelled. Secrets are kept out of ``repr``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from idlebell.imap.sequence_set import SequenceSet
+
+
+@dataclass(frozen=True, slots=True)
+class Capability:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Noop:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Logout:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class StartTls:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """RFC 9051 section 6.2.3. Never where LOGINDISABLED is listed; not for UTF-8 (RFC 6855 section 5)."""
+
+    username: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticate:
+    """RFC 9051 section 6.2.2. ``initial`` needs SASL-IR (RFC 4959); ``b""`` is sent as ``=``."""
+
+    mechanism: str
+    initial: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Id:
+    """RFC 2971."""
+
+    fields: tuple[tuple[str, str], ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Enable:
+    """RFC 5161."""
+
+    capabilities: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """RFC 2342."""
+
+
+@dataclass(frozen=True, slots=True)
+class List:
+    """RFC 5258 where ``selection`` or ``returning`` is not empty; items of RETURN as spelled, ``STATUS (MESSAGES)`` too."""
+
+    reference: str
+    pattern: str
+    selection: tuple[str, ...] = ()
+    returning: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    mailbox: str
+    items: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Examine:
+    """Read-only SELECT (RFC 9051 section 6.3.3)."""
+
+    mailbox: str
+    condstore: bool = False
+    """Needs CONDSTORE (RFC 7162)."""
+    qresync: tuple[int, int] | None = None
+    """UIDVALIDITY and mod-sequence; needs QRESYNC enabled (RFC 7162 section 3.2.5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Select:
+    """Known so that the server half can answer it; the client half never sends it."""
+
+    mailbox: str
+    condstore: bool = False
+    qresync: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unselect:
+    """RFC 3691."""
+
+
+@dataclass(frozen=True, slots=True)
+class UidFetch:
+    """``items`` as the RFC spells them: ``FLAGS``, ``BODY.PEEK[HEADER]<0.2048>``."""
+
+    uids: SequenceSet
+    items: tuple[str, ...]
+    changed_since: int | None = None
+    """Needs CONDSTORE."""
+
+
+@dataclass(frozen=True, slots=True)
+class UidSearch:
+    """``criteria`` as spelled; ``returning`` needs ESEARCH."""
+
+    criteria: str
+    returning: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """RFC 2177. Ended by :meth:`~idlebell.imap.client.Client.done`."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownCommand:
+    """What the server half was sent and has no type for."""
+
+    name: str
+    arguments: bytes = field(repr=False)
+
+
+Command: TypeAlias = (
+    Capability
+    | Noop
+    | Logout
+    | StartTls
+    | Login
+    | Authenticate
+    | Id
+    | Enable
+    | Namespace
+    | List
+    | Status
+    | Examine
+    | Select
+    | Unselect
+    | UidFetch
+    | UidSearch
+    | Idle
+    | UnknownCommand
+)

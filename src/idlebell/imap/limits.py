@@ -1,0 +1,43 @@
+"""What a peer may make us hold. Every bound of the protocol has its number here.
+
+A server that exceeds a bound ends its own session (:class:`~idlebell.imap.errors.RemoteProtocolError`) and nothing else;
+what is over the bound is never stored and nothing after it is parsed.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds on one connection. Sizes in bytes; the counts are plain numbers."""
+
+    line_bytes: int = 65_536
+    """One line without its literals. RFC 9051 sets none; Dovecot's own input limit is 64 KiB."""
+
+    literal_bytes: int = 65_536
+    """One literal. We ask for headers and short previews only, so nothing honest comes near."""
+
+    response_bytes: int = 262_144
+    """One response with all its literals."""
+
+    literals: int = 256
+    """Literals in one response."""
+
+    depth: int = 32
+    """Nesting of parentheses. Real BODYSTRUCTUREs stay under 15; a parser without a bound costs its server a megabyte a
+    connection."""
+
+    items: int = 5_000
+    """Elements of all lists in one response."""
+
+    number_digits: int = 20
+    """Digits of a number: 2**63 has 19 (RFC 7162 mod-sequences), UIDs have 10."""
+
+    set_ranges: int = 5_000
+    """Ranges in one sequence set (ESEARCH, VANISHED)."""
+
+    untagged_per_command: int = 50_000
+    """Untagged responses before the tagged one."""
+
+
+DEFAULT_LIMITS = Limits()

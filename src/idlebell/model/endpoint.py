@@ -1,0 +1,125 @@
+"""Endpoints: where a notification goes, each kind a type."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar, TypeAlias
+from urllib.parse import urlsplit
+
+from idlebell.model.secret import Secret
+
+
+class Role(StrEnum):
+    """What an endpoint is for; the members of ``endpoints`` in the interface."""
+
+    NEW_MAIL = "new_mail"
+    RECONNECT = "reconnect"
+    HEARTBEAT = "heartbeat"
+    EXPIRING = "expiring"
+
+
+class PushUrl:
+    """A push URL is a capability: who knows it can ring. Its ``repr`` shows the origin only."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        return self._value
+
+    @property
+    def scheme(self) -> str:
+        return urlsplit(self._value).scheme
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self._value).hostname or ""
+
+    @property
+    def port(self) -> int:
+        parts = urlsplit(self._value)
+        return parts.port or (443 if parts.scheme == "https" else 80)
+
+    @property
+    def origin(self) -> str:
+        """``scheme://host[:port]`` as RFC 6454 spells it: default ports left out. What VAPID's ``aud`` holds."""
+        parts = urlsplit(self._value)
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        default = {"https": 443, "http": 80}.get(parts.scheme)
+        return f"{parts.scheme}://{host}" + ("" if parts.port in (None, default) else f":{parts.port}")
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PushUrl) and self._value == other._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __repr__(self) -> str:
+        return f"PushUrl({self.origin}/…)"
+
+    __str__ = __repr__
+
+
+@dataclass(frozen=True, slots=True)
+class SimplePushEndpoint:
+    kind: ClassVar[str] = "simplepush"
+    carries_body: ClassVar[bool] = False
+    url: PushUrl
+
+
+@dataclass(frozen=True, slots=True)
+class WebPushEndpoint:
+    """RFC 8030, 8291. ``p256dh``: 65 bytes, an uncompressed P-256 point; ``auth``: 16 bytes."""
+
+    kind: ClassVar[str] = "webpush"
+    carries_body: ClassVar[bool] = True
+    url: PushUrl
+    p256dh: bytes
+    auth: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookEndpoint:
+    """Standard Webhooks. ``secret``: the 24 to 64 bytes behind ``whsec_``."""
+
+    kind: ClassVar[str] = "webhook"
+    carries_body: ClassVar[bool] = True
+    url: PushUrl
+    secret: Secret
+    verified: bool = False
+    """It has answered a challenge (interface section 5); until then it is sent nothing else where verification is on."""
+
+
+Endpoint: TypeAlias = SimplePushEndpoint | WebPushEndpoint | WebhookEndpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """``new_mail`` None: the last one is gone and the subscription has ended."""
+
+    new_mail: Endpoint | None
+    reconnect: Endpoint | None = None
+    heartbeat: Endpoint | None = None
+    expiring: Endpoint | None = None
+
+    def __iter__(self) -> Iterator[tuple[Role, Endpoint]]:
+        for role in Role:
+            endpoint: Endpoint | None = getattr(self, role.value)
+            if endpoint is not None:
+                yield role, endpoint
+
+    def serving(self, role: Role) -> Endpoint | None:
+        """Which endpoint takes notifications of this role: its own or, where that is left out, the one that the interface
+        names as its stand-in."""
+        own: Endpoint | None = getattr(self, role.value)
+        if own is not None or role is Role.NEW_MAIL:
+            return own
+        if role is Role.EXPIRING and self.reconnect is not None:
+            return self.reconnect
+        if role is Role.HEARTBEAT:
+            return self.new_mail if isinstance(self.new_mail, WebhookEndpoint) else None
+        return self.new_mail if self.new_mail is not None and self.new_mail.carries_body else None

@@ -1,0 +1,171 @@
+"""A subscription: one app's registration on one account."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from idlebell.model.account import Retention
+from idlebell.model.endpoint import Endpoints
+from idlebell.model.ids import AccountId, ApiKeyId, SubscriptionId
+from idlebell.model.notification import LossReason
+
+LEASE_SECONDS_MIN = 60
+LEASE_SECONDS_MAX = 90 * 86_400
+LEASE_SECONDS_DEFAULT = 30 * 86_400
+SHOWN_AFTER_END = timedelta(days=7)
+"""How long an expired or ended subscription is shown, and can be revived."""
+MAX_TOKENS = 5
+"""The newest token and up to four older ones that go on working."""
+REMINDERS = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
+"""A ``reconnect`` that was accepted and not answered with credentials is repeated after these, then no more."""
+
+
+class Payload(StrEnum):
+    ALERT = "alert"
+    SUMMARY = "summary"
+    CONTENT = "content"
+
+
+class Phase(StrEnum):
+    """Where a subscription stands in its life. What the gateway shows as ``state`` follows from it, ``paused``, ``loss``
+    and how the account's sessions are doing; see :mod:`idlebell.gateway.standing`."""
+
+    PENDING = "pending"
+    """Its right to the account has not been shown yet: it is told nothing of mail."""
+    ACTIVE = "active"
+    REJECTED = "rejected"
+    """The server refused its credentials."""
+    EXPIRED = "expired"
+    ENDED = "ended"
+
+    @property
+    def over(self) -> bool:
+        return self in (Phase.EXPIRED, Phase.ENDED)
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """The session is lost and the app has been asked for credentials.
+
+    ``reminders`` counts those sent after the first; ``next_at`` is None while a ``reconnect`` waits to be accepted, and
+    after the last one.
+    """
+
+    reason: LossReason
+    since: datetime
+    reminders: int = 0
+    next_at: datetime | None = None
+
+    def accepted(self, at: datetime) -> Loss:
+        """The push service took the latest ``reconnect``: when the next is due, if one is."""
+        if self.reminders >= len(REMINDERS):
+            return replace(self, next_at=None)
+        return replace(self, next_at=at + REMINDERS[self.reminders])
+
+    def reminded(self) -> Loss:
+        return replace(self, reminders=self.reminders + 1, next_at=None)
+
+
+@dataclass(frozen=True, slots=True)
+class StandingProblem:
+    """``problem`` of a subscription. ``code`` is one of :mod:`idlebell.model.problem`."""
+
+    code: str
+    detail: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """From which UID on a subscription is told of a mailbox: what was there before it came, or while it was paused, is not
+    announced to it later."""
+
+    mailbox: str
+    uid_validity: int
+    uid_next: int
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    id: SubscriptionId
+    account_id: AccountId
+    key_digest: bytes
+    """Keyed digest of API key, host, port, user name, kind and URL of the first ``new_mail`` endpoint: the same key again
+    is the same subscription."""
+    owner: ApiKeyId | None
+    mailboxes: tuple[str, ...]
+    endpoints: Endpoints
+    payload: Payload
+    retention: Retention
+    lease_seconds: int
+    created_at: datetime
+    expires_at: datetime
+    phase: Phase
+    paused: bool = False
+    loss: Loss | None = None
+    problem: StandingProblem | None = None
+    floors: tuple[Floor, ...] = ()
+    token_hashes: tuple[bytes, ...] = ()
+    """Newest first, at most :data:`MAX_TOKENS`."""
+    over_since: datetime | None = None
+    expiring_sent: bool = False
+    declared: bool = False
+    """From ``[[watch]]`` of the configuration, not from an app: it has no lease and follows the file."""
+    revision: int = 0
+    """Compared on :meth:`~idlebell.store.contract.Subscriptions.put`."""
+
+    @property
+    def rings(self) -> bool:
+        """May it be told of mail now?"""
+        return self.phase is Phase.ACTIVE and not self.paused
+
+    @property
+    def wanted(self) -> bool:
+        """Does it want its account watched? A paused one does: the session is kept."""
+        return self.phase in (Phase.PENDING, Phase.ACTIVE)
+
+    def floor(self, mailbox: str) -> Floor | None:
+        return next((floor for floor in self.floors if floor.mailbox == mailbox), None)
+
+
+@dataclass(frozen=True, slots=True)
+class LastPush:
+    at: datetime
+    version: int
+    status: int | None
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """In messages. ``detected`` is always the sum of the others: what became of a message is never unknown."""
+
+    detected: int = 0
+    accepted: int = 0
+    coalesced: int = 0
+    expired: int = 0
+    refused: int = 0
+    pending: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """What has happened to a subscription's notifications."""
+
+    counts: Counts
+    last_push: LastPush | None = None
+    last_event_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """``token_hash`` is all that is kept of the key itself."""
+
+    id: ApiKeyId
+    name: str
+    token_hash: bytes
+    scopes: frozenset[str]
+    created_at: datetime
+    expires_at: datetime | None = None

@@ -1,0 +1,227 @@
+"""The store's contract. Two stores keep it (memory, SQLite); the same tests run against both.
+
+Every method is atomic and, once it returns, durable. A method that writes may be called from many tasks at once. The parts
+(:class:`Subscriptions`, :class:`Cursors`, :class:`Outbox`, :class:`Keys`) are separate protocols because a store without
+transactions across its parts must be able to keep them; what has to be one step is one method of one part.
+
+All times are aware datetimes in UTC, given by the caller: a store has no clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol, TypeAlias
+
+from idlebell.model.account import Account, ImapTarget
+from idlebell.model.cursor import Cursor
+from idlebell.model.ids import AccountId, ApiKeyId, NotificationId, SubscriptionId
+from idlebell.model.notification import Draft, Leased, LossReason, Notification
+from idlebell.model.subscription import Activity, ApiKey, Floor, StandingProblem, Subscription
+
+
+class StoreError(Exception):
+    """The store cannot do it now (full disk, locked, broken). Nothing was changed; the same call may work later."""
+
+
+class ConflictError(Exception):
+    """Compare-and-set failed: what was expected is no longer so. Read again and decide again."""
+
+
+@dataclass(frozen=True, slots=True)
+class WantedAccount:
+    """An account that somebody wants watched, and which of its mailboxes, in order of first mention."""
+
+    account: Account
+    mailboxes: tuple[str, ...]
+    fresh: tuple[tuple[SubscriptionId, str], ...]
+    """Subscriptions (active ones) that have no floor in a mailbox yet: they are grounded at the next look."""
+
+
+class Subscriptions(Protocol):
+    async def account(self, target: ImapTarget, username: str) -> Account:
+        """The account with this host, port and user name; made if there is none (the first one's ``tls`` stays)."""
+        ...
+
+    async def account_by_id(self, account: AccountId) -> Account | None: ...
+
+    async def get(self, subscription: SubscriptionId) -> Subscription | None: ...
+
+    async def by_key(self, key_digest: bytes) -> Subscription | None: ...
+
+    async def of_account(self, account: AccountId) -> tuple[Subscription, ...]:
+        """All that are not over, oldest first."""
+        ...
+
+    async def page(
+        self, owner: ApiKeyId | None, after: SubscriptionId | None, limit: int
+    ) -> tuple[Subscription, ...]:
+        """Those that ``owner`` made (None: all), by id."""
+        ...
+
+    async def put(self, subscription: Subscription) -> Subscription:
+        """Stores it if the stored revision is the one given (0: not stored yet), and returns it with the next one.
+        ConflictError otherwise, and where another subscription has its key. Where the URL of a role has changed, what waits
+        for the old endpoint goes to the new one under new versions; where a role is gone, what waits for it is dropped. A
+        subscription that is over loses its queue."""
+        ...
+
+    async def remove(self, subscription: SubscriptionId) -> None:
+        """Forgets it, its queue and its activity, and the account if nobody else has it. Unknown: nothing happens."""
+        ...
+
+    async def wanted(self) -> tuple[WantedAccount, ...]:
+        """What the reconciler compares with what runs. Only subscriptions with ``wanted`` true count."""
+        ...
+
+    async def wanted_of(self, account: AccountId) -> WantedAccount | None: ...
+
+    async def expire(self, now: datetime) -> tuple[Subscription, ...]:
+        """Moves those whose lease is over to EXPIRED (queue dropped, not ``declared`` ones), removes those that have been
+        over for longer than they are shown, and returns the newly expired."""
+        ...
+
+    async def activity(self, subscription: SubscriptionId) -> Activity: ...
+
+    async def counts(self) -> dict[str, int]:
+        """Totals for the operator: ``accounts``, ``pending_notifications``, and ``subscriptions_PHASE`` for each phase."""
+        ...
+
+    async def ground(self, subscription: SubscriptionId, floor: Floor) -> None:
+        """Sets the floor of a mailbox where there is none yet; otherwise nothing happens."""
+        ...
+
+    async def record_problem(self, account: AccountId, problem: StandingProblem | None) -> None:
+        """Sets ``problem`` of the account's subscriptions that are not over; None clears it."""
+        ...
+
+    async def record_loss(
+        self, account: AccountId, reason: LossReason, at: datetime, due_at: datetime
+    ) -> int:
+        """The account has neither session nor credentials. Each of its wanted subscriptions that is not ``declared`` and
+        has no open loss gets one, and one ``reconnect`` notification due at ``due_at``, in one step. Where a loss is open,
+        only reason RESTART begins a new one, and not while an earlier ``reconnect`` still waits in the outbox. Returns how
+        many were told."""
+        ...
+
+    async def clear_loss(self, account: AccountId) -> None:
+        """The account has a session again: open losses are closed, their ``reconnect`` that were not sent yet dropped."""
+        ...
+
+    async def remind(self, now: datetime, limit: int) -> int:
+        """Enqueues the ``reconnect`` of each loss whose ``next_at`` has come (:class:`~idlebell.model.subscription.Loss`)."""
+        ...
+
+
+class Cursors(Protocol):
+    async def cursor(self, account: AccountId, mailbox: str) -> Cursor | None: ...
+
+    async def commit(
+        self, account: AccountId, mailbox: str, expected: Cursor | None, new: Cursor, drafts: Sequence[Draft]
+    ) -> tuple[Notification, ...]:
+        """THE durable step: moves the cursor from ``expected`` to ``new`` and enqueues the notifications, both or neither.
+        ConflictError when the cursor is not ``expected``. A draft whose subscription is gone, over or paused by now is left
+        out, as is one without an endpoint for it. Versions are given here: max(last of this endpoint's URL + 1, milliseconds
+        of the draft's ``at`` since the epoch)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The push service took it."""
+
+    at: datetime
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
+class Postponed:
+    """It is tried again, not before ``due_at``."""
+
+    at: datetime
+    due_at: datetime
+    status: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """It is given up: ``outcome`` is ``expired`` or ``refused``."""
+
+    at: datetime
+    outcome: str
+    status: int | None
+    problem: StandingProblem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointGone:
+    """The endpoint will never work again: all that waits for it is dropped as ``refused``. A ``new_mail`` endpoint ends the
+    subscription (phase ENDED), another one only sets ``problem`` and is removed from the subscription."""
+
+    at: datetime
+    status: int
+    problem: StandingProblem
+
+
+Settlement: TypeAlias = Settled | Postponed | Dropped | EndpointGone
+
+
+class Outbox(Protocol):
+    async def enqueue(self, drafts: Sequence[Draft]) -> tuple[Notification, ...]:
+        """As in :meth:`Cursors.commit`, without a cursor: tests, heartbeats, expiries."""
+        ...
+
+    async def lanes(self, now: datetime, limit: int) -> tuple[bytes, ...]:
+        """Lanes with something due and not leased, longest waiting first."""
+        ...
+
+    async def lease(self, lane: bytes, now: datetime, until: datetime, limit: int) -> tuple[Leased, ...]:
+        """Takes up to ``limit`` due notifications of a lane until ``until``: per endpoint only the oldest waiting one, so
+        that order is kept; where the endpoint's kind only knows versions (SimplePush), the newest one instead, which
+        supersedes the older."""
+        ...
+
+    async def settle(self, notification: NotificationId, settlement: Settlement) -> None:
+        """Ends the lease. :class:`Settled` on a kind that only knows versions also settles, as coalesced, what older waits
+        for the endpoint. An id that is no longer there is no error: the subscription may have ended meanwhile. A settled
+        ``reconnect`` moves the loss on (:meth:`~idlebell.model.subscription.Loss.accepted`)."""
+        ...
+
+    async def next_due(self, now: datetime) -> datetime | None:
+        """When the earliest notification that is not leased is due; None where nothing waits."""
+        ...
+
+    async def release_leases(self) -> None:
+        """At start: whoever held a lease is dead."""
+        ...
+
+
+class Keys(Protocol):
+    async def vapid_key(self) -> bytes | None:
+        """The application server's private key (PKCS 8, DER), unsealed."""
+        ...
+
+    async def put_vapid_key(self, der: bytes) -> bytes:
+        """Stores it unless there is one; returns the one that stands."""
+        ...
+
+    async def api_key(self, token_hash: bytes) -> ApiKey | None: ...
+
+    async def api_keys(self) -> tuple[ApiKey, ...]: ...
+
+    async def put_api_key(self, key: ApiKey) -> None: ...
+
+    async def remove_api_key(self, key: ApiKeyId) -> bool: ...
+
+
+class Store(Subscriptions, Cursors, Outbox, Keys, Protocol):
+    def fingerprint(self, value: bytes) -> bytes:
+        """A keyed digest (32 bytes): equal values can be found again, and none can be guessed from the store alone."""
+        ...
+
+    async def check(self) -> None:
+        """Can it be written to? StoreError says what is wrong."""
+        ...
+
+    async def close(self) -> None: ...

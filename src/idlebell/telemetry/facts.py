@@ -1,0 +1,174 @@
+"""Everything worth counting, each a dataclass with a sentence. No secret, no user name and no mailbox name is a member:
+what identifies a user is the account's or the subscription's id, and only logs show those.
+
+``level`` is the log level, ``metric`` whether a counter named ``idlebell_NAME_total`` goes with it; the members in
+``labels`` become its labels and must come from a small set.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar, TypeAlias
+
+from idlebell.model.ids import AccountId, NotificationId, SubscriptionId
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    level: ClassVar[int] = logging.INFO
+    labels: ClassVar[tuple[str, ...]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOpened(Fact):
+    """An IMAP session was opened: connected, logged in."""
+
+    account: AccountId
+    host: str
+    took_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class LoginFailed(Fact):
+    """A session could not be opened. ``private`` says what the user is not told."""
+
+    level: ClassVar[int] = logging.WARNING
+    labels: ClassVar[tuple[str, ...]] = ("code",)
+    account: AccountId
+    host: str
+    code: str
+    detail: str
+    private: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLost(Fact):
+    """A session ended that was not asked to."""
+
+    level: ClassVar[int] = logging.WARNING
+    labels: ClassVar[tuple[str, ...]] = ("code",)
+    account: AccountId
+    host: str
+    code: str
+    detail: str
+    private: str
+
+
+@dataclass(frozen=True, slots=True)
+class WatchStarted(Fact):
+    """A mailbox is being watched."""
+
+    labels: ClassVar[tuple[str, ...]] = ("mode",)
+    account: AccountId
+    mode: str
+
+
+@dataclass(frozen=True, slots=True)
+class MailDetected(Fact):
+    """New messages were found and their notifications committed. ``took_ms``: from the server's word to the commit."""
+
+    account: AccountId
+    messages: int
+    notifications: int
+    took_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class CursorRebased(Fact):
+    """The mailbox is not the one we knew (UIDVALIDITY changed, UIDs went back): nothing of it is announced."""
+
+    level: ClassVar[int] = logging.WARNING
+    labels: ClassVar[tuple[str, ...]] = ("reason",)
+    account: AccountId
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReconnectAsked(Fact):
+    """Apps were asked for credentials."""
+
+    labels: ClassVar[tuple[str, ...]] = ("reason",)
+    account: AccountId
+    reason: str
+    subscriptions: int
+
+
+@dataclass(frozen=True, slots=True)
+class PushAttempted(Fact):
+    """A push service was asked. ``outcome``: accepted, retry, gone, too-large, refused."""
+
+    labels: ClassVar[tuple[str, ...]] = ("kind", "outcome")
+    subscription: SubscriptionId
+    notification: NotificationId
+    kind: str
+    type: str
+    outcome: str
+    status: int | None
+    took_ms: float
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NotificationDropped(Fact):
+    """A notification was given up."""
+
+    level: ClassVar[int] = logging.WARNING
+    labels: ClassVar[tuple[str, ...]] = ("outcome",)
+    subscription: SubscriptionId
+    notification: NotificationId
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionChanged(Fact):
+    """A subscription was made, changed or ended. ``change``: created, renewed, changed, resupplied, expired, ended, removed."""
+
+    labels: ClassVar[tuple[str, ...]] = ("change",)
+    subscription: SubscriptionId
+    account: AccountId
+    change: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRefused(Fact):
+    """A request was answered with a problem."""
+
+    level: ClassVar[int] = logging.DEBUG
+    labels: ClassVar[tuple[str, ...]] = ("code",)
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFailed(Fact):
+    """The store could not do something; it is tried again."""
+
+    level: ClassVar[int] = logging.ERROR
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class SupervisorCaught(Fact):
+    """An error that nobody expected reached a supervisor: a bug. The part it supervises goes on."""
+
+    level: ClassVar[int] = logging.ERROR
+    labels: ClassVar[tuple[str, ...]] = ("part",)
+    part: str
+    error: str
+    """Class of the exception and where it was raised; never its text, which could hold anything."""
+
+
+Emit: TypeAlias = Callable[[Fact], None]
+
+
+def where_raised(error: BaseException) -> str:
+    """``ValueError in idlebell/watch/session.py:41``: enough to find a bug, nothing of the values."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return type(error).__name__
+    path = trace.tb_frame.f_code.co_filename
+    short = path[path.rfind("idlebell/") :] if "idlebell/" in path else path.rsplit("/", 1)[-1]
+    return f"{type(error).__name__} in {short}:{trace.tb_lineno}"
