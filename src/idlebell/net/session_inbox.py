@@ -1,0 +1,58 @@
+"""Sessions that are logged in and wait for a watcher: written by whoever logged in, taken by the fleet.
+
+A live session cannot be in the store, so it lies beside it. One that nobody takes within :data:`UNTAKEN_SECONDS` is logged
+out, since a forgotten socket counts against its owner's limit at the server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from idlebell.model.ids import AccountId
+
+if TYPE_CHECKING:
+    from idlebell.net.imap_connection import ImapConnection
+
+UNTAKEN_SECONDS = 60.0
+
+
+class SessionInbox:
+    __slots__ = ("_closing", "_sessions", "_timers")
+
+    def __init__(self) -> None:
+        self._sessions: dict[AccountId, list[ImapConnection]] = {}
+        self._timers: dict[AccountId, asyncio.TimerHandle] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+
+    def adopt(self, account: AccountId, session: ImapConnection) -> None:
+        """Offers an authenticated session. The caller nudges the fleet."""
+        self._sessions.setdefault(account, []).append(session)
+        if account not in self._timers:
+            self._timers[account] = asyncio.get_running_loop().call_later(UNTAKEN_SECONDS, self._discard, account)
+
+    def take(self, account: AccountId) -> list[ImapConnection]:
+        timer = self._timers.pop(account, None)
+        if timer is not None:
+            timer.cancel()
+        return self._sessions.pop(account, [])
+
+    def waiting(self) -> tuple[AccountId, ...]:
+        return tuple(self._sessions)
+
+    def log_out(self, session: ImapConnection) -> None:
+        """Ends a session that nobody needs, in the background."""
+        task = asyncio.get_running_loop().create_task(session.logout())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def close(self) -> None:
+        """Logs out all that was not taken."""
+        for account in tuple(self._sessions):
+            self._discard(account)
+        if self._closing:
+            await asyncio.gather(*self._closing, return_exceptions=True)
+
+    def _discard(self, account: AccountId) -> None:
+        for session in self.take(account):
+            self.log_out(session)

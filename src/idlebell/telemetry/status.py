@@ -1,0 +1,112 @@
+"""How each account's mailboxes are doing right now. Written by the watchers, read by the faces; lost with the process."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from idlebell.model.ids import AccountId
+from idlebell.model.problem import Fault
+
+
+class Watch(StrEnum):
+    """What is being done about a mailbox."""
+
+    CONNECTING = "connecting"
+    WATCHING = "watching"
+    RECONNECTING = "reconnecting"
+    """Lost; the gateway holds credentials, or another session, and is trying."""
+    FAILED = "failed"
+    """It cannot be watched over a session that works: there is no such mailbox."""
+
+
+class Mode(StrEnum):
+    IDLE = "idle"
+    NOTIFY = "notify"
+    POLL = "poll"
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxStatus:
+    mailbox: str
+    watch: Watch
+    mode: Mode | None = None
+    mode_reason: str | None = None
+    uid_validity: int | None = None
+    uid_next: int | None = None
+    last_seen_alive_at: datetime | None = None
+    next_check_at: datetime | None = None
+    fault: Fault | None = None
+
+
+@dataclass(slots=True)
+class AccountStatus:
+    mailboxes: dict[str, MailboxStatus] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[MailboxStatus]:
+        return iter(self.mailboxes.values())
+
+    def watching(self) -> frozenset[str]:
+        return frozenset(status.mailbox for status in self if status.watch is Watch.WATCHING)
+
+
+class Status:
+    """One entry an account. Waiters are few (requests that wait for a first verdict) and are woken by every change of their
+    account."""
+
+    __slots__ = ("_accounts", "_waiters")
+
+    def __init__(self) -> None:
+        self._accounts: dict[AccountId, AccountStatus] = {}
+        self._waiters: dict[AccountId, set[asyncio.Event]] = {}
+
+    def of(self, account: AccountId) -> AccountStatus | None:
+        return self._accounts.get(account)
+
+    def report(self, account: AccountId, mailbox: MailboxStatus) -> None:
+        self._accounts.setdefault(account, AccountStatus()).mailboxes[mailbox.mailbox] = mailbox
+        self._wake(account)
+
+    def forget(self, account: AccountId, mailbox: str | None = None) -> None:
+        """Nothing is being done any more: about one mailbox, or about the account."""
+        entry = self._accounts.get(account)
+        if entry is not None and mailbox is not None:
+            entry.mailboxes.pop(mailbox, None)
+        if entry is not None and (mailbox is None or not entry.mailboxes):
+            del self._accounts[account]
+        self._wake(account)
+
+    async def wait_for(
+        self, account: AccountId, predicate: Callable[[AccountStatus | None], bool], timeout: float
+    ) -> AccountStatus | None:
+        """Returns when ``predicate`` holds, or after ``timeout`` seconds, with what stands then."""
+        event = asyncio.Event()
+        self._waiters.setdefault(account, set()).add(event)
+        try:
+            async with asyncio.timeout(timeout):
+                while not predicate(self.of(account)):
+                    event.clear()
+                    await event.wait()
+        except TimeoutError:
+            pass
+        finally:
+            waiters = self._waiters[account]
+            waiters.discard(event)
+            if not waiters:
+                del self._waiters[account]
+        return self.of(account)
+
+    def totals(self) -> dict[str, int]:
+        """Mailboxes by what is being done about them."""
+        counts = dict.fromkeys((watch.value for watch in Watch), 0)
+        for entry in self._accounts.values():
+            for status in entry:
+                counts[status.watch.value] += 1
+        return counts
+
+    def _wake(self, account: AccountId) -> None:
+        for event in self._waiters.get(account, ()):
+            event.set()
