@@ -123,8 +123,8 @@ class Subscription:
 
     @property
     def wanted(self) -> bool:
-        """Does it want its account watched? A paused one does: the session is kept."""
-        return self.phase in (Phase.PENDING, Phase.ACTIVE)
+        """Does it want its account watched? A paused one does: the session is kept. A pending one has no right to it yet."""
+        return self.phase is Phase.ACTIVE
 
     def floor(self, mailbox: str) -> Floor | None:
         return next((floor for floor in self.floors if floor.mailbox == mailbox), None)

@@ -77,6 +77,10 @@ class Subscriptions(Protocol):
 
     async def wanted_of(self, account: AccountId) -> WantedAccount | None: ...
 
+    async def unsettled(self) -> tuple[AccountId, ...]:
+        """Every account that has a subscription in phase PENDING or ACTIVE: who is told of a restart."""
+        ...
+
     async def expire(self, now: datetime) -> tuple[Subscription, ...]:
         """Moves those whose lease is over to EXPIRED (queue dropped, not ``declared`` ones), removes those that have been
         over for longer than they are shown, and returns the newly expired."""
@@ -99,8 +103,8 @@ class Subscriptions(Protocol):
     async def record_loss(
         self, account: AccountId, reason: LossReason, at: datetime, due_at: datetime
     ) -> int:
-        """The account has neither session nor credentials. Each of its wanted subscriptions that is not ``declared`` and
-        has no open loss gets one, and one ``reconnect`` notification due at ``due_at``, in one step. Where a loss is open,
+        """The account has neither session nor credentials. Each of its active subscriptions (and, where the reason is RESTART,
+        each pending one, whose login died with the process) that is not ``declared`` and has no open loss gets one, and one ``reconnect`` notification due at ``due_at``, in one step. Where a loss is open,
         only reason RESTART begins a new one, and not while an earlier ``reconnect`` still waits in the outbox. Returns how
         many were told."""
         ...
