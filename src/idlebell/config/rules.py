@@ -1,0 +1,139 @@
+"""What must hold between keys. Each rule yields the keys it looked at and what is wrong with them; the loader leaves a
+verdict out where one of these keys is already refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from idlebell.config.settings import Settings
+from idlebell.model.account import Retention, Tls
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """``keys``: ``section.key``, the first one is where the mend goes."""
+
+    keys: tuple[str, ...]
+    message: str
+
+
+def broken(settings: Settings) -> Iterator[Broken]:
+    yield from _server(settings)
+    yield from _credentials(settings)
+    yield from _network(settings)
+    yield from _front(settings)
+    yield from _declared(settings)
+
+
+def _server(settings: Settings) -> Iterator[Broken]:
+    server = settings.server
+    if server.registration == "open" and not server.listen.loopback and not server.allow_open:
+        yield Broken(
+            ("server.registration", "server.listen", "server.allow_open"),
+            f'anyone who reaches {server.listen} could subscribe; set registration = "key", or say allow_open = true',
+        )
+    yield from _pair("server", server.tls_certificate, server.tls_key)
+
+
+def _pair(section: str, certificate: Path | None, key: Path | None) -> Iterator[Broken]:
+    names = (f"{section}.tls_certificate", f"{section}.tls_key")
+    if certificate is None and key is not None:
+        yield Broken(names, "is missing; TLS needs it beside tls_key")
+    if certificate is not None and key is None:
+        yield Broken(names[::-1], "is missing; TLS needs it beside tls_certificate")
+
+
+def _credentials(settings: Settings) -> Iterator[Broken]:
+    kept = settings.credentials
+    if kept.vault_key_file is not None and kept.vault_key_command:
+        yield Broken(
+            ("credentials.vault_key_command", "credentials.vault_key_file"),
+            "give vault_key_file or vault_key_command, not both",
+        )
+    if Retention.VAULT in kept.retention and kept.vault_key_file is None and not kept.vault_key_command:
+        yield Broken(
+            ("credentials.retention", "credentials.vault_key_file", "credentials.vault_key_command"),
+            "vault needs vault_key_file or vault_key_command",
+        )
+
+
+def _network(settings: Settings) -> Iterator[Broken]:
+    network = settings.network
+    if network.allow_plaintext and not network.allow:
+        yield Broken(
+            ("network.allow_plaintext", "network.allow"),
+            'works only on networks in allow; name them, for example allow = ["127.0.0.0/8"]',
+        )
+    probe = settings.imap.probe_seconds
+    if 0 < probe < 30:
+        yield Broken(("imap.probe_seconds",), "must be 0 (found by measure) or 30 or more")
+
+
+def _front(settings: Settings) -> Iterator[Broken]:
+    front = settings.front
+    yield from _pair("front", front.tls_certificate, front.tls_key)
+    if front.listen is None:
+        return
+    if front.upstream is None and not front.upstreams:
+        yield Broken(
+            ("front.upstream", "front.listen", "front.upstreams"), "is missing; say which IMAP server stands behind"
+        )
+    if front.tls_certificate is None and not front.listen.loopback:
+        yield Broken(
+            ("front.tls_certificate", "front.listen"), "is missing; without TLS the front listens on loopback only"
+        )
+
+
+def _declared(settings: Settings) -> Iterator[Broken]:
+    for number, watch in enumerate(settings.watch, 1):
+        place = f"watch.{number}"
+        if watch.password_file is not None and watch.password_command:
+            yield Broken(
+                (f"{place}.password_command", f"{place}.password_file"),
+                "give password_file or password_command, not both",
+            )
+        if watch.password_file is None and not watch.password_command:
+            yield Broken(
+                (f"{place}.password_file", f"{place}.password_command"), "is missing; give it, or password_command"
+            )
+        if not watch.notify and not watch.exec:
+            yield Broken((f"{place}.notify", f"{place}.exec"), "is missing; give an endpoint's URL, or exec")
+        if watch.url.target.tls is Tls.NONE and not settings.network.allow_plaintext:
+            yield Broken(
+                (f"{place}.url", "network.allow_plaintext"),
+                "IMAP without TLS needs network.allow_plaintext and the server's network in network.allow",
+            )
+    seen: set[str] = set()
+    for number, ingest in enumerate(settings.ingest, 1):
+        if not ingest.name or ingest.name in seen:
+            yield Broken((f"ingest.{number}.name",), "each mail server needs a name of its own")
+        seen.add(ingest.name)
+        if ingest.key_file is None:
+            yield Broken((f"ingest.{number}.key_file",), "is missing; a mail server shows itself by a key")
+    if settings.canary.account is not None and settings.canary.password_file is None:
+        yield Broken(("canary.password_file", "canary.account"), "is missing; the canary's account needs it")
+
+
+def unreadable(settings: Settings) -> Iterator[Broken]:
+    """Files that are named and cannot be read: looked at by ``idlebell check``, for the gateway finds out by itself."""
+    named = {
+        "server.tls_certificate": settings.server.tls_certificate,
+        "server.tls_key": settings.server.tls_key,
+        "imap.ca_file": settings.imap.ca_file,
+        "credentials.vault_key_file": settings.credentials.vault_key_file,
+        "front.tls_certificate": settings.front.tls_certificate,
+        "front.tls_key": settings.front.tls_key,
+        "canary.password_file": settings.canary.password_file,
+    }
+    named |= {f"watch.{number}.password_file": watch.password_file for number, watch in enumerate(settings.watch, 1)}
+    named |= {f"ingest.{number}.key_file": ingest.key_file for number, ingest in enumerate(settings.ingest, 1)}
+    named |= {f"oauth.{name}.secret_file": client.secret_file for name, client in settings.oauth.items()}
+    for key, path in named.items():
+        if path is None:
+            continue
+        try:
+            path.open("rb").close()
+        except OSError as error:
+            yield Broken((key,), f"{path} cannot be read: {error.strerror}")

@@ -1,0 +1,249 @@
+"""The values that a configuration is written in: each function takes what TOML gave and returns it parsed, or raises
+ValueError with a sentence that says what is expected."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal, TypeAlias
+from urllib.parse import urlsplit
+
+from idlebell.config.imap_url import ImapUrl, parse_imap_url
+from idlebell.model.account import Retention
+from idlebell.model.endpoint import PushUrl
+
+Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+IpAddress: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_HOST_NAME = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*\.?", re.IGNORECASE)
+_MAX_ITEMS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Parse:
+    """Stands in a field's ``Annotated``: how its value is read, and how the environment spells it."""
+
+    function: Callable[[Any], Any]
+    spelled: Literal["string", "json"] = "string"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to listen or to connect to. Port 0: any free one."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def loopback(self) -> bool:
+        """Reached from this machine only."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+def text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"expected a string, got {kind_of(value)}")
+    if "\x00" in value:
+        raise ValueError("NUL has no place here")
+    return value
+
+
+def path(value: Any) -> Path | None:
+    return Path(text(value)) if text(value) else None
+
+
+def address(value: Any) -> Address:
+    host, port = _host_port(text(value))
+    if port is None:
+        raise ValueError("expected HOST:PORT, for example 127.0.0.1:8025")
+    return Address(host, port)
+
+
+def address_or_none(value: Any) -> Address | None:
+    return address(value) if text(value) else None
+
+
+def upstream(value: Any) -> Address | None:
+    found = address_or_none(value)
+    if found is not None and found.port == 0:
+        raise ValueError("the port must be 1 to 65535")
+    return found
+
+
+def upstreams(value: Any) -> Mapping[str, Address]:
+    if not isinstance(value, dict):
+        raise ValueError(f"expected a table of domain = HOST:PORT, got {kind_of(value)}")
+    table = {}
+    for domain, target in value.items():
+        found = upstream(target)
+        if found is None:
+            raise ValueError("each domain needs HOST:PORT")
+        table[str(domain).lower()] = found
+    return MappingProxyType(table)
+
+
+def public_url(value: Any) -> str:
+    """Without its last slash, so that paths can be joined to it."""
+    return _http_url(text(value), "https://push.example.org").rstrip("/") if text(value) else ""
+
+
+def support_url(value: Any) -> str:
+    if text(value).startswith("mailto:") and "@" in value:
+        return str(value)
+    return _http_url(text(value), "https://push.example.org/about") if value else ""
+
+
+def vapid_subject(value: Any) -> str:
+    """RFC 8292 section 2.1: a mailto: or https: URI; push services refuse others."""
+    found = text(value)
+    if found and not re.fullmatch(r"mailto:[^@\s]+@[^@\s]+|https://[^\s/]+\S*", found):
+        raise ValueError("expected mailto:NAME@HOST or https://HOST/…")
+    return found
+
+
+def proxy(value: Any) -> str:
+    return _http_url(text(value), "http://proxy.example.org:3128", credentials=True) if text(value) else ""
+
+
+def origins(value: Any) -> tuple[str, ...]:
+    """As browsers send them in Origin: scheme, host and port, nothing behind."""
+    found = _strings(value)
+    for origin in found:
+        if not re.fullmatch(r"https?://(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(:[0-9]{1,5})?", origin):
+            raise ValueError(
+                "expected origins like https://app.example.org, in lower case, with nothing behind the port"
+            )
+    return found
+
+
+def networks(value: Any) -> tuple[Network, ...]:
+    try:
+        return tuple(ipaddress.ip_network(item) for item in _strings(value))
+    except ValueError as error:
+        raise ValueError(f"{error}; expected networks like 127.0.0.0/8 or fd00::/8") from None
+
+
+def addresses(value: Any) -> tuple[IpAddress, ...]:
+    try:
+        return tuple(ipaddress.ip_address(item) for item in _strings(value))
+    except ValueError as error:
+        raise ValueError(f"{error}; expected addresses like 192.0.2.7") from None
+
+
+def host_names(value: Any) -> tuple[str, ...]:
+    """A-labels in lower case, or addresses."""
+    return tuple(_host(item) for item in _strings(value))
+
+
+def ports(value: Any) -> tuple[int, ...]:
+    if not isinstance(value, list) or any(type(port) is not int for port in value):
+        raise ValueError("expected a list of port numbers")
+    if any(not 1 <= port <= 65_535 for port in value):
+        raise ValueError("a port must be 1 to 65535")
+    return tuple(value)
+
+
+def retentions(value: Any) -> tuple[Retention, ...]:
+    names = [retention.value for retention in Retention]
+    try:
+        found = tuple(Retention(item) for item in _strings(value))
+    except ValueError:
+        raise ValueError(f"expected a list of names out of {', '.join(names)}") from None
+    if not found:
+        raise ValueError("at least one retention is needed")
+    return found
+
+
+def store_url(value: Any) -> str:
+    found = text(value)
+    if found.startswith("nats:"):
+        raise ValueError("a cluster's store on NATS is not built yet; use sqlite:PATH")
+    if not found.startswith("sqlite:") or found == "sqlite:":
+        raise ValueError("expected sqlite:PATH, for example sqlite:idlebell.db")
+    return found
+
+
+def imap_url(value: Any) -> ImapUrl:
+    return parse_imap_url(text(value))
+
+
+def imap_url_or_none(value: Any) -> ImapUrl | None:
+    return parse_imap_url(value) if text(value) else None
+
+
+def push_urls(value: Any) -> tuple[PushUrl, ...]:
+    found = _strings(value)
+    for url in found:
+        # Nothing of the URL may be in the message: who knows it can ring.
+        if not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^\s\x00-\x1f\x7f]+", url, re.IGNORECASE):
+            raise ValueError("expected URLs of endpoints, for example https://hook.example.net/…")
+    return tuple(PushUrl(url) for url in found)
+
+
+def kind_of(value: Any) -> str:
+    """How TOML calls it."""
+    names = {bool: "a boolean", int: "an integer", float: "a number", str: "a string", list: "a list", dict: "a table"}
+    return names.get(type(value), "a date or time" if value is not None else "nothing")
+
+
+def _strings(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise ValueError("expected a list of strings")
+    if len(value) > _MAX_ITEMS:
+        raise ValueError(f"more than {_MAX_ITEMS} items")
+    return tuple(value)
+
+
+def _http_url(value: str, example: str, *, credentials: bool = False) -> str:
+    try:
+        parts = urlsplit(value)
+        port_is_valid = parts.port != 0
+    except ValueError:
+        port_is_valid = False
+    blank = re.search(r"[\s\x00-\x1f\x7f]", value) is not None
+    if not port_is_valid or blank or parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError(f"expected a URL like {example}")
+    if parts.query or parts.fragment or ("@" in parts.netloc and not credentials):
+        raise ValueError(f"expected a URL like {example}, without a query or credentials")
+    return value
+
+
+def _host_port(value: str) -> tuple[str, int | None]:
+    match = re.fullmatch(r"(?:\[(?P<v6>[^\]]+)\]|(?P<host>[^:\s]+)):(?P<port>[0-9]{1,5})", value)
+    if match is None:
+        raise ValueError("expected HOST:PORT, for example 127.0.0.1:8025 or [::1]:8025")
+    port = int(match["port"])
+    if port > 65_535:
+        raise ValueError("the port must be 0 to 65535")
+    if match["v6"]:
+        try:
+            return str(ipaddress.IPv6Address(match["v6"])), port
+        except ValueError:
+            raise ValueError("what stands in brackets is not an IPv6 address") from None
+    return _host(match["host"]), port
+
+
+def _host(value: str) -> str:
+    try:
+        return str(ipaddress.ip_address(value))
+    except ValueError:
+        pass
+    try:
+        name = value.encode("idna").decode("ascii").lower()
+    except UnicodeError:
+        name = ""
+    if len(name) > 253 or not _HOST_NAME.fullmatch(name) or name.replace(".", "").isdigit():
+        raise ValueError("expected a host name or an address")
+    return name
