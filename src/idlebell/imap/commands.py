@@ -6,7 +6,9 @@ be spelled. Secrets are kept out of ``repr``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TypeAlias
 
 from idlebell.imap.sequence_set import SequenceSet
@@ -159,3 +161,32 @@ Command: TypeAlias = (
     | Idle
     | UnknownCommand
 )
+
+NAMES: Mapping[type[Command], str] = MappingProxyType(
+    {
+        Capability: "CAPABILITY",
+        Noop: "NOOP",
+        Logout: "LOGOUT",
+        StartTls: "STARTTLS",
+        Login: "LOGIN",
+        Authenticate: "AUTHENTICATE",
+        Id: "ID",
+        Enable: "ENABLE",
+        Namespace: "NAMESPACE",
+        List: "LIST",
+        Status: "STATUS",
+        Examine: "EXAMINE",
+        Select: "SELECT",
+        Unselect: "UNSELECT",
+        UidFetch: "UID FETCH",
+        UidSearch: "UID SEARCH",
+        Idle: "IDLE",
+        UnknownCommand: "(unknown)",
+    }
+)
+"""How each is called on the wire."""
+
+
+def name_of(command: type[Command]) -> str:
+    """The wire name of a command type."""
+    return NAMES[command]
