@@ -1,0 +1,89 @@
+"""What every test may use, and the rule that nothing is skipped silently.
+
+A test that needs a part of the machine says so with ``@pytest.mark.needs("gcore")`` or by taking a fixture of that name
+(``dovecot``, ``cyrus``, ``courier``). Where the part is missing the test is reported as not run, with the reason, at the
+end of the run; ``--all`` makes a failure of it. Any other skip is treated the same way.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from servers.dovecot_server import DovecotServer, why_not_dovecot
+
+NOT_RUN = "not run: "
+
+
+def _why_not_root() -> str | None:
+    return None if os.geteuid() == 0 else "it needs root"
+
+
+def _why_not_gcore() -> str | None:
+    return None if shutil.which("gcore") else "gcore is missing (Debian package gdb)"
+
+
+PARTS: dict[str, Callable[[], str | None]] = {
+    "dovecot": why_not_dovecot,
+    "root": _why_not_root,
+    "gcore": _why_not_gcore,
+}
+"""What a test can need, and why it is not here (None: it is)."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all", action="store_true", help="a test that cannot run here is a failure")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for part in sorted({"dovecot", "cyrus", "courier"}.intersection(getattr(item, "fixturenames", ()))):
+            item.add_marker(pytest.mark.needs(part))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for part in dict.fromkeys(part for marker in item.iter_markers("needs") for part in marker.args):
+        if part not in PARTS:
+            raise pytest.UsageError(f"{item.nodeid} needs {part!r}, which tests/conftest.py does not know")
+        if (reason := PARTS[part]()) is not None:
+            pytest.skip(f"{NOT_RUN}{part}: {reason}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> Iterator[None]:
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail") and item.config.getoption("--all"):
+        report.outcome = "failed"
+        report.longrepr = f"--all: {_reason(report)}"
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    skipped = terminalreporter.stats.get("skipped", [])
+    if not skipped:
+        return
+    terminalreporter.section("not run")
+    reasons: dict[str, int] = {}
+    for report in skipped:
+        reason = _reason(report)
+        reasons[reason] = reasons.get(reason, 0) + 1
+    for reason, tests in sorted(reasons.items()):
+        terminalreporter.write_line(f"{tests} test{'s' if tests > 1 else ''}: {reason}")
+
+
+def _reason(report: Any) -> str:
+    """``Skipped: not run: dovecot: …`` without the words that pytest and we put in front."""
+    text = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    return str(text).removeprefix("Skipped: ").removeprefix(NOT_RUN)
+
+
+@pytest.fixture(scope="session")
+def dovecot() -> Iterator[DovecotServer]:
+    """One Dovecot for all tests of a process: take a user of your own (``dovecot.add_user()``), and do not end it."""
+    with DovecotServer() as server:
+        yield server

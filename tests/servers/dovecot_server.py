@@ -1,0 +1,131 @@
+"""Dovecot 2.3 on free ports, from a temporary folder, as an unprivileged user."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from servers import packages
+from servers.mail_server import SandboxedServer, User
+from servers.sandbox import Sandbox, why_not
+
+_CONFIGURATION = """\
+base_dir = {folder}/run
+state_dir = {folder}/state
+log_path = {folder}/dovecot.log
+protocols = imap lmtp
+listen = 127.0.0.1
+default_internal_user = {user}
+default_internal_group = {group}
+default_login_user = {user}
+mail_location = maildir:{folder}/home/%u/Maildir
+mail_uid = {uid}
+mail_gid = {uid}
+first_valid_uid = 1
+first_valid_gid = 1
+disable_plaintext_auth = no
+auth_mechanisms = plain login scram-sha-256
+auth_failure_delay = 0
+ssl = yes
+ssl_cert = <{certificate}
+ssl_key = <{key}
+ssl_dh =
+passdb {{
+  driver = passwd-file
+  args = {folder}/users
+}}
+userdb {{
+  driver = static
+  args = uid={uid} gid={uid} home={folder}/home/%u
+}}
+namespace inbox {{
+  inbox = yes
+  separator = /
+  mailbox Drafts {{
+    auto = subscribe
+    special_use = \\Drafts
+  }}
+}}
+mail_max_userip_connections = 50
+imap_idle_notify_interval = 2 mins
+mailbox_idle_check_interval = 1 s
+protocol lmtp {{
+  postmaster_address = postmaster@localhost
+}}
+service anvil {{
+  chroot =
+}}
+service stats {{
+  chroot =
+}}
+service imap-login {{
+  chroot =
+  inet_listener imap {{
+    address = 127.0.0.1
+    port = {imap}
+  }}
+  inet_listener imaps {{
+    address = 127.0.0.1
+    port = {imaps}
+    ssl = yes
+  }}
+}}
+service lmtp {{
+  inet_listener lmtp {{
+    address = 127.0.0.1
+    port = {lmtp}
+  }}
+}}
+"""
+
+
+class DovecotServer(SandboxedServer):
+    """``options`` are lines of ``dovecot.conf`` that come last and win: ``{"mail_max_userip_connections": "3"}``.
+
+    Users ``alice``/``apass`` and ``bob``/``bpass`` are there; :meth:`add_user` makes more at any time.
+    """
+
+    def __init__(self, options: Mapping[str, str] | None = None) -> None:
+        super().__init__(Sandbox("dovecot", packages.find("dovecot")))
+        sandbox = self.sandbox
+        for name in ("run", "state", "home"):
+            (sandbox.folder / name).mkdir()
+        sandbox.write("users", "")
+        text = _CONFIGURATION.format(
+            folder=sandbox.folder, user=sandbox.user, group=sandbox.group, uid=sandbox.uid,
+            certificate=self.certificate, key=self.key, imap=self.ports.imap, imaps=self.ports.imaps, lmtp=self.ports.lmtp,
+        )  # fmt: skip
+        sandbox.write("dovecot.conf", text + "".join(f"{key} = {value}\n" for key, value in (options or {}).items()))
+        self.add_user("alice", "apass")
+        self.add_user("bob", "bpass")
+
+    def add_user(self, name: str | None = None, password: str = "apass") -> User:
+        """A new user with an empty INBOX; without a name, one that nobody has. Dovecot reads the file again by itself."""
+        user = User(self._name(name), password)
+        self.users[user.name] = user
+        self._write_users()
+        return user
+
+    def set_password(self, name: str, password: str) -> None:
+        self.users[name] = User(name, password)
+        self._write_users()
+
+    def _write_users(self) -> None:
+        # Replaced, not rewritten: Dovecot compares what stat() says, and a reader never sees half of it.
+        lines = "".join(f"{user.name}:{{PLAIN}}{user.password}::::::\n" for user in self.users.values())
+        fresh = self.sandbox.write("users.new", lines)
+        if os.geteuid() == 0:
+            os.chown(fresh, self.sandbox.uid, self.sandbox.uid)
+        fresh.rename(self.sandbox.folder / "users")
+
+    def start(self) -> None:
+        program = "/usr/sbin/dovecot"
+        script = f"export LD_LIBRARY_PATH=/usr/lib/dovecot\nexec {program} -F -c {self.sandbox.folder}/dovecot.conf"
+        self.sandbox.start(script, self._greets)
+
+
+def why_not_dovecot() -> str | None:
+    """Why there is no Dovecot here; None where there is."""
+    if packages.find("dovecot") is None and not os.access("/usr/sbin/dovecot", os.X_OK):
+        return "Dovecot is neither unpacked nor installed (./run test fetches it)"
+    return why_not()
