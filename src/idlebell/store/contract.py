@@ -54,9 +54,7 @@ class Subscriptions(Protocol):
         """All that are not over, oldest first."""
         ...
 
-    async def page(
-        self, owner: ApiKeyId | None, after: SubscriptionId | None, limit: int
-    ) -> tuple[Subscription, ...]:
+    async def page(self, owner: ApiKeyId | None, after: SubscriptionId | None, limit: int) -> tuple[Subscription, ...]:
         """Those that ``owner`` made (None: all), by id."""
         ...
 
@@ -100,12 +98,11 @@ class Subscriptions(Protocol):
         """Sets ``problem`` of the account's subscriptions that are not over; None clears it."""
         ...
 
-    async def record_loss(
-        self, account: AccountId, reason: LossReason, at: datetime, due_at: datetime
-    ) -> int:
-        """The account has neither session nor credentials. Each of its active subscriptions (and, where the reason is RESTART,
-        each pending one, whose login died with the process) that is not ``declared`` and has no open loss gets one, and one ``reconnect`` notification due at ``due_at``, in one step. Where a loss is open,
-        only reason RESTART begins a new one, and not while an earlier ``reconnect`` still waits in the outbox. Returns how
+    async def record_loss(self, account: AccountId, reason: LossReason, at: datetime, due_at: datetime) -> int:
+        """The account has neither session nor credentials. Each of its active subscriptions (and, where the reason is
+        RESTART, each pending one, whose login died with the process) that is not ``declared`` and has no open loss gets one,
+        and one ``reconnect`` notification due at ``due_at``, in one step. Where a loss is open, only reason RESTART begins a
+        new one, and not while an earlier ``reconnect`` still waits in the outbox. Returns how
         many were told."""
         ...
 

@@ -1,0 +1,100 @@
+"""What becomes of a subscription when something happens to it. Pure: every store makes the same of it.
+
+None as an answer means: nothing changes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from idlebell.model.endpoint import Endpoints, Role
+from idlebell.model.notification import Content, Draft, LossReason, NewMail, Reconnect
+from idlebell.model.subscription import Floor, Loss, Phase, StandingProblem, Subscription
+from idlebell.store.contract import EndpointGone
+
+RECONNECT_KEPT = timedelta(days=7)
+"""How long a ``reconnect`` is worth sending (interface section 5)."""
+
+
+def takes(subscription: Subscription, content: Content) -> bool:
+    """May this be enqueued for it? Of mail only those are told that may ring."""
+    if isinstance(content, NewMail):
+        return subscription.rings
+    return not subscription.phase.over and not subscription.paused
+
+
+def lost(subscription: Subscription, reason: LossReason, at: datetime, reconnect_waits: bool) -> Subscription | None:
+    if subscription.declared or not subscription.wanted:
+        return None
+    if subscription.phase is Phase.PENDING and reason is not LossReason.RESTART:
+        return None
+    if subscription.loss is not None and (reason is not LossReason.RESTART or reconnect_waits):
+        return None
+    return replace(subscription, loss=Loss(reason, at))
+
+
+def found(subscription: Subscription) -> Subscription | None:
+    return None if subscription.loss is None else replace(subscription, loss=None)
+
+
+def asked(subscription: Subscription, at: datetime) -> Subscription | None:
+    """The push service took a ``reconnect``."""
+    if subscription.loss is None:
+        return None
+    return replace(subscription, loss=subscription.loss.accepted(at))
+
+
+def reminded(subscription: Subscription, now: datetime) -> Subscription | None:
+    loss = subscription.loss
+    if subscription.phase.over or loss is None or loss.next_at is None or loss.next_at > now:
+        return None
+    return replace(subscription, loss=loss.reminded())
+
+
+def reconnect(subscription: Subscription, at: datetime, due_at: datetime) -> Draft:
+    assert subscription.loss is not None
+    return Draft(
+        subscription.id,
+        Reconnect(subscription.loss.reason),
+        at=at,
+        due_at=due_at,
+        expires_at=max(at, due_at) + RECONNECT_KEPT,
+    )
+
+
+def expired(subscription: Subscription, now: datetime) -> Subscription | None:
+    if subscription.phase.over or subscription.declared or subscription.expires_at > now:
+        return None
+    return replace(subscription, phase=Phase.EXPIRED, over_since=now, loss=None)
+
+
+def grounded(subscription: Subscription, floor: Floor) -> Subscription | None:
+    if subscription.floor(floor.mailbox) is not None:
+        return None
+    return replace(subscription, floors=(*subscription.floors, floor))
+
+
+def troubled(subscription: Subscription, problem: StandingProblem | None) -> Subscription | None:
+    if subscription.phase.over or subscription.problem == problem:
+        return None
+    return replace(subscription, problem=problem)
+
+
+def deserted(subscription: Subscription, gone: frozenset[Role], settlement: EndpointGone) -> Subscription:
+    """The endpoints of these roles will never work again."""
+    kept = Endpoints(
+        **{role.value: None if role in gone else getattr(subscription.endpoints, role.value) for role in Role}
+    )
+    subscription = replace(subscription, endpoints=kept, problem=settlement.problem)
+    if Role.NEW_MAIL in gone:
+        return replace(subscription, phase=Phase.ENDED, over_since=settlement.at, loss=None)
+    return subscription
+
+
+def fresh_mailboxes(subscription: Subscription) -> tuple[str, ...]:
+    """Mailboxes that an active subscription has no floor in yet."""
+    if subscription.phase is not Phase.ACTIVE:
+        return ()
+    floored = {floor.mailbox for floor in subscription.floors}
+    return tuple(mailbox for mailbox in subscription.mailboxes if mailbox not in floored)

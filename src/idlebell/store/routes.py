@@ -1,0 +1,65 @@
+"""Where the notifications of a subscription go, in digests: nothing here shows a URL.
+
+In: a subscription's endpoints and a keyed digest. Out: a :class:`Route` for each role that has somewhere to go. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from idlebell.model.endpoint import Endpoint, Endpoints, Role
+
+DIGEST_BYTES = 16
+"""Half a digest: 128 bits are enough that two URLs never meet, and a million subscriptions carry several each."""
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+VERSIONS_KEPT_MS: Final = 90 * 86_400_000
+"""An endpoint's last version is forgotten when it is older than this: from then on the clock alone is ahead of it."""
+
+Fingerprint = Callable[[bytes], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """``endpoint`` (kind and URL) is what order is kept by, ``url`` what versions are counted by, ``lane`` (origin) what
+    one push service has in common. ``collapses``: the kind only knows versions, so a newer one stands for the older."""
+
+    endpoint: bytes
+    url: bytes
+    lane: bytes
+    collapses: bool
+
+
+def route(endpoint: Endpoint, fingerprint: Fingerprint) -> Route:
+    url = endpoint.url.reveal().encode("utf-8", "surrogatepass")
+    origin = endpoint.url.origin.encode("utf-8", "surrogatepass")
+    return Route(
+        endpoint=fingerprint(b"endpoint\0" + endpoint.kind.encode("ascii") + b"\0" + url)[:DIGEST_BYTES],
+        url=fingerprint(b"url\0" + url)[:DIGEST_BYTES],
+        lane=fingerprint(b"lane\0" + origin)[:DIGEST_BYTES],
+        collapses=not endpoint.carries_body,
+    )
+
+
+def routes(endpoints: Endpoints, fingerprint: Fingerprint) -> dict[Role, Route]:
+    """By role, stand-ins included (:meth:`~idlebell.model.endpoint.Endpoints.serving`)."""
+    serving = {role: endpoints.serving(role) for role in Role}
+    return {role: route(endpoint, fingerprint) for role, endpoint in serving.items() if endpoint is not None}
+
+
+def microseconds(at: datetime) -> int:
+    """Since the epoch: what times are stored as, exact."""
+    return (at - EPOCH) // _MICROSECOND
+
+
+def moment(since_epoch_us: int) -> datetime:
+    return EPOCH + timedelta(microseconds=since_epoch_us)
+
+
+def version_after(last: int | None, at: datetime) -> int:
+    """max(the URL's last one + 1, milliseconds since the epoch): it grows also when the clock steps back."""
+    milliseconds = microseconds(at) // 1000
+    return milliseconds if last is None else max(last + 1, milliseconds)
