@@ -25,9 +25,8 @@ def takes(subscription: Subscription, content: Content) -> bool:
 
 
 def lost(subscription: Subscription, reason: LossReason, at: datetime, reconnect_waits: bool) -> Subscription | None:
-    if subscription.declared or not subscription.wanted:
-        return None
-    if subscription.phase is Phase.PENDING and reason is not LossReason.RESTART:
+    told = subscription.phase is Phase.ACTIVE or (subscription.phase is Phase.PENDING and reason is LossReason.RESTART)
+    if subscription.declared or not told:
         return None
     if subscription.loss is not None and (reason is not LossReason.RESTART or reconnect_waits):
         return None

@@ -167,11 +167,15 @@ class MemoryStore:
     async def wanted_of(self, account: AccountId) -> WantedAccount | None:
         mailboxes: dict[str, None] = {}
         fresh: list[tuple[SubscriptionId, str]] = []
-        for one in self._living(account):
-            if one.wanted:
-                mailboxes.update(dict.fromkeys(one.mailboxes))
-                fresh += [(one.id, mailbox) for mailbox in changes.fresh_mailboxes(one)]
-        return WantedAccount(self._accounts[account], tuple(mailboxes), tuple(fresh)) if mailboxes else None
+        active = [one for one in self._living(account) if one.wanted]
+        for one in active:
+            mailboxes.update(dict.fromkeys(one.mailboxes))
+            fresh += [(one.id, mailbox) for mailbox in changes.fresh_mailboxes(one)]
+        return WantedAccount(self._accounts[account], tuple(mailboxes), tuple(fresh)) if active else None
+
+    async def unsettled(self) -> tuple[AccountId, ...]:
+        phases = (Phase.PENDING, Phase.ACTIVE)
+        return tuple(sorted({one.account_id for one in self._subscriptions.values() if one.phase in phases}))
 
     async def expire(self, now: datetime) -> tuple[Subscription, ...]:
         newly = [
