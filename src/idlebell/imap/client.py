@@ -191,31 +191,22 @@ class Client:
         if outcome(self.state, kind) is None:
             raise LocalProtocolError(f"{c.name_of(kind)} is not valid while {self.state.value}")
         self._check(command)
-        phase = first_phase(kind)
-        initial: bytes | None = None
-        sasl_ir = self.has("SASL-IR")
-        if isinstance(command, c.Authenticate) and command.initial is not None and not sasl_ir:
-            # RFC 4959 section 3: without SASL-IR the message waits for an empty challenge. The caller need not care.
-            initial = command.initial
-            wire: c.Command = c.Authenticate(command.mechanism)
-            phase = Phase.SASL_INITIAL
-        else:
-            wire = command
-        try:
-            parts = encode_command(
-                f"A{self._tags + 1}",
-                wire,
-                literal_plus=self.has("LITERAL+"),
-                literal_minus=self.has("LITERAL-"),
-                sasl_ir=sasl_ir,
-                utf8=self.utf8,
-            )
-        except ValueError as error:
-            raise LocalProtocolError(f"{c.name_of(kind)} cannot be spelled: {error}") from None
+        parts = encode_command(
+            f"A{self._tags + 1}",
+            command,
+            literal_plus=self.has("LITERAL+"),
+            literal_minus=self.has("LITERAL-"),
+            sasl_ir=self.has("SASL-IR"),
+            utf8=self.utf8,
+        )
         self._tags += 1
         self._outgoing += parts[0]
-        self._rest = parts[1:] if initial is None else (_sasl_line(initial),)
-        self._phase = Phase.LITERAL if parts[1:] else phase
+        self._rest = parts[1:]
+        self._phase = Phase.LITERAL if self._rest else first_phase(kind)
+        if isinstance(command, c.Authenticate) and command.initial is not None and not self.has("SASL-IR"):
+            # RFC 4959 section 3: without SASL-IR the message waits for an empty challenge. The caller need not care.
+            self._rest = (_sasl_line(command.initial),)
+            self._phase = Phase.SASL_INITIAL
         self._untagged = 0
         self._announced = None
         self.in_flight = command
@@ -287,7 +278,7 @@ class Client:
                 raise LocalProtocolError("STARTTLS under TLS")
             case c.Login() if "LOGINDISABLED" in self.capabilities:
                 raise LocalProtocolError("the server lists LOGINDISABLED")
-            case (c.Login() | c.Authenticate()) if not (self.tls or self._allow_plaintext_login):
+            case c.Login() | c.Authenticate() if not (self.tls or self._allow_plaintext_login):
                 # Not left to LOGINDISABLED, which an attacker can strip (RFC 9051 section 11.1).
                 raise LocalProtocolError("no credentials without TLS")
             case c.UidFetch():

@@ -44,7 +44,8 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class Authenticate:
-    """RFC 9051 section 6.2.2. ``initial`` needs SASL-IR (RFC 4959); ``b""`` is sent as ``=``."""
+    """RFC 9051 section 6.2.2. ``initial`` is the first SASL message; where the server lists SASL-IR (RFC 4959) it goes with
+    the command (``b""`` as ``=``), else the client half gives it at the first ``+``."""
 
     mechanism: str
     initial: bytes | None = field(default=None, repr=False)

@@ -28,7 +28,7 @@ from idlebell.imap.errors import RemoteProtocolError
 SCRAM_ITERATIONS_MINIMUM: Final = 4_096
 """RFC 7677 section 4: fewer makes a stolen exchange cheap to search."""
 SCRAM_ITERATIONS_MAXIMUM: Final = 600_000
-"""The server chooses how long we compute. This many take about 0.2 s; :meth:`ScramSha256.step` belongs in a thread
+"""The server chooses how long we compute. This many take about 0.3 s; :meth:`ScramSha256.step` belongs in a thread
 (hashlib lets go of the interpreter lock meanwhile)."""
 SCRAM_ENTROPY_BYTES: Final = 18
 """Bytes of randomness for a nonce; RFC 5802 asks for an unguessable one. Multiples of 3 spell without padding."""
@@ -126,7 +126,9 @@ class OAuthBearer:
     def __init__(self, username: str, token: str, host: str, port: int) -> None:
         _check_bearer(username, token, host)
         # RFC 5801 section 4: the name in the GS2 header is escaped as in SCRAM.
-        self._message = f"n,a={_escape(username)},\x01host={host}\x01port={port}\x01auth=Bearer {token}\x01\x01".encode()
+        self._message = (
+            f"n,a={_escape(username)},\x01host={host}\x01port={port}\x01auth=Bearer {token}\x01\x01".encode()
+        )
         self.failure: BearerFailure | None = None
 
     def initial(self) -> bytes:
@@ -213,9 +215,7 @@ class ScramSha256:
 
 def saslprep(text: str) -> str:
     """RFC 4013, as a query (unassigned code points are let through). ValueError for what it prohibits."""
-    mapped = "".join(
-        " " if stringprep.in_table_c12(one) else one for one in text if not stringprep.in_table_b1(one)
-    )
+    mapped = "".join(" " if stringprep.in_table_c12(one) else one for one in text if not stringprep.in_table_b1(one))
     prepared = unicodedata.normalize("NFKC", mapped)
     if not prepared:
         raise ValueError("nothing is left of it after SASLprep")

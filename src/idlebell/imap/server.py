@@ -100,9 +100,7 @@ class Server:
     def capabilities(self) -> frozenset[str]:
         """What is listed now, upper-cased."""
         listed = self._capabilities
-        return frozenset(
-            name.upper() for name in (listed(self.state, self.tls) if callable(listed) else listed)
-        )
+        return frozenset(name.upper() for name in (listed(self.state, self.tls) if callable(listed) else listed))
 
     @property
     def utf8(self) -> bool:
@@ -212,9 +210,7 @@ class Server:
             if event.tag != "*":
                 self._begin(event.tag, c.UnknownCommand("", b""))
             return event
-        if outcome(self.state, type(event.command)) is None or (
-            isinstance(event.command, c.StartTls) and self.tls
-        ):
+        if outcome(self.state, type(event.command)) is None or (isinstance(event.command, c.StartTls) and self.tls):
             self._begin(event.tag, c.UnknownCommand("", b""))
             return BadCommandReceived(
                 event.tag, f"{c.name_of(type(event.command))} is not valid while {self.state.value}"

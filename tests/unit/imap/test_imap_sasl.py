@@ -1,0 +1,382 @@
+"""The mechanisms, on the RFCs' own examples, against each other, and against peers that lie."""
+
+import base64
+import inspect
+
+import pytest
+
+from idlebell.imap import sasl
+from idlebell.imap.errors import RemoteProtocolError
+from idlebell.imap.sasl import (
+    BearerFailure,
+    Identity,
+    Mechanism,
+    OAuthBearer,
+    Plain,
+    ScramSha256,
+    ScramSha256Server,
+    ScramVerifier,
+    Secret,
+    XOAuth2,
+    choose,
+    read_oauthbearer,
+    read_plain,
+    read_xoauth2,
+    saslprep,
+    spell_failure,
+)
+
+# RFC 7677 section 3
+CLIENT_ENTROPY = base64.b64decode("rOprNGfwEbeRWgbNEkqO")
+SALT = base64.b64decode("W22ZaJ0SNY7soEsUEjb6gQ==")
+SERVER_FIRST = b"r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096"
+CLIENT_FINAL = (
+    b"c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="
+)
+SERVER_FINAL = b"v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="
+
+
+def reason(raised: pytest.ExceptionInfo[RemoteProtocolError]) -> str:
+    return raised.value.reason
+
+
+# --- the choice ---
+
+
+@pytest.mark.parametrize(
+    ("listed", "secret", "expected"),
+    [
+        ({"AUTH=PLAIN", "AUTH=SCRAM-SHA-256"}, Secret.PASSWORD, ("SCRAM-SHA-256", "PLAIN", "LOGIN")),
+        ({"AUTH=PLAIN", "LOGINDISABLED"}, Secret.PASSWORD, ("PLAIN",)),
+        ({"AUTH=LOGIN", "LOGINDISABLED"}, Secret.PASSWORD, ()),
+        ({"IMAP4REV1"}, Secret.PASSWORD, ("LOGIN",)),
+        ({"AUTH=XOAUTH2", "AUTH=OAUTHBEARER", "AUTH=PLAIN"}, Secret.TOKEN, ("OAUTHBEARER", "XOAUTH2")),
+        ({"AUTH=XOAUTH2"}, Secret.TOKEN, ("XOAUTH2",)),
+        ({"AUTH=PLAIN"}, Secret.TOKEN, ()),
+    ],
+)
+def test_the_best_mechanism_that_is_listed_comes_first(
+    listed: set[str], secret: Secret, expected: tuple[str, ...]
+) -> None:
+    assert choose(frozenset(listed), secret) == expected
+
+
+# --- PLAIN ---
+
+
+def test_plain_is_three_parts_divided_by_nul() -> None:
+    assert base64.b64encode(Plain("bob@example.org", "s3cret").initial()) == b"AGJvYkBleGFtcGxlLm9yZwBzM2NyZXQ="
+
+
+def test_plain_carries_utf8_and_an_authorization() -> None:
+    assert read_plain(Plain("bob", "пароль", "alice").initial()) == Identity("bob", "пароль", "alice")
+
+
+@pytest.mark.parametrize(("username", "password"), [("b\0b", "p"), ("bob", "p\0"), ("", "p"), ("bob", "")])
+def test_plain_refuses_what_it_cannot_carry(username: str, password: str) -> None:
+    with pytest.raises(ValueError):
+        Plain(username, password)
+
+
+def test_plain_has_one_message() -> None:
+    with pytest.raises(RemoteProtocolError) as raised:
+        Plain("bob", "p").step(b"")
+    assert reason(raised) == "unexpected-challenge"
+
+
+@pytest.mark.parametrize("message", [b"", b"bob\0p", b"\0\0p", b"\0bob\0", b"\0bob\0p\0x", b"\0\xff\0p"])
+def test_a_broken_plain_message_is_refused(message: bytes) -> None:
+    with pytest.raises(RemoteProtocolError) as raised:
+        read_plain(message)
+    assert reason(raised) == "bad-sasl-message"
+
+
+# --- bearer tokens ---
+
+
+def test_oauthbearer_is_spelled_as_in_rfc_7628() -> None:
+    assert (
+        OAuthBearer("bob@example.org", "tok-123", "imap.example.org", 993).initial()
+        == b"n,a=bob@example.org,\x01host=imap.example.org\x01port=993\x01auth=Bearer tok-123\x01\x01"
+    )
+
+
+def test_oauthbearer_escapes_the_name() -> None:
+    message = OAuthBearer("a=b,c", "t", "h", 993).initial()
+    assert message.startswith(b"n,a=a=3Db=2Cc,\x01")
+    assert read_oauthbearer(message) == Identity("a=b,c", "t")
+
+
+def test_xoauth2_is_spelled_as_google_does() -> None:
+    message = XOAuth2("bob@example.org", "tok-123").initial()
+    assert base64.b64encode(message) == b"dXNlcj1ib2JAZXhhbXBsZS5vcmcBYXV0aD1CZWFyZXIgdG9rLTEyMwEB"
+    assert read_xoauth2(message) == Identity("bob@example.org", "tok-123")
+
+
+def test_a_refused_token_is_acknowledged_with_0x01_or_an_empty_line() -> None:
+    """RFC 7628 section 3.2.3; without the answer both sides wait."""
+    assert OAuthBearer("bob", "t", "h", 993).step(b"{}") == b"\x01"
+    assert XOAuth2("bob", "t").step(b"{}") == b""
+
+
+@pytest.mark.parametrize(
+    ("challenge", "expected"),
+    [
+        (b'{"status":"invalid_token","scope":"mail"}', BearerFailure("invalid_token", "mail")),
+        (b'{"status":"401","schemes":"Bearer"}', BearerFailure("401")),
+        (b'{"status":400,"scope":7}', BearerFailure("400")),
+        (b'{"status":["x"]}', BearerFailure(None)),
+        (b"[]", BearerFailure(None)),
+        (b"", BearerFailure(None)),
+        (b"\xff", BearerFailure(None)),
+        (b"[" * 60_000, BearerFailure(None)),
+    ],
+)
+def test_the_servers_status_is_kept_where_there_is_one(challenge: bytes, expected: BearerFailure) -> None:
+    for mechanism in (OAuthBearer("bob", "t", "h", 993), XOAuth2("bob", "t")):
+        assert mechanism.failure is None
+        mechanism.step(challenge)
+        assert mechanism.failure == expected
+
+
+def test_a_failure_is_spelled_so_that_it_is_read_back() -> None:
+    mechanism = XOAuth2("bob", "t")
+    mechanism.step(spell_failure(BearerFailure("insufficient_scope", "mail")))
+    assert mechanism.failure == BearerFailure("insufficient_scope", "mail")
+    mechanism.step(spell_failure(BearerFailure(None)))
+    assert mechanism.failure == BearerFailure("invalid_token", "")
+
+
+@pytest.mark.parametrize(
+    ("username", "token", "host"),
+    [
+        ("b\x01b", "t", "h"),
+        ("b\0b", "t", "h"),
+        ("bob", "t", "h\x01"),
+        ("", "t", "h"),
+        ("bob", "", "h"),
+        ("bob", "a b", "h"),
+        ("bob", "t\n", "h"),
+        ("bob", "é", "h"),
+    ],
+)
+def test_bearer_mechanisms_refuse_what_they_cannot_carry(username: str, token: str, host: str) -> None:
+    with pytest.raises(ValueError):
+        OAuthBearer(username, token, host, 993)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"n,a=bob,",
+        b"n,a=bob\x01auth=Bearer t\x01\x01",
+        b"p=x,a=bob,\x01auth=Bearer t\x01\x01",
+        b"n,bob,\x01auth=Bearer t\x01\x01",
+        b"n,a=bob,x\x01auth=Bearer t\x01\x01",
+        b"n,a=bob,\x01auth=Bearer t\x01",
+        b"n,a=bob,\x01auth=Basic t\x01\x01",
+        b"n,a=bob,\x01auth=Bearer \x01\x01",
+        b"n,a=bob,\x01host=h\x01\x01",
+    ],
+)
+def test_a_broken_oauthbearer_message_is_refused(message: bytes) -> None:
+    with pytest.raises(RemoteProtocolError) as raised:
+        read_oauthbearer(message)
+    assert reason(raised) == "bad-sasl-message"
+
+
+def test_a_broken_xoauth2_message_is_refused() -> None:
+    with pytest.raises(RemoteProtocolError):
+        read_xoauth2(b"auth=Bearer t\x01\x01")
+
+
+# --- SCRAM ---
+
+
+def test_scram_follows_the_example_of_rfc_7677() -> None:
+    client = ScramSha256("user", "pencil", CLIENT_ENTROPY)
+    assert client.initial() == b"n,,n=user,r=rOprNGfwEbeRWgbNEkqO"
+    assert client.step(SERVER_FIRST) == CLIENT_FINAL
+    assert not client.satisfied
+    assert client.step(SERVER_FINAL) == b""
+    assert client.satisfied
+
+
+def test_scram_does_not_believe_a_server_that_skips_its_signature() -> None:
+    client = ScramSha256("user", "pencil", CLIENT_ENTROPY)
+    client.step(SERVER_FIRST)
+    assert not client.satisfied
+
+
+@pytest.mark.parametrize("final", [b"v=" + base64.b64encode(bytes(32)), b"v=", b"", b"x=1"])
+def test_scram_ends_where_the_signature_is_wrong(final: bytes) -> None:
+    client = ScramSha256("user", "pencil", CLIENT_ENTROPY)
+    client.step(SERVER_FIRST)
+    with pytest.raises(RemoteProtocolError) as raised:
+        client.step(final)
+    assert reason(raised) == "bad-server-signature"
+    assert not client.satisfied
+
+
+def test_scram_answers_a_refusal_with_nothing() -> None:
+    client = ScramSha256("user", "pencil", CLIENT_ENTROPY)
+    client.step(SERVER_FIRST)
+    assert client.step(b"e=invalid-proof") == b""
+    assert not client.satisfied
+
+
+@pytest.mark.parametrize("iterations", ["4095", "600001", "99999999999999999999", "0", "-1", "", "4096x", "٤٠٩٦"])
+def test_scram_bounds_the_work_a_server_may_ask_for(iterations: str) -> None:
+    client = ScramSha256("user", "pencil", CLIENT_ENTROPY)
+    with pytest.raises(RemoteProtocolError) as raised:
+        client.step(SERVER_FIRST.replace(b"4096", iterations.encode()))
+    assert reason(raised) == "scram-iterations"
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        SERVER_FIRST.replace(b"r=r", b"r=x"),
+        b"r=rOprNGfwEbeRWgbNEkqO,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096",
+        b"m=ext," + SERVER_FIRST,
+        SERVER_FIRST.replace(b"s=W22", b"s=W2"),
+        "r=é".encode("latin-1"),
+        b"",
+    ],
+)
+def test_scram_refuses_a_broken_first_message(first: bytes) -> None:
+    with pytest.raises(RemoteProtocolError) as raised:
+        ScramSha256("user", "pencil", CLIENT_ENTROPY).step(first)
+    assert reason(raised) == "bad-sasl-message"
+
+
+def server_for(username: str, password: str, entropy: bytes = b"server-entropy-018") -> ScramSha256Server:
+    return ScramSha256Server({username: ScramVerifier.of(password, SALT)}.get, entropy)
+
+
+@pytest.mark.parametrize(("username", "password"), [("user", "pencil"), ("a=b,c", "x"), ("jürgen", "Ⅸ пароль")])
+def test_both_sides_of_scram_agree(username: str, password: str) -> None:
+    client, server = ScramSha256(username, password, b"client-entropy-018"), server_for(username, password)
+    final = server.step(client.step(server.step(client.initial())))
+    assert server.authenticated == username
+    assert client.step(final) == b""
+    assert client.satisfied
+
+
+def test_a_wrong_password_authenticates_nobody() -> None:
+    client, server = ScramSha256("user", "pen", b"client-entropy-018"), server_for("user", "pencil")
+    final = server.step(client.step(server.step(client.initial())))
+    assert final == b"e=invalid-proof"
+    assert server.authenticated is None
+    assert client.step(final) == b""
+    assert not client.satisfied
+
+
+def test_an_unknown_user_looks_like_a_wrong_password() -> None:
+    """RFC 5802 section 9: names are not to be guessed."""
+    client, server = ScramSha256("nobody", "pencil", b"client-entropy-018"), server_for("user", "pencil")
+    assert server.step(client.step(server.step(client.initial()))) == b"e=invalid-proof"
+    assert server.authenticated is None
+
+
+def test_a_proof_of_the_wrong_size_is_refused() -> None:
+    server = server_for("user", "pencil")
+    nonce = server.step(b"n,,n=user,r=abc").split(b",")[0]
+    assert server.step(b"c=biws," + nonce + b",p=AAAA") == b"e=invalid-proof"
+
+
+@pytest.mark.parametrize(
+    "first", [b"", b"p=tls-exporter,,n=user,r=abc", b"n,a=eve,n=user,r=abc", b"n,,n=,r=abc", b"n,,n=user"]
+)
+def test_a_broken_client_first_message_is_refused(first: bytes) -> None:
+    with pytest.raises(RemoteProtocolError):
+        server_for("user", "pencil").step(first)
+
+
+@pytest.mark.parametrize("final", [b"c=biws,r=other,p=AAAA", b"c=xxxx,{nonce},p=AAAA", b"c=biws,{nonce},p=!", b"x"])
+def test_a_broken_client_final_message_is_refused(final: bytes) -> None:
+    server = server_for("user", "pencil")
+    nonce = server.step(b"y,,n=user,r=abc").split(b",")[0]
+    with pytest.raises(RemoteProtocolError):
+        server.step(final.replace(b"{nonce}", nonce))
+
+
+# --- SASLprep ---
+
+
+@pytest.mark.parametrize(
+    ("text", "prepared"),
+    [
+        ("I\u00adX", "IX"),
+        ("user", "user"),
+        ("USER", "USER"),
+        ("\u00aa", "a"),
+        ("\u2168", "IX"),
+        ("a\u00a0b", "a b"),
+        ("\u0627\u0628", "\u0627\u0628"),
+    ],
+)
+def test_saslprep_follows_rfc_4013_section_3(text: str, prepared: str) -> None:
+    assert saslprep(text) == prepared
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\x07",
+        "\u0627\u0031",
+        "\u0627a\u0628",
+        "\ue000",
+        "\ufffe",
+        "\ufffd",
+        "\u2ff0",
+        "\u0340\u200e",
+        "\U000e0001",
+        "\u00ad",
+        "",
+    ],
+)
+def test_saslprep_refuses_what_is_prohibited_or_empty(text: str) -> None:
+    with pytest.raises(ValueError):
+        saslprep(text)
+
+
+def test_scram_refuses_a_password_that_cannot_be_prepared() -> None:
+    with pytest.raises(ValueError):
+        ScramSha256("user", "pen\x07cil", CLIENT_ENTROPY)
+
+
+# --- all of them ---
+
+
+@pytest.mark.parametrize(
+    "mechanism",
+    [
+        Plain("bob", "hunter2"),
+        OAuthBearer("bob", "hunter2", "h", 993),
+        XOAuth2("bob", "hunter2"),
+        ScramSha256("bob", "hunter2", b"e" * 18),
+    ],
+)
+def test_no_secret_is_in_a_repr(mechanism: Mechanism) -> None:
+    assert "hunter2" not in repr(mechanism)
+    assert f"AUTH={mechanism.name}" in {"AUTH=PLAIN", "AUTH=OAUTHBEARER", "AUTH=XOAUTH2", "AUTH=SCRAM-SHA-256"}
+    assert mechanism.satisfied is (mechanism.name != "SCRAM-SHA-256")
+
+
+def test_no_secret_is_in_the_repr_of_an_identity_or_a_verifier() -> None:
+    assert "hunter2" not in repr(Identity("bob", "hunter2"))
+    assert repr(ScramVerifier.of("hunter2", SALT)) == "ScramVerifier(iterations=4096)"
+
+
+def test_no_error_repeats_what_the_peer_sent() -> None:
+    with pytest.raises(RemoteProtocolError) as raised:
+        read_plain(b"hunter2")
+    assert "hunter2" not in str(raised.value)
+    assert raised.value.where == b""
+
+
+def test_entropy_is_an_argument() -> None:
+    """The module draws none itself; the same entropy gives the same message."""
+    assert "import secrets" not in inspect.getsource(sasl)
+    assert ScramSha256("u", "p", b"x" * 18).initial() == ScramSha256("u", "p", b"x" * 18).initial()
