@@ -1,0 +1,57 @@
+"""The push kinds. A new one is a file with ``build``, ``read`` and ``BODY_LIMITS``, and a line here.
+
+What every kind keeps: a retry of a notification has the same version, ``webhook-id``, Topic and body (of Web Push the
+plaintext; its ciphertext has fresh keys), so that a receiver can drop what it has had. Only a body that the service found
+too large is followed by a shorter one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Final, Protocol, TypeVar
+
+from idlebell.model.endpoint import Endpoint, SimplePushEndpoint, WebhookEndpoint, WebPushEndpoint
+from idlebell.model.notification import Notification
+from idlebell.push import simplepush, webhook, webpush
+from idlebell.push.attempt import Attempt
+from idlebell.push.exchange import Answer, HttpRequest
+from idlebell.push.outcome import Outcome
+
+E_contra = TypeVar("E_contra", bound=Endpoint, contravariant=True)
+
+
+class PushKind(Protocol[E_contra]):
+    """What a module of a kind offers."""
+
+    @property
+    def BODY_LIMITS(self) -> tuple[int, ...]:  # noqa: N802 - a module's constant
+        """Bounds of the JSON body in bytes, each tried when the one before was too large."""
+        ...
+
+    def build(self, notification: Notification, endpoint: E_contra, attempt: Attempt) -> HttpRequest: ...
+
+    def read(self, answer: Answer, now: datetime) -> Outcome: ...
+
+
+def _table(
+    simple: PushKind[SimplePushEndpoint], web: PushKind[WebPushEndpoint], hook: PushKind[WebhookEndpoint]
+) -> Mapping[str, PushKind[Any]]:
+    """Here the type checker sees that each module takes its own endpoints."""
+    return MappingProxyType({SimplePushEndpoint.kind: simple, WebPushEndpoint.kind: web, WebhookEndpoint.kind: hook})
+
+
+KINDS: Final = _table(simplepush, webpush, webhook)
+
+
+def build(notification: Notification, endpoint: Endpoint, attempt: Attempt) -> HttpRequest:
+    return KINDS[endpoint.kind].build(notification, endpoint, attempt)
+
+
+def read(endpoint: Endpoint, answer: Answer, now: datetime) -> Outcome:
+    return KINDS[endpoint.kind].read(answer, now)
+
+
+def body_limits(endpoint: Endpoint) -> tuple[int, ...]:
+    return KINDS[endpoint.kind].BODY_LIMITS

@@ -1,0 +1,134 @@
+"""Voluntary Application Server Identification (RFC 8292): who sends, signed with the key that apps subscribed with.
+
+A subscription made with ``applicationServerKey`` takes pushes of that key only, so the key is made once and kept in the
+store. A signed header is good for every push to one origin for hours; signing each push would cost as much as encrypting it.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_der_private_key,
+)
+
+from idlebell.push.encryption import point, private_key
+
+LIFETIME = timedelta(hours=12)
+"""``exp``; RFC 8292 section 2 allows 24 h, and a clock that is off by hours should not cost a push."""
+CACHED_FOR = timedelta(hours=1)
+"""A header that leaks is then of use for 12 h at most, and the next one is signed within the hour."""
+MAX_ORIGINS = 1_024
+"""Signed headers kept, about half a KiB each; the one used longest ago goes."""
+
+
+class VapidKey:
+    """The application server's key pair (P-256). Its ``repr`` shows the public half only."""
+
+    __slots__ = ("_key", "public_key")
+
+    def __init__(self, key: ec.EllipticCurvePrivateKey) -> None:
+        self._key = key
+        self.public_key = _base64url(point(key))
+        """87 characters of base64url: ``k``, and what ``PushManager.subscribe`` takes."""
+
+    @classmethod
+    def generate(cls, entropy: Callable[[int], bytes]) -> VapidKey:
+        return cls(private_key(entropy))
+
+    @classmethod
+    def load(cls, der: bytes) -> VapidKey:
+        """From PKCS 8, DER, as :meth:`der` gives it. ValueError where it is no P-256 private key."""
+        try:
+            key = load_der_private_key(der, password=None)
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            raise ValueError("the VAPID key is not a private key in PKCS 8") from None
+        if not (isinstance(key, ec.EllipticCurvePrivateKey) and isinstance(key.curve, ec.SECP256R1)):
+            raise ValueError("the VAPID key is not on P-256 (RFC 8292 section 2: ES256)")
+        return cls(key)
+
+    def der(self) -> bytes:
+        """The private key, to be stored sealed."""
+        return self._key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+
+    def sign(self, data: bytes) -> bytes:
+        """ES256 (RFC 7518 section 3.4): r and s, 32 bytes each."""
+        r, s = decode_dss_signature(self._key.sign(data, _ecdsa()))
+        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+    def __repr__(self) -> str:
+        return f"VapidKey({self.public_key})"
+
+
+@dataclass(frozen=True, slots=True)
+class _Signed:
+    header: str
+    until: datetime
+
+
+class VapidSigner:
+    """Gives the ``Authorization`` of a push, signing once an hour for each origin.
+
+    ``subject`` is a ``mailto:`` or ``https:`` URI of the operator (RFC 8292 section 2.1); None leaves ``sub`` out, which
+    only push services of one's own accept.
+    """
+
+    __slots__ = ("_cache", "key", "subject")
+
+    def __init__(self, key: VapidKey, subject: str | None) -> None:
+        self.key = key
+        self.subject = subject
+        self._cache: OrderedDict[str, _Signed] = OrderedDict()
+
+    def authorization(self, origin: str, now: datetime) -> str:
+        """``vapid t=…, k=…`` for this origin (``scheme://host[:port]``), good for hours from ``now``."""
+        signed = self._cache.get(origin)
+        # A clock that was set back must not stretch the life of a header: it is too new then, and signed again.
+        if signed is None or not now < signed.until <= now + CACHED_FOR:
+            signed = _Signed(self._sign(origin, now), now + CACHED_FOR)
+            self._cache[origin] = signed
+        self._cache.move_to_end(origin)
+        if len(self._cache) > MAX_ORIGINS:
+            self._cache.popitem(last=False)
+        return signed.header
+
+    def forget(self, origin: str) -> None:
+        """The service refused it: the next push signs anew."""
+        self._cache.pop(origin, None)
+
+    def _sign(self, origin: str, now: datetime) -> str:
+        claims: dict[str, str | int] = {"aud": origin, "exp": int((now + LIFETIME).timestamp())}
+        if self.subject is not None:
+            claims["sub"] = self.subject
+        unsigned = f"{_json({'typ': 'JWT', 'alg': 'ES256'})}.{_json(claims)}"
+        signature = _base64url(self.key.sign(unsigned.encode("ascii")))
+        return f"vapid t={unsigned}.{signature}, k={self.key.public_key}"
+
+
+def _ecdsa() -> ec.ECDSA:
+    """With the nonce of RFC 6979 where OpenSSL has it: the same claims then have the same signature, and no bad source of
+    randomness can give the key away."""
+    try:
+        return ec.ECDSA(SHA256(), deterministic_signing=True)
+    except UnsupportedAlgorithm:
+        return ec.ECDSA(SHA256())
+
+
+def _json(value: dict[str, str] | dict[str, str | int]) -> str:
+    return _base64url(json.dumps(value, separators=(",", ":")).encode("ascii"))
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")

@@ -1,0 +1,107 @@
+"""Web Push and UnifiedPush: RFC 8030, encrypted by RFC 8291, signed by RFC 8292.
+
+A retry has the same Topic and the same plaintext. Salt and ephemeral key are fresh, so the ciphertext differs: RFC 8291
+wants a new key pair for every message sent.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from datetime import datetime
+
+from idlebell.model.endpoint import WebPushEndpoint
+from idlebell.model.notification import NewMail, Notification
+from idlebell.push.answers import refused, silence, transient, try_later
+from idlebell.push.attempt import Attempt
+from idlebell.push.encryption import MAX_PLAINTEXT_BYTES, encrypt
+from idlebell.push.exchange import Answer, HttpRequest, HttpResponse, NoResponse
+from idlebell.push.outcome import Accepted, Gone, Outcome, TooLarge
+from idlebell.push.payload import fit
+
+BODY_LIMITS: tuple[int, ...] = (MAX_PLAINTEXT_BYTES, 2_641, 0)
+"""What every service takes (4096 encrypted); what Mozilla's bridges to phones take (2744 encrypted); no message at all."""
+TTL_SECONDS_MAX = 2_419_200
+"""28 days, the most that FCM keeps a message."""
+TOPIC_CHARACTERS = 32
+"""RFC 8030 section 5.4."""
+
+_URGENCY = {
+    "new_mail": "high",  # a sleeping phone (Doze) wakes for nothing less
+    "reconnect": "high",  # until it is answered no mail is announced
+    "verification": "high",  # to be answered within minutes
+    "test": "high",  # takes the way that mail will take
+    "expiring": "normal",
+    "heartbeat": "low",
+}
+_REASON = re.compile(r"[^A-Za-z0-9 _./:-]+")
+_REASON_CHARACTERS = 120
+
+
+def build(notification: Notification, endpoint: WebPushEndpoint, attempt: Attempt) -> HttpRequest:
+    limit = MAX_PLAINTEXT_BYTES if attempt.limit_bytes is None else attempt.limit_bytes
+    headers = [
+        ("TTL", str(_ttl_seconds(notification, attempt.now))),
+        ("Urgency", _URGENCY[notification.content.type]),
+        ("Topic", topic(notification)),
+        ("Content-Encoding", "aes128gcm"),
+        ("Content-Type", "application/octet-stream"),
+    ]
+    if attempt.signer is not None:
+        headers.append(("Authorization", attempt.signer.authorization(endpoint.url.origin, attempt.now)))
+    body = encrypt(
+        fit(notification, limit),
+        p256dh=endpoint.p256dh,
+        auth=endpoint.auth.reveal(),
+        entropy=attempt.entropy,
+    )
+    return HttpRequest("POST", endpoint.url, tuple(headers), body)
+
+
+def read(answer: Answer, now: datetime) -> Outcome:
+    if isinstance(answer, NoResponse):
+        return silence(answer)
+    status = answer.status
+    if 200 <= status <= 299:  # autopush says 201 only, others 200 and 202
+        return Accepted(status)
+    if status in (404, 410):  # RFC 8030 section 7.3; 410 by custom
+        return Gone(status)
+    if status == 413:
+        return TooLarge(status)
+    if status == 406:  # WNS: throttled
+        return try_later(answer, now, slow_down=True)
+    return transient(answer, now) or refused(answer, _reason(answer))
+
+
+def topic(notification: Notification) -> str:
+    """A newer message with the same topic replaces one that still waits for the device (RFC 8030 section 5.4): one for each
+    subscription, mailbox and type. A digest, for the push service sees it and shall learn no name."""
+    content = notification.content
+    mailbox = content.mailbox if isinstance(content, NewMail) else ""
+    named = "\x00".join((notification.subscription_id, content.type, mailbox))
+    digest = hashlib.sha256(named.encode("utf-8", "surrogatepass")).digest()
+    return base64.urlsafe_b64encode(digest).decode("ascii")[:TOPIC_CHARACTERS]
+
+
+def _ttl_seconds(notification: Notification, now: datetime) -> int:
+    """Never 0: WNS refuses that, and elsewhere it means "now or never"."""
+    left = int((notification.expires_at - now).total_seconds())
+    return min(max(left, 1), TTL_SECONDS_MAX)
+
+
+def _reason(response: HttpResponse) -> str:
+    """Why, as far as the service says: autopush's ``errno`` and ``message``, Apple's ``reason``, a header of WNS. Only plain
+    characters, and few: it is shown to users."""
+    described = response.headers.get("x-wns-error-description", "")
+    if not described:
+        try:
+            answered = json.loads(response.body)
+        except (ValueError, RecursionError):
+            return ""
+        if not isinstance(answered, dict):
+            return ""
+        members = (answered.get(name) for name in ("errno", "reason", "message"))
+        described = " ".join(str(member) for member in members if isinstance(member, int | str))
+    return _REASON.sub(" ", described)[:_REASON_CHARACTERS].strip(" .")
