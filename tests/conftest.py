@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from servers.courier_server import CourierServer, why_not_courier
+from servers.cyrus_server import CyrusServer, why_not_cyrus
 from servers.dovecot_server import DovecotServer, why_not_dovecot
 
 NOT_RUN = "not run: "
@@ -29,6 +31,8 @@ def _why_not_gcore() -> str | None:
 
 PARTS: dict[str, Callable[[], str | None]] = {
     "dovecot": why_not_dovecot,
+    "cyrus": why_not_cyrus,
+    "courier": why_not_courier,
     "root": _why_not_root,
     "gcore": _why_not_gcore,
 }
@@ -86,4 +90,18 @@ def _reason(report: Any) -> str:
 def dovecot() -> Iterator[DovecotServer]:
     """One Dovecot for all tests of a process: take a user of your own (``dovecot.add_user()``), and do not end it."""
     with DovecotServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def cyrus() -> Iterator[CyrusServer]:
+    """One Cyrus for all tests of a process; as ``dovecot``."""
+    with CyrusServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def courier() -> Iterator[CourierServer]:
+    """One Courier for all tests of a process; as ``dovecot``."""
+    with CourierServer() as server:
         yield server

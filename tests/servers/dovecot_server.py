@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import smtplib
+import time
 from collections.abc import Mapping
+from itertools import count
 
 from servers import packages
-from servers.mail_server import SandboxedServer, User
-from servers.sandbox import Sandbox, why_not
+from servers.mail_server import CONNECT_SECONDS, SandboxedServer, User
+from servers.sandbox import START_SECONDS, Sandbox, why_not
 
 _CONFIGURATION = """\
 base_dir = {folder}/run
@@ -88,6 +91,7 @@ class DovecotServer(SandboxedServer):
     def __init__(self, options: Mapping[str, str] | None = None) -> None:
         super().__init__(Sandbox("dovecot", packages.find("dovecot")))
         sandbox = self.sandbox
+        self._writes = count(1)
         for name in ("run", "state", "home"):
             (sandbox.folder / name).mkdir()
         sandbox.write("users", "")
@@ -112,11 +116,23 @@ class DovecotServer(SandboxedServer):
 
     def _write_users(self) -> None:
         # Replaced, not rewritten: Dovecot compares what stat() says, and a reader never sees half of it.
-        lines = "".join(f"{user.name}:{{PLAIN}}{user.password}::::::\n" for user in self.users.values())
+        witness = User(f"witness{next(self._writes)}", "-")
+        lines = "".join(f"{user.name}:{{PLAIN}}{user.password}::::::\n" for user in (*self.users.values(), witness))
         fresh = self.sandbox.write("users.new", lines)
         if os.geteuid() == 0:
             os.chown(fresh, self.sandbox.uid, self.sandbox.uid)
         fresh.rename(self.sandbox.folder / "users")
+        # Dovecot looks at the file once a second at most: when it knows the newest name, it knows the rest.
+        end = time.monotonic() + START_SECONDS
+        while self.sandbox.running and not self._takes_mail_for(witness):
+            assert time.monotonic() < end, "Dovecot does not read its users again"
+            time.sleep(0.02)
+
+    def _takes_mail_for(self, user: User) -> bool:
+        with smtplib.LMTP("127.0.0.1", self.ports.lmtp, local_hostname="localhost", timeout=CONNECT_SECONDS) as lmtp:
+            lmtp.ehlo_or_helo_if_needed()
+            lmtp.mail("sender@example.net")
+            return lmtp.rcpt(user.name)[0] == 250
 
     def start(self) -> None:
         program = "/usr/sbin/dovecot"
