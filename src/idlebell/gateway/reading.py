@@ -1,0 +1,140 @@
+"""Decoded JSON to shapes, with every fault found rather than the first one.
+
+In: a shape and what ``json`` made of a body. Out: the shape, or a :class:`~idlebell.model.problem.ProblemError` whose
+``errors`` carry a JSON pointer (RFC 6901) each. Pure.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, TypeVar, cast, get_args, get_type_hints
+
+import msgspec
+
+from idlebell.gateway.shapes import Shape, dec_hook
+from idlebell.model.problem import FieldError, Problem, ProblemError
+
+S = TypeVar("S", bound=Shape)
+
+NOT_SUPPORTED: Final = "not supported by this version"
+LATER_MEMBERS: Final = frozenset(
+    {
+        "also",
+        "client_id",
+        "client_secret",
+        "coalesce_seconds",
+        "content_limit_bytes",
+        "digest_minutes",
+        "heartbeat_seconds",
+        "muted_until",
+        "quiet_hours",
+        "refresh_token",
+        "remind_after",
+        "tls_pin_sha256",
+        "token_url",
+        "vip",
+        "withdraw",
+    }
+)
+"""Members that the interface names and that are not there yet: the answer says so instead of calling them unknown."""
+LATER_ENDPOINTS: Final = frozenset({"apprise", "fcm", "apns", "mwi"})
+MAX_ERRORS: Final = 50
+
+
+class Faults:
+    """Collects what is wrong with a body; bounded, since a body may be nothing but faults."""
+
+    __slots__ = ("_found",)
+
+    def __init__(self) -> None:
+        self._found: list[FieldError] = []
+
+    def add(self, pointer: str, detail: str) -> None:
+        if len(self._found) < MAX_ERRORS:
+            self._found.append(FieldError(pointer, detail))
+
+    def raise_any(self) -> None:
+        if self._found:
+            count = len(self._found)
+            detail = "One member is not valid." if count == 1 else f"{count} members are not valid."
+            raise ProblemError(Problem("invalid-request", detail, errors=tuple(self._found)))
+
+    def __bool__(self) -> bool:
+        return bool(self._found)
+
+
+def read(shape: type[S], body: Any, at: str = "") -> S:
+    """``body`` as ``shape``. ProblemError ``invalid-request`` names every fault, with pointers that begin with ``at``."""
+    faults = Faults()
+    found = read_into(faults, shape, body, at)
+    faults.raise_any()
+    return cast(S, found)
+
+
+def read_into(faults: Faults, kind: Any, body: Any, at: str) -> Any:
+    """``body`` as ``kind`` (a shape, a union of them or any type that msgspec knows); None where faults were added."""
+    shape = _shape_for(faults, kind, body, at)
+    if shape is None:
+        return _plain(faults, kind, body, at)
+    if not isinstance(body, dict):
+        faults.add(at, "must be an object")
+        return None
+    return _members(faults, shape, body, at)
+
+
+def pointer(*parts: str) -> str:
+    return "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parts)
+
+
+def _shape_for(faults: Faults, kind: Any, body: Any, at: str) -> type[Shape] | None:
+    shapes = [one for one in (get_args(kind) or (kind,)) if isinstance(one, type) and issubclass(one, Shape)]
+    if not shapes or (body is None and type(None) in get_args(kind)):
+        return None
+    if len(shapes) == 1:
+        return shapes[0]
+    tag = body.get("type") if isinstance(body, dict) else None
+    return next((one for one in shapes if one.__struct_config__.tag == tag), None)
+
+
+def _plain(faults: Faults, kind: Any, body: Any, at: str) -> Any:
+    try:
+        return msgspec.convert(body, kind, dec_hook=dec_hook)
+    except msgspec.ValidationError as error:
+        # Of the message only the part before the path: the path is ours. It names types, never the value, but for tags.
+        text = str(error).split(" - at ")[0]
+        if isinstance(body, dict) and body.get("type") in LATER_ENDPOINTS:
+            text, at = NOT_SUPPORTED, at + "/type"
+        elif isinstance(body, dict) and "type" in text:
+            text, at = "not a known type", at + "/type"
+        elif "Invalid enum value" in text:
+            text = "must be one of " + ", ".join(str(one) for one in _choices(kind))
+        faults.add(at, text[:1].lower() + text[1:])
+        return None
+
+
+def _choices(kind: Any) -> list[Any]:
+    found: list[Any] = []
+    for one in get_args(kind):
+        found += _choices(one) if get_args(one) else [one] if isinstance(one, str | int) else []
+    return found
+
+
+def _members(faults: Faults, shape: type[Shape], body: dict[str, Any], at: str) -> Shape | None:
+    kinds = get_type_hints(shape)
+    tag_field = shape.__struct_config__.tag_field
+    values: dict[str, Any] = {}
+    bad = False
+    for name in body:
+        if name != tag_field and name not in shape.__struct_fields__:
+            faults.add(at + pointer(name[:100]), NOT_SUPPORTED if name in LATER_MEMBERS else "not a known member")
+            bad = True
+    for field in msgspec.structs.fields(shape):
+        if field.name in body:
+            inner = Faults()
+            values[field.name] = read_into(inner, kinds[field.name], body[field.name], at + pointer(field.name))
+            for one in inner._found:
+                faults.add(one.pointer, one.detail)
+            bad = bad or bool(inner)
+        elif field.required:
+            faults.add(at + pointer(field.name), "is missing")
+            bad = True
+    return None if bad else shape(**values)

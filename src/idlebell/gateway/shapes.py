@@ -1,0 +1,228 @@
+"""What faces hand in and get back. The JSON of the REST API has these very shapes.
+
+Passwords, tokens and endpoint secrets are decoded into :class:`~idlebell.model.secret.Secret` (pass :func:`dec_hook` to
+msgspec), so no ``repr`` of a request shows one.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar, Literal, TypeAlias
+
+import msgspec
+
+from idlebell.model.secret import Secret
+
+WAIT_SECONDS_MAX = 30
+WAIT_SECONDS_DEFAULT = 10
+
+
+def dec_hook(kind: type, value: Any) -> Any:
+    """For ``msgspec.json.Decoder`` and ``msgspec.convert``: a string becomes a Secret."""
+    if kind is Secret and isinstance(value, str):
+        return Secret(value)
+    raise TypeError("Expected a string")  # msgspec makes a ValidationError of it, with the path
+
+
+def schema_hook(kind: type) -> dict[str, Any]:
+    """For ``msgspec.json.schema``: a Secret is written, never read."""
+    if kind is Secret:
+        return {"type": "string", "format": "password", "writeOnly": True}
+    raise NotImplementedError(f"no schema for {kind.__name__}")
+
+
+class Shape(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
+# what comes in
+
+
+class PasswordAuth(Shape, frozen=True, kw_only=True, tag_field="type", tag="password"):
+    password: Secret
+
+
+class OAuth2Auth(Shape, frozen=True, kw_only=True, tag_field="type", tag="oauth2"):
+    access_token: Secret
+
+
+Auth: TypeAlias = PasswordAuth | OAuth2Auth
+
+
+class ImapShape(Shape, frozen=True, kw_only=True):
+    """``host`` None: to be discovered. ``port`` None: the default of ``tls``."""
+
+    host: str | None = None
+    port: int | None = None
+    tls: Literal["implicit", "starttls", "none"] = "implicit"
+    username: str
+    auth: Auth | None = None
+    """None where a repeat is proven by the subscription's own token."""
+
+
+class SimplePushShape(Shape, frozen=True, kw_only=True, tag_field="type", tag="simplepush"):
+    url: str
+
+    def __repr__(self) -> str:
+        return "SimplePushShape(…)"
+
+
+class WebPushKeys(Shape, frozen=True, kw_only=True):
+    """base64url as browsers give it, with or without padding; the standard alphabet is taken too."""
+
+    p256dh: str
+    auth: Secret
+
+
+class WebPushShape(Shape, frozen=True, kw_only=True, tag_field="type", tag="webpush"):
+    url: str
+    keys: WebPushKeys
+
+    def __repr__(self) -> str:
+        return "WebPushShape(…)"
+
+
+class WebhookShape(Shape, frozen=True, kw_only=True, tag_field="type", tag="webhook"):
+    url: str
+    secret: Secret
+    """``whsec_`` and the base64 of 24 to 64 bytes (Standard Webhooks)."""
+
+    def __repr__(self) -> str:
+        return "WebhookShape(…)"
+
+
+EndpointShape: TypeAlias = SimplePushShape | WebPushShape | WebhookShape
+
+
+class EndpointsShape(Shape, frozen=True, kw_only=True):
+    new_mail: EndpointShape
+    reconnect: EndpointShape | None = None
+    heartbeat: EndpointShape | None = None
+    expiring: EndpointShape | None = None
+
+
+class SubscriptionRequest(Shape, frozen=True, kw_only=True):
+    """POST /v1/subscriptions. None: the member is absent; in a repeat it keeps what it is."""
+
+    imap: ImapShape
+    endpoints: EndpointsShape
+    mailboxes: list[str] | str | dict[str, Any] | None = None
+    filter: Any = None
+    payload: Literal["alert", "summary", "content"] | None = None
+    retention: Literal["session", "keys", "memory", "vault"] | None = None
+    lease_seconds: int | None = None
+    wait_seconds: float = WAIT_SECONDS_DEFAULT
+
+
+class CredentialsRequest(Shape, frozen=True, kw_only=True):
+    """PUT /v1/subscriptions/{id}/credentials."""
+
+    auth: Auth
+    wait_seconds: float = WAIT_SECONDS_DEFAULT
+
+
+class RegisterRequest(Shape, frozen=True, kw_only=True):
+    """POST /register, the form of 2013."""
+
+    username: str
+    password: Secret
+    onNewMessageURL: str
+    onReconnectURL: str
+    IMAPServer: str
+
+    def __repr__(self) -> str:
+        return "RegisterRequest(…)"
+
+
+class UnregisterRequest(Shape, frozen=True, kw_only=True):
+    """POST /unregister. ``password`` may be left out where the subscription's own token is the bearer's."""
+
+    username: str
+    onNewMessageURL: str
+    IMAPServer: str
+    password: Secret | None = None
+
+    def __repr__(self) -> str:
+        return "UnregisterRequest(…)"
+
+
+# what goes out
+
+
+class MailboxStateView(Shape, frozen=True, kw_only=True):
+    name: str
+    uid_validity: int | None
+    uid_next: int | None
+    mode: str | None
+
+
+class LastPushView(Shape, frozen=True, kw_only=True):
+    at: datetime
+    version: int
+    status: int | None
+    outcome: str
+
+
+class CountsView(Shape, frozen=True, kw_only=True):
+    """In messages."""
+
+    detected: int
+    accepted: int
+    coalesced: int
+    expired: int
+    refused: int
+    pending: int
+
+
+class ProblemView(Shape, frozen=True, kw_only=True):
+    type: str
+    detail: str
+    since: datetime
+
+
+State: TypeAlias = Literal[
+    "connecting", "watching", "reconnecting", "needs_credentials", "rejected", "paused", "expired", "ended"
+]
+
+
+class SubscriptionView(Shape, frozen=True, kw_only=True):
+    """A subscription as it is shown, without a token."""
+
+    id: str
+    state: State
+    mode: str | None
+    mode_reason: str | None
+    mailboxes: tuple[MailboxStateView, ...]
+    created_at: datetime
+    expires_at: datetime
+    last_seen_alive_at: datetime | None
+    next_check_at: datetime | None
+    last_event_at: datetime | None
+    last_push: LastPushView | None
+    counts: CountsView
+    problem: ProblemView | None
+
+
+class Registration(Shape, frozen=True, kw_only=True):
+    """The answer to a POST: ``status`` 200 (a repeat), 201 (watching) or 202 (still connecting). ``token`` None: it was
+    proven by a token, which goes on working."""
+
+    status: int
+    view: SubscriptionView
+    token: str | None
+
+    def __repr__(self) -> str:
+        return f"Registration({self.status}, {self.view.id})"
+
+
+class Page(Shape, frozen=True, kw_only=True):
+    items: tuple[SubscriptionView, ...]
+    next: str | None
+
+
+class TestView(Shape, frozen=True, kw_only=True):
+    __test__: ClassVar[bool] = False
+    outcome: str
+    status: int | None
+    took_ms: float
+    detail: str
