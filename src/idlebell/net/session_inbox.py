@@ -7,6 +7,9 @@ out, since a forgotten socket counts against its owner's limit at the server.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from idlebell.model.ids import AccountId
@@ -18,9 +21,10 @@ UNTAKEN_SECONDS = 60.0
 
 
 class SessionInbox:
-    __slots__ = ("_closing", "_sessions", "_timers")
+    __slots__ = ("_arriving", "_closing", "_sessions", "_timers")
 
     def __init__(self) -> None:
+        self._arriving: Counter[AccountId] = Counter()
         self._sessions: dict[AccountId, list[ImapConnection]] = {}
         self._timers: dict[AccountId, asyncio.TimerHandle] = {}
         self._closing: set[asyncio.Task[None]] = set()
@@ -30,6 +34,21 @@ class SessionInbox:
         self._sessions.setdefault(account, []).append(session)
         if account not in self._timers:
             self._timers[account] = asyncio.get_running_loop().call_later(UNTAKEN_SECONDS, self._discard, account)
+
+    @contextmanager
+    def arriving(self, account: AccountId) -> Iterator[None]:
+        """While it lasts, sessions are on their way and what they are for is being written: the fleet takes nothing and
+        gives nothing up. Neither order of the two steps would be safe without it. Short: no login happens inside."""
+        self._arriving[account] += 1
+        try:
+            yield
+        finally:
+            self._arriving[account] -= 1
+            if not self._arriving[account]:
+                del self._arriving[account]
+
+    def expects(self, account: AccountId) -> bool:
+        return account in self._arriving
 
     def take(self, account: AccountId) -> list[ImapConnection]:
         timer = self._timers.pop(account, None)

@@ -1,0 +1,81 @@
+"""The certificate that a server showed in a handshake that failed, so that the user can be told which one was refused."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any, Final
+
+from cryptography import x509
+
+from idlebell.net.errors import CertificateFacts
+
+_CERTIFICATE: Final = 11  # handshake type (RFC 8446 section 4)
+_HANDSHAKE: Final = 22  # content type
+_MESSAGE_BYTES: Final = 65_536
+_NAMES: Final = 10
+_TEXT: Final = 200
+
+_SHOWN: Final = "idlebell_shown"
+"""Attribute of the ``SSLObject`` that holds the message until the handshake is over."""
+
+
+def keep_shown_certificate(
+    connection: ssl.SSLObject, direction: str, version: object, content: int, message: int, data: bytes
+) -> None:
+    """A message callback of an ``SSLContext``: keeps the server's Certificate message at its connection."""
+    if direction == "read" and content == _HANDSHAKE and message == _CERTIFICATE and len(data) <= _MESSAGE_BYTES:
+        setattr(connection, _SHOWN, data)
+
+
+def take_shown_certificate(connection: ssl.SSLObject) -> CertificateFacts | None:
+    """What was kept, read; None where nothing was, or where it is no certificate. Nothing stays at the connection."""
+    kept: dict[str, Any] = connection.__dict__
+    data = kept.pop(_SHOWN, None)
+    return None if data is None else read_certificate_message(data, tls13=connection.version() == "TLSv1.3")
+
+
+def forget_shown_certificate(connection: ssl.SSLObject) -> None:
+    """Drops what was kept: 4 KiB that an idle session does not need."""
+    connection.__dict__.pop(_SHOWN, None)
+
+
+def read_certificate_message(data: bytes, *, tls13: bool) -> CertificateFacts | None:
+    """The first certificate of a Certificate message with its four bytes of header (RFC 5246 section 7.4.2, RFC 8446
+    section 4.4.2)."""
+    at = 4
+    if tls13:
+        at += 1 + data[at] if len(data) > at else 1  # certificate_request_context
+    at += 3  # length of the list
+    size = int.from_bytes(data[at : at + 3], "big")
+    der = data[at + 3 : at + 3 + size]
+    if not der or len(der) != size:
+        return None
+    try:
+        return _facts(x509.load_der_x509_certificate(der))
+    except (ValueError, x509.InvalidVersion, x509.UnsupportedGeneralNameType):
+        return None
+
+
+def _facts(certificate: x509.Certificate) -> CertificateFacts:
+    return CertificateFacts(
+        subject=_clean(certificate.subject.rfc4514_string()),
+        issuer=_clean(certificate.issuer.rfc4514_string()),
+        not_before=certificate.not_valid_before_utc.isoformat(),
+        not_after=certificate.not_valid_after_utc.isoformat(),
+        names=_names(certificate),
+    )
+
+
+def _names(certificate: x509.Certificate) -> tuple[str, ...]:
+    try:
+        extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
+        return ()
+    names = extension.value.get_values_for_type(x509.DNSName)
+    addresses = extension.value.get_values_for_type(x509.IPAddress)
+    return tuple(_clean(str(name)) for name in [*names, *addresses][:_NAMES])
+
+
+def _clean(text: str) -> str:
+    """A stranger wrote it, and it goes to logs and users."""
+    return "".join(character if character.isprintable() else "?" for character in text)[:_TEXT]

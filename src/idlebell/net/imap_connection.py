@@ -1,0 +1,390 @@
+"""One IMAP connection: a channel, the protocol object, and deadlines. What a login and a watcher talk to.
+
+After any error but LocalProtocolError the connection is closed and every further call fails. A cancelled
+:meth:`ImapConnection.wait_for_change` leaves it usable; a cancelled command closes it, for nobody could tell any more what
+the server's next line belongs to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from idlebell.imap import commands as c
+from idlebell.imap.client import Client
+from idlebell.imap.errors import LocalProtocolError, RemoteProtocolError
+from idlebell.imap.events import Challenged, ClientEvent, Completed, Ended, Greeted, Idling, Received
+from idlebell.imap.responses import StatusResponse, UntaggedResponse
+from idlebell.imap.sasl import Mechanism, ScramSha256
+from idlebell.imap.state import Phase
+from idlebell.model.account import ImapTarget
+from idlebell.net.clock import Clock
+from idlebell.net.deadlines import CHALLENGES, READ_BYTES, REPLY_BYTES, Deadlines
+from idlebell.net.errors import ConnectionLost, ServerSaidBye, TimedOut, TransportError
+from idlebell.net.tls_engine import Channel
+
+WireLog: TypeAlias = Callable[[str, str], None]
+"""Called with ``C`` or ``S`` and a line for the operator. No credential and no SASL message is ever in it."""
+
+_LOG_CHARACTERS: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """``untagged``: all that the server said since the last call returned, in order, whether it belongs to the command or
+    not."""
+
+    completed: Completed
+    untagged: list[UntaggedResponse]
+
+    @property
+    def ok(self) -> bool:
+        return self.completed.ok
+
+
+class ImapConnection:
+    """Made by :func:`~idlebell.net.open_connection.open_connection`, which has read the greeting and the capabilities.
+
+    One task uses it. Errors of every method: TransportError, RemoteProtocolError (both: it is closed now),
+    LocalProtocolError (nothing was sent, and it can still be used).
+    """
+
+    __slots__ = (
+        "_channel",
+        "_client",
+        "_clock",
+        "_deadlines",
+        "_early",
+        "_end",
+        "_idle_reply",
+        "_received",
+        "_wire_log",
+        "last_heard_at",
+        "target",
+    )
+
+    def __init__(
+        self,
+        target: ImapTarget,
+        channel: Channel,
+        client: Client,
+        *,
+        clock: Clock,
+        deadlines: Deadlines,
+        wire_log: WireLog | None = None,
+    ) -> None:
+        self.target = target
+        self.last_heard_at = clock.monotonic()
+        """When the last bytes came, by the monotonic clock."""
+        self._channel = channel
+        self._client = client
+        self._clock = clock
+        self._deadlines = deadlines
+        self._wire_log = wire_log
+        self._early: list[UntaggedResponse] = []  # said since the last call returned; bounded by one read
+        self._idle_reply: Completed | None = None  # of an IDLE that the server ended by itself
+        self._received = 0  # bytes since the last command was sent
+        self._end: TransportError | None = None  # said after the reply that was returned; told by the next call
+
+    def __repr__(self) -> str:
+        return f"<ImapConnection {self.target}, {self._client.state.value}>"
+
+    # --- what is known ---
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """Upper-cased."""
+        return self._client.capabilities
+
+    def has(self, capability: str) -> bool:
+        """Whether the server can do ``capability``, said or implied."""
+        return self._client.has(capability)
+
+    @property
+    def client(self) -> Client:
+        """The protocol object, for its state; everything is sent through this connection."""
+        return self._client
+
+    @property
+    def idling(self) -> bool:
+        return self._client.phase is Phase.IDLING
+
+    @property
+    def tls_description(self) -> str:
+        """``TLSv1.3 TLS_AES_256_GCM_SHA384``; empty in clear."""
+        return self._channel.description
+
+    @property
+    def deadlines(self) -> Deadlines:
+        return self._deadlines
+
+    # --- commands ---
+
+    async def command(self, command: c.Command, *, timeout: float | None = None) -> Reply:
+        """Sends ``command`` and waits for its tagged response. ``timeout``: seconds for the whole of it; left out,
+        ``command_seconds``. Not for IDLE, AUTHENTICATE and STARTTLS."""
+        if isinstance(command, c.Idle | c.Authenticate | c.StartTls):
+            raise LocalProtocolError(f"{c.name_of(type(command))} has a method of its own")
+        return await self._run(command, timeout)
+
+    async def authenticate(self, exchange: Mechanism, *, timeout: float | None = None) -> Reply:
+        """AUTHENTICATE (RFC 9051 section 6.2.2). After OK the capabilities are known anew.
+
+        RemoteProtocolError ``server-not-proven``: the server said OK without the proof that the mechanism asks for.
+        """
+        command = c.Authenticate(exchange.name, exchange.initial())
+        reply = await self._run(command, timeout, exchange)
+        if reply.ok and not exchange.satisfied:
+            self.close()
+            raise RemoteProtocolError("server-not-proven", "OK before the server had proven that it knows the password")
+        return await self._with_capabilities(reply)
+
+    async def login(self, username: str, password: str, *, timeout: float | None = None) -> Reply:
+        """The LOGIN command (RFC 9051 section 6.2.3). After OK the capabilities are known anew."""
+        return await self._with_capabilities(await self._run(c.Login(username, password), timeout))
+
+    async def start_tls(self, *, timeout: float | None = None) -> Reply:
+        """The STARTTLS command alone; after OK the channel is to be replaced by :meth:`secured`."""
+        return await self._run(c.StartTls(), timeout)
+
+    def secured(self, channel: Channel) -> None:
+        """``channel`` is under TLS now; all that was said before is forgotten (RFC 9051 section 6.2.1)."""
+        self._channel = channel
+        self._early = []
+        self._client.tls_started()
+
+    # --- IDLE (RFC 2177) ---
+
+    async def idle(self, *, timeout: float | None = None) -> Completed | None:
+        """Enters IDLE. None once the server waits with us; a refusal is the tagged response that came instead."""
+        self._check()
+        self._client.send(c.Idle())
+        async with self._closing("IDLE", self._deadlines.idle_ack_seconds if timeout is None else timeout):
+            self._received = 0
+            await self._flush()
+            while True:
+                await self._listen()
+                if self._idle_reply is not None:
+                    refusal, self._idle_reply = self._idle_reply, None
+                    return refusal
+                if self.idling:
+                    return None
+
+    async def wait_for_change(self, timeout: float) -> list[UntaggedResponse]:
+        """Waits up to ``timeout`` seconds for the server to say anything while it idles, and gives what it said; ``[]`` where
+        it said nothing in time, or ended IDLE by itself (then call :meth:`done`)."""
+        self._check()
+        if not self.idling:
+            raise LocalProtocolError("not idling")
+        try:
+            async with asyncio.timeout(timeout):
+                while self.idling and not self._early:
+                    self._received = 0
+                    await self._listen()
+        except TimeoutError:
+            return []
+        except asyncio.CancelledError:
+            raise  # a read that is cancelled has taken nothing
+        except BaseException:
+            self.close()
+            raise
+        return self._take_early()
+
+    async def done(self, *, timeout: float | None = None) -> Reply:
+        """Ends IDLE. The deadline, ``idle_ack_seconds`` where left out, is how a dead server is told from a quiet one."""
+        self._check()
+        if self._idle_reply is not None:
+            completed, self._idle_reply = self._idle_reply, None
+            return Reply(completed, self._take_early())
+        self._client.done()
+        return await self._finish("DONE", self._deadlines.idle_ack_seconds if timeout is None else timeout)
+
+    # --- the end ---
+
+    async def logout(self) -> None:
+        """Takes leave if the server lets us within ``logout_seconds``, and closes. Raises nothing of the network's."""
+        try:
+            async with asyncio.timeout(self._deadlines.logout_seconds):
+                if self.idling:
+                    await self.done()
+                if self._client.phase is Phase.READY:
+                    await self._run(c.Logout(), self._deadlines.logout_seconds)
+        except (TransportError, RemoteProtocolError, LocalProtocolError, TimeoutError):
+            pass  # BYE is what we asked for, and everything else is no news on the way out
+        finally:
+            self._channel.shut_down()
+            self.close()
+
+    def close(self) -> None:
+        """Closes at once, without a word. May be called again."""
+        self._channel.close()
+        if self._end is None:
+            self._end = ConnectionLost("closed")
+
+    # --- inside ---
+
+    def _check(self) -> None:
+        if self._end is not None:
+            end, self._end = self._end, ConnectionLost("closed")
+            self._channel.close()
+            raise end
+
+    async def _run(self, command: c.Command, timeout: float | None, exchange: Mechanism | None = None) -> Reply:
+        self._check()
+        self._client.send(command)
+        name = c.name_of(type(command))
+        seconds = self._deadlines.command_seconds if timeout is None else timeout
+        return await self._finish(name, seconds, exchange)
+
+    async def _finish(self, what: str, seconds: float, exchange: Mechanism | None = None) -> Reply:
+        """From what is to be sent to the tagged response."""
+        untagged = self._take_early()
+        self._received = rounds = 0
+        async with self._closing(what, seconds):
+            while True:
+                await self._flush()
+                events = await self._receive()
+                completed: Completed | None = None
+                for event in events:
+                    match event:
+                        case Received(response):
+                            (self._early if completed else untagged).append(response)
+                        case Completed():
+                            completed = event
+                        case Challenged(data) if exchange is not None:
+                            rounds += 1
+                            await self._answer(exchange, data, rounds)
+                        case Ended() if completed:
+                            self._end = _end_of(event)
+                        case Ended():
+                            raise _end_of(event)
+                        case Idling() | Greeted() | Challenged():
+                            raise RemoteProtocolError("unexpected-event", f"{type(event).__name__} during {what}")
+                if completed:
+                    return Reply(completed, untagged)
+
+    async def _answer(self, exchange: Mechanism, challenge: bytes, rounds: int) -> None:
+        if rounds > CHALLENGES:
+            raise RemoteProtocolError("too-many-challenges", "more SASL messages than any mechanism has")
+        if isinstance(exchange, ScramSha256):
+            # The server chooses how long its step computes: up to 0.3 s that no other session should wait for.
+            answer = await asyncio.to_thread(exchange.step, challenge)
+        else:
+            answer = exchange.step(challenge)
+        self._client.respond(answer)
+
+    async def _with_capabilities(self, reply: Reply) -> Reply:
+        if not reply.ok or self._client.capabilities_known:
+            return reply
+        asked = await self._run(c.Capability(), None)
+        return Reply(reply.completed, [*reply.untagged, *asked.untagged])
+
+    async def _listen(self) -> None:
+        """One read while IDLE is asked for or on."""
+        events = await self._receive()
+        for event in events:
+            match event:
+                case Received(response):
+                    self._early.append(response)
+                case Completed():
+                    self._idle_reply = event
+                case Ended() if self._idle_reply is not None or self._early:
+                    self._end = _end_of(event)  # first what it said, then that it is gone
+                case Ended():
+                    raise _end_of(event)
+                case Idling():
+                    pass
+                case Greeted() | Challenged():
+                    raise RemoteProtocolError("unexpected-event", f"{type(event).__name__} during IDLE")
+
+    async def greeting(self) -> StatusResponse:
+        """The first line (RFC 9051 section 7.1). ServerSaidBye: it is BYE. Only for who makes the connection."""
+        async with self._closing("greeting", self._deadlines.greeting_seconds):
+            while True:
+                events = await self._receive()
+                greeting: StatusResponse | None = None
+                for event in events:
+                    match event:
+                        case Greeted(response):
+                            greeting = response
+                        case Received(response):
+                            self._early.append(response)
+                        case Ended(None):
+                            raise ConnectionLost("eof", "closed before the greeting")
+                        case Ended(bye):
+                            assert bye is not None
+                            raise ServerSaidBye(bye, greeting=True)
+                        case _:
+                            raise RemoteProtocolError("unexpected-event", "something else than a greeting")
+                if greeting is not None:
+                    return greeting
+
+    async def _receive(self) -> list[ClientEvent]:
+        data = await self._channel.read(READ_BYTES)
+        if not data:
+            return self._client.receive_eof()
+        self.last_heard_at = self._clock.monotonic()
+        authenticating = isinstance(self._client.in_flight, c.Login | c.Authenticate)
+        events = self._client.receive_data(data)
+        self._received += len(data)
+        if self._received > REPLY_BYTES:
+            raise RemoteProtocolError("reply-too-large", f"more than {REPLY_BYTES} bytes before the tagged response")
+        if self._wire_log is not None:
+            for event in events:
+                self._wire_log("S", _spell_event(event, redacted=authenticating))
+        return events
+
+    async def _flush(self) -> None:
+        data = self._client.data_to_send()
+        if not data:
+            return
+        if self._wire_log is not None:
+            command = self._client.in_flight
+            if isinstance(command, c.Login | c.Authenticate):
+                self._wire_log("C", f"{self._client.tag} {c.name_of(type(command))} (…)")
+            else:
+                self._wire_log("C", _spell(data))
+        await self._channel.write(data)
+
+    def _take_early(self) -> list[UntaggedResponse]:
+        early = self._early
+        if early:
+            self._early = []
+        return early
+
+    @asynccontextmanager
+    async def _closing(self, what: str, seconds: float) -> AsyncIterator[None]:
+        """A deadline for what is inside; whatever goes wrong there, cancellation included, ends the connection."""
+        try:
+            async with asyncio.timeout(seconds):
+                yield
+        except TimeoutError as error:
+            self.close()
+            raise TimedOut(what, f"{self.target} did not answer within {seconds:g} s") from error
+        except BaseException:
+            self.close()
+            raise
+
+
+def _end_of(event: Ended) -> TransportError:
+    return ConnectionLost("eof") if event.bye is None else ServerSaidBye(event.bye)
+
+
+def _spell(data: bytes) -> str:
+    return repr(data.rstrip(b"\r\n").decode("utf-8", "backslashreplace"))[1:-1][:_LOG_CHARACTERS]
+
+
+def _spell_event(event: ClientEvent, *, redacted: bool) -> str:
+    match event:
+        case Completed():
+            text = "(…)" if redacted else event.text
+            return f"{event.tag} {event.condition} {event.code or ''} {text!r}"[:_LOG_CHARACTERS]
+        case Challenged():
+            return "+ (…)"
+        case _ if redacted:
+            return type(event).__name__
+        case _:
+            return repr(event)[:_LOG_CHARACTERS]

@@ -1,0 +1,114 @@
+"""From a target to a connection that is under TLS, greeted, and knows what the server can do. No credential is at hand here,
+so none can leak before TLS."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from idlebell.imap.client import Client
+from idlebell.imap.commands import Capability
+from idlebell.imap.errors import RemoteProtocolError
+from idlebell.imap.limits import DEFAULT_LIMITS, Limits
+from idlebell.imap.responses import Condition
+from idlebell.model.account import ImapTarget, Tls
+from idlebell.net.clock import Clock
+from idlebell.net.connector import Connector
+from idlebell.net.deadlines import DEFAULT_DEADLINES, Deadlines
+from idlebell.net.egress import Purpose
+from idlebell.net.errors import NotImap, TimedOut, TlsFailed
+from idlebell.net.imap_connection import ImapConnection, WireLog
+from idlebell.net.tls_engine import PlainChannel, TlsChannel, start_tls
+from idlebell.net.tls_policy import TlsPolicy
+from idlebell.net.wire import Wire
+
+
+async def open_connection(
+    target: ImapTarget,
+    *,
+    connector: Connector,
+    tls_policy: TlsPolicy,
+    clock: Clock,
+    limits: Limits = DEFAULT_LIMITS,
+    deadlines: Deadlines = DEFAULT_DEADLINES,
+    share: Callable[[frozenset[str]], frozenset[str]] | None = None,
+    wire_log: WireLog | None = None,
+    allow_preauth: bool = False,
+) -> ImapConnection:
+    """Connects to ``target``, by its rules for TLS, and reads greeting and capabilities.
+
+    ``share``: an :class:`~idlebell.imap.capabilities.SharedCapabilities`. ``allow_preauth``: take a server's word that we
+    are logged in already (only ever under TLS).
+
+    Unreachable; TlsFailed; TimedOut (``tls``, ``greeting``, ``CAPABILITY``, ``STARTTLS``); ServerSaidBye; ConnectionLost;
+    NotImap; RemoteProtocolError. Nothing stays open where it raises.
+    """
+    encrypted = target.tls is not Tls.NONE
+    sock = await connector.connect(
+        target.host,
+        target.port,
+        Purpose.IMAP if encrypted else Purpose.IMAP_PLAINTEXT,
+        timeout_seconds=deadlines.connect_seconds,
+    )
+    try:
+        if target.tls is Tls.IMPLICIT:
+            channel: TlsChannel | PlainChannel = await _handshake(Wire(sock), target, tls_policy, deadlines)
+        else:
+            channel = PlainChannel(Wire(sock))
+    except BaseException:
+        sock.close()
+        raise
+    client = Client(limits, tls=target.tls is Tls.IMPLICIT, allow_plaintext_login=not encrypted, share=share)
+    connection = ImapConnection(target, channel, client, clock=clock, deadlines=deadlines, wire_log=wire_log)
+    try:
+        greeting = await connection.greeting()
+        if greeting.condition is Condition.PREAUTH and not allow_preauth:
+            raise RemoteProtocolError("preauth", "the server says that we are logged in already")
+        if isinstance(channel, PlainChannel) and target.tls is Tls.STARTTLS:
+            await _start_tls(connection, channel, target, tls_policy)
+        if not client.capabilities_known:
+            await connection.command(Capability())
+    except RemoteProtocolError as error:
+        connection.close()
+        if error.reason == "not-imap":
+            raise NotImap(error.detail) from error
+        if error.reason == "preauth-in-clear":
+            # RFC 9051 section 7.1.4: STARTTLS is not possible any more; an attacker says it to keep us in clear.
+            raise TlsFailed(error.reason, error.detail) from error
+        if error.reason == "injected-plaintext":
+            raise TlsFailed("starttls-injected", error.detail) from error
+        raise
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+async def _start_tls(
+    connection: ImapConnection, channel: PlainChannel, target: ImapTarget, tls_policy: TlsPolicy
+) -> None:
+    """STARTTLS or nothing (RFC 8314 section 4.1): there is no way on in clear."""
+    if not connection.client.capabilities_known:
+        await connection.command(Capability())
+    if not connection.has("STARTTLS"):
+        raise TlsFailed("starttls-missing", "the server does not offer STARTTLS, or somebody has hidden it")
+    reply = await connection.start_tls()
+    if not reply.ok:
+        raise TlsFailed("starttls-refused", f"the server answers STARTTLS with {reply.completed.condition}")
+    wire, injected = channel.release()
+    if injected:
+        # RFC 9051 section 11.1; a server speaks next only after our ClientHello.
+        raise TlsFailed("starttls-injected", "bytes in clear after the OK of STARTTLS")
+    connection.secured(await _handshake(wire, target, tls_policy, connection.deadlines))
+
+
+async def _handshake(wire: Wire, target: ImapTarget, tls_policy: TlsPolicy, deadlines: Deadlines) -> TlsChannel:
+    try:
+        async with asyncio.timeout(deadlines.tls_seconds):
+            return await start_tls(wire, tls_policy.client_context, target.host)
+    except TimeoutError as error:
+        wire.close()
+        raise TimedOut("tls", f"no TLS handshake with {target} within {deadlines.tls_seconds:g} s") from error
+    except BaseException:
+        wire.close()
+        raise

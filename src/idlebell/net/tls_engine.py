@@ -1,0 +1,208 @@
+"""Bytes over a socket, in clear or under TLS, behind one interface.
+
+TLS runs on an ``SSLObject`` over two memory BIOs that we fill and empty ourselves. The socket is never read beyond the end
+of the TLS record that is wanted, and a record is handed over in pieces of :data:`PIECE_BYTES`. Two things follow from it.
+It is known at any time which records OpenSSL has consumed: after the handshake no byte of the next record has left the
+kernel. And nothing grows: a BIO's memory never shrinks again (``BUF_MEM_grow``), so it is never made to hold more than a
+piece; OpenSSL itself gives its record buffer back once it is empty (``SSL_MODE_RELEASE_BUFFERS``, which CPython sets).
+"""
+
+from __future__ import annotations
+
+import ssl
+import sys
+from typing import Final, Protocol
+
+from idlebell.net.certificate import forget_shown_certificate, take_shown_certificate
+from idlebell.net.errors import ConnectionLost, handshake_failed
+from idlebell.net.wire import Wire
+
+PIECE_BYTES: Final = 1_024
+"""Handed to OpenSSL, or taken from it, at once."""
+
+_HEADER_BYTES: Final = 5
+"""Of a TLS record: type, version, length (RFC 8446 section 5.1)."""
+
+
+class Channel(Protocol):
+    """What :class:`PlainChannel` and :class:`TlsChannel` have in common. One task reads, one writes.
+
+    All but ``close`` raise ConnectionLost. A cancelled ``read`` has lost nothing; after a cancelled ``write`` the channel
+    can only be closed.
+    """
+
+    @property
+    def description(self) -> str:
+        """TLS version and cipher suite for the operator; empty in clear."""
+
+    async def read(self, max_bytes: int) -> bytes:
+        """1 to ``max_bytes`` bytes, waiting for them; ``b""`` once the peer has closed in an orderly way."""
+
+    async def write(self, data: bytes) -> None:
+        """Returns when the kernel has taken all of ``data``, so no more than one call's data ever waits."""
+
+    def shut_down(self) -> None:
+        """Says goodbye (close_notify under TLS) without waiting for an answer, and closes."""
+
+    def close(self) -> None:
+        """Closes at once. May be called again."""
+
+
+class PlainChannel:
+    """In clear: before STARTTLS, and where the operator allows it."""
+
+    __slots__ = ("_wire",)
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    @property
+    def description(self) -> str:
+        return ""
+
+    async def read(self, max_bytes: int) -> bytes:
+        return await self._wire.receive(max_bytes)
+
+    async def write(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            sent = self._wire.send_now(view)
+            view = view[sent:]
+            if view:
+                await self._wire.writable()
+
+    def shut_down(self) -> None:
+        self._wire.close()
+
+    def close(self) -> None:
+        self._wire.close()
+
+    def release(self) -> tuple[Wire, bytes]:
+        """Gives the socket away for STARTTLS, with what the peer has sent already (up to 80 bytes, not removed): it should
+        be nothing, for a server waits for our ClientHello."""
+        return self._wire, self._wire.peek()
+
+
+class TlsChannel:
+    """Under TLS. Made by :func:`start_tls`."""
+
+    __slots__ = ("_header", "_incoming", "_left", "_outgoing", "_tls", "_unsent", "_wire", "description")
+
+    def __init__(self, wire: Wire, context: ssl.SSLContext, server_name: str) -> None:
+        self._wire = wire
+        self._incoming = ssl.MemoryBIO()
+        self._outgoing = ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
+        self._header = b""  # of the record that is being read, while it is incomplete
+        self._left = 0  # bytes of that record still to come
+        self._unsent = b""  # ciphertext that the kernel has not taken; kept over a cancellation
+        self.description = ""
+
+    async def handshake(self) -> None:
+        """TlsFailed or ConnectionLost; the caller sets the deadline and closes."""
+        while True:
+            try:
+                self._tls.do_handshake()
+            except ssl.SSLWantReadError:
+                await self._flush()
+                await self._feed()
+            except ssl.SSLError as error:
+                if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+                    raise ConnectionLost("eof", "closed during the TLS handshake") from error
+                self._send_alert()
+                raise handshake_failed(error, take_shown_certificate(self._tls)) from error
+            except ValueError as error:
+                raise handshake_failed(ssl.SSLError(1, str(error)), None) from error
+            else:
+                break
+        forget_shown_certificate(self._tls)
+        await self._flush()
+        cipher = self._tls.cipher()
+        # Interned: all sessions with the same suite share the one string.
+        self.description = sys.intern(f"{self._tls.version()} {cipher[0] if cipher else ''}")
+
+    async def read(self, max_bytes: int) -> bytes:
+        while True:
+            try:
+                return self._tls.read(max_bytes)
+            except ssl.SSLWantReadError:
+                await self._flush()  # an answer to KeyUpdate, perhaps
+                await self._feed()
+            except ssl.SSLZeroReturnError:
+                return b""
+            except ssl.SSLEOFError as error:
+                raise ConnectionLost("truncated", "closed without close_notify") from error
+            except ssl.SSLError as error:
+                self._send_alert()
+                raise ConnectionLost("tls", error.reason or type(error).__name__) from error
+
+    async def write(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            try:
+                # Neither want can come: renegotiation is off, and a write under TLS 1.3 waits for nothing.
+                written = self._tls.write(view[:PIECE_BYTES])
+            except ssl.SSLError as error:
+                raise ConnectionLost("tls", error.reason or type(error).__name__) from error
+            view = view[written:]
+            await self._flush()
+
+    def shut_down(self) -> None:
+        self._send_alert(close_notify=True)
+        self._wire.close()
+
+    def close(self) -> None:
+        self._wire.close()
+
+    async def _feed(self) -> None:
+        """Gives OpenSSL the next piece of the current record, or the header of the next one. No byte is held back, so a
+        cancellation loses none."""
+        wanted = min(self._left, PIECE_BYTES) if self._left else _HEADER_BYTES - len(self._header)
+        data = await self._wire.receive(wanted)
+        if not data:
+            self._incoming.write_eof()
+            return
+        self._incoming.write(data)
+        if self._left:
+            self._left -= len(data)
+            return
+        self._header += data
+        if len(self._header) == _HEADER_BYTES:
+            # OpenSSL judges type, version and length before it asks for the rest.
+            self._left = int.from_bytes(self._header[3:], "big")
+            self._header = b""
+
+    async def _flush(self) -> None:
+        while self._unsent or self._outgoing.pending:
+            if not self._unsent:
+                self._unsent = self._outgoing.read()
+            self._unsent = self._unsent[self._wire.send_now(self._unsent) :]
+            if self._unsent:
+                await self._wire.writable()
+
+    def _send_alert(self, *, close_notify: bool = False) -> None:
+        """What OpenSSL has to say at the end, as far as the kernel takes it at once."""
+        try:
+            if close_notify:
+                self._tls.unwrap()
+        except (ssl.SSLError, ValueError):
+            pass  # WantRead: it waits for the peer's close_notify, which we do not (RFC 8446 section 6.1)
+        try:
+            while self._unsent or self._outgoing.pending:
+                self._unsent = self._unsent or self._outgoing.read()
+                sent = self._wire.send_now(self._unsent)
+                if not sent:
+                    return
+                self._unsent = self._unsent[sent:]
+        except ConnectionLost:
+            pass
+
+
+async def start_tls(wire: Wire, context: ssl.SSLContext, server_name: str) -> TlsChannel:
+    """A handshake over ``wire`` as a client. ``server_name``: the name or address literal that the certificate must hold.
+
+    TlsFailed, ConnectionLost. Has no deadline of its own; the caller closes the wire where it raises.
+    """
+    channel = TlsChannel(wire, context, server_name)
+    await channel.handshake()
+    return channel

@@ -1,0 +1,114 @@
+"""A non-blocking socket and the event loop, without transports: a session that waits has no buffer here."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from typing import Final
+
+from idlebell.net.errors import ConnectionLost, lost
+
+_CLOSED: Final = "closed"
+
+
+class Wire:
+    """One socket. One task reads at a time, and one writes; both may be cancelled while they wait and nothing is lost."""
+
+    __slots__ = ("_reading", "_sock", "_writing")
+
+    def __init__(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        self._sock: socket.socket | None = sock
+        self._reading: asyncio.Future[None] | None = None
+        self._writing: asyncio.Future[None] | None = None
+
+    @property
+    def closed(self) -> bool:
+        return self._sock is None
+
+    def fileno(self) -> int:
+        """The descriptor; -1 once closed."""
+        return -1 if self._sock is None else self._sock.fileno()
+
+    async def receive(self, max_bytes: int) -> bytes:
+        """What is there, waiting until something is; ``b""`` at the end of the stream."""
+        while True:
+            try:
+                return self._socket().recv(max_bytes)
+            except (BlockingIOError, InterruptedError):
+                await self._readable()
+            except OSError as error:
+                raise lost(error) from error
+
+    def send_now(self, data: bytes | memoryview) -> int:
+        """How much the kernel took of ``data``, without waiting."""
+        try:
+            return self._socket().send(data)
+        except (BlockingIOError, InterruptedError):
+            return 0
+        except OSError as error:
+            raise lost(error) from error
+
+    async def writable(self) -> None:
+        """Waits until the kernel takes more."""
+        sock = self._socket()
+        loop = asyncio.get_running_loop()
+        self._writing = future = loop.create_future()
+        loop.add_writer(sock.fileno(), _wake, future)
+        try:
+            await future
+        finally:
+            self._writing = None
+            if self._sock is not None:
+                loop.remove_writer(sock.fileno())
+
+    def peek(self) -> bytes:
+        """What has come and was not received, up to 80 bytes, left where it is."""
+        try:
+            return self._socket().recv(80, socket.MSG_PEEK)
+        except (BlockingIOError, InterruptedError):
+            return b""
+        except OSError as error:
+            raise lost(error) from error
+
+    def close(self) -> None:
+        """At once. Whoever waits is told ConnectionLost."""
+        sock, self._sock = self._sock, None
+        if sock is None:
+            return
+        for future, remove in ((self._reading, "remove_reader"), (self._writing, "remove_writer")):
+            if future is not None:
+                getattr(future.get_loop(), remove)(sock.fileno())
+                if not future.done():
+                    future.set_exception(ConnectionLost(_CLOSED))
+        with contextlib.suppress(OSError):
+            sock.close()
+
+    def detach(self) -> socket.socket:
+        """Gives the socket away and forgets it; nobody may be waiting."""
+        sock = self._socket()
+        self._sock = None
+        return sock
+
+    async def _readable(self) -> None:
+        sock = self._socket()
+        loop = asyncio.get_running_loop()
+        self._reading = future = loop.create_future()
+        loop.add_reader(sock.fileno(), _wake, future)
+        try:
+            await future
+        finally:
+            self._reading = None
+            if self._sock is not None:
+                loop.remove_reader(sock.fileno())
+
+    def _socket(self) -> socket.socket:
+        if self._sock is None:
+            raise ConnectionLost(_CLOSED)
+        return self._sock
+
+
+def _wake(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
