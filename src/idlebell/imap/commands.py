@@ -1,7 +1,7 @@
 """What a client may ask (RFC 9051 section 6), as values named after the RFC. :mod:`.encode` spells them.
 
-Arguments are checked where they are made (no NUL, CR, LF in strings; RFC 9051 section 9), so an injected command cannot
-be spelled. Secrets are kept out of ``repr``.
+Arguments are checked where they are spelled (no NUL, CR, LF; RFC 9051 section 9), so an injected command cannot be sent.
+The client half checks besides which commands and FETCH items it may send at all. Secrets are kept out of ``repr``.
 """
 
 from __future__ import annotations
