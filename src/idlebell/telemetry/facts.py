@@ -76,6 +76,17 @@ class MailDetected(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class LookFailed(Fact):
+    """The server refused to say what is new. The session goes on and it is asked again."""
+
+    level: ClassVar[int] = logging.WARNING
+    labels: ClassVar[tuple[str, ...]] = ("command",)
+    account: AccountId
+    command: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class CursorRebased(Fact):
     """The mailbox is not the one we knew (UIDVALIDITY changed, UIDs went back): nothing of it is announced."""
 

@@ -1,0 +1,105 @@
+"""What is said of a message: its headers decoded, cleaned and cut.
+
+Everything here was written by whoever sent the mail. It is decoded leniently (RFC 2047, then UTF-8, then Latin-1), put into
+NFC, freed of control and bidirectional formatting characters (so that nothing shown can hide or reorder text), its white
+space folded, and cut at a number of characters.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from email.errors import HeaderParseError
+from email.header import decode_header
+
+from idlebell.imap.responses import Address, FetchData
+from idlebell.model.message import MessageSummary
+
+SUBJECT_CHARACTERS = 200
+SENDER_CHARACTERS = 200
+PREVIEW_CHARACTERS = 256
+"""RFC 8970 section 3.1: at most 256."""
+MESSAGE_ID_CHARACTERS = 250
+RAW_BYTES = 8_192
+"""More of one header is not looked at: decoding costs time in proportion."""
+
+_HIDDEN = dict.fromkeys(
+    [
+        *range(0x20),
+        *range(0x7F, 0xA0),
+        0x061C,
+        *range(0x200B, 0x2010),
+        *range(0x2028, 0x202F),
+        *range(0x2060, 0x2070),
+        0xFEFF,
+        *range(0xFFF9, 0xFFFC),
+        *range(0xE0000, 0xE0080),
+    ]
+)
+_SPACE = re.compile(r"\s+")
+
+
+def describe(message: FetchData) -> MessageSummary:
+    """``message`` must have a UID. What the server left out is None."""
+    if message.uid is None:
+        raise ValueError("a message without a UID cannot be named")
+    envelope = message.envelope
+    sender = next((one for one in envelope.from_ if one.host is not None), None) if envelope else None
+    return MessageSummary(
+        uid=message.uid,
+        message_id=_clean(envelope.message_id, MESSAGE_ID_CHARACTERS) if envelope else None,
+        sender=_address(sender) if sender else None,
+        subject=_header(envelope.subject, SUBJECT_CHARACTERS) if envelope else None,
+        size=message.size,
+        preview=_clean(message.preview, PREVIEW_CHARACTERS) or None,
+        received_at=message.internal_date,
+    )
+
+
+def _address(address: Address) -> str:
+    name = _header(address.name, SENDER_CHARACTERS)
+    mail = _clean(b"@".join(part for part in (address.mailbox, address.host) if part), SENDER_CHARACTERS)
+    return _cut(f"{name} <{mail}>", SENDER_CHARACTERS) if name else mail or ""
+
+
+def _header(raw: bytes | None, characters: int) -> str | None:
+    if raw is None:
+        return None
+    text = _decode(raw[:RAW_BYTES])
+    try:
+        chunks = decode_header(text)
+    except (HeaderParseError, ValueError):
+        chunks = [(text, None)]
+    # decode_header gives bytes for each encoded word and, beside one, for the plain text as well
+    return _tidy("".join(_chunk(chunk, charset) for chunk, charset in chunks), characters)
+
+
+def _chunk(chunk: str | bytes, charset: str | None) -> str:
+    if isinstance(chunk, str):
+        return chunk
+    try:
+        return chunk.decode(charset or "utf-8")
+    except (LookupError, ValueError):
+        return _decode(chunk)
+
+
+def _clean(raw: bytes | None, characters: int) -> str | None:
+    return None if raw is None else _tidy(_decode(raw[:RAW_BYTES]), characters)
+
+
+def _decode(raw: bytes) -> str:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
+def _tidy(text: str, characters: int) -> str:
+    # A surrogate cannot be sent as UTF-8; white space is folded before hidden characters go, so that words stay apart.
+    sound = text.encode("utf-8", "replace").decode("utf-8")
+    folded = _SPACE.sub(" ", sound).translate(_HIDDEN).strip()
+    return _cut(unicodedata.normalize("NFC", folded), characters)
+
+
+def _cut(text: str, characters: int) -> str:
+    return text if len(text) <= characters else text[: characters - 1].rstrip() + "…"

@@ -1,0 +1,311 @@
+"""The fleet: compares what is wanted (the store) with what runs, and starts, moves and stops watchers.
+
+Creation, change, restart and recovery are one path: something changes in the store or in the inbox of sessions, the account is
+nudged, and :meth:`Fleet._reconcile` makes what runs fit what is wanted. A nudge is only a hint; every account is looked at once
+a minute anyway.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+
+from idlebell.imap.errors import RemoteProtocolError
+from idlebell.model.account import Account
+from idlebell.model.ids import AccountId
+from idlebell.model.notification import LossReason
+from idlebell.model.problem import Blame, Fault
+from idlebell.model.subscription import Floor
+from idlebell.net.errors import TransportError
+from idlebell.net.imap_connection import ImapConnection
+from idlebell.net.session_inbox import SessionInbox
+from idlebell.store.contract import StoreError, WantedAccount
+from idlebell.telemetry.facts import ReconnectAsked, SessionLost, StoreFailed, SupervisorCaught, where_raised
+from idlebell.telemetry.status import MailboxStatus, Watch
+from idlebell.watch.diagnose import diagnose
+from idlebell.watch.mailbox_session import MailboxSession
+from idlebell.watch.recovery import pause
+from idlebell.watch.strategy import assign, uncovered
+from idlebell.watch.watcher import Means, Watcher
+
+ROUND_SECONDS = 60.0
+"""Between two looks at everything."""
+AT_ONCE = 64
+"""Accounts reconciled at the same time."""
+RESTARTS_PER_SECOND = 50.0
+"""Apps that are told of a restart: their answers come back as logins."""
+STOP_SECONDS = 10.0
+"""For all sessions to be logged out in good order."""
+STORE_RETRY_SECONDS = 5.0
+
+
+@dataclass(slots=True)
+class _Held:
+    """The fleet's books on one account."""
+
+    account: Account
+    wanted: tuple[str, ...] = ()
+    watchers: dict[Watcher, asyncio.Task[None]] = field(default_factory=dict)
+    reopening: asyncio.Task[None] | None = None
+    fault: Fault | None = None
+    """Why the last session ended."""
+    told: bool = False
+    """The apps have been asked for credentials."""
+
+
+class Fleet:
+    """``reopen`` opens a session with credentials that are held: a Fault where that fails, None where none are left.
+    ``holds`` says whether there are any."""
+
+    def __init__(
+        self,
+        means: Means,
+        inbox: SessionInbox,
+        reopen: Callable[[Account], Awaitable[ImapConnection | Fault | None]],
+        holds: Callable[[AccountId], bool],
+    ) -> None:
+        self._means = means
+        self._inbox = inbox
+        self._reopen = reopen
+        self._holds = holds
+        self._held: dict[AccountId, _Held] = {}
+        self._nudged: dict[AccountId, None] = {}
+        self._at_work: dict[AccountId, asyncio.Task[None]] = {}
+        self._wake = asyncio.Event()
+        self._stopping = False
+
+    # --- what others may ask ---
+
+    def nudge(self, account: AccountId) -> None:
+        """Something about this account may have changed."""
+        self._nudged[account] = None
+        self._wake.set()
+
+    async def announce_restart(self) -> None:
+        """To be called once, before :meth:`run`: sessions died with the last process, so every account without credentials
+        is asked for them, paced."""
+        now = self._means.clock.now()
+        told = 0
+        for account in await self._means.store.unsettled():
+            if self._holds(account):
+                continue
+            due = now + timedelta(seconds=told / RESTARTS_PER_SECOND)
+            count = await self._means.store.record_loss(account, LossReason.RESTART, now, due)
+            if count:
+                told += count
+                self._means.emit(ReconnectAsked(account, LossReason.RESTART.value, count))
+        if told:
+            self._means.committed()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        ticker = asyncio.create_task(self._tick(), name="fleet-round")
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                self._start_nudged()
+        finally:
+            ticker.cancel()
+
+    async def stop(self) -> None:
+        """Logs out every session, within :data:`STOP_SECONDS`."""
+        self._stopping = True
+        for task in (*self._at_work.values(), *(held.reopening for held in self._held.values() if held.reopening)):
+            task.cancel()
+        tasks = [task for held in self._held.values() for task in held.watchers.values()]
+        for held in self._held.values():
+            for watcher in held.watchers:
+                watcher.assign(None)
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=STOP_SECONDS)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        await self._inbox.close()
+
+    # --- reconciling ---
+
+    async def _tick(self) -> None:
+        while True:
+            try:
+                wanted = await self._means.store.wanted()
+            except StoreError as error:
+                self._means.emit(StoreFailed(str(error)))
+                await self._means.clock.sleep(STORE_RETRY_SECONDS)
+                continue
+            for account in dict.fromkeys((*(one.account.id for one in wanted), *self._held, *self._inbox.waiting())):
+                self._nudged[account] = None
+            self._wake.set()
+            await self._means.clock.sleep(ROUND_SECONDS)
+
+    def _start_nudged(self) -> None:
+        """One task an account at a time; a nudge that comes while one is at work is kept for after it."""
+        for account in [one for one in self._nudged if one not in self._at_work]:
+            if len(self._at_work) >= AT_ONCE or self._stopping:
+                return
+            del self._nudged[account]
+            task = asyncio.create_task(self._reconcile_safely(account))
+            self._at_work[account] = task
+            task.add_done_callback(partial(self._worked, account))
+
+    def _worked(self, account: AccountId, _: asyncio.Task[None]) -> None:
+        del self._at_work[account]
+        if self._nudged:
+            self._wake.set()
+
+    async def _reconcile_safely(self, account: AccountId) -> None:
+        """A supervisor: whatever goes wrong with one account is met again in a minute and touches no other."""
+        try:
+            await self._reconcile(account)
+        except StoreError as error:
+            self._means.emit(StoreFailed(str(error)))
+        except Exception as error:
+            self._means.emit(SupervisorCaught("fleet", where_raised(error)))
+
+    async def _reconcile(self, account: AccountId) -> None:
+        wanted = await self._means.store.wanted_of(account)
+        if self._inbox.expects(account):
+            return  # sessions are on their way; whoever brings them nudges
+        held = self._held.get(account)
+        if wanted is None:
+            if held is not None:
+                self._release(held)
+            return
+        if held is None:
+            held = self._held[account] = _Held(wanted.account)
+        for gone in set(held.wanted) - set(wanted.mailboxes):
+            self._means.status.forget(account, gone)
+        held.wanted = wanted.mailboxes
+        self._deal(held, wanted, self._inbox.take(account))
+        await self._ground(held, wanted)
+        await self._mend(held)
+
+    def _deal(self, held: _Held, wanted: WantedAccount, offered: list[ImapConnection]) -> None:
+        """Gives every session its mailboxes; starts watchers for new sessions, logs out what is not needed."""
+        watchers = [watcher for watcher in held.watchers if watcher.primary is not None]
+        assignments = assign(wanted.mailboxes, [*(watcher.primary for watcher in watchers), *(None for _ in offered)])
+        for watcher, assignment in zip(watchers, assignments, strict=False):
+            watcher.assign(assignment, wanted.fresh)
+        for connection, assignment in zip(offered, assignments[len(watchers) :], strict=True):
+            if assignment is None:
+                self._inbox.log_out(connection)
+                continue
+            watcher = Watcher(
+                held.account, MailboxSession(connection, self._means.clock), assignment, wanted.fresh, self._means
+            )
+            task = asyncio.create_task(watcher.run())
+            held.watchers[watcher] = task
+            held.told = False
+            task.add_done_callback(partial(self._ended, held, watcher))
+
+    async def _ground(self, held: _Held, wanted: WantedAccount) -> None:
+        """Who joined a mailbox that is being watched is told of what comes after what has been announced."""
+        status = self._means.status.of(held.account.id)
+        watched = status.watching() if status else frozenset()
+        for subscription, mailbox in wanted.fresh:
+            if mailbox in watched:
+                cursor = await self._means.store.cursor(held.account.id, mailbox)
+                if cursor is not None:
+                    floor = Floor(mailbox, cursor.uid_validity, cursor.uid_next)
+                    await self._means.store.ground(subscription, floor)
+
+    async def _mend(self, held: _Held) -> None:
+        """Mailboxes without a session: open one if credentials are held; if no session is left at all, ask the apps."""
+        sessions = [watcher.primary for watcher in held.watchers if watcher.primary is not None]
+        missing = uncovered(held.wanted, sessions)
+        if not missing or (held.reopening is not None and not held.reopening.done()):
+            return
+        if self._holds(held.account.id):
+            held.reopening = asyncio.create_task(self._reopen_safely(held))
+            held.reopening.add_done_callback(lambda _: self.nudge(held.account.id))
+        elif not sessions and not held.told:
+            await self._give_up(held)
+
+    async def _give_up(self, held: _Held) -> None:
+        refused = held.fault is not None and held.fault.blame is Blame.CREDENTIALS
+        reason = LossReason.REJECTED if refused else LossReason.CONNECTION_LOST
+        now = self._means.clock.now()
+        count = await self._means.store.record_loss(held.account.id, reason, now, now)
+        held.told = True
+        self._means.status.forget(held.account.id)
+        if count:
+            self._means.emit(ReconnectAsked(held.account.id, reason.value, count))
+            self._means.committed()
+
+    def _release(self, held: _Held) -> None:
+        """Nobody wants the account any more."""
+        if held.reopening is not None:
+            held.reopening.cancel()
+        for watcher in held.watchers:
+            watcher.assign(None)
+        self._means.status.forget(held.account.id)
+        if not held.watchers:
+            self._held.pop(held.account.id, None)
+
+    # --- sessions that end, and new ones ---
+
+    def _ended(self, held: _Held, watcher: Watcher, task: asyncio.Task[None]) -> None:
+        """A watcher's task is done: it was not needed any more, or its session is over."""
+        primary = watcher.primary
+        held.watchers.pop(watcher, None)
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, TransportError | RemoteProtocolError):
+            held.fault = diagnose(error)
+            host = held.account.target.host
+            fact = SessionLost(held.account.id, host, held.fault.code, held.fault.detail, held.fault.private)
+            self._means.emit(fact)
+        elif error is not None:
+            held.fault = Fault("internal", "The gateway failed.", where_raised(error))
+            self._means.emit(SupervisorCaught("watcher", where_raised(error)))
+        if primary is not None and error is not None:
+            status = MailboxStatus(primary, Watch.RECONNECTING, fault=held.fault)
+            self._means.status.report(held.account.id, status)
+        if not self._stopping:
+            self.nudge(held.account.id)
+
+    # --- for the operator ---
+
+    def sessions(self) -> int:
+        return sum(len(held.watchers) for held in self._held.values())
+
+    async def _reopen_safely(self, held: _Held) -> None:
+        """A supervisor, as for reconciling."""
+        try:
+            await self._reopen_all(held)
+        except StoreError as error:
+            self._means.emit(StoreFailed(str(error)))
+            await self._means.clock.sleep(STORE_RETRY_SECONDS)
+        except Exception as error:
+            self._means.emit(SupervisorCaught("fleet", where_raised(error)))
+            await self._means.clock.sleep(STORE_RETRY_SECONDS)
+
+    async def _reopen_all(self, held: _Held) -> None:
+        """Opens sessions with the credentials that are held until each wanted mailbox has one or none can be had."""
+        account = held.account
+        attempt = 0
+        while uncovered(held.wanted, [watcher.primary for watcher in held.watchers]) and self._holds(account.id):
+            if held.fault is not None:
+                attempt += 1
+                await self._means.clock.sleep(pause(held.fault, attempt, self._means.entropy()))
+            answer = await self._reopen(account)
+            if answer is None:
+                break
+            if isinstance(answer, Fault):
+                held.fault = answer
+                for mailbox in held.wanted:
+                    if not any(watcher.primary == mailbox for watcher in held.watchers):
+                        status = MailboxStatus(mailbox, Watch.RECONNECTING, fault=answer)
+                        self._means.status.report(account.id, status)
+                continue
+            held.fault, attempt = None, 0
+            await self._means.store.clear_loss(account.id)
+            wanted = await self._means.store.wanted_of(account.id)
+            if wanted is None:
+                self._inbox.log_out(answer)
+                break
+            held.wanted = wanted.mailboxes
+            self._deal(held, wanted, [answer])

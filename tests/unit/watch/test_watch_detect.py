@@ -1,0 +1,109 @@
+"""What is new mail, decided without a server."""
+
+from __future__ import annotations
+
+import pytest
+
+from idlebell.imap.responses import Envelope, FetchData
+from idlebell.model.cursor import Cursor
+from idlebell.watch.detect import (
+    Baseline,
+    Behind,
+    Flood,
+    NewUids,
+    Quiet,
+    Rebased,
+    UpToDate,
+    decide,
+    decide_count,
+    locate,
+)
+
+CURSOR = Cursor(uid_validity=7, uid_next=10, count=9)
+ENVELOPE = Envelope(None, b"hi", (), (), (), (), (), (), None, None)
+
+
+def message(uid: int | None, *flags: str, envelope: Envelope | None = None) -> FetchData:
+    return FetchData(1, uid=uid, flags=flags, envelope=envelope)
+
+
+def test_first_look_announces_nothing() -> None:
+    assert locate(None, 7, 10, 9) == Baseline(Cursor(7, 10, count=9))
+
+
+def test_uidvalidity_change_announces_nothing() -> None:
+    assert locate(CURSOR, 8, 3, 2) == Rebased(Cursor(8, 3, count=2))
+
+
+@pytest.mark.parametrize("cursor", [None, CURSOR])
+def test_new_epoch_needs_to_know_where_the_mailbox_ends(cursor: Cursor | None) -> None:
+    with pytest.raises(ValueError, match="where the mailbox ends"):
+        locate(cursor, 8, None, 2)
+
+
+def test_same_uidnext_is_up_to_date() -> None:
+    assert locate(CURSOR, 7, 10, 9) == UpToDate()
+
+
+def test_uidnext_of_a_lagging_replica_does_not_move_back() -> None:
+    assert locate(CURSOR, 7, 4, 3) == UpToDate()
+
+
+def test_higher_uidnext_is_behind_by_the_difference() -> None:
+    assert locate(CURSOR, 7, 15, 12) == Behind(10, 5)
+
+
+def test_missing_uidnext_has_to_be_asked() -> None:
+    assert locate(CURSOR, 7, None, 12) == Behind(10, None)
+
+
+def test_star_echo_of_an_old_message_is_not_new() -> None:
+    """UID FETCH 10:* names the last message even when its UID is 9."""
+    assert decide(CURSOR, [message(9)], None, 9) == Quiet(CURSOR)
+
+
+def test_message_without_uid_is_not_looked_at() -> None:
+    assert decide(CURSOR, [message(None, "\\Seen")], None, 9) == Quiet(CURSOR)
+
+
+def test_new_messages_come_in_order_of_uid_each_once() -> None:
+    twelve = message(12, envelope=ENVELOPE)
+    found = decide(CURSOR, [twelve, message(10), message(12)], None, 11)
+
+    assert found == NewUids((message(10), twelve), Cursor(7, 13, count=11))
+
+
+def test_flags_of_an_unsolicited_fetch_count() -> None:
+    """Read between the FETCH and its end: the later flags say so."""
+    found = decide(CURSOR, [message(10, envelope=ENVELOPE), message(10, "\\Seen")], None, 10)
+
+    assert found == Quiet(Cursor(7, 11, count=10))
+
+
+def test_fetch_without_flags_keeps_those_known() -> None:
+    seen_first = decide(CURSOR, [message(10, "\\Seen"), FetchData(1, uid=10, envelope=ENVELOPE)], None, 10)
+
+    assert seen_first == Quiet(Cursor(7, 11, count=10))
+
+
+@pytest.mark.parametrize("flag", ["\\Seen", "\\Deleted", "\\Draft", "\\seen"])
+def test_filed_as_read_deleted_or_draft_is_not_new_but_moves_the_cursor(flag: str) -> None:
+    assert decide(CURSOR, [message(10, flag)], None, 10) == Quiet(Cursor(7, 11, count=10))
+
+
+def test_unknown_flags_are_new() -> None:
+    found = decide(CURSOR, [FetchData(1, uid=10)], None, 10)
+
+    assert isinstance(found, NewUids)
+
+
+def test_known_uidnext_moves_the_cursor_over_what_was_expunged() -> None:
+    assert decide(CURSOR, [], 20, 9) == Quiet(Cursor(7, 20, count=9))
+
+
+def test_counted_messages_are_a_flood() -> None:
+    assert decide_count(CURSOR, 9_000, 9_100, 9_009) == Flood(9_000, Cursor(7, 9_100, count=9_009))
+
+
+def test_nothing_counted_is_quiet_and_never_goes_back() -> None:
+    assert decide_count(CURSOR, 0, 3, 9) == Quiet(CURSOR)
