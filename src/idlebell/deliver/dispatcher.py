@@ -1,0 +1,340 @@
+"""Leases what is due, sends it, settles it.
+
+A lane is the origin of a push service. Each has its own bound of pushes in flight, so that a service that hangs or asks for
+patience delays no other; :mod:`idlebell.deliver.lanes` shares them out. A nudge says that something may be due; that it is
+lost costs seconds, because the outbox is looked at without one too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from idlebell.deliver.lanes import Lanes
+from idlebell.deliver.retry import (
+    KEY_REFUSED,
+    decide,
+    decide_test,
+    pause_seconds,
+    postpone_unverified,
+    sentence,
+    word,
+)
+from idlebell.deliver.sender import Sender, Sent
+from idlebell.deliver.settings import (
+    ENDPOINTS_KEPT,
+    LANE_PAUSE_SECONDS_MAX,
+    LANES_AT_ONCE,
+    STORE_PAUSE_SECONDS_MAX,
+    STORE_PAUSE_SECONDS_MIN,
+    DeliverySettings,
+)
+from idlebell.deliver.verification import Verifier, VerifyResult
+from idlebell.model.endpoint import Endpoint, PushUrl, WebhookEndpoint
+from idlebell.model.ids import NotificationId, SubscriptionId
+from idlebell.model.notification import Draft, Leased, Test
+from idlebell.model.subscription import Phase, Subscription
+from idlebell.net.clock import Clock
+from idlebell.net.http_client import HttpClient
+from idlebell.push.attempt import Entropy
+from idlebell.push.exchange import HttpResponse
+from idlebell.push.outcome import Accepted, Outcome, Refused, Retry
+from idlebell.push.vapid import VapidSigner
+from idlebell.store.contract import Dropped, EndpointGone, Settlement, Store, StoreError
+from idlebell.telemetry.facts import (
+    Emit,
+    NotificationDropped,
+    StoreFailed,
+    SubscriptionChanged,
+    SupervisorCaught,
+    where_raised,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TestResult:
+    """``outcome``: accepted, retry, gone, too-large, refused, or ``not-sent`` where nothing was sent and ``detail`` says
+    why."""
+
+    outcome: str
+    status: int | None
+    took_ms: float
+    detail: str
+
+
+def _nothing(subscription: Subscription) -> None:
+    return None
+
+
+class Dispatcher:
+    """One for a process. ``signer`` None: Web Push goes out without VAPID. ``on_ended`` is told of a subscription whose last
+    ``new_mail`` endpoint is gone: its account may not be wanted any more."""
+
+    def __init__(
+        self,
+        store: Store,
+        http: HttpClient,
+        emit: Emit,
+        clock: Clock,
+        entropy: Entropy,
+        signer: VapidSigner | None = None,
+        settings: DeliverySettings | None = None,
+        on_ended: Callable[[Subscription], None] = _nothing,
+    ) -> None:
+        self._store = store
+        self._emit = emit
+        self._clock = clock
+        self._entropy = entropy
+        self._settings = settings or DeliverySettings()
+        self._on_ended = on_ended
+        self._sender = Sender(http, emit, clock, entropy, signer)
+        self._verifier = Verifier(store, self._sender, clock, entropy, self._settings)
+        self._lanes = Lanes(self._settings)
+        self._refusals: OrderedDict[PushUrl, int] = OrderedDict()
+        self._in_flight: dict[NotificationId, asyncio.Task[None]] = {}
+        self._direct = 0
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._loop: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begins to deliver, first of all what a predecessor held a lease on."""
+        self._loop = asyncio.create_task(self._run(), name="dispatcher")
+
+    def nudge(self) -> None:
+        """Something may be due. Never blocks, never fails."""
+        self._wake.set()
+
+    async def stop(self) -> None:
+        """Takes nothing new and gives what is in flight ``drain_seconds`` to end. What is cut off then stays in the outbox
+        and is sent again, with the same version, by whoever starts next."""
+        self._stopping = True
+        self.nudge()
+        await self._first(self._drained(), self._clock.sleep(self._settings.drain_seconds))
+        left = [task for task in (self._loop, *self._in_flight.values()) if task is not None]
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
+    async def send_test(self, subscription: Subscription) -> TestResult:
+        """Sends a ``test`` to the ``new_mail`` endpoint, now and once.
+
+        It goes through the outbox for its version alone: enqueued so that no lane takes it while it is sent from here, and
+        useless by the time it would be due, so that a crash in between sends nothing late. StoreError is the caller's.
+        """
+        endpoint = subscription.endpoints.new_mail
+        if endpoint is None:
+            return TestResult("not-sent", None, 0.0, "The subscription has no new_mail endpoint any more.")
+        if self._unverified(endpoint):
+            return TestResult("not-sent", None, 0.0, "The endpoint has not answered its verification.")
+        if self._direct >= self._settings.direct:
+            return TestResult("not-sent", None, 0.0, "Too many tests at once; try again in a moment.")
+        now = self._clock.now()
+        until = now + timedelta(seconds=self._settings.lease_seconds)
+        enqueued = await self._store.enqueue([Draft(subscription.id, Test(), at=now, due_at=until, expires_at=until)])
+        if not enqueued:
+            return TestResult("not-sent", None, 0.0, "The subscription takes no notifications now.")
+        (notification,) = enqueued
+        self._direct += 1
+        try:
+            sent = await self._sender.send(notification, endpoint, timeout_seconds=self._settings.timeout_seconds)
+        finally:
+            self._direct -= 1
+        settlement = decide_test(sent.outcome, self._clock.now())
+        await self._store.settle(notification.id, settlement)
+        await self._tell(notification.subscription_id, notification.id, settlement)
+        self.nudge()  # what came in meanwhile waited behind it
+        status = sent.answer.status if isinstance(sent.answer, HttpResponse) else None
+        return TestResult(word(sent.outcome), status, sent.took_ms, sentence(sent.outcome))
+
+    async def verify_webhook(self, subscription: SubscriptionId, endpoint: WebhookEndpoint) -> VerifyResult:
+        """Asks a webhook whether it wants our notifications: at registration, before it is stored. The caller stores it with
+        ``verified=True`` where the result is. Takes at most ``verification_timeout_seconds`` for each request."""
+        return await self._verifier.verify(subscription, endpoint)
+
+    # The round
+
+    async def _run(self) -> None:
+        failures = 0
+        released = False
+        while not self._stopping:
+            self._wake.clear()
+            try:
+                if not released:
+                    await self._store.release_leases()
+                    released = True
+                pause = await self._round()
+                failures = 0
+            except StoreError as error:
+                self._emit(StoreFailed(str(error)))
+                pause, failures = _store_pause(failures), failures + 1
+            except Exception as error:
+                self._emit(SupervisorCaught("dispatcher", where_raised(error)))
+                pause, failures = _store_pause(failures), failures + 1
+            if not self._stopping:
+                await self._first(self._wake.wait(), self._clock.sleep(pause))
+                if failures:
+                    # Nudges come with every mail; they shall not turn a failing store into a busy loop.
+                    await self._clock.sleep(STORE_PAUSE_SECONDS_MIN)
+
+    async def _round(self) -> float:
+        """Leases what the bounds allow, starts sending it, and returns after how many seconds to look again."""
+        now, clock = self._clock.now(), self._clock.monotonic()
+        blocked = self._lanes.blocked(clock)
+        limit = LANES_AT_ONCE + blocked
+        due = await self._store.lanes(now, limit)
+        shares = self._lanes.shares(due, clock)
+        until = now + timedelta(seconds=self._settings.lease_seconds)
+        taken = await asyncio.gather(
+            *(self._store.lease(lane, now, until, share) for lane, share in shares.items()),
+            return_exceptions=True,
+        )
+        failed: BaseException | None = None
+        for leases in taken:
+            if isinstance(leases, BaseException):
+                failed = leases
+                continue
+            for leased in leases:
+                self._begin(leased)
+        if failed is not None:
+            raise failed
+        if len(due) == limit and shares:
+            return 0.0
+        return await self._until_next(now)
+
+    async def _until_next(self, looked_at: datetime) -> float:
+        now = self._clock.now()
+        next_due = await self._store.next_due(now)
+        if next_due is None:
+            return self._settings.idle_seconds
+        if next_due > now:
+            return min((next_due - now).total_seconds(), self._settings.idle_seconds)
+        # Due, and not taken: either it became due since we looked, or its lane can take nothing now.
+        return 0.0 if next_due > looked_at else self._settings.blocked_seconds
+
+    def _begin(self, leased: Leased) -> None:
+        notification = leased.notification
+        if notification.id in self._in_flight:
+            return  # its lease ran out while the store failed to settle it: that goes on, and ends this lease too
+        self._lanes.started(leased.lane)
+        self._in_flight[notification.id] = asyncio.create_task(self._deliver(leased), name=f"push {notification.id}")
+
+    # One notification
+
+    async def _deliver(self, leased: Leased) -> None:
+        notification = leased.notification
+        try:
+            try:
+                settlement = await self._attempt(leased)
+            except Exception as error:
+                # A bug, or a store that failed underneath. The notification is not lost, and not tried in a loop either.
+                if isinstance(error, StoreError):
+                    self._emit(StoreFailed(str(error)))
+                else:
+                    self._emit(SupervisorCaught("dispatcher", where_raised(error)))
+                failed = Retry("The gateway could not send it.")
+                settlement = decide(failed, notification, self._clock.now(), self._entropy)
+            await self._settle(notification.id, settlement)
+            await self._tell(notification.subscription_id, notification.id, settlement)
+        finally:
+            del self._in_flight[notification.id]
+            self._lanes.finished(leased.lane)
+            self.nudge()
+
+    async def _attempt(self, leased: Leased) -> Settlement:
+        notification, endpoint = leased.notification, leased.endpoint
+        now = self._clock.now()
+        if notification.expires_at <= now:
+            return Dropped(now, "expired", None)
+        if isinstance(endpoint, WebhookEndpoint) and self._unverified(endpoint):
+            result = await self._verifier.verify_stored(notification.subscription_id, endpoint)
+            if not result.verified:
+                now = self._clock.now()
+                return postpone_unverified(notification, now, now + timedelta(seconds=result.next_in_seconds))
+        sent = await self._sender.send(notification, endpoint, timeout_seconds=self._settings.timeout_seconds)
+        self._learn(leased.lane, sent)
+        return decide(
+            sent.outcome,
+            notification,
+            self._clock.now(),
+            self._entropy,
+            refusals=self._count_refusals(endpoint, sent.outcome),
+            key_works=self._lanes.accepts(leased.lane),
+        )
+
+    def _unverified(self, endpoint: Endpoint) -> bool:
+        return self._settings.verify_endpoints and isinstance(endpoint, WebhookEndpoint) and not endpoint.verified
+
+    def _learn(self, lane: bytes, sent: Sent) -> None:
+        self._lanes.heard(
+            lane,
+            answered=isinstance(sent.answer, HttpResponse),
+            accepted=isinstance(sent.outcome, Accepted),
+        )
+        if isinstance(sent.outcome, Retry) and sent.outcome.slow_down:
+            asked = pause_seconds(0, self._entropy, sent.outcome.after_seconds)
+            self._lanes.pause(lane, self._clock.monotonic() + min(asked, LANE_PAUSE_SECONDS_MAX))
+
+    def _count_refusals(self, endpoint: Endpoint, outcome: Outcome) -> int:
+        """How often in a row, this time included, the endpoint refused our key."""
+        if isinstance(outcome, Accepted):
+            self._refusals.pop(endpoint.url, None)
+        if not (isinstance(outcome, Refused) and outcome.status in KEY_REFUSED):
+            return 0
+        count = self._refusals[endpoint.url] = self._refusals.get(endpoint.url, 0) + 1
+        self._refusals.move_to_end(endpoint.url)
+        if len(self._refusals) > ENDPOINTS_KEPT:
+            self._refusals.popitem(last=False)
+        return count
+
+    async def _settle(self, notification: NotificationId, settlement: Settlement) -> None:
+        """Until the store has it: what was accepted and not settled would be sent a second time."""
+        failures = 0
+        while True:
+            try:
+                return await self._store.settle(notification, settlement)
+            except StoreError as error:
+                self._emit(StoreFailed(str(error)))
+                await self._clock.sleep(_store_pause(failures))
+                failures += 1
+
+    async def _tell(self, subscription: SubscriptionId, notification: NotificationId, settlement: Settlement) -> None:
+        """Says what a settlement has ended."""
+        if isinstance(settlement, Dropped):
+            self._emit(NotificationDropped(subscription, notification, settlement.outcome))
+        elif isinstance(settlement, EndpointGone):
+            self._emit(NotificationDropped(subscription, notification, "refused"))
+            try:
+                stored = await self._store.get(subscription)
+            except StoreError as error:
+                self._emit(StoreFailed(str(error)))
+                return
+            if stored is not None and stored.phase is Phase.ENDED:
+                self._emit(SubscriptionChanged(stored.id, stored.account_id, "ended"))
+                self._on_ended(stored)
+
+    # Waiting
+
+    async def _drained(self) -> None:
+        """The loop first: the round it is in may still begin something."""
+        if self._loop is not None:
+            await asyncio.wait({self._loop})
+        while self._in_flight:
+            await asyncio.wait(set(self._in_flight.values()))
+
+    async def _first(self, *waits: Coroutine[Any, Any, object]) -> None:
+        """Until the first of them is over; the others are given up."""
+        tasks = [asyncio.ensure_future(wait) for wait in waits]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+
+
+def _store_pause(failures: int) -> float:
+    return min(STORE_PAUSE_SECONDS_MIN * 2.0 ** min(failures, 16), STORE_PAUSE_SECONDS_MAX)

@@ -1,0 +1,73 @@
+"""What time alone brings about: leases end, and a ``reconnect`` that nobody answered is repeated."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from idlebell.model.subscription import Subscription
+from idlebell.net.clock import Clock
+from idlebell.store.contract import StoreError, Subscriptions
+from idlebell.telemetry.facts import Emit, StoreFailed, SubscriptionChanged, SupervisorCaught, where_raised
+
+EVERY_SECONDS = 30.0
+"""A lease may live this much longer than it says; the shortest is a minute."""
+REMINDERS_AT_ONCE = 100
+"""In one step of the store."""
+REMINDERS_PAUSE_SECONDS = 1.0
+"""Between two steps, so that thousands of reminders after an outage do not come at once."""
+
+
+def _nothing() -> None:
+    return None
+
+
+class Pruner:
+    """``on_expired`` is told of subscriptions whose lease is over: their accounts may not be wanted any more.
+    ``on_reminded`` that something is due in the outbox."""
+
+    def __init__(
+        self,
+        store: Subscriptions,
+        emit: Emit,
+        clock: Clock,
+        on_expired: Callable[[tuple[Subscription, ...]], None],
+        on_reminded: Callable[[], None] = _nothing,
+    ) -> None:
+        self._store = store
+        self._emit = emit
+        self._clock = clock
+        self._on_expired = on_expired
+        self._on_reminded = on_reminded
+        self._loop: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._loop = asyncio.create_task(self._run(), name="pruner")
+
+    async def stop(self) -> None:
+        if self._loop is not None:
+            self._loop.cancel()
+            await asyncio.gather(self._loop, return_exceptions=True)
+
+    async def prune(self) -> None:
+        """Once. StoreError where the store cannot."""
+        expired = await self._store.expire(self._clock.now())
+        for subscription in expired:
+            self._emit(SubscriptionChanged(subscription.id, subscription.account_id, "expired"))
+        if expired:
+            self._on_expired(expired)
+        while (reminded := await self._store.remind(self._clock.now(), REMINDERS_AT_ONCE)) > 0:
+            self._on_reminded()
+            if reminded < REMINDERS_AT_ONCE:
+                break
+            await self._clock.sleep(REMINDERS_PAUSE_SECONDS)
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self.prune()
+            except StoreError as error:
+                self._emit(StoreFailed(str(error)))
+            except Exception as error:
+                self._emit(SupervisorCaught("pruner", where_raised(error)))
+            await self._clock.sleep(EVERY_SECONDS)

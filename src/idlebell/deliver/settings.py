@@ -1,0 +1,49 @@
+"""Every bound of delivery, with its number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverySettings:
+    """Counts of pushes in flight, and seconds."""
+
+    in_flight: int = 64
+    """In all. A push in flight is a connection and some 20 KiB."""
+    in_flight_per_lane: int = 4
+    """To one push service that answers."""
+    in_flight_per_unproven_lane: int = 2
+    """To one that has not answered yet, or not for a while; together these have at most half of ``in_flight``, so that
+    services which hang never hold up those which work."""
+    timeout_seconds: float = 15.0
+    """Of one request, connecting and answer included."""
+    lease_seconds: float = 120.0
+    """Longer than the requests that one lease may take: a body cut twice, a signature made anew."""
+    idle_seconds: float = 5.0
+    """The longest pause between two looks at the outbox: what a lost nudge costs."""
+    blocked_seconds: float = 1.0
+    """The same while something due waits for a lane that is full or was asked to pause."""
+    drain_seconds: float = 15.0
+    """At stop: how long pushes in flight may take to end."""
+    verify_endpoints: bool = True
+    """A webhook answers a challenge before it is sent anything else."""
+    verification_timeout_seconds: float = 10.0
+    verification_every_seconds: float = 3_600.0
+    """One challenge to one endpoint in this time, until it answers."""
+    direct: int = 32
+    """Tests and challenges at once."""
+
+
+LANES_KEPT = 1_024
+"""Push services whose behaviour is remembered; the one used longest ago is forgotten."""
+LANES_AT_ONCE = 64
+"""Lanes looked at in one round."""
+ENDPOINTS_KEPT = 4_096
+"""Endpoints whose refusals, and whose challenges, are remembered."""
+LANE_PAUSE_SECONDS_MAX = 60.0
+"""A whole service is left alone for a minute at most, whatever one answer asks: the notification that was answered waits
+longer, but not all others with it."""
+STORE_PAUSE_SECONDS_MIN = 0.2
+STORE_PAUSE_SECONDS_MAX = 5.0
+"""After a failure of the store; doubled from the first to the second."""
