@@ -7,7 +7,6 @@ and for literals; the resolver is guarded too, so that one forbidden address of 
 
 from __future__ import annotations
 
-import asyncio
 import re
 import socket
 import ssl
@@ -142,7 +141,7 @@ class HttpClient:
             self._egress.check_address(addresses[0], url.port, purpose)
 
 
-class _NotAllowed(OSError):
+class _NotAllowedError(OSError):
     """Our own refusal, on its way through aiohttp."""
 
     def __init__(self, refusal: Unreachable) -> None:
@@ -166,7 +165,7 @@ class _GuardedResolver(AbstractResolver):
         try:
             addresses = await self._resolver.resolve(host)
         except Unreachable as error:
-            raise _NotAllowed(error) from error
+            raise _NotAllowedError(error) from error
         for address in addresses:
             own = socket.AF_INET if address.version == 4 else socket.AF_INET6
             if family not in (socket.AF_UNSPEC, own):
@@ -183,7 +182,7 @@ class _GuardedResolver(AbstractResolver):
                 )
             )
         if not found:
-            raise _NotAllowed(refusal)
+            raise _NotAllowedError(refusal)
         return found
 
     async def close(self) -> None:
@@ -203,7 +202,7 @@ class _Dialler:
             try:
                 self._egress.check_address(ip_address(address[0]), address[1], self._purpose)
             except Unreachable as error:
-                raise _NotAllowed(error) from error
+                raise _NotAllowedError(error) from error
         sock = socket.socket(family, kind, protocol)
         sock.setblocking(False)
         set_options(sock)
@@ -284,7 +283,7 @@ def _no_response(error: Exception) -> NoResponse:
 
 
 def _not_connected(error: OSError) -> NoResponse:
-    if isinstance(error, _NotAllowed):
+    if isinstance(error, _NotAllowedError):
         return NoResponse(_reason_of(error.refusal), error.refusal.detail)
     refusal = unreachable(error)
     return NoResponse(_reason_of(refusal), refusal.detail)

@@ -350,9 +350,7 @@ class ImapConnection:
         await self._channel.write(data)
 
     def _take_early(self) -> list[UntaggedResponse]:
-        early = self._early
-        if early:
-            self._early = []
+        early, self._early = self._early, []
         return early
 
     @asynccontextmanager

@@ -10,7 +10,7 @@ from idlebell.imap.client import Client
 from idlebell.imap.commands import Capability
 from idlebell.imap.errors import RemoteProtocolError
 from idlebell.imap.limits import DEFAULT_LIMITS, Limits
-from idlebell.imap.responses import Condition
+from idlebell.imap.responses import Condition, StatusResponse
 from idlebell.model.account import ImapTarget, Tls
 from idlebell.net.clock import Clock
 from idlebell.net.connector import Connector
@@ -61,7 +61,7 @@ async def open_connection(
     client = Client(limits, tls=target.tls is Tls.IMPLICIT, allow_plaintext_login=not encrypted, share=share)
     connection = ImapConnection(target, channel, client, clock=clock, deadlines=deadlines, wire_log=wire_log)
     try:
-        greeting = await connection.greeting()
+        greeting = await _greeting(connection)
         if greeting.condition is Condition.PREAUTH and not allow_preauth:
             raise RemoteProtocolError("preauth", "the server says that we are logged in already")
         if isinstance(channel, PlainChannel) and target.tls is Tls.STARTTLS:
@@ -70,8 +70,6 @@ async def open_connection(
             await connection.command(Capability())
     except RemoteProtocolError as error:
         connection.close()
-        if error.reason == "not-imap":
-            raise NotImap(error.detail) from error
         if error.reason == "preauth-in-clear":
             # RFC 9051 section 7.1.4: STARTTLS is not possible any more; an attacker says it to keep us in clear.
             raise TlsFailed(error.reason, error.detail) from error
@@ -82,6 +80,15 @@ async def open_connection(
         connection.close()
         raise
     return connection
+
+
+async def _greeting(connection: ImapConnection) -> StatusResponse:
+    try:
+        return await connection.greeting()
+    except RemoteProtocolError as error:
+        if error.reason == "preauth-in-clear":
+            raise
+        raise NotImap(error.detail) from error  # whatever rule its first line breaks
 
 
 async def _start_tls(
