@@ -1,0 +1,56 @@
+"""The application: all routes, one way of answering, behind the intake."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+import litestar
+import msgspec
+from litestar import Litestar
+from litestar.handlers import HTTPRouteHandler
+from litestar.types import ASGIApp
+
+from idlebell.rest import legacy, openapi, pages, service, subscriptions
+from idlebell.rest.intake import Intake
+from idlebell.rest.options import RestOptions
+from idlebell.rest.problems import Answers
+
+if TYPE_CHECKING:
+    from idlebell.gateway.verbs import Gateway
+
+
+def create_app(gateway: Gateway, options: RestOptions) -> ASGIApp:
+    """An ASGI application that calls ``gateway``."""
+    description = msgspec.json.format(msgspec.json.encode(openapi.document(options.public_url)))
+    handlers = [
+        *subscriptions.routes(gateway),
+        *legacy.routes(gateway),
+        *service.routes(gateway, options),
+        *pages.routes(description),
+    ]
+    app = Litestar(
+        [*handlers, *_options_routes(handlers)],
+        exception_handlers={Exception: Answers(options.emit)},
+        openapi_config=None,
+        logging_config=None,
+        debug=False,
+    )
+    return Intake(app, options)
+
+
+def _options_routes(handlers: list[HTTPRouteHandler]) -> list[HTTPRouteHandler]:
+    """OPTIONS with all methods of a path: the framework's own answer names those of one handler only."""
+    methods: dict[str, set[str]] = defaultdict(lambda: {"OPTIONS"})
+    for handler in handlers:
+        for path in handler.paths:
+            methods[path] |= handler.http_methods | ({"HEAD"} if "GET" in handler.http_methods else set())
+    return [_options_route(path, ", ".join(sorted(allowed))) for path, allowed in methods.items()]
+
+
+def _options_route(path: str, allow: str) -> HTTPRouteHandler:
+    @litestar.route(path, http_method="OPTIONS", status_code=204)
+    async def options() -> litestar.Response[None]:
+        return litestar.Response(None, status_code=204, headers={"allow": allow})
+
+    return options

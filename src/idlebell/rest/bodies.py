@@ -1,0 +1,82 @@
+"""Bodies into plain values, bounded. What they mean is the gateway's to judge; a message here holds nothing of a body, for
+it could be a password that slipped into the wrong place."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl
+
+import msgspec
+from litestar import Request
+
+from idlebell.gateway.reading import read
+from idlebell.gateway.shapes import Shape
+from idlebell.rest.limits import MAX_FORM_FIELDS, MAX_JSON_DEPTH
+from idlebell.rest.problems import refuse
+
+S = TypeVar("S", bound=Shape)
+
+JSON = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
+FORM = "application/x-www-form-urlencoded"
+
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_BRACKET = re.compile(rb"[\[\]{}]")
+
+
+def media_type(request: Request[Any, Any, Any]) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def json_object(request: Request[Any, Any, Any], accepted: tuple[str, ...] = (JSON,)) -> dict[str, Any]:
+    """The request's body, a JSON object; a ProblemError says what else it is."""
+    if media_type(request) not in accepted:
+        raise refuse("unsupported-media-type", f"The body must be {' or '.join(accepted)}.")
+    return decode(await request.body())
+
+
+async def shaped(request: Request[Any, Any, Any], shape: type[S]) -> S:
+    return read(shape, await json_object(request))
+
+
+async def form(request: Request[Any, Any, Any], shape: type[S]) -> S:
+    """A form, or a JSON object with the same members."""
+    if media_type(request) == JSON:
+        return await shaped(request, shape)
+    if media_type(request) != FORM:
+        raise refuse("unsupported-media-type", f"The body must be {FORM} or {JSON}.")
+    try:
+        pairs = parse_qsl(
+            (await request.body()).decode("utf-8"),
+            keep_blank_values=True,
+            strict_parsing=True,
+            errors="strict",
+            max_num_fields=MAX_FORM_FIELDS,
+        )
+    except ValueError:
+        raise refuse("invalid-request", "The body is not a form in UTF-8.") from None
+    return read(shape, dict(pairs))
+
+
+def decode(data: bytes) -> dict[str, Any]:
+    if depth(data) > MAX_JSON_DEPTH:
+        raise refuse("malformed-json", f"The body is nested deeper than {MAX_JSON_DEPTH} levels.")
+    try:
+        found = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        where = re.search(r"\(byte ([0-9]+)\)$", str(error))
+        place = f" It breaks at byte {where[1]}." if where else ""
+        raise refuse("malformed-json", f"The body is not JSON in UTF-8.{place}") from None
+    if not isinstance(found, dict):
+        raise refuse("malformed-json", "The body must be a JSON object.", [("", "must be an object")])
+    return found
+
+
+def depth(data: bytes) -> int:
+    """How deep brackets nest, strings left out; of what is not JSON, some number."""
+    level = deepest = 0
+    for bracket in _BRACKET.finditer(_STRING.sub(b'""', data)):
+        level += 1 if bracket[0] in b"[{" else -1
+        deepest = max(deepest, level)
+    return deepest

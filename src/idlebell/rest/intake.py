@@ -1,0 +1,238 @@
+"""What stands before the web framework: bounds, host names, origins, peers. An ASGI application around another.
+
+A request comes through with its whole body read and a :class:`~idlebell.rest.peer.Peer` in ``scope["state"]["peer"]``, or
+it is answered here with a problem.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import re
+from collections.abc import Sequence
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
+
+from idlebell.model.problem import Problem, ProblemError
+from idlebell.rest import limits, problems
+from idlebell.rest.options import RestOptions
+from idlebell.rest.peer import Headers, Peer, peer_of
+from idlebell.rest.problems import refuse
+from idlebell.telemetry.facts import RequestRefused
+
+API_POLICY = "default-src 'none'; frame-ancestors 'none'"
+CORS_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
+CORS_HEADERS = "authorization, content-type"
+CORS_EXPOSED = "location, retry-after, www-authenticate"
+CORS_MAX_AGE_SECONDS = 600
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Intake:
+    def __init__(self, app: ASGIApp, options: RestOptions) -> None:
+        self._app = app
+        self._options = options
+        self._tls = options.tls_certificate is not None
+        self._hosts = _served_hosts(options)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != ScopeType.HTTP:
+            await self._app(scope, receive, send)
+        else:
+            await self._request(cast(HTTPScope, scope), receive, send)
+
+    async def _request(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        # HEAD is GET without a body (RFC 9110 section 9.3.2): the framework sees a GET.
+        head = scope["method"] == "HEAD"
+        headers = _headers(scope)
+        state: dict[str, Any] = {**scope.get("state", {})}
+        inner: HTTPScope = {**scope, "method": "GET" if head else scope["method"], "state": state}
+        try:
+            _check_size(scope)
+            peer = self._peer(scope, headers)
+            state["peer"] = peer
+            origin = self._check_names(scope, headers)
+        except ProblemError as error:
+            await self._refuse(error.problem, _Answer(send, head=head, secure=self._tls))
+            return
+        answer = _Answer(
+            send, head=head, secure=peer.secure and not peer.local, origin=origin, cors=bool(self._options.cors)
+        )
+        if origin and scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
+            await _preflight(answer)
+            return
+        try:
+            body = await _read_body(scope, receive, headers)
+        except ProblemError as error:
+            await self._refuse(error.problem, answer, close=True)
+            return
+        if body is not None:
+            await self._app(inner, _Replay(body, receive), answer)
+
+    def _peer(self, scope: HTTPScope, headers: Headers) -> Peer:
+        client = scope.get("client")
+        address = client[0] if client else "unknown"
+        return peer_of(address, tls=self._tls, headers=headers, trusted=self._options.trusted_proxies)
+
+    def _check_names(self, scope: HTTPScope, headers: Headers) -> str | None:
+        """Refuses a host name that is not ours (a page whose name was bound anew to this machine) and a foreign origin.
+        Returns the origin where it may read the answer."""
+        host = next(iter(headers.get("host", ())), "")
+        if self._hosts is not None and not _is_served(host, self._hosts):
+            raise refuse("host-not-served", "The Host header names something else than this gateway.")
+        origin = next(iter(headers.get("origin", ())), None)
+        if origin is None or origin.partition("://")[2] == host:
+            return None
+        if origin in self._options.cors:
+            return origin
+        if scope["method"] not in SAFE_METHODS:
+            raise refuse("origin-not-allowed", "The request comes from a page of another origin.")
+        return None
+
+    async def _refuse(self, problem: Problem, answer: _Answer, *, close: bool = False) -> None:
+        self._options.emit(RequestRefused(problem.code))
+        body = problems.encoded(problem)
+        found = (
+            problems.headers(problem) | {"content-length": str(len(body))} | ({"connection": "close"} if close else {})
+        )
+        await answer(
+            {
+                "type": "http.response.start",
+                "status": problem.entry.http_status,
+                "headers": [(name.encode(), value.encode()) for name, value in found.items()],
+            }
+        )
+        await answer({"type": "http.response.body", "body": body, "more_body": False})
+
+
+class _Answer:
+    """``send`` with the headers that every answer has. An answer's own come first."""
+
+    def __init__(self, send: Send, *, head: bool, secure: bool, origin: str | None = None, cors: bool = False) -> None:
+        self._send = send
+        self._head = head
+        self._always = {
+            b"x-content-type-options": b"nosniff",
+            b"referrer-policy": b"no-referrer",
+            b"cache-control": b"no-store",
+            b"content-security-policy": API_POLICY.encode(),
+            b"cross-origin-opener-policy": b"same-origin",
+            b"cross-origin-resource-policy": b"cross-origin" if origin else b"same-origin",
+        }
+        if secure:
+            self._always[b"strict-transport-security"] = b"max-age=31536000"
+        if cors:
+            self._always[b"vary"] = b"origin"
+        if origin:
+            self._always[b"access-control-allow-origin"] = origin.encode("latin-1")
+            self._always[b"access-control-expose-headers"] = CORS_EXPOSED.encode()
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            own = list(message["headers"])
+            named = {name.lower() for name, _ in own}
+            message["headers"] = own + [item for item in self._always.items() if item[0] not in named]
+        elif message["type"] == "http.response.body" and self._head:
+            message["body"] = b""
+        await self._send(message)
+
+
+class _Replay:
+    """``receive`` that gives the body that was read, then what the server says (that the client is gone)."""
+
+    def __init__(self, body: bytes, receive: Receive) -> None:
+        self._body: bytes | None = body
+        self._receive = receive
+
+    async def __call__(self) -> Any:
+        if self._body is None:
+            return await self._receive()
+        body, self._body = self._body, None
+        return {"type": "http.request", "body": body, "more_body": False}
+
+
+async def _preflight(answer: _Answer) -> None:
+    headers = {
+        "access-control-allow-methods": CORS_METHODS,
+        "access-control-allow-headers": CORS_HEADERS,
+        "access-control-max-age": str(CORS_MAX_AGE_SECONDS),
+    }
+    pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
+    await answer({"type": "http.response.start", "status": 204, "headers": pairs})
+    await answer({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _read_body(scope: HTTPScope, receive: Receive, headers: Headers) -> bytes | None:
+    """The body; None where the client has gone. ProblemError where it is too large, too slow or compressed."""
+    if any(coding.lower() != "identity" for coding in headers.get("content-encoding", ())):
+        raise refuse("unsupported-media-type", "The body must not be compressed.")
+    announced = next(iter(headers.get("content-length", ())), "0")
+    too_large = int(announced) > limits.MAX_BODY_BYTES if announced.isdigit() else False
+    drains = not too_large or (int(announced) <= limits.MAX_DRAINED_BYTES and "expect" not in headers)
+    body = bytearray()
+    size = 0
+    try:
+        async with asyncio.timeout(limits.BODY_SECONDS):
+            while drains:
+                message = await receive()
+                if message["type"] != "http.request":
+                    return None
+                size += len(message["body"])
+                too_large = too_large or size > limits.MAX_BODY_BYTES
+                if not too_large:
+                    body += message["body"]
+                if not message["more_body"] or size > limits.MAX_DRAINED_BYTES:
+                    break
+    except TimeoutError:
+        raise refuse("request-timeout", f"The body was not there after {limits.BODY_SECONDS:g} seconds.") from None
+    if too_large:
+        raise refuse("body-too-large", f"The body has more than {limits.MAX_BODY_BYTES} bytes.")
+    return bytes(body)
+
+
+def _headers(scope: HTTPScope) -> Headers:
+    found: dict[str, list[str]] = {}
+    for name, value in scope["headers"]:
+        found.setdefault(name.decode("latin-1").lower(), []).append(value.decode("latin-1"))
+    return found
+
+
+def _check_size(scope: HTTPScope) -> None:
+    headers = list(scope["headers"])
+    size = sum(len(name) + len(value) for name, value in headers)
+    path = len(scope["raw_path"]) + len(scope["query_string"])
+    if len(headers) > limits.MAX_HEADERS or size + path > limits.MAX_HEADER_BYTES:
+        raise refuse("headers-too-large", "The request's head is too large.")
+
+
+def _served_hosts(options: RestOptions) -> frozenset[str] | None:
+    """Names that this gateway answers to, besides addresses; None: any. On loopback that is closed from the start, for any
+    page in a browser of this machine can reach it under a name of its own (DNS rebinding)."""
+    named: Sequence[str] = [name for name in (options.public_url, *options.cors) if name]
+    hosts = {urlsplit(name).hostname or "" for name in named} | {"localhost", options.host}
+    return frozenset(hosts) if named or _is_loopback(options.host) else None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _is_served(host: str, hosts: frozenset[str]) -> bool:
+    match = re.fullmatch(r"\[([0-9a-fA-F:.]+)\](?::\d{1,5})?|([^:\[\]]+)(?::\d{1,5})?", host)
+    if match is None:
+        return False
+    name = (match[1] or match[2]).lower().rstrip(".")
+    if name in hosts:
+        return True
+    try:
+        # No name stands in an address, so none can be bound anew.
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,23 @@
+"""Every bound of the REST face."""
+
+MAX_BODY_BYTES = 64 * 1024
+MAX_DRAINED_BYTES = 1024 * 1024
+"""Of a body that is too large, so much is read and thrown away: a client that is still sending would not see the answer."""
+BODY_SECONDS = 10.0
+"""For a whole body, and for a request's head."""
+MAX_HEADERS = 100
+MAX_HEADER_BYTES = 16 * 1024
+MAX_JSON_DEPTH = 16
+MAX_CONNECTIONS = 2_000
+"""Open at once; what comes beyond is answered 503."""
+BACKLOG = 1_024
+"""Connections that wait to be accepted."""
+KEEP_ALIVE_SECONDS = 15
+GRACE_SECONDS = 5
+"""How long a stopping server waits for answers under way."""
+MAX_FORM_FIELDS = 20
+MAX_ERRORS = 20
+"""Of one problem's ``errors``."""
+PAGE_LIMIT_DEFAULT = 50
+PAGE_LIMIT_MAX = 200
+MAX_FORWARDED_HOPS = 20

@@ -1,0 +1,41 @@
+"""What the REST face is told by whoever builds it."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from idlebell.telemetry.facts import Emit, Fact
+
+Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+async def always_ready() -> str | None:
+    return None
+
+
+def no_metrics() -> bytes:
+    return b""
+
+
+def silent(fact: Fact) -> None:
+    """Emits nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class RestOptions:
+    """``ready``: None where all is well, else one sentence for the operator. ``metrics``: the text of /metrics."""
+
+    host: str = "127.0.0.1"
+    port: int = 8025
+    public_url: str = ""
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    trusted_proxies: tuple[Network, ...] = ()
+    cors: tuple[str, ...] = ()
+    ready: Callable[[], Awaitable[str | None]] = always_ready
+    metrics: Callable[[], bytes] = no_metrics
+    emit: Emit = silent

@@ -1,0 +1,143 @@
+"""uvicorn inside our own event loop: started and stopped like any other part, without a hand on the process's signals."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from idlebell.rest import limits
+from idlebell.rest.app import create_app
+from idlebell.rest.options import RestOptions
+
+if TYPE_CHECKING:
+    from idlebell.gateway.verbs import Gateway
+
+
+class RestServer:
+    """``start`` returns when the port is open; ``stop`` when answers under way are out, or after
+    :data:`~idlebell.rest.limits.GRACE_SECONDS`."""
+
+    def __init__(self, gateway: Gateway, options: RestOptions) -> None:
+        self._options = options
+        self._socket: socket.socket | None = None
+        self._server = _Embedded(
+            uvicorn.Config(
+                create_app(gateway, options),
+                host=options.host,
+                port=options.port,
+                http=_BoundedProtocol,
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                ssl_certfile=options.tls_certificate,
+                ssl_keyfile=options.tls_key,
+                ssl_ciphers="ECDHE+AESGCM:ECDHE+CHACHA20",
+                limit_concurrency=limits.MAX_CONNECTIONS,
+                timeout_keep_alive=limits.KEEP_ALIVE_SECONDS,
+                timeout_graceful_shutdown=limits.GRACE_SECONDS,
+            )
+        )
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """OSError where the address is taken or may not be used, and where the TLS files cannot be read or do not match."""
+        self._server.config.load()
+        family = socket.AF_INET6 if ":" in self._options.host else socket.AF_INET
+        address = (self._options.host, self._options.port)
+        self._socket = socket.create_server(address, family=family, backlog=limits.BACKLOG)
+        self._task = asyncio.create_task(self._server.serve([self._socket]), name="rest")
+        started = asyncio.create_task(self._server.listening.wait())
+        try:
+            await asyncio.wait({self._task, started}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            started.cancel()
+        if self._task.done():
+            await self._task
+
+    @property
+    def port(self) -> int:
+        """The one that is open, also where any free one was asked for."""
+        if self._socket is None:
+            raise RuntimeError("the server does not listen")
+        found: int = self._socket.getsockname()[1]
+        return found
+
+    @property
+    def url(self) -> str:
+        scheme = "https" if self._options.tls_certificate is not None else "http"
+        host = f"[{self._options.host}]" if ":" in self._options.host else self._options.host
+        return f"{scheme}://{host}:{self.port}"
+
+    async def stop(self) -> None:
+        self._server.should_exit = True
+        if self._task is not None:
+            await self._task
+            self._task = None
+
+
+class _Embedded(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """The process owns its signals."""
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.listening.set()
+
+
+class _BoundedProtocol(HttpToolsProtocol):
+    """uvicorn bounds neither the size of a request's head nor the time it takes; this does."""
+
+    _deadline: asyncio.TimerHandle | None = None
+    _in_head = True
+    _head_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head_is_there()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._in_head:
+            self._head_bytes += len(data)
+            # What is sent in one piece with the head before it counts too; twice the bound is never reached honestly.
+            if self._head_bytes > 2 * limits.MAX_HEADER_BYTES:
+                self.transport.abort()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._await_head()
+
+    def on_headers_complete(self) -> None:
+        self._head_is_there()
+        super().on_headers_complete()
+
+    def _await_head(self) -> None:
+        self._head_is_there()
+        self._in_head = True
+        self._head_bytes = 0
+        self._deadline = self.loop.call_later(limits.BODY_SECONDS, self.transport.abort)
+
+    def _head_is_there(self) -> None:
+        self._in_head = False
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None

@@ -1,0 +1,54 @@
+"""For the operator: is it alive, is it ready, what does it count; and the key that Web Push needs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from litestar import Request, Response, get
+from litestar.handlers import HTTPRouteHandler
+
+from idlebell.rest.answers import answer
+from idlebell.rest.callers import caller, peer
+from idlebell.rest.options import RestOptions
+from idlebell.rest.problems import refuse
+from idlebell.telemetry.prometheus_sink import CONTENT_TYPE
+
+if TYPE_CHECKING:
+    from idlebell.gateway.verbs import Gateway
+
+AnyRequest = Request[Any, Any, Any]
+METRICS_SCOPE = "metrics"
+
+
+def routes(gateway: Gateway, options: RestOptions) -> list[HTTPRouteHandler]:
+    @get("/healthz")
+    async def healthz() -> Response[bytes]:
+        return answer({"status": "alive"})
+
+    @get("/readyz")
+    async def readyz() -> Response[bytes]:
+        reason = await options.ready()
+        if reason is not None:
+            # The reason is for the log: it may name paths and servers, and this page asks nobody who he is.
+            raise refuse("store-unavailable", "The gateway is not ready; its log says why.")
+        return answer({"status": "ready"})
+
+    @get("/metrics")
+    async def metrics(request: AnyRequest) -> Response[bytes]:
+        if not peer(request).local:
+            key = (await caller(gateway, request)).api_key
+            if key is None:
+                raise refuse("unauthorized", "From other than this machine an API key is needed.")
+            if METRICS_SCOPE not in key.scopes:
+                raise refuse("forbidden", f"The API key lacks the scope {METRICS_SCOPE}.")
+        return Response(options.metrics(), media_type=CONTENT_TYPE)
+
+    @get("/v1/vapid")
+    async def vapid() -> Response[bytes]:
+        return answer({"public_key": await gateway.vapid_public_key()})
+
+    @get("/v1/stats")
+    async def stats(request: AnyRequest) -> Response[bytes]:
+        return answer(await gateway.stats(await caller(gateway, request)))
+
+    return [healthz, readyz, metrics, vapid, stats]

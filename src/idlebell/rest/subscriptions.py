@@ -1,0 +1,76 @@
+"""``/v1/subscriptions``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from litestar import Request, Response, delete, get, patch, post, put
+from litestar.handlers import HTTPRouteHandler
+
+from idlebell.gateway.shapes import CredentialsRequest, Registration, SubscriptionRequest
+from idlebell.rest.answers import answer
+from idlebell.rest.bodies import JSON, MERGE_PATCH, json_object, shaped
+from idlebell.rest.callers import caller
+from idlebell.rest.limits import PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX
+from idlebell.rest.problems import refuse
+
+if TYPE_CHECKING:
+    from idlebell.gateway.verbs import Gateway
+
+AnyRequest = Request[Any, Any, Any]
+PATH = "/v1/subscriptions"
+
+
+def registered(registration: Registration) -> Response[bytes]:
+    """The view with the token in it, where there is a new one."""
+    view = msgspec.to_builtins(registration.view)
+    if registration.token is not None:
+        view = {"id": view.pop("id"), "token": registration.token, **view}
+    return answer(view, registration.status, {"location": f"{PATH}/{registration.view.id}"})
+
+
+def routes(gateway: Gateway) -> list[HTTPRouteHandler]:
+    @post(PATH)
+    async def subscribe(request: AnyRequest) -> Response[bytes]:
+        who = await caller(gateway, request)
+        return registered(await gateway.subscribe(await shaped(request, SubscriptionRequest), who))
+
+    @get(PATH)
+    async def page(request: AnyRequest) -> Response[bytes]:
+        who = await caller(gateway, request)
+        return answer(await gateway.page(who, request.query_params.get("cursor"), _limit(request)))
+
+    @get(f"{PATH}/{{subscription:str}}")
+    async def show(request: AnyRequest, subscription: str) -> Response[bytes]:
+        return answer(await gateway.show(subscription, await caller(gateway, request)))
+
+    @patch(f"{PATH}/{{subscription:str}}")
+    async def change(request: AnyRequest, subscription: str) -> Response[bytes]:
+        who = await caller(gateway, request)
+        wanted = await json_object(request, (MERGE_PATCH, JSON))
+        return answer(await gateway.change(subscription, wanted, who))
+
+    @delete(f"{PATH}/{{subscription:str}}", status_code=204)
+    async def end(request: AnyRequest, subscription: str) -> None:
+        await gateway.end(subscription, await caller(gateway, request))
+
+    @put(f"{PATH}/{{subscription:str}}/credentials")
+    async def resupply(request: AnyRequest, subscription: str) -> Response[bytes]:
+        who = await caller(gateway, request)
+        status, view = await gateway.resupply(subscription, await shaped(request, CredentialsRequest), who)
+        return answer(view, status)
+
+    @post(f"{PATH}/{{subscription:str}}/test", status_code=200)
+    async def test(request: AnyRequest, subscription: str) -> Response[bytes]:
+        return answer(await gateway.test(subscription, await caller(gateway, request)))
+
+    return [subscribe, page, show, change, end, resupply, test]
+
+
+def _limit(request: AnyRequest) -> int:
+    text = request.query_params.get("limit", str(PAGE_LIMIT_DEFAULT))
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:4]) <= PAGE_LIMIT_MAX and len(text) <= 4):
+        detail = f"limit must be 1 to {PAGE_LIMIT_MAX}."
+        raise refuse("invalid-request", detail)
+    return int(text)
