@@ -1,0 +1,312 @@
+"""The door: from an account and credentials to an authenticated session, or a classified refusal.
+
+No password is sent twice after a refusal, and never before TLS (:mod:`idlebell.net.open_connection` sees to that).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Final, TypeAlias
+
+from idlebell.imap.errors import LocalProtocolError, RemoteProtocolError
+from idlebell.imap.responses import Condition, ResponseCode
+from idlebell.imap.sasl import (
+    LOGIN_COMMAND,
+    SCRAM_ENTROPY_BYTES,
+    Mechanism,
+    OAuthBearer,
+    Plain,
+    ScramSha256,
+    XOAuth2,
+    choose,
+)
+from idlebell.imap.sasl import Secret as ProofKind
+from idlebell.login import refusal
+from idlebell.login.keyring import Keyring
+from idlebell.login.pacing import Paces, RefusalGuard
+from idlebell.model.account import Account, BearerCredentials, Credentials, ImapTarget, PasswordCredentials
+from idlebell.model.ids import AccountId, SubscriptionId
+from idlebell.model.problem import Fault
+from idlebell.net.clock import Clock
+from idlebell.net.errors import TransportError
+from idlebell.net.imap_connection import ImapConnection, Reply
+from idlebell.telemetry import facts
+
+LOGIN_SECONDS: Final = 60.0
+"""For one login that nobody waits for, from its slot to the tagged OK."""
+QUEUED: Final = 16
+"""Logins of one account that wait for each other; more are refused, whoever asks."""
+
+Connect: TypeAlias = Callable[[ImapTarget], Awaitable[ImapConnection]]
+Refused: TypeAlias = Callable[[AccountId, SubscriptionId, Fault], Awaitable[None]]
+
+
+class LoginFailed(Exception):  # noqa: N818 - named as the fact it is
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(f"{fault.code}: {fault.detail}")
+        self.fault = fault
+
+
+def _no_sessions(host: str) -> int:
+    return 0
+
+
+async def _not_told(account: AccountId, subscription: SubscriptionId, fault: Fault) -> None:
+    return None
+
+
+class Door:
+    """One for a process.
+
+    ``connect`` opens a connection that is greeted and, unless the target says otherwise, under TLS. ``sessions_at`` counts
+    the sessions at a host, for ``per_host_connections`` (0: no cap). ``entropy`` gives that many random bytes.
+    """
+
+    def __init__(
+        self,
+        connect: Connect,
+        keyring: Keyring,
+        clock: Clock,
+        entropy: Callable[[int], bytes],
+        emit: facts.Emit,
+        *,
+        connect_rate: float = 0.0,
+        per_host_connect_rate: float = 0.0,
+        per_host_connections: int = 0,
+        sessions_at: Callable[[str], int] = _no_sessions,
+    ) -> None:
+        self._connect = connect
+        self._keyring = keyring
+        self._clock = clock
+        self._entropy = entropy
+        self._emit = emit
+        self._paces = Paces(connect_rate, per_host_connect_rate)
+        self._guard = RefusalGuard()
+        self._digest_key = entropy(32)
+        self._cap = per_host_connections
+        self._sessions_at = sessions_at
+        self._under_way: Counter[str] = Counter()
+        self._turns: dict[bytes, asyncio.Lock] = {}
+        self._queued: Counter[bytes] = Counter()
+        self._on_refused: Refused = _not_told
+
+    def report_refusals_to(self, on_refused: Refused) -> None:
+        """Who is told when the server refuses credentials that were kept; they are wiped by then."""
+        self._on_refused = on_refused
+
+    async def log_in(self, account: Account, credentials: Credentials, *, deadline_seconds: float) -> ImapConnection:
+        """An authenticated session. LoginFailed: none was opened. ``credentials`` stay the caller's, to keep or to wipe."""
+        key = self._digest(account.target.host, str(account.target.port), account.username)
+        proof = self._digest(_revealed(credentials))
+        until = self._clock.monotonic() + deadline_seconds
+        try:
+            async with asyncio.timeout(deadline_seconds), self._turn(key):
+                # One at a time for an account: guesses that come at once must not all pass the guard before one is refused.
+                known = self._guard.verdict(key, proof, self._clock.monotonic())
+                if known is not None:
+                    raise LoginFailed(known)
+                try:
+                    connection = await self._open(account, credentials, until - self._clock.monotonic())
+                except LoginFailed as failure:
+                    if refusal.refuses_credentials(failure.fault):
+                        self._guard.refused(key, proof, failure.fault, self._clock.monotonic())
+                    raise
+                self._guard.accepted(key)
+                return connection
+        except TimeoutError:
+            fault = refusal.unreachable(f"no login within {deadline_seconds:g} s")
+            self._tell(account, fault)
+            raise LoginFailed(fault) from None
+
+    async def reopen(self, account: Account) -> ImapConnection | Fault | None:
+        """A session by any of the credentials that are kept, newest first. A set that the server refuses is wiped and its
+        subscription's app is to be told; the next one is tried. A Fault where that failed, None where none are kept.
+
+        These credentials have worked before, so what strangers tried on the account does not hold them up.
+        """
+        fault: Fault | None = None
+        for subscription, credentials in self._keyring.sets(account.id):
+            try:
+                async with asyncio.timeout(LOGIN_SECONDS):
+                    return await self._open(account, credentials, LOGIN_SECONDS)
+            except TimeoutError:
+                fault = refusal.unreachable(f"no login within {LOGIN_SECONDS:g} s")
+                self._tell(account, fault)
+                return fault
+            except LoginFailed as failure:
+                fault = failure.fault
+            if not refusal.refuses_credentials(fault):
+                return fault
+            self._keyring.drop(subscription)
+            await self._on_refused(account.id, subscription, fault)
+        return fault
+
+    # inside
+
+    async def _open(self, account: Account, credentials: Credentials, patience_seconds: float) -> ImapConnection:
+        host = account.target.host
+        began = self._clock.monotonic()
+        try:
+            with self._admitted(host):
+                wait = self._paces.reserve(host, began, max(0.0, patience_seconds))
+                if wait is None:
+                    raise LoginFailed(
+                        Fault("server-error", "Too many sessions are being opened to this mail server now.")
+                    )
+                if wait > 0:
+                    await self._clock.sleep(wait)
+                try:
+                    connection = await self._connect(account.target)
+                except (TransportError, RemoteProtocolError) as error:
+                    raise LoginFailed(refusal.failed(error)) from None
+                try:
+                    await self._prove(connection, account, credentials)
+                except BaseException:
+                    connection.close()
+                    raise
+        except LoginFailed as failure:
+            self._tell(account, failure.fault)
+            raise
+        took_ms = (self._clock.monotonic() - began) * 1000
+        self._emit(facts.SessionOpened(account.id, host, round(took_ms, 1)))
+        return connection
+
+    async def _prove(self, connection: ImapConnection, account: Account, credentials: Credentials) -> None:
+        password = isinstance(credentials, PasswordCredentials)
+        offered = choose(connection.capabilities, ProofKind.PASSWORD if password else ProofKind.TOKEN)
+        fault: Fault | None = None
+        for name in offered:
+            try:
+                mechanism = self._mechanism(name, account, credentials)
+            except ValueError:
+                fault = fault or _cannot_be_carried()
+                continue
+            try:
+                if mechanism is not None:
+                    reply = await connection.authenticate(mechanism)
+                else:
+                    reply = await connection.login(account.username, _revealed(credentials))
+            except LocalProtocolError:
+                fault = fault or _cannot_be_carried()  # LOGIN of what is no ASCII; nothing was sent
+                continue
+            except ValueError:
+                raise LoginFailed(_cannot_be_carried()) from None
+            except (TransportError, RemoteProtocolError) as error:
+                raise LoginFailed(refusal.failed(error)) from None
+            if reply.ok:
+                return
+            fault = refusal.refused(*_said(reply))
+            nothing_sent = isinstance(mechanism, _Scram) and not mechanism.proof_sent
+            if not (nothing_sent and refusal.mechanism_unavailable(*_said(reply))):
+                break
+        fault = fault or Fault(
+            "authentication-failed",
+            "The mail server offers no way to log in with a password; it may want an access token."
+            if password
+            else "The mail server offers no way to log in with an access token.",
+        )
+        await connection.logout()
+        raise LoginFailed(fault)
+
+    def _mechanism(self, name: str, account: Account, credentials: Credentials) -> Mechanism | None:
+        """None: the LOGIN command. ValueError: it cannot carry these credentials."""
+        secret = _revealed(credentials)
+        match name:
+            case "SCRAM-SHA-256":
+                return _Scram(account.username, secret, self._entropy(SCRAM_ENTROPY_BYTES))
+            case "PLAIN":
+                return Plain(account.username, secret)
+            case "OAUTHBEARER":
+                return OAuthBearer(account.username, secret, account.target.host, account.target.port)
+            case "XOAUTH2":
+                return XOAuth2(account.username, secret)
+            case _:
+                assert name == LOGIN_COMMAND
+                return None
+
+    def _admitted(self, host: str) -> _Admission:
+        if self._cap and self._sessions_at(host) + self._under_way[host] >= self._cap:
+            raise LoginFailed(
+                Fault(
+                    "throttled",
+                    "This gateway holds as many sessions at this mail server as its operator allows.",
+                    retry_after_seconds=refusal.PAUSE_SECONDS,
+                )
+            )
+        return _Admission(self._under_way, host)
+
+    @asynccontextmanager
+    async def _turn(self, key: bytes) -> AsyncIterator[None]:
+        if self._queued[key] >= QUEUED:
+            raise LoginFailed(
+                Fault("throttled", "Too many logins of this account wait already.", retry_after_seconds=60)
+            )
+        self._queued[key] += 1
+        lock = self._turns.setdefault(key, asyncio.Lock())
+        try:
+            async with lock:
+                yield
+        finally:
+            self._queued[key] -= 1
+            if not self._queued[key]:
+                del self._queued[key], self._turns[key]
+
+    def _digest(self, *parts: str) -> bytes:
+        """Keyed with this process's own randomness, so that it is of no use to anyone who reads it."""
+        joined = "\0".join(parts).encode("utf-8", "surrogatepass")
+        return hmac.digest(self._digest_key, joined, "sha256")
+
+    def _tell(self, account: Account, fault: Fault) -> None:
+        self._emit(facts.LoginFailed(account.id, account.target.host, fault.code, fault.detail, fault.private))
+
+
+class _Admission:
+    """Counts a login that is under way at a host."""
+
+    __slots__ = ("_host", "_under_way")
+
+    def __init__(self, under_way: Counter[str], host: str) -> None:
+        self._under_way = under_way
+        self._host = host
+
+    def __enter__(self) -> None:
+        self._under_way[self._host] += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._under_way[self._host] -= 1
+        if not self._under_way[self._host]:
+            del self._under_way[self._host]
+
+
+class _Scram(ScramSha256):
+    """Remembers whether the proof was sent: from then on a refusal is one of the password."""
+
+    __slots__ = ("proof_sent",)
+
+    def __init__(self, username: str, password: str, entropy: bytes) -> None:
+        super().__init__(username, password, entropy)
+        self.proof_sent = False
+
+    def step(self, challenge: bytes) -> bytes:
+        self.proof_sent = True
+        return super().step(challenge)
+
+
+def _revealed(credentials: Credentials) -> str:
+    match credentials:
+        case PasswordCredentials(password):
+            return password.text()
+        case BearerCredentials(access_token):
+            return access_token.text()
+
+
+def _said(reply: Reply) -> tuple[Condition, ResponseCode | None, str]:
+    return reply.completed.condition, reply.completed.code, reply.completed.text
+
+
+def _cannot_be_carried() -> Fault:
+    return Fault("authentication-failed", "The user name or the password holds characters that no login can carry.")
