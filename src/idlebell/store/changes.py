@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from idlebell.model.endpoint import Endpoints, Role
-from idlebell.model.notification import Content, Draft, LossReason, NewMail, Reconnect
+from idlebell.model.notification import Draft, LossReason, NewMail, Reconnect
 from idlebell.model.subscription import Floor, Loss, Phase, StandingProblem, Subscription
 from idlebell.store.contract import EndpointGone
 
@@ -17,11 +17,9 @@ RECONNECT_KEPT = timedelta(days=7)
 """How long a ``reconnect`` is worth sending (interface section 5)."""
 
 
-def takes(subscription: Subscription, content: Content) -> bool:
-    """May this be enqueued for it? Of mail only those are told that may ring."""
-    if isinstance(content, NewMail):
-        return subscription.rings
-    return not subscription.phase.over and not subscription.paused
+def takes(phase: Phase, paused: bool, type_of_content: str) -> bool:
+    """May a subscription that stands so be told of this? Of mail only an active one is."""
+    return not paused and (phase is Phase.ACTIVE if type_of_content == NewMail.type else not phase.over)
 
 
 def lost(subscription: Subscription, reason: LossReason, at: datetime, reconnect_waits: bool) -> Subscription | None:

@@ -266,10 +266,11 @@ class MemoryStore:
         committed: list[Notification] = []
         for draft in drafts:
             subscription = self._subscriptions.get(draft.subscription_id)
-            if subscription is not None and changes.takes(subscription, draft.content):
+            if subscription is None:
+                continue
+            if changes.takes(subscription.phase, subscription.paused, draft.content.type):
                 notification = self._enqueue(draft)
-                if notification is not None:
-                    committed.append(notification)
+                committed += [] if notification is None else [notification]
         return tuple(committed)
 
     async def lanes(self, now: datetime, limit: int) -> tuple[bytes, ...]:

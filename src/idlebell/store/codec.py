@@ -1,0 +1,228 @@
+"""Values to bytes and back: what a store writes down of endpoints, contents and subscriptions. Explicit, versioned, pure.
+
+JSON in ASCII: every string goes through it, lone surrogates from broken mail included. Times are microseconds since the
+epoch, exact. IMAP credentials have no encoding here: they never enter a store.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import datetime
+from typing import Any, Final
+
+from idlebell.model.account import Retention
+from idlebell.model.endpoint import (
+    Endpoint,
+    Endpoints,
+    PushUrl,
+    Role,
+    SimplePushEndpoint,
+    WebhookEndpoint,
+    WebPushEndpoint,
+)
+from idlebell.model.message import MessageSummary
+from idlebell.model.notification import (
+    Content,
+    Expiring,
+    Heartbeat,
+    LossReason,
+    NewMail,
+    Reconnect,
+    Test,
+    Verification,
+)
+from idlebell.model.secret import Secret
+from idlebell.model.subscription import Floor, Loss, Payload, StandingProblem, Subscription
+from idlebell.store.contract import StoreError
+from idlebell.store.routes import DIGEST_BYTES, Route, microseconds, moment
+
+FORMAT: Final = 1
+"""``v`` of every encoding. A reader refuses a greater one: it was written by a newer program."""
+ROLE_OF_TYPE: Final = {
+    content.type: content.role for content in (NewMail, Reconnect, Expiring, Heartbeat, Test, Verification)
+}
+
+
+def encode_endpoints(endpoints: Endpoints) -> bytes:
+    return _dump({role.value: _endpoint(endpoint) for role, endpoint in endpoints})
+
+
+def decode_endpoints(encoded: bytes) -> Endpoints:
+    value = _load(encoded)
+    found = {role.value: _read_endpoint(value[role.value]) for role in Role if role.value in value}
+    return Endpoints(**{"new_mail": None, **found})
+
+
+def encode_content(content: Content) -> bytes:
+    match content:
+        case NewMail():
+            members: dict[str, Any] = {
+                "mailbox": content.mailbox,
+                "uid_validity": content.uid_validity,
+                "count": content.count,
+                "unseen": content.unseen,
+                "messages": [_message(message) for message in content.messages],
+            }
+        case Reconnect():
+            members = {"reason": content.reason.value}
+        case Expiring():
+            members = {"expires_at": microseconds(content.expires_at)}
+        case Verification():
+            members = {"code": content.code}
+        case Heartbeat() | Test():
+            members = {}
+    return _dump({"type": content.type, **members})
+
+
+def decode_content(encoded: bytes) -> Content:
+    value = _load(encoded)
+    match value["type"]:
+        case NewMail.type:
+            messages = tuple(_read_message(message) for message in value["messages"])
+            return NewMail(value["mailbox"], value["uid_validity"], value["count"], value["unseen"], messages)
+        case Reconnect.type:
+            return Reconnect(LossReason(value["reason"]))
+        case Expiring.type:
+            return Expiring(moment(value["expires_at"]))
+        case Verification.type:
+            return Verification(value["code"])
+        case Heartbeat.type:
+            return Heartbeat()
+        case Test.type:
+            return Test()
+        case unknown:
+            raise StoreError(
+                f"A stored notification has the unknown type {unknown}: it was written by a newer Idlebell."
+            )
+
+
+def encode_details(subscription: Subscription) -> str:
+    """What no query asks for. Endpoints are not among it: they lie sealed."""
+    loss, problem = subscription.loss, subscription.problem
+    return _dump(
+        {
+            "payload": subscription.payload.value,
+            "retention": subscription.retention.value,
+            "lease": subscription.lease_seconds,
+            "expires": microseconds(subscription.expires_at),
+            "over": _optional(subscription.over_since),
+            "paused": subscription.paused,
+            "declared": subscription.declared,
+            "expiring_sent": subscription.expiring_sent,
+            "loss": loss and [loss.reason.value, microseconds(loss.since), loss.reminders, _optional(loss.next_at)],
+            "problem": problem and [problem.code, problem.detail, microseconds(problem.since)],
+            "floors": [[floor.mailbox, floor.uid_validity, floor.uid_next] for floor in subscription.floors],
+            "tokens": [token_hash.hex() for token_hash in subscription.token_hashes],
+        }
+    ).decode("ascii")
+
+
+def decode_details(encoded: str) -> dict[str, Any]:
+    """The members of :class:`~idlebell.model.subscription.Subscription` that :func:`encode_details` wrote down."""
+    value = _load(encoded)
+    loss, problem = value["loss"], value["problem"]
+    return {
+        "payload": Payload(value["payload"]),
+        "retention": Retention(value["retention"]),
+        "lease_seconds": value["lease"],
+        "expires_at": moment(value["expires"]),
+        "over_since": _moment(value["over"]),
+        "paused": value["paused"],
+        "declared": value["declared"],
+        "expiring_sent": value["expiring_sent"],
+        "loss": loss and Loss(LossReason(loss[0]), moment(loss[1]), loss[2], _moment(loss[3])),
+        "problem": problem and StandingProblem(problem[0], problem[1], moment(problem[2])),
+        "floors": tuple(Floor(*floor) for floor in value["floors"]),
+        "token_hashes": tuple(bytes.fromhex(token_hash) for token_hash in value["tokens"]),
+    }
+
+
+def encode_routes(routes: dict[Role, Route]) -> bytes:
+    """50 bytes a role: its number, whether the kind collapses, three digests."""
+    roles = list(Role)
+    return b"".join(
+        bytes((roles.index(role), to.collapses)) + to.endpoint + to.url + to.lane for role, to in routes.items()
+    )
+
+
+def decode_route(encoded: bytes, role: Role) -> Route | None:
+    number, size, digest = list(Role).index(role), 2 + 3 * DIGEST_BYTES, DIGEST_BYTES
+    for at in range(0, len(encoded), size):
+        if encoded[at] == number:
+            digests = [encoded[at + 2 + one * digest : at + 2 + (one + 1) * digest] for one in range(3)]
+            return Route(digests[0], digests[1], digests[2], bool(encoded[at + 1]))
+    return None
+
+
+def encode_strings(strings: tuple[str, ...]) -> str:
+    return json.dumps(strings, separators=(",", ":"))
+
+
+def decode_strings(encoded: str) -> tuple[str, ...]:
+    return tuple(json.loads(encoded))
+
+
+def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
+    members: dict[str, Any] = {"kind": endpoint.kind, "url": endpoint.url.reveal()}
+    match endpoint:
+        case SimplePushEndpoint():
+            return members
+        case WebPushEndpoint():
+            return members | {"p256dh": _base64(endpoint.p256dh), "auth": _base64(endpoint.auth.reveal())}
+        case WebhookEndpoint():
+            return members | {"secret": _base64(endpoint.secret.reveal()), "verified": endpoint.verified}
+
+
+def _read_endpoint(value: dict[str, Any]) -> Endpoint:
+    url = PushUrl(value["url"])
+    match value["kind"]:
+        case SimplePushEndpoint.kind:
+            return SimplePushEndpoint(url)
+        case WebPushEndpoint.kind:
+            return WebPushEndpoint(url, base64.b64decode(value["p256dh"]), Secret(base64.b64decode(value["auth"])))
+        case WebhookEndpoint.kind:
+            return WebhookEndpoint(url, Secret(base64.b64decode(value["secret"])), value["verified"])
+        case unknown:
+            raise StoreError(f"A stored endpoint has the unknown kind {unknown}: it was written by a newer Idlebell.")
+
+
+def _message(message: MessageSummary) -> list[Any]:
+    return [
+        message.uid,
+        message.message_id,
+        message.sender,
+        message.subject,
+        message.size,
+        message.preview,
+        _optional(message.received_at),
+        message.truncated,
+    ]
+
+
+def _read_message(value: list[Any]) -> MessageSummary:
+    uid, message_id, sender, subject, size, preview, received_at, truncated = value
+    return MessageSummary(uid, message_id, sender, subject, size, preview, _moment(received_at), truncated)
+
+
+def _dump(value: dict[str, Any]) -> bytes:
+    return json.dumps({"v": FORMAT, **value}, separators=(",", ":")).encode("ascii")
+
+
+def _load(encoded: bytes | str) -> dict[str, Any]:
+    value: dict[str, Any] = json.loads(encoded)
+    if value["v"] > FORMAT:
+        raise StoreError("A stored value was written by a newer Idlebell: run that one.")
+    return value
+
+
+def _base64(value: bytes) -> str:
+    return base64.b64encode(value).decode("ascii")
+
+
+def _optional(at: datetime | None) -> int | None:
+    return None if at is None else microseconds(at)
+
+
+def _moment(since_epoch_us: int | None) -> datetime | None:
+    return None if since_epoch_us is None else moment(since_epoch_us)

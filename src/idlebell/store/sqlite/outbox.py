@@ -1,0 +1,134 @@
+"""The outbox: what waits, whose turn it is, what became of it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from idlebell.model.ids import NotificationId
+from idlebell.model.notification import Draft, Leased, Notification
+from idlebell.model.subscription import Subscription
+from idlebell.store import changes
+from idlebell.store.contract import Dropped, EndpointGone, Postponed, Settled, Settlement
+from idlebell.store.routes import microseconds, moment, route
+from idlebell.store.sqlite import rows
+from idlebell.store.sqlite.database import Database
+from idlebell.store.sqlite.queues import Waiting
+
+# From lane to lane along the index: as many steps as there are lanes, however much waits in each.
+_LANES: Final = """
+WITH RECURSIVE lanes (lane) AS (
+    SELECT min(lane) FROM queues
+    UNION ALL
+    SELECT (SELECT min(lane) FROM queues WHERE queues.lane > lanes.lane) FROM lanes WHERE lanes.lane IS NOT NULL
+)
+SELECT lane, (SELECT min(ready_us) FROM queues WHERE queues.lane = lanes.lane) AS ready_us
+FROM lanes WHERE lane IS NOT NULL AND ready_us <= ? ORDER BY ready_us, lane LIMIT ?
+"""
+_READY: Final = "SELECT endpoint FROM queues WHERE lane = ? AND ready_us <= ? ORDER BY ready_us, endpoint LIMIT ?"
+# A lease that has lapsed is none.
+_NEXT: Final = """
+SELECT min(ready_us) FROM (
+    SELECT min(ready_us) AS ready_us FROM queues WHERE leased = 0
+    UNION ALL
+    SELECT min(ready_us) FROM queues WHERE leased = 1 AND ready_us <= ?
+)
+"""
+
+
+class OutboxPart:
+    """Keeps :class:`~idlebell.store.contract.Outbox`."""
+
+    _database: Database
+
+    async def enqueue(self, drafts: Sequence[Draft]) -> tuple[Notification, ...]:
+        queues = self._database.queues
+        return await self._database.write(lambda connection: queues.enqueue_all(connection, drafts))
+
+    async def lanes(self, now: datetime, limit: int) -> tuple[bytes, ...]:
+        found = self._database.read(
+            lambda connection: connection.execute(_LANES, (microseconds(now), limit)).fetchall()
+        )
+        return tuple(lane for lane, _ in found)
+
+    async def lease(self, lane: bytes, now: datetime, until: datetime, limit: int) -> tuple[Leased, ...]:
+        queues = self._database.queues
+        now_us, until_us = microseconds(now), microseconds(until)
+
+        def job(connection: sqlite3.Connection) -> tuple[Leased, ...]:
+            ready = connection.execute(_READY, (lane, now_us, limit)).fetchall()
+            taken = [queues.lease(connection, endpoint, now_us, until_us) for (endpoint,) in ready]
+            return tuple(leased for leased in taken if leased is not None)
+
+        return await self._database.write(job)
+
+    async def settle(self, notification: NotificationId, settlement: Settlement) -> None:
+        if isinstance(settlement, Dropped) and settlement.outcome not in ("expired", "refused"):
+            raise ValueError(f"a notification is dropped as expired or refused, not {settlement.outcome}")
+
+        def job(connection: sqlite3.Connection) -> None:
+            waiting = self._database.queues.by_id(connection, notification)
+            if waiting is not None:
+                self._settle(connection, waiting, settlement)
+
+        await self._database.write(job)
+
+    async def next_due(self, now: datetime) -> datetime | None:
+        (at_us,) = self._database.read(lambda connection: connection.execute(_NEXT, (microseconds(now),)).fetchone())
+        return None if at_us is None else moment(at_us)
+
+    async def release_leases(self) -> None:
+        queues = self._database.queues
+
+        def job(connection: sqlite3.Connection) -> None:
+            for waiting in queues.leased(connection):
+                queues.postpone(connection, waiting, waiting.due_us, waiting.attempts)
+
+        await self._database.write(job)
+
+    def _settle(self, connection: sqlite3.Connection, waiting: Waiting, settlement: Settlement) -> None:
+        queues = self._database.queues
+        at, status = settlement.at, settlement.status
+        match settlement:
+            case Settled():
+                queues.pushed(connection, waiting, at, status, "accepted")
+                queues.accept(connection, waiting, at, "accepted")
+                if waiting.collapses:
+                    for older in queues.older(connection, waiting):
+                        queues.accept(connection, older, at, "coalesced")
+            case Postponed():
+                queues.pushed(connection, waiting, at, status, "retry")
+                queues.postpone(connection, waiting, microseconds(settlement.due_at), waiting.attempts + 1)
+            case Dropped():
+                queues.pushed(connection, waiting, at, status, settlement.outcome)
+                queues.take(connection, waiting, settlement.outcome)
+                if settlement.problem is not None:
+                    subscription = self._subscription(connection, waiting)
+                    queues.save_if(connection, changes.troubled(subscription, settlement.problem))
+            case EndpointGone():
+                queues.pushed(connection, waiting, at, status, "gone")
+                self._gone(connection, waiting, settlement)
+
+    def _gone(self, connection: sqlite3.Connection, waiting: Waiting, settlement: EndpointGone) -> None:
+        queues = self._database.queues
+        subscription = self._subscription(connection, waiting)
+        gone = frozenset(
+            role
+            for role, own in subscription.endpoints
+            if route(own, self._database.sealer.fingerprint).endpoint == waiting.endpoint
+        )
+        if not gone:
+            # The app has a new endpoint since: the old one's end tells nothing about that.
+            queues.postpone(connection, waiting, microseconds(settlement.at), waiting.attempts)
+            return
+        for one in queues.of_subscription(connection, subscription.id):
+            if one.endpoint == waiting.endpoint:
+                queues.take(connection, one, "refused")
+        queues.save(connection, changes.deserted(subscription, gone, settlement))
+
+    def _subscription(self, connection: sqlite3.Connection, waiting: Waiting) -> Subscription:
+        subscription = self._database.rows.one(connection, rows.BY_ID, waiting.subscription)
+        assert subscription is not None, "foreign keys hold: what waits has a subscription"
+        return subscription

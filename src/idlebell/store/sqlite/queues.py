@@ -1,0 +1,288 @@
+"""What happens in the outbox's tables, each function a part of somebody's transaction in the writer's thread.
+
+``outbox`` holds what waits, ``queues`` for each endpoint when something of it can be leased. One notification of an endpoint
+is in flight at a time. Its order is that of versions; a retry that waits holds up what came after it, so that a failing
+endpoint is not called more often because more mail comes.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+from idlebell.model.ids import ID_ENTROPY_BYTES, NotificationId, SubscriptionId, notification_id
+from idlebell.model.notification import Draft, Leased, NewMail, Notification, Reconnect
+from idlebell.model.subscription import Phase, Subscription
+from idlebell.store import changes, codec
+from idlebell.store.contract import StoreError
+from idlebell.store.routes import microseconds, moment, version_after
+from idlebell.store.sealing import Sealer
+from idlebell.store.sqlite import rows
+from idlebell.store.sqlite.rows import Rows
+
+
+class Waiting(NamedTuple):
+    seq: int
+    id: NotificationId
+    subscription: SubscriptionId
+    type: str
+    messages: int
+    endpoint: bytes
+    lane: bytes
+    collapses: int
+    version: int
+    at_us: int
+    due_us: int
+    expires_us: int
+    attempts: int
+    leased_us: int | None
+    content: bytes
+
+
+_SELECT: Final = f"SELECT {', '.join(Waiting._fields)} FROM outbox "  # noqa: S608 (constant columns)
+
+_INSERT: Final = """
+INSERT INTO outbox (id, subscription, type, messages, endpoint, lane, collapses, version, at_us, due_us, expires_us,
+                    attempts, content)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)
+"""
+
+# A newer one changes nothing where the order is kept; where versions collapse, it may be ready before the others.
+_QUEUE: Final = """
+INSERT INTO queues (endpoint, lane, ready_us, held_us, leased) VALUES (?, ?, ?, NULL, 0)
+ON CONFLICT (endpoint) DO UPDATE
+SET ready_us = max(ifnull(held_us, min(ready_us, excluded.ready_us)), min(ready_us, excluded.ready_us))
+WHERE leased = 0 AND ?
+"""
+
+_DETECTED: Final = """
+INSERT INTO activity (subscription, detected, last_event_us) VALUES (?, ?, ?)
+ON CONFLICT (subscription) DO UPDATE
+SET detected = detected + excluded.detected,
+    last_event_us = max(ifnull(last_event_us, excluded.last_event_us), excluded.last_event_us)
+"""
+
+_PUSHED: Final = """
+INSERT INTO activity (subscription, push_us, push_version, push_status, push_outcome) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (subscription) DO UPDATE
+SET push_us = excluded.push_us, push_version = excluded.push_version, push_status = excluded.push_status,
+    push_outcome = excluded.push_outcome
+"""
+
+_COUNT: Final = {
+    outcome: f"UPDATE activity SET {outcome} = {outcome} + ? WHERE subscription = ?"  # noqa: S608 (constant names)
+    for outcome in ("accepted", "coalesced", "expired", "refused")
+}
+
+
+class Queues:
+    """``entropy`` is called in the writer's thread."""
+
+    def __init__(self, rows: Rows, sealer: Sealer, entropy: Callable[[int], bytes]) -> None:
+        self._rows = rows
+        self._sealer = sealer
+        self._entropy = entropy
+
+    def save(self, connection: sqlite3.Connection, subscription: Subscription) -> Subscription:
+        """Writes it under the next revision; what waits for it follows."""
+        subscription = replace(subscription, revision=subscription.revision + 1)
+        rerouted = self._rows.write(connection, subscription)
+        if not rerouted and not subscription.phase.over:
+            return subscription
+        for waiting in self.of_subscription(connection, subscription.id):
+            if subscription.phase.over:
+                self.take(connection, waiting, "expired")
+            elif waiting.leased_us is None:
+                self.move(connection, waiting)
+        return subscription
+
+    def save_if(self, connection: sqlite3.Connection, changed: Subscription | None) -> None:
+        if changed is not None:
+            self.save(connection, changed)
+
+    def enqueue_all(self, connection: sqlite3.Connection, drafts: Sequence[Draft]) -> tuple[Notification, ...]:
+        committed: list[Notification] = []
+        for draft in drafts:
+            query = "SELECT phase, paused FROM subscriptions WHERE id = ?"
+            row = connection.execute(query, (draft.subscription_id,)).fetchone()
+            if row is not None and changes.takes(Phase(row[0]), bool(row[1]), draft.content.type):
+                notification = self.enqueue(connection, draft)
+                committed += [] if notification is None else [notification]
+        return tuple(committed)
+
+    def enqueue(self, connection: sqlite3.Connection, draft: Draft) -> Notification | None:
+        """None: it has nowhere to go."""
+        content = draft.content
+        to = self._rows.route(connection, draft.subscription_id, content.role)
+        if to is None:
+            return None
+        one = notification_id(self._entropy(ID_ENTROPY_BYTES))
+        version = _next_version(connection, to.url, draft.at)
+        due_us, at_us = microseconds(draft.due_at), microseconds(draft.at)
+        messages = content.count if isinstance(content, NewMail) else 0
+        sealed = self._sealer.seal(codec.encode_content(content), _context(one))
+        places = (to.endpoint, to.lane, to.collapses)
+        times = (at_us, due_us, microseconds(draft.expires_at))
+        values = (one, draft.subscription_id, content.type, messages, *places, version, *times, sealed)
+        connection.execute(_INSERT, values)
+        connection.execute(_QUEUE, (to.endpoint, to.lane, due_us, to.collapses))
+        if messages:
+            connection.execute(_DETECTED, (draft.subscription_id, messages, at_us))
+        return Notification(one, draft.subscription_id, content, version, draft.at, draft.expires_at, attempts=0)
+
+    def by_id(self, connection: sqlite3.Connection, notification: NotificationId) -> Waiting | None:
+        row = connection.execute(_SELECT + "WHERE id = ?", (notification,)).fetchone()
+        return None if row is None else Waiting._make(row)
+
+    def of_subscription(self, connection: sqlite3.Connection, subscription: SubscriptionId) -> list[Waiting]:
+        """Oldest first."""
+        found = connection.execute(_SELECT + "WHERE subscription = ? ORDER BY version", (subscription,))
+        return [Waiting._make(row) for row in found]
+
+    def older(self, connection: sqlite3.Connection, than: Waiting) -> list[Waiting]:
+        query = _SELECT + "WHERE endpoint = ? AND version < ? ORDER BY version"
+        return [Waiting._make(row) for row in connection.execute(query, (than.endpoint, than.version))]
+
+    def leased(self, connection: sqlite3.Connection) -> list[Waiting]:
+        found = connection.execute(_SELECT + "WHERE leased_us IS NOT NULL ORDER BY seq")
+        return [Waiting._make(row) for row in found]
+
+    def take(self, connection: sqlite3.Connection, waiting: Waiting, outcome: str | None = None) -> None:
+        """Out of the outbox, counted as ``outcome``; None: with it goes the count."""
+        connection.execute("DELETE FROM outbox WHERE seq = ?", (waiting.seq,))
+        if outcome is not None and waiting.messages:
+            connection.execute(_COUNT[outcome], (waiting.messages, waiting.subscription))
+        self._reckon(connection, waiting.endpoint)
+
+    def accept(self, connection: sqlite3.Connection, waiting: Waiting, at: datetime, outcome: str) -> None:
+        self.take(connection, waiting, outcome)
+        if waiting.type == Reconnect.type:
+            subscription = self._rows.one(connection, rows.BY_ID, waiting.subscription)
+            assert subscription is not None
+            self.save_if(connection, changes.asked(subscription, at))
+
+    def postpone(self, connection: sqlite3.Connection, waiting: Waiting, due_us: int, attempts: int) -> None:
+        """Ends the lease. Where its subscription has another endpoint by now, it goes there."""
+        connection.execute(
+            "UPDATE outbox SET due_us = ?, attempts = ?, leased_us = NULL WHERE seq = ?",
+            (due_us, attempts, waiting.seq),
+        )
+        self._reckon(connection, waiting.endpoint)
+        self.move(connection, waiting._replace(due_us=due_us, attempts=attempts, leased_us=None))
+
+    def move(self, connection: sqlite3.Connection, waiting: Waiting) -> None:
+        """To where its subscription now wants it, as something never sent; dropped where there is no such place."""
+        to = self._rows.route(connection, waiting.subscription, codec.ROLE_OF_TYPE[waiting.type])
+        if to is None:
+            self.take(connection, waiting, "expired")
+        elif to.endpoint != waiting.endpoint:
+            version = _next_version(connection, to.url, moment(waiting.at_us))
+            due_us = waiting.at_us if waiting.attempts else waiting.due_us
+            connection.execute(
+                "UPDATE outbox SET endpoint = ?, lane = ?, collapses = ?, version = ?, due_us = ?, attempts = 0,"
+                " leased_us = NULL WHERE seq = ?",
+                (to.endpoint, to.lane, to.collapses, version, due_us, waiting.seq),
+            )
+            self._reckon(connection, waiting.endpoint)
+            connection.execute(_QUEUE, (to.endpoint, to.lane, due_us, to.collapses))
+
+    def lease(self, connection: sqlite3.Connection, endpoint: bytes, now_us: int, until_us: int) -> Leased | None:
+        """What is next of an endpoint that is ready. None: nothing of it can be sent after all."""
+        # A lease that is still here has lapsed.
+        connection.execute(
+            "UPDATE outbox SET leased_us = NULL WHERE endpoint = ? AND leased_us IS NOT NULL", (endpoint,)
+        )
+        row = connection.execute(_SELECT + "WHERE endpoint = ? ORDER BY version LIMIT 1", (endpoint,)).fetchone()
+        waiting = Waiting._make(row)
+        attempts = waiting.attempts
+        if waiting.collapses:
+            query = _SELECT + "WHERE endpoint = ? AND due_us <= ? ORDER BY version DESC LIMIT 1"
+            waiting = Waiting._make(connection.execute(query, (endpoint, now_us)).fetchone())
+            query = "SELECT max(attempts) FROM outbox WHERE endpoint = ? AND version <= ?"
+            (attempts,) = connection.execute(query, (endpoint, waiting.version)).fetchone()
+        leased = self._opened(connection, waiting, attempts)
+        if leased is None:
+            self._reckon(connection, endpoint)
+            return None
+        connection.execute(
+            "UPDATE outbox SET leased_us = ?, attempts = ? WHERE seq = ?", (until_us, attempts, waiting.seq)
+        )
+        connection.execute("UPDATE queues SET ready_us = ?, leased = 1 WHERE endpoint = ?", (until_us, endpoint))
+        return leased
+
+    def pushed(
+        self, connection: sqlite3.Connection, waiting: Waiting, at: datetime, status: int | None, outcome: str
+    ) -> None:
+        connection.execute(_PUSHED, (waiting.subscription, microseconds(at), waiting.version, status, outcome))
+
+    def forget(self, connection: sqlite3.Connection, subscription: SubscriptionId) -> None:
+        """All of a subscription, and the account if it was the last."""
+        query = "SELECT account FROM subscriptions WHERE id = ?"
+        row = connection.execute(query, (subscription,)).fetchone()
+        if row is None:
+            return
+        for waiting in self.of_subscription(connection, subscription):
+            self.take(connection, waiting)
+        connection.execute("DELETE FROM subscriptions WHERE id = ?", (subscription,))
+        connection.execute(
+            "DELETE FROM accounts WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM subscriptions WHERE account = ?1)", row
+        )
+
+    def _opened(self, connection: sqlite3.Connection, waiting: Waiting, attempts: int) -> Leased | None:
+        subscription = self._rows.one(connection, rows.BY_ID, waiting.subscription)
+        assert subscription is not None
+        to = self._rows.route(connection, waiting.subscription, codec.ROLE_OF_TYPE[waiting.type])
+        endpoint = subscription.endpoints.serving(codec.ROLE_OF_TYPE[waiting.type])
+        if to is None or endpoint is None or to.endpoint != waiting.endpoint:
+            self.move(connection, waiting)
+            return None
+        try:
+            content = codec.decode_content(self._sealer.open(waiting.content, _context(waiting.id)))
+        except StoreError:
+            # Damaged on disk: it can never be sent, and must not hold up its lane for ever.
+            self.take(connection, waiting, "refused")
+            return None
+        at, expires_at = moment(waiting.at_us), moment(waiting.expires_us)
+        notification = Notification(
+            waiting.id, waiting.subscription, content, waiting.version, at, expires_at, attempts
+        )
+        return Leased(notification, endpoint, waiting.lane)
+
+    def _reckon(self, connection: sqlite3.Connection, endpoint: bytes) -> None:
+        """When something of this endpoint can be leased, from what now waits for it."""
+        query = "SELECT lane, collapses, due_us FROM outbox WHERE endpoint = ? ORDER BY version LIMIT 1"
+        row = connection.execute(query, (endpoint,)).fetchone()
+        if row is None:
+            connection.execute("DELETE FROM queues WHERE endpoint = ?", (endpoint,))
+            return
+        lane, collapses, ready_us = row
+        held_us: int | None = None
+        query = "SELECT max(leased_us) FROM outbox WHERE endpoint = ? AND leased_us IS NOT NULL"
+        (leased_us,) = connection.execute(query, (endpoint,)).fetchone()
+        if collapses:
+            query = "SELECT min(due_us), max(CASE WHEN attempts > 0 THEN due_us END) FROM outbox WHERE endpoint = ?"
+            ready_us, held_us = connection.execute(query, (endpoint,)).fetchone()
+            ready_us = ready_us if held_us is None else max(ready_us, held_us)
+        values: tuple[Any, ...] = (endpoint, lane, ready_us if leased_us is None else leased_us, held_us)
+        connection.execute(
+            "INSERT INTO queues (endpoint, lane, ready_us, held_us, leased) VALUES (?, ?, ?, ?, ?) ON CONFLICT (endpoint)"
+            " DO UPDATE SET ready_us = excluded.ready_us, held_us = excluded.held_us, leased = excluded.leased",
+            (*values, leased_us is not None),
+        )
+
+
+def _next_version(connection: sqlite3.Connection, url: bytes, at: datetime) -> int:
+    row = connection.execute("SELECT last FROM versions WHERE url = ?", (url,)).fetchone()
+    version = version_after(None if row is None else row[0], at)
+    connection.execute(
+        "INSERT INTO versions (url, last) VALUES (?, ?) ON CONFLICT (url) DO UPDATE SET last = excluded.last",
+        (url, version),
+    )
+    return version
+
+
+def _context(notification: NotificationId) -> bytes:
+    return b"outbox\0content\0" + notification.encode("ascii")

@@ -1,0 +1,130 @@
+"""Subscriptions and accounts as rows. Only what is in the row: what a change means for the queue is :mod:`.queues`' part."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any, Final
+
+from idlebell.model.account import Account, ImapTarget, Tls
+from idlebell.model.endpoint import Role
+from idlebell.model.ids import AccountId, ApiKeyId, SubscriptionId
+from idlebell.model.subscription import Phase, Subscription
+from idlebell.store import changes, codec
+from idlebell.store.routes import Route, microseconds, moment, routes
+from idlebell.store.sealing import Sealer
+
+_COLUMNS: Final = "id, account, key_digest, owner, phase, revision, created_us, mailboxes, endpoints, details"
+_SELECT: Final = f"SELECT {_COLUMNS} FROM subscriptions "  # noqa: S608 (constant columns)
+_ACCOUNT: Final = "SELECT id, host, port, tls, username FROM accounts "
+
+BY_ID: Final = _SELECT + "WHERE id = ?"
+BY_KEY: Final = _SELECT + "WHERE key_digest = ?"
+LIVING: Final = _SELECT + "WHERE account = ? AND phase NOT IN ('expired', 'ended') ORDER BY created_us, id"
+PAGE: Final = _SELECT + "WHERE id > ? ORDER BY id LIMIT ?"
+PAGE_OF_OWNER: Final = _SELECT + "WHERE owner = ? AND id > ? ORDER BY id LIMIT ?"
+LAPSED: Final = _SELECT + "WHERE lapses_us <= ? ORDER BY lapses_us, id"
+REMINDED: Final = _SELECT + "WHERE reminder_us <= ? ORDER BY reminder_us, id LIMIT ?"
+
+_WRITE: Final = """
+INSERT INTO subscriptions (id, account, key_digest, owner, phase, paused, revision, created_us, lapses_us, ended_us,
+                           reminder_us, mailboxes, fresh, routes, endpoints, details)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (id) DO UPDATE SET
+    account = excluded.account, key_digest = excluded.key_digest, owner = excluded.owner, phase = excluded.phase,
+    paused = excluded.paused, revision = excluded.revision, created_us = excluded.created_us,
+    lapses_us = excluded.lapses_us, ended_us = excluded.ended_us, reminder_us = excluded.reminder_us,
+    mailboxes = excluded.mailboxes, fresh = excluded.fresh, routes = excluded.routes, endpoints = excluded.endpoints,
+    details = excluded.details
+"""
+
+
+def text(value: str) -> bytes:
+    """What a server or an app chose: it may hold what is no UTF-8."""
+    return value.encode("utf-8", "surrogatepass")
+
+
+class Rows:
+    def __init__(self, sealer: Sealer) -> None:
+        self._sealer = sealer
+
+    def select(self, connection: sqlite3.Connection, query: str, *values: Any) -> list[Subscription]:
+        return [self._read(row) for row in connection.execute(query, values)]
+
+    def one(self, connection: sqlite3.Connection, query: str, *values: Any) -> Subscription | None:
+        return next(iter(self.select(connection, query, *values)), None)
+
+    def route(self, connection: sqlite3.Connection, subscription: SubscriptionId, role: Role) -> Route | None:
+        row = connection.execute("SELECT routes FROM subscriptions WHERE id = ?", (subscription,)).fetchone()
+        return None if row is None else codec.decode_route(row[0], role)
+
+    def write(self, connection: sqlite3.Connection, subscription: Subscription) -> bool:
+        """True where its notifications go elsewhere than before."""
+        query = "SELECT routes FROM subscriptions WHERE id = ?"
+        before = connection.execute(query, (subscription.id,)).fetchone()
+        after = codec.encode_routes(routes(subscription.endpoints, self._sealer.fingerprint))
+        over = subscription.phase.over
+        loss = subscription.loss
+        fresh = changes.fresh_mailboxes(subscription)
+        connection.execute(
+            _WRITE,
+            (
+                subscription.id,
+                subscription.account_id,
+                subscription.key_digest,
+                subscription.owner,
+                subscription.phase.value,
+                subscription.paused,
+                subscription.revision,
+                microseconds(subscription.created_at),
+                None if over or subscription.declared else microseconds(subscription.expires_at),
+                microseconds(subscription.over_since) if over and subscription.over_since is not None else None,
+                microseconds(loss.next_at) if loss is not None and loss.next_at is not None and not over else None,
+                codec.encode_strings(subscription.mailboxes),
+                codec.encode_strings(fresh) if fresh else None,
+                after,
+                self._sealer.seal(codec.encode_endpoints(subscription.endpoints), _context(subscription.id)),
+                codec.encode_details(subscription),
+            ),
+        )
+        return before is not None and before[0] != after
+
+    def _read(self, row: tuple[Any, ...]) -> Subscription:
+        one, account, key_digest, owner, phase, revision, created_us, mailboxes, endpoints, details = row
+        return Subscription(
+            id=SubscriptionId(one),
+            account_id=AccountId(account),
+            key_digest=key_digest,
+            owner=None if owner is None else ApiKeyId(owner),
+            mailboxes=codec.decode_strings(mailboxes),
+            endpoints=codec.decode_endpoints(self._sealer.open(endpoints, _context(one))),
+            created_at=moment(created_us),
+            phase=Phase(phase),
+            revision=revision,
+            **codec.decode_details(details),
+        )
+
+
+def _context(subscription: str) -> bytes:
+    return b"subscriptions\0endpoints\0" + subscription.encode("ascii")
+
+
+def account_by_id(connection: sqlite3.Connection, account: AccountId) -> Account | None:
+    row = connection.execute(_ACCOUNT + "WHERE id = ?", (account,)).fetchone()
+    return None if row is None else read_account(row)
+
+
+def account_by_key(connection: sqlite3.Connection, target: ImapTarget, username: str) -> Account | None:
+    key = (target.host, target.port, text(username))
+    row = connection.execute(_ACCOUNT + "WHERE host = ? AND port = ? AND username = ?", key).fetchone()
+    return None if row is None else read_account(row)
+
+
+def read_account(row: tuple[Any, ...]) -> Account:
+    one, host, port, tls, username = row
+    return Account(AccountId(one), ImapTarget(host, port, Tls(tls)), username.decode("utf-8", "surrogatepass"))
+
+
+def write_account(connection: sqlite3.Connection, account: Account) -> None:
+    target = account.target
+    row = (account.id, target.host, target.port, target.tls.value, text(account.username))
+    connection.execute("INSERT INTO accounts (id, host, port, tls, username) VALUES (?, ?, ?, ?, ?)", row)
