@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from idlebell.model.account import ImapTarget, Tls
+from idlebell.net.host_name import BadHost, parse_host
 
 SCHEMES = {"imaps": Tls.IMPLICIT, "imap": Tls.STARTTLS, "imap+plain": Tls.NONE}
 
@@ -55,8 +56,8 @@ def parse_imap_url(text: str, *, needs_user: bool = True) -> ImapUrl:
     if any(ord(character) < 0x20 or character == "\x7f" for character in username + mailbox):
         raise ValueError("control characters have no place in the user name or the mailbox")
     try:
-        name = host if ":" in host else host.encode("idna").decode("ascii").lower()
-    except UnicodeError:
+        name = parse_host(host)
+    except BadHost:
         raise ValueError("the host name is not valid") from None
     return ImapUrl(ImapTarget(name, port or tls.default_port, tls), username, mailbox or None)
 

@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 from idlebell.config.imap_url import ImapUrl, parse_imap_url
 from idlebell.model.account import Retention
 from idlebell.model.endpoint import PushUrl
+from idlebell.net.host_name import BadHost, parse_host
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 IpAddress: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-_HOST_NAME = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*\.?", re.IGNORECASE)
 _MAX_ITEMS = 10_000
 
 
@@ -237,13 +237,6 @@ def _host_port(value: str) -> tuple[str, int | None]:
 
 def _host(value: str) -> str:
     try:
-        return str(ipaddress.ip_address(value))
-    except ValueError:
-        pass
-    try:
-        name = value.encode("idna").decode("ascii").lower()
-    except UnicodeError:
-        name = ""
-    if len(name) > 253 or not _HOST_NAME.fullmatch(name) or name.replace(".", "").isdigit():
-        raise ValueError("expected a host name or an address")
-    return name
+        return parse_host(value)
+    except BadHost:
+        raise ValueError("expected a host name or an address") from None

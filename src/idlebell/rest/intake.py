@@ -10,7 +10,7 @@ import asyncio
 import ipaddress
 import re
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
 from litestar.enums import ScopeType
@@ -42,7 +42,7 @@ class Intake:
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
         else:
-            await self._request(cast(HTTPScope, scope), receive, send)
+            await self._request(scope, receive, send)
 
     async def _request(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         # HEAD is GET without a body (RFC 9110 section 9.3.2): the framework sees a GET.

@@ -1,0 +1,69 @@
+"""``idlebell check``"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from idlebell.cli.configured import config_option, loaded, run
+from idlebell.cli.failure import Failure
+from idlebell.cli.passwords import password_options, password_source
+
+if TYPE_CHECKING:
+    from idlebell.config import Settings
+
+
+@click.command()
+@click.argument("server", required=False, metavar="[imaps://[USER@]HOST]")
+@click.option("--commands", is_flag=True, help="Which IMAP commands are ever sent, and why.")
+@password_options
+@config_option
+def check(
+    server: str | None,
+    commands: bool,
+    password_file: Path | None,
+    password_command: str | None,
+    config: Path | None,
+) -> None:
+    """Say what is wrong with a configuration, or what a server can do and how it would be watched.
+
+    A server is asked for what it tells everybody; with a password option also for what it tells its user.
+    """
+    if commands:
+        _print_commands()
+        return
+    password = password_source(password_file, password_command)
+    settings = loaded(config)
+    if server is None:
+        if config is None:
+            raise click.UsageError("name a server, or say --config FILE or --commands")
+        _check_files(settings, config)
+        click.echo(f"{config}: all is well")
+        return
+    from idlebell.cli.reach import report
+    from idlebell.config import parse_imap_url
+
+    try:
+        url = parse_imap_url(server, needs_user=password is not None)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="server") from None
+    run(report(settings, url, password, click.echo))
+
+
+def _print_commands() -> None:
+    from idlebell.imap.client import PERMITTED_NAMES
+
+    click.echo("Every IMAP command that Idlebell may ever send. None of them changes a mailbox.\n")
+    for name, reason in PERMITTED_NAMES:
+        click.echo(f"{name:<14}{reason}")
+
+
+def _check_files(settings: Settings, config: Path) -> None:
+    from idlebell.config.loader import line_of
+    from idlebell.config.rules import unreadable
+
+    lines = [line_of(verdict, config.name) for verdict in unreadable(settings)]
+    if lines:
+        raise Failure(*lines)

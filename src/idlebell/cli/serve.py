@@ -1,0 +1,39 @@
+"""``idlebell serve``"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from idlebell.cli.configured import config_option, configure_log, loaded, run
+
+if TYPE_CHECKING:
+    from idlebell.config import Settings
+
+
+@click.command()
+@config_option
+def serve(config: Path | None) -> None:
+    """Run the gateway: REST API, watchers, delivery. Ends on SIGTERM or Ctrl-C; SIGHUP reads the configuration again."""
+    settings = loaded(config)
+    configure_log(settings)
+    from idlebell import compose
+
+    run(compose.serve(settings, ready=_say_where, reload=lambda: _reloaded(config)))
+
+
+def _say_where(url: str) -> None:
+    click.echo(f"Idlebell listens on {url}", err=True)
+
+
+def _reloaded(config: Path | None) -> Settings:
+    """ConfigError where the new configuration is not valid: the old one goes on."""
+    import os
+
+    from idlebell.config import load
+
+    settings = load(config, os.environ)
+    configure_log(settings)
+    return settings
