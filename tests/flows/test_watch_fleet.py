@@ -1,0 +1,575 @@
+"""The fleet and its watchers against the scripted server: what is found, what is committed, what becomes of lost sessions."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+
+from idlebell.imap import commands as c
+from idlebell.imap.sasl import Plain
+from idlebell.model.account import Account, ImapTarget, Retention, Tls
+from idlebell.model.cursor import Cursor
+from idlebell.model.endpoint import Endpoints, PushUrl, SimplePushEndpoint
+from idlebell.model.ids import SubscriptionId
+from idlebell.model.notification import LossReason, NewMail, Notification, Reconnect
+from idlebell.model.problem import Fault
+from idlebell.model.subscription import Floor, Payload, Phase, Subscription
+from idlebell.net.clock import Clock
+from idlebell.net.connector import Connector
+from idlebell.net.dns import Resolver
+from idlebell.net.egress import Egress
+from idlebell.net.imap_connection import ImapConnection
+from idlebell.net.open_connection import open_connection
+from idlebell.net.session_inbox import SessionInbox
+from idlebell.net.tls_policy import TlsPolicy
+from idlebell.store.contract import StoreError
+from idlebell.store.memory import MemoryStore
+from idlebell.telemetry.facts import Fact, LookFailed, MailDetected, StoreFailed, SupervisorCaught
+from idlebell.telemetry.status import AccountStatus, Mode, Status, Watch
+from idlebell.testing import mail
+from idlebell.testing.faults import Bye, Drop, Hold, Refuse
+from idlebell.testing.imap_server import ImapServer
+from idlebell.watch.cadence import Cadence
+from idlebell.watch.detect import FLOOD_MESSAGES
+from idlebell.watch.fleet import Fleet
+from idlebell.watch.watcher import Means
+
+KEEP = timedelta(hours=1)
+
+
+@dataclass
+class Stage:
+    """A fleet on a store in memory, before a scripted server that knows alice."""
+
+    server: ImapServer
+    store: MemoryStore
+    status: Status
+    inbox: SessionInbox
+    fleet: Fleet
+    account: Account
+    connect: Callable[[], asyncio.Future[ImapConnection]]
+    facts: list[Fact]
+    held: bool = False
+    """Credentials are held: a lost session may be opened again."""
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def subscribe(self, name: str = "sub_1", *mailboxes: str, payload: Payload = Payload.ALERT) -> Subscription:
+        now = datetime.now(UTC)
+        endpoint = SimplePushEndpoint(PushUrl(f"https://push.example.net/{name}"))
+        reconnect = SimplePushEndpoint(PushUrl(f"https://push.example.net/{name}/reconnect"))
+        return await self.store.put(
+            Subscription(
+                id=SubscriptionId(name),
+                account_id=self.account.id,
+                key_digest=name.encode(),
+                owner=None,
+                mailboxes=mailboxes or ("INBOX",),
+                endpoints=Endpoints(endpoint, reconnect),
+                payload=payload,
+                retention=Retention.SESSION,
+                lease_seconds=3600,
+                created_at=now,
+                expires_at=now + KEEP,
+                phase=Phase.ACTIVE,
+            )
+        )
+
+    async def adopt(self, sessions: int = 1) -> None:
+        for _ in range(sessions):
+            self.inbox.adopt(self.account.id, await self.connect())
+        self.fleet.nudge(self.account.id)
+
+    async def watching(self, *mailboxes: str) -> AccountStatus:
+        wanted = set(mailboxes or ("INBOX",))
+        found = await self.status.wait_for(
+            self.account.id, lambda status: status is not None and status.watching() >= wanted, 10
+        )
+        assert found is not None
+        assert found.watching() >= wanted, list(found)
+        return found
+
+    async def fact(self, kind: type[Fact], times: int = 1) -> list[Fact]:
+        async with asyncio.timeout(10):
+            while len(found := [fact for fact in self.facts if isinstance(fact, kind)]) < times:
+                self.changed.clear()
+                await self.changed.wait()
+        return found
+
+    def emit(self, fact: Fact) -> None:
+        self.facts.append(fact)
+        self.changed.set()
+
+    async def outbox(self) -> list[Notification]:
+        """What waits, oldest first; taken out as if it had been delivered."""
+        now = datetime.now(UTC) + timedelta(seconds=1)
+        found = []
+        while lanes := await self.store.lanes(now, 10):
+            for lane in lanes:
+                leases = await self.store.lease(lane, now, now + KEEP, 100)
+                found.extend(leased.notification for leased in leases)
+        return sorted(found, key=lambda one: one.version)
+
+    async def counted(self, name: str = "sub_1") -> int:
+        return (await self.store.activity(SubscriptionId(name))).counts.detected
+
+
+@asynccontextmanager
+async def staged(server: ImapServer, cadence: Cadence | None = None) -> AsyncIterator[Stage]:
+    clock = Clock()
+    store = MemoryStore(entropy=os.urandom)
+    account = await store.account(ImapTarget("127.0.0.1", server.tls_port, Tls.IMPLICIT), "alice")
+    status, inbox = Status(), SessionInbox()
+    connector = Connector(Egress(allow=(ip_network("127.0.0.0/8"),)), Resolver(clock))
+    with tempfile.TemporaryDirectory() as folder:
+        ca_file = Path(folder) / "ca.pem"
+        ca_file.write_bytes(server.ca_pem)
+        policy = TlsPolicy(ca_file)
+
+    async def connect() -> ImapConnection:
+        connection = await open_connection(account.target, connector=connector, tls_policy=policy, clock=clock)
+        reply = await connection.authenticate(Plain("alice", "apass"))
+        assert reply.ok
+        return connection
+
+    async def reopen(_: Account) -> ImapConnection | Fault | None:
+        try:
+            return await connect()
+        except Exception as error:  # a test's own supervisor
+            return Fault("unreachable", "The mail server cannot be reached.", str(error))
+
+    stage: Stage
+    means = Means(
+        store=store,
+        status=status,
+        clock=clock,
+        emit=lambda fact: stage.emit(fact),  # noqa: PLW0108 - the stage comes after it
+        entropy=lambda: 0.0,
+        cadence=cadence or Cadence(),
+        keep=KEEP,
+        committed=lambda: None,
+    )
+    fleet = Fleet(means, inbox, reopen, lambda _: stage.held)
+    stage = Stage(server, store, status, inbox, fleet, account, connect, [])  # type: ignore[arg-type]
+    running = asyncio.create_task(fleet.run())
+    try:
+        yield stage
+    finally:
+        await fleet.stop()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert not [fact for fact in stage.facts if isinstance(fact, SupervisorCaught)], stage.facts
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[ImapServer]:
+    async with ImapServer() as server:
+        server.add_user("alice", "apass")
+        yield server
+
+
+@pytest.fixture
+async def stage(server: ImapServer) -> AsyncIterator[Stage]:
+    async with staged(server) as stage:
+        yield stage
+
+
+async def test_mail_that_arrives_is_committed_once(stage: Stage) -> None:
+    await stage.subscribe()
+    await stage.adopt()
+    await stage.watching()
+    await stage.server.until(lambda: stage.server.idling("alice") == 1)
+
+    stage.server.deliver("alice", mail.make())
+    await stage.fact(MailDetected)
+
+    (notification,) = await stage.outbox()
+    assert notification.content == NewMail("INBOX", 1, 1, None)
+    assert await stage.store.cursor(stage.account.id, "INBOX") == Cursor(1, 2, count=1)
+
+
+async def test_what_was_there_before_is_not_announced(stage: Stage) -> None:
+    stage.server.deliver("alice", mail.make())
+    await stage.subscribe()
+    await stage.adopt()
+    await stage.watching()
+
+    assert await stage.store.cursor(stage.account.id, "INBOX") == Cursor(1, 2, count=1)
+    assert await stage.outbox() == []
+
+
+async def test_second_mail_rings_as_the_first_did(stage: Stage) -> None:
+    """IDLE is entered at once after a fetch: no pause, no debounce."""
+    await stage.subscribe()
+    await stage.adopt()
+    await stage.server.until(lambda: stage.server.idling("alice") == 1)
+
+    for number in (1, 2, 3):
+        stage.server.deliver("alice", mail.make(subject=str(number)))
+        await stage.fact(MailDetected, number)
+
+    assert await stage.counted() == 3
+
+
+async def test_mail_that_comes_while_another_is_fetched_is_announced(stage: Stage) -> None:
+    await stage.subscribe()
+    await stage.adopt()
+    await stage.server.until(lambda: stage.server.idling("alice") == 1)
+    hold = Hold()
+    fetching = stage.server.plan(c.UidFetch, hold)
+
+    stage.server.deliver("alice", mail.make(subject="one"))
+    await fetching.hit()
+    stage.server.deliver("alice", mail.make(subject="two"))
+    hold.release()
+    await stage.fact(MailDetected)
+    await stage.server.until(lambda: stage.server.idling("alice") == 1)
+    if await stage.counted() < 2:
+        await stage.fact(MailDetected, 2)
+
+    assert await stage.counted() == 2
+
+
+async def test_session_is_examined_never_selected(stage: Stage) -> None:
+    selected = stage.server.plan(c.Select, Refuse(), times=None)
+    examined = stage.server.plan(c.Examine, Hold(), times=1)
+    await stage.subscribe()
+    await stage.adopt()
+
+    await examined.hit()
+    assert selected.hits == 0
+
+
+async def test_lost_session_without_credentials_asks_the_app_once(stage: Stage) -> None:
+    await stage.subscribe()
+    await stage.adopt()
+    await stage.server.until(lambda: stage.server.idling("alice") == 1)
+
+    stage.server.of("alice")[0].drop()
+    await stage.status.wait_for(stage.account.id, lambda status: status is None, 10)
+    stage.fleet.nudge(stage.account.id)
+
+    (notification,) = await stage.outbox()
+    assert notification.content == Reconnect(LossReason.CONNECTION_LOST)
+
+
+async def test_mail_of_the_gap_is_announced_once_when_the_app_is_back(stage: Stage) -> None:
+    await stage.subscribe()
+    await stage.adopt()
+    await stage.server.until(lambda: stage.server.idling("alice") == 1)
+    stage.server.of("alice")[0].drop()
+    await stage.status.wait_for(stage.account.id, lambda status: status is None, 10)
+
+    stage.server.deliver("alice", mail.make())
+    await stage.adopt()
+    await stage.fact(MailDetected)
+    await stage.server.until(lambda: stage.server.idling("alice") == 1)
+
+    assert await stage.counted() == 1
+
+
+async def test_lost_session_with_credentials_comes_back_by_itself(stage: Stage) -> None:
+    stage.held = True
+    await stage.subscribe()
+    stage.fleet.nudge(stage.account.id)
+    await stage.watching()
+    await stage.server.until(lambda: stage.server.idling("alice") == 1)
+
+    stage.server.of("alice")[0].drop(reset=True)
+    await stage.server.until(lambda: stage.server.idling("alice") == 0)
+    stage.server.deliver("alice", mail.make())
+    await stage.fact(MailDetected)
+
+    assert [type(one.content) for one in await stage.outbox()] == [NewMail]
+
+
+async def test_bye_ends_the_session_at_once(stage: Stage) -> None:
+    await stage.subscribe()
+    await stage.adopt()
+    await stage.server.until(lambda: stage.server.idling("alice") == 1)
+    stage.server.plan(c.UidFetch, Bye("shutting down", linger=True))
+
+    stage.server.deliver("alice", mail.make())
+    await stage.status.wait_for(stage.account.id, lambda status: status is None, 10)
+    await stage.server.until(lambda: not stage.server.of("alice"))
+
+    assert [one.content for one in await stage.outbox()] == [Reconnect(LossReason.CONNECTION_LOST)]
+
+
+async def test_each_mailbox_has_a_session_of_its_own(stage: Stage) -> None:
+    stage.server.store.users["alice"].add_mailbox("Work")
+    await stage.subscribe("sub_1", "INBOX", "Work")
+    await stage.adopt(2)
+    status = await stage.watching("INBOX", "Work")
+
+    assert {one.mailbox: one.mode for one in status} == {"INBOX": Mode.IDLE, "Work": Mode.IDLE}
+    await stage.server.until(lambda: stage.server.idling("alice") == 2)
+    stage.server.deliver("alice", mail.make(), "Work")
+    await stage.fact(MailDetected)
+    (notification,) = await stage.outbox()
+    assert isinstance(notification.content, NewMail)
+    assert notification.content.mailbox == "Work"
+
+
+async def test_mailbox_without_a_session_of_its_own_is_polled_over_another(server: ImapServer) -> None:
+    server.store.users["alice"].add_mailbox("Work")
+    async with staged(server, Cadence(idle=540, poll=0.05)) as stage:
+        await stage.subscribe("sub_1", "INBOX", "Work")
+        await stage.adopt()
+        status = await stage.watching("INBOX", "Work")
+        modes = {one.mailbox: (one.mode, bool(one.mode_reason)) for one in status}
+        assert modes == {"INBOX": (Mode.IDLE, False), "Work": (Mode.POLL, True)}
+
+        stage.server.deliver("alice", mail.make(), "Work")
+        stage.server.deliver("alice", mail.make(), "INBOX")
+        await stage.fact(MailDetected, 2)
+
+        assert await stage.counted() == 2
+
+
+async def test_one_of_two_sessions_lost_is_polled_over_the_other(server: ImapServer) -> None:
+    server.store.users["alice"].add_mailbox("Work")
+    async with staged(server, Cadence(idle=540, poll=0.05)) as stage:
+        await stage.subscribe("sub_1", "INBOX", "Work")
+        await stage.adopt(2)
+        await stage.watching("INBOX", "Work")
+        await stage.server.until(lambda: stage.server.idling("alice") == 2)
+
+        stage.server.of("alice")[0].drop()
+        await stage.status.wait_for(
+            stage.account.id,
+            lambda status: status is not None and {one.mode for one in status} == {Mode.IDLE, Mode.POLL},
+            10,
+        )
+        stage.server.deliver("alice", mail.make(), "Work")
+        stage.server.deliver("alice", mail.make(), "INBOX")
+        await stage.fact(MailDetected, 2)
+
+        assert await stage.counted() == 2
+
+
+async def test_server_without_idle_is_polled(server: ImapServer) -> None:
+    server.behave(always=("IMAP4rev1", "LITERAL+", "ID", "ENABLE"))
+    async with staged(server, Cadence(idle=540, poll=0.05)) as stage:
+        await stage.subscribe()
+        await stage.adopt()
+        status = await stage.watching()
+        assert [(one.mode, one.mode_reason) for one in status] == [(Mode.POLL, "the server has no IDLE")]
+
+        stage.server.deliver("alice", mail.make())
+        await stage.fact(MailDetected)
+
+
+async def test_server_without_uidnext_is_grounded_on_its_last_message(server: ImapServer) -> None:
+    server.behave(uid_next=False)
+    server.deliver("alice", mail.make())
+    async with staged(server) as stage:
+        await stage.subscribe()
+        await stage.adopt()
+        await stage.watching()
+        assert await stage.store.cursor(stage.account.id, "INBOX") == Cursor(1, 2, count=1)
+        await stage.server.until(lambda: stage.server.idling("alice") == 1)
+
+        stage.server.deliver("alice", mail.make())
+        await stage.fact(MailDetected)
+
+        assert await stage.counted() == 1
+
+
+async def test_mailbox_that_does_not_exist_fails_and_keeps_the_session(stage: Stage) -> None:
+    await stage.subscribe("sub_1", "Wrok")
+    await stage.adopt()
+    found = await stage.status.wait_for(
+        stage.account.id, lambda status: status is not None and status.mailboxes["Wrok"].watch is Watch.FAILED, 10
+    )
+
+    assert found is not None
+    fault = found.mailboxes["Wrok"].fault
+    assert fault is not None
+    assert fault.code == "no-such-mailbox"
+    assert len(stage.server.of("alice")) == 1
+
+
+async def test_failing_store_costs_no_session_and_loses_nothing(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    await stage.subscribe()
+    await stage.adopt()
+    await stage.server.until(lambda: stage.server.idling("alice") == 1)
+    commit, failures = stage.store.commit, [StoreError("the disk is full")]
+
+    async def failing(*args: object) -> object:
+        if failures:
+            raise failures.pop()
+        return await commit(*args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(MemoryStore, "commit", lambda self, *args: failing(*args))
+    stage.server.deliver("alice", mail.make())
+    await stage.fact(StoreFailed)
+    await stage.fact(MailDetected)
+
+    assert await stage.counted() == 1
+    assert stage.server.connections == 1
+
+
+async def test_refused_fetch_costs_no_session_and_is_asked_again(stage: Stage) -> None:
+    await stage.subscribe()
+    await stage.adopt()
+    await stage.server.until(lambda: stage.server.idling("alice") == 1)
+    stage.server.plan(c.UidFetch, Refuse("try later", "UNAVAILABLE"))
+
+    stage.server.deliver("alice", mail.make())
+    await stage.fact(LookFailed)
+    await stage.fact(MailDetected)
+
+    assert stage.server.connections == 1
+
+
+async def test_uidvalidity_change_announces_nothing_old(stage: Stage) -> None:
+    await stage.subscribe()
+    await stage.adopt()
+    await stage.watching()
+    await stage.server.until(lambda: stage.server.idling("alice") == 1)
+    stage.server.deliver("alice", mail.make())
+    await stage.fact(MailDetected)
+    stage.server.of("alice")[0].drop()
+    await stage.status.wait_for(stage.account.id, lambda status: status is None, 10)
+
+    stage.server.mailbox("alice").rebuild(77)
+    await stage.adopt()
+    await stage.watching()
+
+    assert await stage.store.cursor(stage.account.id, "INBOX") == Cursor(77, 2, count=1)
+    assert await stage.counted() == 1
+
+
+async def test_more_than_is_worth_fetching_is_one_count(stage: Stage) -> None:
+    await stage.subscribe()
+    await stage.adopt()
+    await stage.watching()
+    stage.server.of("alice")[0].drop()
+    await stage.status.wait_for(stage.account.id, lambda status: status is None, 10)
+    await stage.outbox()
+
+    message = mail.make()
+    for _ in range(FLOOD_MESSAGES + 1):
+        stage.server.deliver("alice", message)
+    await stage.adopt()
+    await stage.fact(MailDetected)
+
+    assert await stage.counted() == FLOOD_MESSAGES + 1
+
+
+async def test_who_joins_later_is_not_told_of_what_came_before(stage: Stage) -> None:
+    await stage.subscribe()
+    await stage.adopt()
+    await stage.server.until(lambda: stage.server.idling("alice") == 1)
+    stage.server.deliver("alice", mail.make())
+    await stage.fact(MailDetected)
+
+    second = await stage.subscribe("sub_2")
+    await stage.adopt()
+    await stage.server.until(lambda: len(stage.server.of("alice")) == 1)
+    found = await stage.store.get(second.id)
+    assert found is not None
+    assert found.floors == (Floor("INBOX", 1, 2),)
+    stage.server.deliver("alice", mail.make())
+    await stage.fact(MailDetected, 2)
+
+    assert (await stage.counted("sub_1"), await stage.counted("sub_2")) == (2, 1)
+
+
+async def test_second_app_shares_the_session(stage: Stage) -> None:
+    """One connection for an account and mailbox, however many subscribe: the login that proved the second is logged out."""
+    await stage.subscribe()
+    await stage.adopt()
+    await stage.server.until(lambda: stage.server.idling("alice") == 1)
+
+    await stage.subscribe("sub_2")
+    await stage.adopt()
+    await stage.server.until(lambda: len(stage.server.of("alice")) == 1 and stage.server.connections == 2)
+
+
+async def test_last_subscription_gone_logs_out(stage: Stage) -> None:
+    await stage.subscribe()
+    await stage.adopt()
+    await stage.server.until(lambda: stage.server.idling("alice") == 1)
+
+    await stage.store.remove(SubscriptionId("sub_1"))
+    stage.fleet.nudge(stage.account.id)
+    await stage.server.until(lambda: not stage.server.sessions)
+
+    assert stage.status.of(stage.account.id) is None
+    async with asyncio.timeout(10):
+        while stage.fleet.sessions():
+            await asyncio.sleep(0)
+
+
+async def test_mailbox_that_is_no_longer_wanted_frees_its_session_for_another(stage: Stage) -> None:
+    stage.server.store.users["alice"].add_mailbox("Work")
+    await stage.subscribe()
+    await stage.adopt()
+    await stage.server.until(lambda: stage.server.idling("alice") == 1)
+
+    subscription = await stage.store.get(SubscriptionId("sub_1"))
+    assert subscription is not None
+    await stage.store.put(replace(subscription, mailboxes=("Work",)))
+    stage.fleet.nudge(stage.account.id)
+    await stage.watching("Work")
+
+    assert stage.server.connections == 1
+
+
+async def test_restart_asks_every_app_without_credentials_once(stage: Stage) -> None:
+    await stage.subscribe()
+
+    await stage.fleet.announce_restart()
+    stage.fleet.nudge(stage.account.id)
+
+    assert [one.content for one in await stage.outbox()] == [Reconnect(LossReason.RESTART)]
+
+
+async def test_session_on_its_way_is_not_given_up(stage: Stage) -> None:
+    await stage.subscribe()
+    with stage.inbox.arriving(stage.account.id):
+        await stage.fleet._reconcile(stage.account.id)
+    assert await stage.outbox() == []
+
+
+async def test_server_that_goes_down_and_comes_back(stage: Stage) -> None:
+    stage.held = True
+    await stage.subscribe()
+    stage.fleet.nudge(stage.account.id)
+    await stage.server.until(lambda: stage.server.idling("alice") == 1)
+
+    await stage.server.stop()
+    await stage.status.wait_for(
+        stage.account.id,
+        lambda status: status is not None and status.mailboxes["INBOX"].fault is not None,
+        10,
+    )
+    stage.server.deliver("alice", mail.make())
+    await stage.server.start()
+    await stage.fact(MailDetected)
+
+    assert await stage.counted() == 1
+
+
+async def test_drop_in_the_middle_of_a_fetch_announces_nothing_twice(stage: Stage) -> None:
+    stage.held = True
+    await stage.subscribe()
+    stage.fleet.nudge(stage.account.id)
+    await stage.server.until(lambda: stage.server.idling("alice") == 1)
+    stage.server.plan(c.UidFetch, Drop())
+
+    stage.server.deliver("alice", mail.make())
+    await stage.fact(MailDetected)
+    await stage.server.until(lambda: stage.server.idling("alice") == 1)
+
+    assert await stage.counted() == 1
