@@ -7,9 +7,12 @@ end of the run; ``--all`` makes a failure of it. Any other skip is treated the s
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +22,8 @@ from servers.cyrus_server import CyrusServer, why_not_cyrus
 from servers.dovecot_server import DovecotServer, why_not_dovecot
 
 NOT_RUN = "not run: "
+ROOM = "IDLEBELL_TESTS_ROOM"
+"""Environment variable: the folder of the locks that keep serial tests alone."""
 
 
 def _why_not_root() -> str | None:
@@ -47,6 +52,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         for part in sorted({"dovecot", "cyrus", "courier"}.intersection(getattr(item, "fixturenames", ()))):
             item.add_marker(pytest.mark.needs(part))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The first process, not the workers that it starts, makes the folder of the locks and removes it."""
+    if not hasattr(config, "workerinput"):
+        folder = tempfile.mkdtemp(prefix="idlebell-tests-")
+        os.environ[ROOM] = folder
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """With several workers: a ``serial`` test has the machine to itself. The others share the room; whoever waits to have
+    it alone holds the door shut meanwhile, so it is not put off for ever. The wait is outside of the test's timeout."""
+    alone = item.get_closest_marker("serial") is not None
+    folder = Path(os.environ[ROOM])
+    with (folder / "door").open("w") as door, (folder / "room").open("w") as room:
+        fcntl.flock(door, fcntl.LOCK_EX)
+        fcntl.flock(room, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        fcntl.flock(door, fcntl.LOCK_UN)
+        return (yield)
 
 
 @pytest.hookimpl(tryfirst=True)

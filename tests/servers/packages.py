@@ -76,22 +76,29 @@ def fetch(server: str) -> Path:
 
 def _lacking(packages: tuple[str, ...]) -> list[str]:
     """What apt would install besides; empty where it sees no way (two servers that conflict), and then we do without."""
-    answer = subprocess.run(
+    answer = _simulate(packages)
+    if answer.returncode != 0 and os.geteuid() == 0:
+        # A fresh machine has no package lists yet, an old one has stale ones; only root may fetch them.
+        _run("apt-get", "-q", "update")
+        answer = _simulate(packages)
+    names = [line.split()[1] for line in answer.stdout.splitlines() if line.startswith("Inst ")]
+    return [name for name in names if not name.startswith("exim4")]  # the mail transport that nobody here starts
+
+
+def _simulate(packages: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         ["apt-get", "install", "-s", "--no-install-recommends", *packages],
         capture_output=True, text=True, timeout=DOWNLOAD_SECONDS, check=False,
     )  # fmt: skip
-    names = [line.split()[1] for line in answer.stdout.splitlines() if line.startswith("Inst ")]
-    return [name for name in names if not name.startswith("exim4")]  # the mail transport that nobody here starts
 
 
 def _download(packages: list[str], folder: Path) -> None:
     try:
         _run("apt-get", "-q", "download", *packages, cwd=folder)
     except FetchError as first:
-        # A fresh machine has no package lists yet, an old one has stale ones; only root may fetch them.
         if os.geteuid() != 0:
             raise FetchError(f"{first}; as root: apt-get update") from None
-        _run("apt-get", "-q", "update")
+        _run("apt-get", "-q", "update")  # the lists name packages that the mirror has replaced
         _run("apt-get", "-q", "download", *packages, cwd=folder)
 
 
@@ -111,9 +118,11 @@ def main(servers: list[str]) -> int:
     failed = 0
     for server in servers:
         try:
+            if find(server) is None:
+                print(f"run: fetching {server}", file=sys.stderr)
             fetch(server)
         except FetchError as error:
-            print(f"  {server}: {error}", file=sys.stderr)
+            print(f"run: {server}: {error}", file=sys.stderr)
             failed = 1
     return failed
 
