@@ -43,23 +43,26 @@ MAX_ERRORS: Final = 50
 class Faults:
     """Collects what is wrong with a body; bounded, since a body may be nothing but faults."""
 
-    __slots__ = ("_found",)
+    __slots__ = ("_count", "_found")
 
     def __init__(self) -> None:
         self._found: list[FieldError] = []
+        self._count = 0
 
     def add(self, pointer: str, detail: str) -> None:
+        self._count += 1
         if len(self._found) < MAX_ERRORS:
             self._found.append(FieldError(pointer, detail))
 
     def raise_any(self) -> None:
         if self._found:
-            count = len(self._found)
-            detail = "One member is not valid." if count == 1 else f"{count} members are not valid."
+            detail = "One member is not valid." if self._count == 1 else f"{self._count} members are not valid."
             raise ProblemError(Problem("invalid-request", detail, errors=tuple(self._found)))
 
-    def __bool__(self) -> bool:
-        return bool(self._found)
+    @property
+    def count(self) -> int:
+        """All that were found, told or not."""
+        return self._count
 
 
 def read(shape: type[S], body: Any, at: str = "") -> S:
@@ -124,17 +127,16 @@ def _members(faults: Faults, shape: type[Shape], body: dict[str, Any], at: str) 
     values: dict[str, Any] = {}
     bad = False
     for name in body:
-        if name != tag_field and name not in shape.__struct_fields__:
+        if name != tag_field and name not in shape.__struct_encode_fields__:
             faults.add(at + pointer(name[:100]), NOT_SUPPORTED if name in LATER_MEMBERS else "not a known member")
             bad = True
     for field in msgspec.structs.fields(shape):
-        if field.name in body:
-            inner = Faults()
-            values[field.name] = read_into(inner, kinds[field.name], body[field.name], at + pointer(field.name))
-            for one in inner._found:
-                faults.add(one.pointer, one.detail)
-            bad = bad or bool(inner)
+        name = field.encode_name
+        if name in body:
+            before = faults.count
+            values[field.name] = read_into(faults, kinds[field.name], body[name], at + pointer(name))
+            bad = bad or faults.count > before
         elif field.required:
-            faults.add(at + pointer(field.name), "is missing")
+            faults.add(at + pointer(name), "is missing")
             bad = True
     return None if bad else shape(**values)

@@ -126,9 +126,9 @@ class RegisterRequest(Shape, frozen=True, kw_only=True):
 
     username: str
     password: Secret
-    onNewMessageURL: str
-    onReconnectURL: str
-    IMAPServer: str
+    new_mail_url: str = msgspec.field(name="onNewMessageURL")
+    reconnect_url: str = msgspec.field(name="onReconnectURL")
+    imap_server: str = msgspec.field(name="IMAPServer")
 
     def __repr__(self) -> str:
         return "RegisterRequest(…)"
@@ -138,8 +138,8 @@ class UnregisterRequest(Shape, frozen=True, kw_only=True):
     """POST /unregister. ``password`` may be left out where the subscription's own token is the bearer's."""
 
     username: str
-    onNewMessageURL: str
-    IMAPServer: str
+    new_mail_url: str = msgspec.field(name="onNewMessageURL")
+    imap_server: str = msgspec.field(name="IMAPServer")
     password: Secret | None = None
 
     def __repr__(self) -> str:

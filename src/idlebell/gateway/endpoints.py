@@ -1,0 +1,176 @@
+"""Endpoints as apps give them, checked and turned into the model's. Pure: what an address is and whether a webhook answers
+is found out elsewhere (:mod:`idlebell.gateway.reach`, ``verify_webhook``)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
+
+from idlebell.gateway.reading import Faults
+from idlebell.gateway.shapes import EndpointShape, EndpointsShape, SimplePushShape, WebhookShape, WebPushShape
+from idlebell.model.endpoint import (
+    Endpoint,
+    Endpoints,
+    PushUrl,
+    Role,
+    SimplePushEndpoint,
+    WebhookEndpoint,
+    WebPushEndpoint,
+)
+from idlebell.model.secret import Secret
+from idlebell.model.subscription import Payload
+from idlebell.net.host_name import BadHost, parse_host
+
+URL_BYTES: Final = 1_000
+"""As UnifiedPush bounds an endpoint; SimplePush URLs and webhooks are shorter."""
+P256DH_BYTES: Final = 65
+AUTH_BYTES: Final = 16
+WEBHOOK_SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - what every secret begins with
+WEBHOOK_SECRET_BYTES: Final = (24, 64)
+
+_URL: Final = re.compile(r"[A-Za-z0-9\-._~:/?\[\]@!$&'()*+,;=%]+")
+"""RFC 3986 section 2, without ``#``: a fragment is never sent, so two URLs that differ in it only would be one."""
+
+
+def read_endpoints(
+    faults: Faults, shape: EndpointsShape, *, allow_plaintext: bool, at: str = "/endpoints"
+) -> Endpoints:
+    """The endpoints, or faults with pointers; after a fault what is returned is of no use."""
+    found: dict[str, Any] = {
+        role.value: read_endpoint(faults, given, f"{at}/{role.value}", allow_plaintext=allow_plaintext)
+        for role in Role
+        if (given := getattr(shape, role.value)) is not None
+    }
+    if shape.reconnect is None and isinstance(shape.new_mail, SimplePushShape):
+        faults.add(f"{at}/reconnect", "is missing: with simplepush it is the only way to ask for credentials")
+    return Endpoints(**found)
+
+
+def read_endpoint(faults: Faults, shape: EndpointShape, at: str, *, allow_plaintext: bool) -> Endpoint:
+    fault = url_fault(shape.url, allow_plaintext=allow_plaintext)
+    if fault is not None:
+        faults.add(f"{at}/url", fault)
+    url = PushUrl(shape.url)
+    match shape:
+        case SimplePushShape():
+            return SimplePushEndpoint(url)
+        case WebPushShape(keys=keys):
+            point, auth = decoded(keys.p256dh), decoded(keys.auth.text())
+            if point is None or not _on_curve(point):
+                faults.add(
+                    f"{at}/keys/p256dh", f"must be base64url of an uncompressed P-256 point, {P256DH_BYTES} bytes"
+                )
+            if auth is None or len(auth) != AUTH_BYTES:
+                faults.add(f"{at}/keys/auth", f"must be base64url of {AUTH_BYTES} bytes")
+            return WebPushEndpoint(url, point or b"", Secret(auth or b""))
+        case WebhookShape(secret=given):
+            secret = webhook_secret(given.text())
+            if secret is None:
+                least, most = WEBHOOK_SECRET_BYTES
+                faults.add(f"{at}/secret", f"must be whsec_ and the base64 of {least} to {most} bytes")
+            return WebhookEndpoint(url, Secret(secret or b""))
+
+
+def url_fault(url: str, *, allow_plaintext: bool) -> str | None:
+    """What is wrong with the form of a push URL; None: nothing. The answer holds nothing of the URL."""
+    if len(url.encode("utf-8", "replace")) > URL_BYTES:
+        return f"must have at most {URL_BYTES} bytes"
+    if "#" in url:
+        return "must have no fragment"
+    if _URL.fullmatch(url) is None:
+        return "must be a URL in ASCII; spell other characters with %"
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return "must be a URL with a valid host and port"
+    if parts.scheme != "https" and not (parts.scheme == "http" and allow_plaintext):
+        return "must be an https URL"
+    if "@" in parts.netloc:
+        return "must have no user name or password"
+    if port == 0 or parts.netloc.endswith(":"):
+        return "must have a port from 1 to 65535, or none"
+    try:
+        parse_host(host)
+    except BadHost as error:
+        return f"must have a valid host: {error}"
+    return None
+
+
+def payload_fault(payload: Payload, endpoints: Endpoints, *, allow_plaintext: bool) -> str | None:
+    """May this much of a message go to the ``new_mail`` endpoint?"""
+    if payload is Payload.ALERT or endpoints.new_mail is None:
+        return None
+    endpoint = endpoints.new_mail
+    if not endpoint.carries_body:
+        return "must be alert: simplepush carries no body"
+    if isinstance(endpoint, WebhookEndpoint) and endpoint.url.scheme != "https" and not allow_plaintext:
+        return "must be alert: the webhook is not https"
+    return None
+
+
+def decoded(text: str) -> bytes | None:
+    """base64url (RFC 4648 section 5) with or without padding, or the standard alphabet; None: neither."""
+    bare = text.rstrip("=").replace("-", "+").replace("_", "/")
+    try:
+        return base64.b64decode(bare + "=" * (-len(bare) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+
+
+def webhook_secret(text: str) -> bytes | None:
+    """What stands behind ``whsec_``; None: it is no such secret."""
+    if not text.startswith(WEBHOOK_SECRET_PREFIX):
+        return None
+    secret = decoded(text.removeprefix(WEBHOOK_SECRET_PREFIX))
+    least, most = WEBHOOK_SECRET_BYTES
+    return secret if secret is not None and least <= len(secret) <= most else None
+
+
+def spelled(endpoint: Endpoint) -> dict[str, Any]:
+    """The JSON of an endpoint as an app would have sent it: what a merge patch is applied to. It holds secrets."""
+    found: dict[str, Any] = {"type": endpoint.kind, "url": endpoint.url.reveal()}
+    match endpoint:
+        case WebPushEndpoint(p256dh=point, auth=auth):
+            found["keys"] = {"p256dh": _base64url(point), "auth": _base64url(auth.reveal())}
+        case WebhookEndpoint(secret=secret):
+            found["secret"] = WEBHOOK_SECRET_PREFIX + base64.b64encode(secret.reveal()).decode("ascii")
+        case SimplePushEndpoint():
+            pass
+    return found
+
+
+def with_verdicts(endpoints: Endpoints, known: Endpoints | None) -> Endpoints:
+    """Webhooks that are what they were stay as verified as they were."""
+    verified = {
+        (own.url, own.secret.reveal()) for _, own in known or () if isinstance(own, WebhookEndpoint) and own.verified
+    }
+    return verified_as(endpoints, verified)
+
+
+def verified_as(endpoints: Endpoints, verified: set[tuple[PushUrl, bytes]]) -> Endpoints:
+    found: dict[str, Any] = {"new_mail": None}
+    for role, own in endpoints:
+        if isinstance(own, WebhookEndpoint):
+            own = WebhookEndpoint(own.url, own.secret, verified=(own.url, own.secret.reveal()) in verified)
+        found[role.value] = own
+    return Endpoints(**found)
+
+
+def _on_curve(point: bytes) -> bool:
+    if len(point) != P256DH_BYTES or point[0] != 4:
+        return False
+    try:
+        EllipticCurvePublicKey.from_encoded_point(SECP256R1(), point)
+    except ValueError:
+        return False
+    return True
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")

@@ -1,0 +1,33 @@
+"""What the operator allows, as the verbs need it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from idlebell.model.account import Retention
+from idlebell.net.egress import Egress
+
+SUPPORTED_RETENTIONS = frozenset({Retention.SESSION, Retention.MEMORY})
+"""The others wait for their issues; the interface names them already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Filled from the configuration by ``compose``; the defaults are the configuration's."""
+
+    egress: Egress = field(default_factory=Egress)
+    registration_open: bool = True
+    retentions: frozenset[Retention] = frozenset({Retention.SESSION, Retention.KEYS, Retention.MEMORY})
+    max_mailboxes: int = 100
+    max_endpoints_per_account: int = 10
+    verify_endpoints: bool = True
+    vapid_subject: bool = False
+    """There is one: ``push.vapid_subject`` or ``server.public_url``."""
+    registrations_per_minute: int = 60
+    """From one address without an API key; 0: none."""
+    subscriptions_per_key: int = 0
+    """0: none."""
+
+    @property
+    def allow_plaintext(self) -> bool:
+        return self.egress.allow_plaintext

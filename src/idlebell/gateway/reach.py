@@ -1,0 +1,51 @@
+"""May an endpoint's address be used? Asked once at registration, so that an app learns it at once; every dial asks again."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from idlebell.model.endpoint import Endpoints, PushUrl, Role, WebPushEndpoint
+from idlebell.model.problem import FieldError, Problem, ProblemError
+from idlebell.net.addresses import Address
+from idlebell.net.egress import Egress, Purpose
+from idlebell.net.errors import Unreachable
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """``resolve``: the addresses of a host, or Unreachable (:meth:`idlebell.net.dns.Resolver.resolve`)."""
+
+    egress: Egress
+    resolve: Callable[[str], Awaitable[tuple[Address, ...]]]
+
+    async def check(self, endpoints: Endpoints, *, vapid_subject: bool) -> None:
+        """ProblemError ``endpoint-not-allowed`` or ``vapid-subject-missing``, with the endpoint's pointer. A name that exists
+        nowhere and one of our own network give the same answer: nobody maps a network's names through us."""
+        seen: set[PushUrl] = set()
+        for role, endpoint in endpoints:
+            if endpoint.url in seen:
+                continue
+            seen.add(endpoint.url)
+            addresses = await self._addresses(endpoint.url)
+            if addresses is None:
+                continue  # the resolver failed: the first push finds out
+            purpose = Purpose.HTTPS if endpoint.url.scheme == "https" else Purpose.HTTP
+            if not any(self.egress.permits(one, endpoint.url.port, purpose) for one in addresses):
+                raise _refused(
+                    "endpoint-not-allowed", role, "The endpoint's address or port may not be reached from here."
+                )
+            inside = all(self.egress.allowed_network(one) for one in addresses)
+            if isinstance(endpoint, WebPushEndpoint) and not vapid_subject and not inside:
+                # RFC 8292 section 2.1: push services want to know whom to write to; in one's own network nobody asks.
+                raise _refused("vapid-subject-missing", role, "Web Push needs the operator's address.")
+
+    async def _addresses(self, url: PushUrl) -> tuple[Address, ...] | None:
+        try:
+            return await self.resolve(url.host)
+        except Unreachable as error:
+            return None if error.reason in ("dns", "timeout") else ()
+
+
+def _refused(code: str, role: Role, detail: str) -> ProblemError:
+    return ProblemError(Problem(code, detail, errors=(FieldError(f"/endpoints/{role.value}/url", detail),)))

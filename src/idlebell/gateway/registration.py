@@ -1,0 +1,405 @@
+"""Registrations under way: proof by a login, then the subscription becomes active in one step with its sessions.
+
+Each attempt is a task that this module owns. While a request waits for it, a failure ends it and nothing is kept; once
+nobody waits any more, it goes on for ten minutes, and what it comes to is told to the app by a ``reconnect`` push.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Final
+
+from idlebell.deliver.dispatcher import Dispatcher
+from idlebell.gateway.endpoints import verified_as
+from idlebell.gateway.wish import Wish
+from idlebell.login.door import LOGIN_SECONDS, Door, LoginFailed
+from idlebell.login.keyring import Keyring
+from idlebell.login.refusal import refuses_credentials
+from idlebell.model.account import Account, BearerCredentials, Credentials, PasswordCredentials, Retention
+from idlebell.model.endpoint import Endpoints, PushUrl, WebhookEndpoint
+from idlebell.model.ids import AccountId, SubscriptionId
+from idlebell.model.notification import Draft, LossReason, Reconnect
+from idlebell.model.problem import Fault, Problem, ProblemError, Retry
+from idlebell.model.subscription import Floor, Loss, Phase, StandingProblem, Subscription
+from idlebell.net.clock import Clock
+from idlebell.net.imap_connection import ImapConnection
+from idlebell.net.session_inbox import SessionInbox
+from idlebell.store.contract import ConflictError, Store, StoreError
+from idlebell.telemetry.facts import Emit, ReconnectAsked, StoreFailed, SupervisorCaught, where_raised
+from idlebell.telemetry.status import Status
+
+AT_ONCE: Final = 256
+"""Registrations that log in at the same time."""
+UNDER_WAY: Final = 10_000
+"""Attempts, those that wait for their next try included."""
+UNDER_WAY_OF_KEY: Final = 4
+TRIED_FOR_SECONDS: Final = 600.0
+"""How long a first login is tried when nobody waits for it any more (interface: "10 minutes")."""
+PAUSES_SECONDS: Final = (5.0, 15.0, 30.0, 60.0, 120.0)
+"""Between tries; the last one stays."""
+CONFLICTS: Final = 8
+"""Lost compare-and-sets in a row before an attempt gives up."""
+RECONNECT_KEPT: Final = timedelta(days=7)
+
+
+@dataclass(slots=True)
+class Order:
+    """One attempt to show the right to an account, and what becomes of the subscription then.
+
+    ``apply`` makes the active subscription of the one that is stored (None: it is gone) and may raise ProblemError; it is
+    called again where somebody else was faster. ``credentials`` are owned by the order from now on.
+    """
+
+    subscription: SubscriptionId
+    key: bytes
+    account: Account
+    credentials: Credentials
+    retention: Retention
+    mailboxes: tuple[str, ...]
+    endpoints: Endpoints
+    apply: Callable[[Subscription | None, Endpoints, Order], Subscription]
+    wish: Wish | None = None
+    """Equal wishes with equal credentials are one attempt."""
+    token_hashes: list[bytes] = field(default_factory=list)
+    """Tokens that begin to work with the proof."""
+
+    def same_as(self, wish: Wish | None, credentials: Credentials) -> bool:
+        return wish is not None and self.wish == wish and same_credentials(self.credentials, credentials)
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """``previous``: as it was stored before; None: there was nothing, or nothing that had shown its right."""
+
+    subscription: Subscription
+    previous: Subscription | None
+
+
+class Attempt:
+    """What a request waits for."""
+
+    __slots__ = ("deciding", "order", "task", "waiters")
+
+    def __init__(self, order: Order) -> None:
+        self.order = order
+        self.task: asyncio.Task[Accepted | Fault | ProblemError]
+        self.waiters = 0
+        self.deciding = False
+        """A failure has been found while somebody waited: it is the answer, even if the time is just over."""
+
+    async def wait(self, seconds: float) -> Accepted | Fault | ProblemError | None:
+        """The outcome; None where it is still open after ``seconds``: from then on it goes on by itself."""
+        self.waiters += 1
+        try:
+            await asyncio.wait({self.task}, timeout=seconds)
+            if self.deciding and not self.task.done():
+                await asyncio.wait({self.task})
+        finally:
+            self.waiters -= 1
+        if not self.task.done():
+            return None
+        if self.task.cancelled():
+            return Fault("server-error", "The registration was ended.")
+        return self.task.result()
+
+
+@dataclass(slots=True)
+class _Group:
+    """The attempts of one key. ``created``: the subscription was stored for one of them; ``promised``: an app was told that
+    it goes on."""
+
+    attempts: list[Attempt] = field(default_factory=list)
+    created: bool = False
+    promised: bool = False
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class Registrar:
+    """One for a process; :meth:`stop` ends what is under way."""
+
+    def __init__(
+        self,
+        store: Store,
+        door: Door,
+        keyring: Keyring,
+        sessions: SessionInbox,
+        status: Status,
+        nudge: Callable[[AccountId], None],
+        dispatcher: Dispatcher,
+        clock: Clock,
+        emit: Emit,
+        *,
+        verify_endpoints: bool,
+    ) -> None:
+        self._store = store
+        self._door = door
+        self._keyring = keyring
+        self._sessions = sessions
+        self._status = status
+        self._nudge = nudge
+        self._dispatcher = dispatcher
+        self._clock = clock
+        self._emit = emit
+        self._verify = verify_endpoints
+        self._groups: dict[bytes, _Group] = {}
+        self._under_way = 0
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._makers: dict[bytes, tuple[asyncio.Lock, int]] = {}
+
+    def find(self, key: bytes, wish: Wish, credentials: Credentials) -> Attempt | None:
+        """An attempt under way that asks for the same with the same credentials."""
+        group = self._groups.get(key)
+        if group is None:
+            return None
+        return next((one for one in group.attempts if one.order.same_as(wish, credentials)), None)
+
+    def start(self, order: Order, *, created: bool = False) -> Attempt:
+        """ProblemError ``overloaded`` or ``too-many-requests`` where too much is under way already."""
+        group = self._groups.get(order.key)
+        if self._under_way >= UNDER_WAY or (group is not None and len(group.attempts) >= UNDER_WAY_OF_KEY):
+            order.credentials.wipe()
+            detail = "Too many registrations are under way; try again in a minute."
+            raise ProblemError(Problem("too-many-requests", detail, retry_after_seconds=60))
+        if group is None:
+            group = self._groups[order.key] = _Group()
+        group.created = group.created or created
+        attempt = Attempt(order)
+        attempt.task = asyncio.create_task(self._run(attempt, group), name=f"registration {order.subscription}")
+        self._under_way += 1
+        group.attempts.append(attempt)
+        attempt.task.add_done_callback(lambda _: self._done(attempt, group))
+        return attempt
+
+    def promise(self, attempt: Attempt) -> None:
+        """Its app is answered that it goes on."""
+        group = self._groups.get(attempt.order.key)
+        if group is not None:
+            group.promised = True
+
+    @asynccontextmanager
+    async def turn(self, key: bytes) -> AsyncIterator[None]:
+        """For finding or making the subscription of a key: one request at a time."""
+        lock, users = self._makers.get(key, (asyncio.Lock(), 0))
+        self._makers[key] = (lock, users + 1)
+        try:
+            async with lock:
+                yield
+        finally:
+            lock, users = self._makers.pop(key)
+            if users > 1:
+                self._makers[key] = (lock, users - 1)
+
+    def cancel(self, subscription: SubscriptionId) -> None:
+        """The subscription is ended: nothing goes on for it."""
+        for group in tuple(self._groups.values()):
+            for attempt in group.attempts:
+                if attempt.order.subscription == subscription:
+                    attempt.task.cancel()
+
+    async def stop(self) -> None:
+        tasks = [attempt.task for group in self._groups.values() for attempt in group.attempts]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def __len__(self) -> int:
+        return self._under_way
+
+    # one attempt
+
+    async def _run(self, attempt: Attempt, group: _Group) -> Accepted | Fault | ProblemError:
+        """A supervisor: a bug in one registration ends that registration."""
+        try:
+            return await self._try(attempt, group)
+        except StoreError as error:
+            self._emit(StoreFailed(str(error)))
+            return Fault("store-unavailable", "The gateway cannot store anything now; nothing was changed.")
+        except Exception as error:
+            self._emit(SupervisorCaught("registration", where_raised(error)))
+            return Fault("internal", "The gateway failed.")
+        finally:
+            if not self._kept(attempt.order):
+                attempt.order.credentials.wipe()
+
+    async def _try(self, attempt: Attempt, group: _Group) -> Accepted | Fault | ProblemError:
+        order = attempt.order
+        began = self._clock.monotonic()
+        tries = 0
+        while True:
+            outcome = await self._once(order, group)
+            if isinstance(outcome, Accepted):
+                return outcome
+            if attempt.waiters:
+                attempt.deciding = True
+                await self._undo(attempt, group)
+                return outcome
+            if isinstance(outcome, ProblemError):
+                await self._tell(order, Fault(outcome.problem.code, outcome.problem.detail), Phase.REJECTED)
+                return outcome
+            if refuses_credentials(outcome) or outcome.retry is Retry.NEVER:
+                await self._tell(order, outcome, Phase.REJECTED)
+                return outcome
+            pause = max(PAUSES_SECONDS[min(tries, len(PAUSES_SECONDS) - 1)], outcome.retry_after_seconds or 0)
+            if self._clock.monotonic() - began + pause > TRIED_FOR_SECONDS:
+                await self._tell(order, outcome, Phase.PENDING)
+                return outcome
+            tries += 1
+            await self._clock.sleep(pause)
+
+    async def _once(self, order: Order, group: _Group) -> Accepted | Fault | ProblemError:
+        async with group.turn, self._slots:
+            opened: list[ImapConnection] = []
+            try:
+                needed = self._needed(order)
+                opened.append(await self._door.log_in(order.account, order.credentials, deadline_seconds=LOGIN_SECONDS))
+                endpoints = await self._verified(order)
+                if isinstance(endpoints, Fault):
+                    return endpoints
+                while len(opened) < needed and order.retention is Retention.SESSION:
+                    try:
+                        opened.append(
+                            await self._door.log_in(order.account, order.credentials, deadline_seconds=LOGIN_SECONDS)
+                        )
+                    except LoginFailed:
+                        break  # as many as the server lets us; the other mailboxes are asked for by STATUS
+                return await self._activate(order, endpoints, opened, needed)
+            except LoginFailed as failure:
+                return failure.fault
+            except ProblemError as error:
+                return error
+            finally:
+                for connection in opened:
+                    self._sessions.log_out(connection)
+
+    def _needed(self, order: Order) -> int:
+        """Mailboxes without a session: 0 where the login is nothing but the proof."""
+        status = self._status.of(order.account.id)
+        watched = status.watching() if status is not None else frozenset()
+        return len(set(order.mailboxes) - watched)
+
+    async def _verified(self, order: Order) -> Endpoints | Fault:
+        """Every webhook has answered a challenge, or has the operator's word that it need not."""
+        verified: set[tuple[PushUrl, bytes]] = set()
+        for _, endpoint in order.endpoints:
+            if not isinstance(endpoint, WebhookEndpoint):
+                continue
+            mark = (endpoint.url, endpoint.secret.reveal())
+            if endpoint.verified or mark in verified:
+                verified.add(mark)
+            elif self._verify:
+                fault = await verify_webhook(self._dispatcher, order.subscription, endpoint)
+                if fault is not None:
+                    return fault
+                verified.add(mark)
+        return verified_as(order.endpoints, verified)
+
+    async def _activate(
+        self, order: Order, endpoints: Endpoints, opened: list[ImapConnection], needed: int
+    ) -> Accepted | Fault:
+        for _ in range(CONFLICTS):
+            previous = await self._store.get(order.subscription)
+            account = order.account
+            if previous is None:  # its account may be gone with it
+                account = order.account = await self._store.account(account.target, account.username)
+            wanted = order.apply(previous, endpoints, order)
+            wanted = replace(wanted, account_id=account.id, floors=await self._floors(wanted))
+            with self._sessions.arriving(account.id):
+                try:
+                    stored = await self._store.put(wanted)
+                except ConflictError:
+                    continue
+                if needed:
+                    while opened:
+                        self._sessions.adopt(account.id, opened.pop())
+                if order.retention is Retention.MEMORY:
+                    self._keyring.keep(stored.id, account.id, order.credentials)
+                else:
+                    self._keyring.drop(stored.id)
+                await self._store.clear_loss(account.id)
+                stored = await self._store.get(stored.id) or stored
+            self._nudge(account.id)
+            shown = previous if previous is not None and previous.phase is not Phase.PENDING else None
+            return Accepted(stored, shown)
+        return Fault("server-error", "The subscription is being changed by too many at once.")
+
+    async def _floors(self, subscription: Subscription) -> tuple[Floor, ...]:
+        """What a watched mailbox holds already is not announced to a newcomer; the watchers ground the other mailboxes."""
+        status = self._status.of(subscription.account_id)
+        watched = status.watching() if status is not None else frozenset()
+        floors = [floor for floor in subscription.floors if floor.mailbox in subscription.mailboxes]
+        for mailbox in subscription.mailboxes:
+            if mailbox in watched and subscription.floor(mailbox) is None:
+                cursor = await self._store.cursor(subscription.account_id, mailbox)
+                if cursor is not None:
+                    floors.append(Floor(mailbox, cursor.uid_validity, cursor.uid_next))
+        return tuple(floors)
+
+    # failures
+
+    async def _undo(self, attempt: Attempt, group: _Group) -> None:
+        """Nothing is kept of a subscription that was stored for this, unless another attempt counts on it."""
+        if not group.created or group.promised or len(group.attempts) > 1:
+            return
+        stored = await self._store.get(attempt.order.subscription)
+        if stored is not None and stored.phase is Phase.PENDING:
+            await self._store.remove(stored.id)
+
+    async def _tell(self, order: Order, fault: Fault, phase: Phase) -> None:
+        """Nobody waits any more: the app learns from a ``reconnect`` that its credentials were refused, or are needed again.
+        A subscription that had shown its right before stays as it was."""
+        reason = LossReason.REJECTED if phase is Phase.REJECTED else LossReason.CONNECTION_LOST
+        for _ in range(CONFLICTS):
+            stored = await self._store.get(order.subscription)
+            if stored is None or not (stored.phase in (Phase.PENDING, Phase.REJECTED) or stored.loss is not None):
+                return
+            now = self._clock.now()
+            problem = StandingProblem(fault.code, fault.detail, now)
+            phase = phase if stored.phase is Phase.PENDING or phase is Phase.REJECTED else stored.phase
+            try:
+                await self._store.put(replace(stored, phase=phase, loss=Loss(reason, now), problem=problem))
+            except ConflictError:
+                continue
+            content = Reconnect(reason)
+            await self._store.enqueue([Draft(stored.id, content, at=now, due_at=now, expires_at=now + RECONNECT_KEPT)])
+            self._dispatcher.nudge()
+            self._emit(ReconnectAsked(order.account.id, reason.value, 1))
+            return
+
+    def _kept(self, order: Order) -> bool:
+        return any(own is order.credentials for _, own in self._keyring.sets(order.account.id))
+
+    def _done(self, attempt: Attempt, group: _Group) -> None:
+        self._under_way -= 1
+        group.attempts.remove(attempt)
+        if not group.attempts and self._groups.get(attempt.order.key) is group:
+            del self._groups[attempt.order.key]
+
+
+async def verify_webhook(
+    dispatcher: Dispatcher, subscription: SubscriptionId, endpoint: WebhookEndpoint
+) -> Fault | None:
+    """None: it has answered its challenge."""
+    result = await dispatcher.verify_webhook(subscription, endpoint)
+    if result.verified:
+        return None
+    return Fault(
+        "endpoint-unverified",
+        "The webhook did not answer its verification with the code.",
+        retry_after_seconds=max(1, int(result.next_in_seconds)),
+    )
+
+
+def same_credentials(one: Credentials, other: Credentials) -> bool:
+    """In constant time: who asks may be guessing."""
+    match one, other:
+        case PasswordCredentials(), PasswordCredentials():
+            return hmac.compare_digest(one.password.reveal(), other.password.reveal())
+        case BearerCredentials(), BearerCredentials():
+            return hmac.compare_digest(one.access_token.reveal(), other.access_token.reveal())
+        case _:
+            return False

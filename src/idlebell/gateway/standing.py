@@ -1,0 +1,143 @@
+"""How a subscription stands, as it is shown. Pure.
+
+In: the subscription, what is being done about its account's mailboxes, and what became of its notifications. Out: the view
+that every face shows, and the first verdict that a waiting request is answered with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Final
+
+from idlebell.gateway.shapes import (
+    CountsView,
+    LastPushView,
+    MailboxStateView,
+    ProblemView,
+    State,
+    SubscriptionView,
+)
+from idlebell.model.notification import LossReason
+from idlebell.model.problem import Fault
+from idlebell.model.subscription import Activity, Phase, Subscription
+from idlebell.telemetry.status import AccountStatus, MailboxStatus, Watch
+
+_NOTHING_COUNTED: Final = CountsView(detected=0, accepted=0, coalesced=0, expired=0, refused=0, pending=0)
+
+
+def state_of(subscription: Subscription, status: AccountStatus | None) -> State:
+    match subscription.phase:
+        case Phase.EXPIRED:
+            return "expired"
+        case Phase.ENDED:
+            return "ended"
+        case Phase.REJECTED:
+            return "rejected"
+        case Phase.PENDING | Phase.ACTIVE:
+            pass
+    if subscription.loss is not None:
+        return "rejected" if subscription.loss.reason is LossReason.REJECTED else "needs_credentials"
+    if subscription.phase is Phase.PENDING:
+        return "connecting"
+    if subscription.paused:
+        return "paused"
+    watches = {one.watch for one in _own(subscription.mailboxes, status)}
+    if Watch.RECONNECTING in watches:
+        return "reconnecting"
+    if Watch.WATCHING in watches and Watch.CONNECTING not in watches:
+        return "watching"
+    return "reconnecting" if watches == {Watch.FAILED} else "connecting"
+
+
+def verdict(mailboxes: Iterable[str], status: AccountStatus | None) -> Fault | bool:
+    """Of a first watch: True when every mailbox is watched, a Fault when one cannot be, False while that is open."""
+    wanted = tuple(mailboxes)
+    own = _own(wanted, status)
+    for one in own:
+        if one.watch is Watch.FAILED:
+            return one.fault or Fault("no-such-mailbox", "The mail server does not open this mailbox.")
+    return sum(one.watch is Watch.WATCHING for one in own) == len(wanted)
+
+
+def view(subscription: Subscription, status: AccountStatus | None, activity: Activity) -> SubscriptionView:
+    live = subscription.phase is Phase.ACTIVE and subscription.loss is None
+    own = _own(subscription.mailboxes, status) if live else ()
+    by_name = {one.mailbox: one for one in own}
+    modes = [one.mode for one in own if one.mode is not None]
+    counts, push = activity.counts, activity.last_push
+    return SubscriptionView(
+        id=subscription.id,
+        state=state_of(subscription, status),
+        mode=modes[0].value if modes else None,
+        mode_reason=next((one.mode_reason for one in own if one.mode_reason is not None), None),
+        mailboxes=tuple(_mailbox(name, by_name.get(name)) for name in subscription.mailboxes),
+        created_at=subscription.created_at,
+        expires_at=subscription.expires_at,
+        last_seen_alive_at=_latest(one.last_seen_alive_at for one in own),
+        next_check_at=_earliest(one.next_check_at for one in own),
+        last_event_at=activity.last_event_at,
+        last_push=None
+        if push is None
+        else LastPushView(at=push.at, version=push.version, status=push.status, outcome=push.outcome),
+        counts=CountsView(
+            detected=counts.detected,
+            accepted=counts.accepted,
+            coalesced=counts.coalesced,
+            expired=counts.expired,
+            refused=counts.refused,
+            pending=counts.pending,
+        ),
+        problem=_problem(subscription, own),
+    )
+
+
+def unproven_view(subscription: Subscription, mailboxes: Iterable[str], now: datetime) -> SubscriptionView:
+    """For a repeat that has not shown its right yet: it learns nothing of what the subscription has been doing."""
+    return SubscriptionView(
+        id=subscription.id,
+        state="connecting",
+        mode=None,
+        mode_reason=None,
+        mailboxes=tuple(_mailbox(name, None) for name in mailboxes),
+        created_at=now,
+        expires_at=now + timedelta(seconds=subscription.lease_seconds),
+        last_seen_alive_at=None,
+        next_check_at=None,
+        last_event_at=None,
+        last_push=None,
+        counts=_NOTHING_COUNTED,
+        problem=None,
+    )
+
+
+def _own(mailboxes: Iterable[str], status: AccountStatus | None) -> tuple[MailboxStatus, ...]:
+    if status is None:
+        return ()
+    return tuple(found for name in mailboxes if (found := status.mailboxes.get(name)) is not None)
+
+
+def _mailbox(name: str, status: MailboxStatus | None) -> MailboxStateView:
+    if status is None:
+        return MailboxStateView(name=name, uid_validity=None, uid_next=None, mode=None)
+    mode = None if status.mode is None else status.mode.value
+    return MailboxStateView(name=name, uid_validity=status.uid_validity, uid_next=status.uid_next, mode=mode)
+
+
+def _problem(subscription: Subscription, own: Iterable[MailboxStatus]) -> ProblemView | None:
+    standing = subscription.problem
+    if standing is not None:
+        return ProblemView(type=f"/problems/{standing.code}", detail=standing.detail, since=standing.since)
+    for one in own:
+        if one.fault is not None and one.watch is not Watch.WATCHING:
+            since = one.last_seen_alive_at or subscription.created_at
+            return ProblemView(type=f"/problems/{one.fault.code}", detail=one.fault.detail, since=since)
+    return None
+
+
+def _latest(times: Iterable[datetime | None]) -> datetime | None:
+    return max((one for one in times if one is not None), default=None)
+
+
+def _earliest(times: Iterable[datetime | None]) -> datetime | None:
+    return min((one for one in times if one is not None), default=None)
