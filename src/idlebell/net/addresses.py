@@ -145,13 +145,6 @@ _SIX_TO_FOUR: Final = IPv6Network("2002::/16")  # RFC 3056
 _ISATAP: Final = (0x00005EFE, 0x02005EFE)  # upper half of the interface identifier (RFC 5214 section 6.1)
 
 
-def unmap(address: Address) -> Address:
-    """The IPv4 address that a socket really dials for an IPv4-mapped one; any other address as it is."""
-    if isinstance(address, IPv6Address) and address in _MAPPED:
-        return IPv4Address(int(address) & 0xFFFFFFFF)
-    return address
-
-
 def embedded(address: Address) -> tuple[IPv4Address, ...]:
     """The IPv4 addresses that packets to ``address`` may end at, by any of the ways to carry one inside IPv6."""
     if isinstance(address, IPv4Address):
@@ -170,8 +163,7 @@ def embedded(address: Address) -> tuple[IPv4Address, ...]:
 
 
 def faces(address: Address) -> tuple[Address, ...]:
-    """``address`` as it is dialled, and every address inside it. All of them must be permitted."""
-    address = unmap(address)
+    """``address`` and every address inside it. All of them must be permitted."""
     return (address, *embedded(address))
 
 

@@ -11,6 +11,7 @@ from idlebell.net.errors import CertificateFacts
 
 _CERTIFICATE: Final = 11  # handshake type (RFC 8446 section 4)
 _HANDSHAKE: Final = 22  # content type
+_TLS_1_3: Final = 0x0304
 _MESSAGE_BYTES: Final = 65_536
 _NAMES: Final = 10
 _TEXT: Final = 200
@@ -20,18 +21,21 @@ _SHOWN: Final = "idlebell_shown"
 
 
 def keep_shown_certificate(
-    connection: ssl.SSLObject, direction: str, version: object, content: int, message: int, data: bytes
+    connection: ssl.SSLObject, direction: str, version: int, content: int, message: int, data: bytes
 ) -> None:
     """A message callback of an ``SSLContext``: keeps the server's Certificate message at its connection."""
     if direction == "read" and content == _HANDSHAKE and message == _CERTIFICATE and len(data) <= _MESSAGE_BYTES:
-        setattr(connection, _SHOWN, data)
+        setattr(connection, _SHOWN, (data, version))
 
 
 def take_shown_certificate(connection: ssl.SSLObject) -> CertificateFacts | None:
     """What was kept, read; None where nothing was, or where it is no certificate. Nothing stays at the connection."""
     kept: dict[str, Any] = connection.__dict__
-    data = kept.pop(_SHOWN, None)
-    return None if data is None else read_certificate_message(data, tls13=connection.version() == "TLSv1.3")
+    shown = kept.pop(_SHOWN, None)
+    if shown is None:
+        return None
+    data, version = shown
+    return read_certificate_message(data, tls13=version >= _TLS_1_3)
 
 
 def forget_shown_certificate(connection: ssl.SSLObject) -> None:

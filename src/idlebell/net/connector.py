@@ -10,7 +10,7 @@ from ipaddress import IPv4Address, ip_address
 from itertools import cycle
 from typing import Final
 
-from idlebell.net.addresses import Address, unmap
+from idlebell.net.addresses import Address
 from idlebell.net.dns import Resolver
 from idlebell.net.egress import Egress, Purpose
 from idlebell.net.errors import Unreachable, unreachable
@@ -88,8 +88,6 @@ class Connector:
         return permitted
 
     async def _dial(self, address: Address, port: int, purpose: Purpose) -> socket.socket:
-        # An IPv4-mapped address is dialled as what it is, so that it cannot mean two things.
-        address = unmap(address)
         family = socket.AF_INET if isinstance(address, IPv4Address) else socket.AF_INET6
         try:
             sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)

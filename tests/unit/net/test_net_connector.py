@@ -1,0 +1,139 @@
+"""Dialling: which address, under which rules, with which options."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from ipaddress import ip_address, ip_network
+
+import pytest
+from net_peers import LOOPBACK, FakeResolver
+
+from idlebell.net.connector import Connector
+from idlebell.net.egress import Egress, Purpose
+from idlebell.net.errors import Unreachable
+
+
+async def hold(peer):
+    await peer.rest()
+
+
+@pytest.fixture
+def dialled(monkeypatch):
+    """Every address that the loop was asked to connect to."""
+    addresses: list[str] = []
+    real = asyncio.SelectorEventLoop.sock_connect
+
+    async def sock_connect(self, sock, address):
+        addresses.append(address[0])
+        return await real(self, sock, address)
+
+    monkeypatch.setattr(asyncio.SelectorEventLoop, "sock_connect", sock_connect)
+    return addresses
+
+
+async def test_a_socket_is_non_blocking_and_guards_itself_against_silence(serve, connector):
+    """F3: keep-alive 60/15/4, and 30 s for what is unacknowledged."""
+    served = await serve(hold)
+    with await connector.connect("mail.test", served.port, Purpose.IMAP, timeout_seconds=5) as sock:
+        assert sock.gettimeout() == 0
+        tcp = socket.IPPROTO_TCP
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        assert sock.getsockopt(tcp, socket.TCP_KEEPIDLE) == 60
+        assert sock.getsockopt(tcp, socket.TCP_KEEPINTVL) == 15
+        assert sock.getsockopt(tcp, socket.TCP_KEEPCNT) == 4
+        assert sock.getsockopt(tcp, socket.TCP_USER_TIMEOUT) == 30_000
+        assert sock.getsockopt(tcp, socket.TCP_NODELAY) == 1
+
+
+async def test_a_name_whose_answer_turns_to_loopback_is_never_dialled_there(dialled):
+    """S3: the answer is checked at every dial, and no second look-up happens in between."""
+    resolver = FakeResolver(rebind_test=[["127.0.0.9"], ["127.0.0.1"]])
+    connector = Connector(Egress(allow=(ip_network("127.0.0.9/32"),)), resolver)
+    for _ in range(2):
+        with pytest.raises(Unreachable):
+            await connector.connect("rebind.test", 993, Purpose.IMAP, timeout_seconds=0.1)
+    assert resolver.asked == ["rebind.test"] * 2
+    assert dialled == ["127.0.0.9"]
+
+
+async def test_of_a_mixed_answer_only_the_allowed_addresses_are_dialled(serve, dialled):
+    served = await serve(hold)
+    connector = Connector(LOOPBACK, FakeResolver(mixed_test=[["169.254.169.254", "10.0.0.1", "127.0.0.1"]]))
+    with await connector.connect("mixed.test", served.port, Purpose.IMAP, timeout_seconds=5):
+        pass
+    assert dialled == ["127.0.0.1"]
+    assert connector.refused_addresses == 2
+
+
+async def test_a_dead_first_address_leaves_time_for_the_second(serve):
+    served = await serve(hold)
+    # 127.0.0.2 refuses: nothing listens there.
+    connector = Connector(LOOPBACK, FakeResolver(two_test=[["127.0.0.2", "127.0.0.1"]]))
+    with await connector.connect("two.test", served.port, Purpose.IMAP, timeout_seconds=5) as sock:
+        assert sock.getpeername()[0] == "127.0.0.1"
+
+
+async def test_a_silent_first_address_has_its_share_of_the_deadline_only(serve):
+    """A listener whose backlog is full never answers the SYN."""
+    served = await serve(hold)
+    with socket.socket() as full:
+        full.bind(("127.0.0.2", served.port))
+        full.listen(0)
+        fillers = []
+        for _ in range(4):
+            filler = socket.socket()
+            filler.setblocking(False)
+            filler.connect_ex(("127.0.0.2", served.port))
+            fillers.append(filler)
+        connector = Connector(LOOPBACK, FakeResolver(two_test=[["127.0.0.2", "127.0.0.1"]]))
+        with await connector.connect("two.test", served.port, Purpose.IMAP, timeout_seconds=1) as sock:
+            assert sock.getpeername()[0] == "127.0.0.1"
+        with pytest.raises(Unreachable) as caught:
+            await Connector(LOOPBACK, FakeResolver(one_test=[["127.0.0.2"]])).connect(
+                "one.test", served.port, Purpose.IMAP, timeout_seconds=0.1
+            )
+        assert caught.value.reason == "timeout"
+        for filler in fillers:
+            filler.close()
+
+
+@pytest.mark.parametrize(
+    ("host", "egress", "reason"),
+    [
+        ("127.0.0.1", LOOPBACK, "refused"),
+        ("127.0.0.1", Egress(), "not-allowed"),
+        ("nowhere.test", LOOPBACK, "no-such-name"),
+        ("mail.test", Egress(only_hosts=frozenset({"imap.test"})), "not-allowed"),
+    ],
+)
+async def test_every_way_to_fail_is_unreachable_with_a_private_reason(host, egress, reason):
+    """S8: what differs is for the operator only."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound, not listening: refused
+        connector = Connector(egress, FakeResolver(mail_test=[["127.0.0.1"]]))
+        with pytest.raises(Unreachable) as caught:
+            await connector.connect(host, taken.getsockname()[1], Purpose.IMAP, timeout_seconds=5)
+    assert caught.value.reason == reason
+
+
+async def test_source_addresses_take_turns(serve):
+    served = await serve(hold)
+    sources = [ip_address("127.0.0.5"), ip_address("127.0.0.6")]
+    connector = Connector(LOOPBACK, FakeResolver(mail_test=[["127.0.0.1"]]), source_addresses=sources)
+    used = []
+    for _ in range(3):
+        with await connector.connect("mail.test", served.port, Purpose.IMAP, timeout_seconds=5) as sock:
+            used.append(sock.getsockname()[0])
+    assert used == ["127.0.0.5", "127.0.0.6", "127.0.0.5"]
+
+
+async def test_a_cancelled_dial_leaves_no_socket_open(serve):
+    resolver = FakeResolver(mail_test=[["127.0.0.1"]])
+    connector = Connector(LOOPBACK, resolver)
+    served = await serve(hold)
+    task = asyncio.ensure_future(connector.connect("mail.test", served.port, Purpose.IMAP, timeout_seconds=5))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task  # an open socket would be a ResourceWarning, which is an error here
