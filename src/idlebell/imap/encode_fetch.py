@@ -7,11 +7,14 @@ from typing import Final
 
 from idlebell.imap.errors import LocalProtocolError, RemoteProtocolError
 from idlebell.imap.framing import Frame, Framer
-from idlebell.imap.limits import DEFAULT_LIMITS
+from idlebell.imap.limits import Limits
 from idlebell.imap.parse_fetch import MONTHS, YEARS, parse_fetch
 from idlebell.imap.responses import Address, BodyPart, Envelope, FetchData, Multipart, Section
 from idlebell.imap.spelling import flag_list, nstring, number, string, text_bytes, word
 from idlebell.imap.tokens import Cursor, GrammarError
+
+_ROOMY: Final = Limits(line_bytes=2**40, literal_bytes=2**40, response_bytes=2**40)
+"""To read back what we write. Sizes are the reader's affair: a server half may send more than our client half takes."""
 
 _MINUTE: Final = timedelta(minutes=1)
 
@@ -29,13 +32,13 @@ def encode_fetch(response: FetchData, *, utf8: bool = False) -> bytes:
 
 
 def _reads_back(line: bytes, response: FetchData) -> bool:
-    framer = Framer(DEFAULT_LIMITS)
+    framer = Framer(_ROOMY)
     try:
         framer.feed(line)
         frame = framer.next_frame()
         if not isinstance(frame, Frame) or framer.pending:
             return False
-        cursor = Cursor(frame, DEFAULT_LIMITS, line.index(b"("))
+        cursor = Cursor(frame, _ROOMY, line.index(b"("))
         return parse_fetch(response.number, cursor) == response and cursor.at_end()
     except (GrammarError, RemoteProtocolError):
         return False
