@@ -240,7 +240,7 @@ async def test_mail_that_comes_while_another_is_fetched_is_announced(stage: Stag
 
 async def test_session_is_examined_never_selected(stage: Stage) -> None:
     selected = stage.server.plan(c.Select, Refuse(), times=None)
-    examined = stage.server.plan(c.Examine, Hold(), times=1)
+    examined = stage.server.plan(c.Examine, Refuse("not now", "UNAVAILABLE"))
     await stage.subscribe()
     await stage.adopt()
 

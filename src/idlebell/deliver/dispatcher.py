@@ -41,7 +41,7 @@ from idlebell.model.subscription import Phase, Subscription
 from idlebell.net.clock import Clock
 from idlebell.net.http_client import HttpClient
 from idlebell.push.attempt import Entropy
-from idlebell.push.exchange import HttpResponse
+from idlebell.push.exchange import HttpResponse, NoResponse
 from idlebell.push.outcome import Accepted, Outcome, Refused, Retry
 from idlebell.push.vapid import VapidSigner
 from idlebell.store.contract import Dropped, EndpointGone, Settlement, Store, StoreError
@@ -272,7 +272,7 @@ class Dispatcher:
     def _learn(self, lane: bytes, sent: Sent) -> None:
         self._lanes.heard(
             lane,
-            answered=isinstance(sent.answer, HttpResponse),
+            answered=not isinstance(sent.answer, NoResponse),
             accepted=isinstance(sent.outcome, Accepted),
         )
         if isinstance(sent.outcome, Retry) and sent.outcome.slow_down:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from idlebell.deliver.retry import KEY_REFUSED, sentence, word
 from idlebell.model.endpoint import Endpoint
 from idlebell.model.notification import Notification
+from idlebell.net import child_process
 from idlebell.net.clock import Clock
 from idlebell.net.http_client import HttpClient
 from idlebell.push import registry
 from idlebell.push.attempt import Attempt, Entropy
-from idlebell.push.exchange import Answer, HttpRequest, NoResponse
+from idlebell.push.exchange import AnyAnswer, CommandRun, Exchange, NoResponse
 from idlebell.push.outcome import Outcome, Refused, TooLarge
 from idlebell.push.vapid import VapidSigner
 from idlebell.telemetry.facts import Emit, PushAttempted
@@ -23,7 +24,7 @@ class Sent:
     """How it ended. ``took_ms`` counts every request of the attempt."""
 
     outcome: Outcome
-    answer: Answer
+    answer: AnyAnswer
     took_ms: float
 
 
@@ -60,21 +61,26 @@ class Sender:
             else:
                 return sent
 
-    def _shorter(self, notification: Notification, endpoint: Endpoint) -> Iterator[HttpRequest]:
+    def _shorter(self, notification: Notification, endpoint: Endpoint) -> Iterator[Exchange]:
         """The request, and after it each one whose body is really smaller."""
         smallest: int | None = None
         for limit in registry.body_limits(endpoint):
             attempt = Attempt(self._clock.now(), self._entropy, self._signer, limit)
             request = registry.build(notification, endpoint, attempt)
-            if smallest is None or len(request.body) < smallest:
-                smallest = len(request.body)
+            size = 0 if isinstance(request, CommandRun) else len(request.body)
+            if smallest is None or size < smallest:
+                smallest = size
                 yield request
 
     async def _exchange(
-        self, notification: Notification, endpoint: Endpoint, request: HttpRequest, timeout_seconds: float
-    ) -> tuple[Answer, Outcome]:
+        self, notification: Notification, endpoint: Endpoint, request: Exchange, timeout_seconds: float
+    ) -> tuple[AnyAnswer, Outcome]:
         started = self._clock.monotonic()
-        answer = await self._http.send(request, timeout_seconds=timeout_seconds)
+        answer: AnyAnswer
+        if isinstance(request, CommandRun):
+            answer = await child_process.run(request, timeout_seconds=timeout_seconds)
+        else:
+            answer = await self._http.send(request, timeout_seconds=timeout_seconds)
         outcome = registry.read(endpoint, answer, self._clock.now())
         detail = sentence(outcome)
         if isinstance(answer, NoResponse):

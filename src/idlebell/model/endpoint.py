@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar, TypeAlias
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from idlebell.model.secret import Secret
 
@@ -94,7 +94,21 @@ class WebhookEndpoint:
     """It has answered a challenge (interface section 5); until then it is sent nothing else where verification is on."""
 
 
-Endpoint: TypeAlias = SimplePushEndpoint | WebPushEndpoint | WebhookEndpoint
+@dataclass(frozen=True, slots=True)
+class CommandEndpoint:
+    """A command of the operator's own, run by ``sh -c``. Only the configuration and the command line make one."""
+
+    kind: ClassVar[str] = "command"
+    carries_body: ClassVar[bool] = True
+    command: str = field(repr=False)
+
+    @property
+    def url(self) -> PushUrl:
+        """What stands for it where endpoints are told apart: order, versions and lanes."""
+        return PushUrl("exec:" + quote(self.command, safe=""))
+
+
+Endpoint: TypeAlias = SimplePushEndpoint | WebPushEndpoint | WebhookEndpoint | CommandEndpoint
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What a push kind asks the rim to do, as a value. One variant today; SIP messages, calls and commands join it."""
+"""What a push kind asks the rim to do, as a value. SIP messages and calls will join them."""
 
 from __future__ import annotations
 
@@ -28,6 +28,29 @@ class HttpResponse:
 
 
 @dataclass(frozen=True, slots=True)
+class CommandInput:
+    """One run: variables added to its environment, and what it can read."""
+
+    environment: tuple[tuple[str, str], ...] = field(repr=False)
+    stdin: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CommandRun:
+    """``command`` by ``sh -c``, once for each of ``inputs``, in order."""
+
+    command: str = field(repr=False)
+    inputs: tuple[CommandInput, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CommandEnded:
+    """``status``: of the first run that failed, else 0; negative: ended by that signal."""
+
+    status: int
+
+
+@dataclass(frozen=True, slots=True)
 class NoResponse:
     """Nothing usable came back. ``reason`` is a stable word: ``timeout``, ``refused``, ``tls``, ``dns``, ``not-allowed``,
     ``broken``; ``detail`` is for the operator."""
@@ -36,5 +59,7 @@ class NoResponse:
     detail: str = ""
 
 
-Exchange: TypeAlias = HttpRequest
+Exchange: TypeAlias = HttpRequest | CommandRun
 Answer: TypeAlias = HttpResponse | NoResponse
+"""To an HTTP request."""
+AnyAnswer: TypeAlias = HttpResponse | CommandEnded | NoResponse

@@ -12,44 +12,62 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, Protocol, TypeVar
 
-from idlebell.model.endpoint import Endpoint, SimplePushEndpoint, WebhookEndpoint, WebPushEndpoint
+from idlebell.model.endpoint import (
+    CommandEndpoint,
+    Endpoint,
+    SimplePushEndpoint,
+    WebhookEndpoint,
+    WebPushEndpoint,
+)
 from idlebell.model.notification import Notification
-from idlebell.push import simplepush, webhook, webpush
+from idlebell.push import command, simplepush, webhook, webpush
 from idlebell.push.attempt import Attempt
-from idlebell.push.exchange import Answer, HttpRequest
+from idlebell.push.exchange import Answer, AnyAnswer, CommandEnded, CommandRun, Exchange, HttpRequest, NoResponse
 from idlebell.push.outcome import Outcome
 
 E_contra = TypeVar("E_contra", bound=Endpoint, contravariant=True)
+X_co = TypeVar("X_co", bound=Exchange, covariant=True)
+A_contra = TypeVar("A_contra", bound=AnyAnswer, contravariant=True)
 
 
-class PushKind(Protocol[E_contra]):
-    """What a module of a kind offers."""
+class PushKind(Protocol[E_contra, X_co, A_contra]):
+    """What a module of a kind offers: for its endpoints, an exchange, and what the answer to one means."""
 
     @property
     def BODY_LIMITS(self) -> tuple[int, ...]:  # noqa: N802 - a module's constant
         """Bounds of the JSON body in bytes, each tried when the one before was too large."""
         ...
 
-    def build(self, notification: Notification, endpoint: E_contra, attempt: Attempt) -> HttpRequest: ...
+    def build(self, notification: Notification, endpoint: E_contra, attempt: Attempt) -> X_co: ...
 
-    def read(self, answer: Answer, now: datetime) -> Outcome: ...
+    def read(self, answer: A_contra, now: datetime) -> Outcome: ...
 
 
 def _table(
-    simple: PushKind[SimplePushEndpoint], web: PushKind[WebPushEndpoint], hook: PushKind[WebhookEndpoint]
-) -> Mapping[str, PushKind[Any]]:
+    simple: PushKind[SimplePushEndpoint, HttpRequest, Answer],
+    web: PushKind[WebPushEndpoint, HttpRequest, Answer],
+    hook: PushKind[WebhookEndpoint, HttpRequest, Answer],
+    own: PushKind[CommandEndpoint, CommandRun, CommandEnded | NoResponse],
+) -> Mapping[str, PushKind[Any, Exchange, Any]]:
     """Here the type checker sees that each module takes its own endpoints."""
-    return MappingProxyType({SimplePushEndpoint.kind: simple, WebPushEndpoint.kind: web, WebhookEndpoint.kind: hook})
+    return MappingProxyType(
+        {
+            SimplePushEndpoint.kind: simple,
+            WebPushEndpoint.kind: web,
+            WebhookEndpoint.kind: hook,
+            CommandEndpoint.kind: own,
+        }
+    )
 
 
-KINDS: Final = _table(simplepush, webpush, webhook)
+KINDS: Final = _table(simplepush, webpush, webhook, command)
 
 
-def build(notification: Notification, endpoint: Endpoint, attempt: Attempt) -> HttpRequest:
+def build(notification: Notification, endpoint: Endpoint, attempt: Attempt) -> Exchange:
     return KINDS[endpoint.kind].build(notification, endpoint, attempt)
 
 
-def read(endpoint: Endpoint, answer: Answer, now: datetime) -> Outcome:
+def read(endpoint: Endpoint, answer: AnyAnswer, now: datetime) -> Outcome:
     return KINDS[endpoint.kind].read(answer, now)
 
 

@@ -15,7 +15,7 @@ from idlebell.model.endpoint import WebhookEndpoint
 from idlebell.model.notification import Notification
 from idlebell.push.answers import refused, silence, try_later
 from idlebell.push.attempt import Attempt
-from idlebell.push.exchange import Answer, HttpRequest, HttpResponse, NoResponse
+from idlebell.push.exchange import Answer, AnyAnswer, HttpRequest, HttpResponse, NoResponse
 from idlebell.push.outcome import Accepted, Gone, Outcome, TooLarge
 from idlebell.push.payload import fit
 
@@ -75,7 +75,7 @@ def verifies(message_id: str, timestamp: int, body: bytes, signature: str, secre
     return any(hmac.compare_digest(expected, one) for one in offered)
 
 
-def answers_challenge(answer: Answer, code: str) -> bool:
+def answers_challenge(answer: AnyAnswer, code: str) -> bool:
     """Has the receiver of a ``verification`` shown that it wants our notifications: a 2xx whose body is
     ``{"code": the same}``?"""
     if not isinstance(answer, HttpResponse) or not 200 <= answer.status <= 299:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from idlebell.model.account import Retention
 from idlebell.model.endpoint import (
+    CommandEndpoint,
     Endpoint,
     Endpoints,
     PushUrl,
@@ -172,6 +173,8 @@ def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
             return members | {"p256dh": _base64(endpoint.p256dh), "auth": _base64(endpoint.auth.reveal())}
         case WebhookEndpoint():
             return members | {"secret": _base64(endpoint.secret.reveal()), "verified": endpoint.verified}
+        case CommandEndpoint():
+            return members | {"command": endpoint.command}
 
 
 def _read_endpoint(value: dict[str, Any]) -> Endpoint:
@@ -183,6 +186,8 @@ def _read_endpoint(value: dict[str, Any]) -> Endpoint:
             return WebPushEndpoint(url, base64.b64decode(value["p256dh"]), Secret(base64.b64decode(value["auth"])))
         case WebhookEndpoint.kind:
             return WebhookEndpoint(url, Secret(base64.b64decode(value["secret"])), value["verified"])
+        case CommandEndpoint.kind:
+            return CommandEndpoint(value["command"])
         case unknown:
             raise StoreError(f"A stored endpoint has the unknown kind {unknown}: it was written by a newer Idlebell.")
 

@@ -38,9 +38,9 @@ class MailboxRefusedError(Exception):
     """The server does not open this mailbox. The session lives on."""
 
     def __init__(self, mailbox: str, condition: Condition, code: ResponseCode | None, text: str) -> None:
-        super().__init__(f"EXAMINE: {condition}")
+        super().__init__(f"EXAMINE was answered {condition}")
+        self.command = "EXAMINE"
         self.mailbox = mailbox
-        self.condition = condition
         self.code = code
         self.text = text
 
@@ -199,12 +199,15 @@ class MailboxSession:
             return await wait
         except asyncio.CancelledError:
             # Only our own cancellation ends here; one that somebody else asked for as well goes on.
-            if self._interrupted and task.uncancel() == 0:
-                return None
-            raise
+            if not self._was_interrupted() or task.uncancel() > 0:
+                raise
+            return None
         finally:
             self._waiting = None
             self._interrupted = False
+
+    def _was_interrupted(self) -> bool:
+        return self._interrupted
 
     async def log_out(self) -> None:
         await self._connection.logout()

@@ -141,7 +141,10 @@ class Watcher:
         """The mailbox does not open: keep the session alive for a while, then ask again."""
         await self._session.pause(SIT_OUT_SECONDS * (1.0 - 0.1 * self._means.entropy()))
         if self.primary == mailbox:
-            await self._session.noop()
+            try:
+                await self._session.noop()
+            except LookRefusedError as refusal:
+                self._owe(refusal)
 
     # --- waiting ---
 
@@ -181,10 +184,10 @@ class Watcher:
         except StoreError as error:
             self._failures += 1
             self._means.emit(StoreFailed(str(error)))
-        except LookRefusedError as refusal:
+        except (LookRefusedError, MailboxRefusedError) as refusal:
             self._owe(refusal)
 
-    def _owe(self, refusal: LookRefusedError) -> None:
+    def _owe(self, refusal: LookRefusedError | MailboxRefusedError) -> None:
         self._failures += 1
         self._means.emit(LookFailed(self.account.id, refusal.command, shown(refusal.text)))
 
