@@ -384,7 +384,7 @@ async def _flood(transport: asyncio.Transport, manner: Manner) -> None:
             transport.write(head[position : position + 1] or b"x")
             position += 1
         # A pause keeps the buffer small where the other side has stopped to read.
-        while transport.get_write_buffer_size() > 4 * len(_CHUNK) and not transport.is_closing():
+        while transport.get_write_buffer_size() > 4 * len(_CHUNK) and not transport.is_closing():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         await asyncio.sleep(0.2 if manner is Manner.DRIP else 0)
 

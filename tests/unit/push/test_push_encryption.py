@@ -10,8 +10,8 @@ import http_ece
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from idlebell.push import encryption
 
+from idlebell.push import encryption
 from idlebell.push.encryption import (
     HEADER_BYTES,
     MAX_PLAINTEXT_BYTES,
@@ -139,5 +139,5 @@ def test_a_record_that_is_not_marked_as_the_last_is_refused(padded: bytes) -> No
     shared = sender.exchange(ec.ECDH(), public_key(P256DH))
     key, nonce = encryption._derive(shared, AUTH, SALT, receiver=P256DH, sender=point(sender))
     body = BODY[:HEADER_BYTES] + AESGCM(key).encrypt(nonce, padded, None)
-    with pytest.raises(EncryptionError, match="last one|shorter"):
+    with pytest.raises(EncryptionError, match=r"last one|shorter"):
         decrypt(body, key=RECEIVER, auth=AUTH)

@@ -1,0 +1,104 @@
+"""Leases end and reminders go out, by time alone."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from idlebell.deliver.pruning import EVERY_SECONDS, REMINDERS_AT_ONCE, Pruner
+from idlebell.model.notification import LossReason
+from idlebell.model.subscription import Phase, Subscription
+from idlebell.store.contract import StoreError
+from idlebell.telemetry.facts import StoreFailed, SubscriptionChanged, SupervisorCaught
+from idlebell.testing.virtual_clock import VirtualClock
+from unit.deliver.deliver_scene import Scene, scene, simple
+
+
+class Pruned:
+    def __init__(self) -> None:
+        self.clock = VirtualClock()
+        self.scene: Scene = scene(self.clock)
+        self.expired: list[Subscription] = []
+        self.reminded = 0
+        self.pruner = Pruner(self.scene.store, self.scene.facts.append, self.clock, self.expired.extend, self._count)
+
+    def _count(self) -> None:
+        self.reminded += 1
+
+
+@pytest.fixture
+async def pruned() -> AsyncIterator[Pruned]:
+    one = Pruned()
+    yield one
+    await one.pruner.stop()
+
+
+async def test_a_lease_that_is_over_ends_the_subscription_within_half_a_minute(pruned: Pruned) -> None:
+    subscription = await pruned.scene.subscribe(simple())
+    pruned.pruner.start()
+    await pruned.clock.advance(3600 - 1)
+    assert pruned.expired == []
+    await pruned.clock.advance(1 + EVERY_SECONDS)
+    assert [(one.id, one.phase) for one in pruned.expired] == [(subscription.id, Phase.EXPIRED)]
+    assert pruned.scene.of(SubscriptionChanged) == [
+        SubscriptionChanged(subscription.id, subscription.account_id, "expired")
+    ]
+
+
+async def test_a_reconnect_that_nobody_answered_is_repeated(pruned: Pruned) -> None:
+    subscription = await pruned.scene.subscribe(simple(), simple("https://push.example.net/b"))
+    await pruned.scene.store.put(replace(subscription, expires_at=pruned.clock.now() + timedelta(days=2)))
+    now = pruned.clock.now()
+    await pruned.scene.store.record_loss(subscription.account_id, LossReason.RESTART, now, now)
+    pruned.scene.dispatcher.start()
+    pruned.pruner.start()
+    await pruned.clock.advance(3600 + 2 * EVERY_SECONDS)
+    assert pruned.scene.http.urls() == ["https://push.example.net/b"] * 2
+    assert pruned.reminded == 1
+    await pruned.scene.dispatcher.stop()
+
+
+async def test_many_reminders_are_paced(pruned: Pruned, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = [REMINDERS_AT_ONCE, REMINDERS_AT_ONCE, 3]
+    at: list[float] = []
+
+    async def remind(now: object, limit: int) -> int:
+        at.append(pruned.clock.monotonic())
+        return left.pop(0) if left else 0
+
+    monkeypatch.setattr(pruned.scene.store, "remind", remind)
+    pruned.pruner.start()
+    await pruned.clock.advance(EVERY_SECONDS - 1)
+    assert at == [0.0, 1.0, 2.0]
+
+
+async def test_it_survives_a_failing_store_and_a_bug(pruned: Pruned, monkeypatch: pytest.MonkeyPatch) -> None:
+    errors: list[Exception] = [StoreError("disk full"), ZeroDivisionError("secret")]
+
+    async def expire(now: object) -> tuple[Subscription, ...]:
+        if errors:
+            raise errors.pop(0)
+        return ()
+
+    monkeypatch.setattr(pruned.scene.store, "expire", expire)
+    pruned.pruner.start()
+    await pruned.clock.advance(3 * EVERY_SECONDS)
+    assert pruned.scene.of(StoreFailed) == [StoreFailed("disk full")]
+    (caught,) = pruned.scene.of(SupervisorCaught)
+    assert caught.part == "pruner"
+    assert "secret" not in caught.error
+
+
+async def test_stopping_what_was_never_started_is_nothing(pruned: Pruned) -> None:
+    await pruned.pruner.stop()
+
+
+async def test_nobody_has_to_listen_to_reminders() -> None:
+    one = Pruned()
+    quiet = Pruner(one.scene.store, one.scene.facts.append, one.clock, one.expired.extend)
+    quiet._on_reminded()
+    await quiet.prune()
+    assert one.scene.facts == []
