@@ -74,12 +74,7 @@ def _capability(name: str, cursor: Cursor) -> ResponseCode:
 
 def capabilities(cursor: Cursor) -> frozenset[str]:
     """The rest of the line: names, upper-cased (RFC 9051 section 7.2.2: compared without regard to case)."""
-    found: set[str] = set()
-    while not cursor.at_end():
-        cursor.skip_spaces()
-        cursor.count()
-        found.add(atom_text(cursor.atom()))
-    return frozenset(found)
+    return frozenset(map(atom_text, cursor.atoms_to_end()))
 
 
 def _number(name: str, cursor: Cursor) -> ResponseCode:
@@ -130,12 +125,7 @@ def _bad_event(name: str, cursor: Cursor) -> ResponseCode:
     """RFC 5465 has parentheses; Dovecot 2.3 and 2.4 leave them out."""
     if cursor.peek() == 0x28:
         return BadEventCode(tuple(visible_text(event) for event in cursor.strings()))
-    events: list[str] = []
-    while not cursor.at_end():
-        cursor.skip_spaces()
-        cursor.count()
-        events.append(visible_text(cursor.atom()))
-    return BadEventCode(tuple(events))
+    return BadEventCode(tuple(map(visible_text, cursor.atoms_to_end())))
 
 
 _KNOWN: Final[Mapping[str, Callable[[str, Cursor], ResponseCode]]] = MappingProxyType(

@@ -29,6 +29,7 @@ class GrammarError(Exception):
 
 # ATOM-CHAR of RFC 9051 and what servers put into names all the same: ``]`` in keywords, ``%*\`` and 8-bit in mailboxes.
 _ATOM: Final = re.compile(rb"[^\x00-\x20(){\"\x7f]++")
+_ATOMS_TO_END: Final = re.compile(rb"[^\x00-\x1f(){\"\x7f]*+\Z")
 _NAME: Final = re.compile(rb"[^\x00-\x20(){\"\x7f-\xff\[\]<]++")
 _PLAIN_QUOTED: Final = re.compile(rb'"([^"\\]*+)"')
 _QUOTED: Final = re.compile(rb'"((?:[^"\\]++|\\.)*+)"', re.DOTALL)
@@ -73,9 +74,7 @@ class Cursor:
 
     def at_end(self) -> bool:
         """Nothing but spaces is left. Trailing spaces are tolerated everywhere: several servers end lists with one."""
-        found = _SPACES.match(self.text, self.pos)
-        assert found is not None  # it matches the empty text
-        return found.end() == len(self.text)
+        return self.pos == len(self.text) or self._after_spaces() == len(self.text)
 
     def finish(self) -> None:
         if not self.at_end():
@@ -131,12 +130,18 @@ class Cursor:
             raise GrammarError(f"{byte!r} expected")
 
     def space(self) -> None:
-        self.expect(b" ")
+        if not self.text.startswith(b" ", self.pos):
+            raise GrammarError("space expected")
+        self.pos += 1
 
     def skip_spaces(self) -> None:
+        if self.text.startswith(b" ", self.pos):
+            self.pos = self._after_spaces()
+
+    def _after_spaces(self) -> int:
         found = _SPACES.match(self.text, self.pos)
         assert found is not None  # it matches the empty text
-        self.pos = found.end()
+        return found.end()
 
     def open(self) -> None:
         self.expect(b"(")
@@ -151,8 +156,11 @@ class Cursor:
 
         Spaces before an element and before the end are optional here; elements count.
         """
-        self.skip_spaces()
-        if self.skip(b")"):
+        text = self.text
+        if text.startswith(b" ", self.pos):
+            self.pos = self._after_spaces()
+        if text.startswith(b")", self.pos):
+            self.pos += 1
             self._depth -= 1
             return False
         self.count()
@@ -192,6 +200,16 @@ class Cursor:
             raise GrammarError("number out of range")
         self.pos = found.end()
         return value
+
+    def atoms_to_end(self) -> tuple[bytes, ...]:
+        """All that is left of the frame, which must be atoms with spaces between them; possibly none."""
+        found = _ATOMS_TO_END.match(self.text, self.pos)
+        if found is None or self._index + 1 < len(self.parts):
+            raise GrammarError("atoms expected")
+        self.pos = found.end()
+        atoms = tuple(atom for atom in found[0].split(b" ") if atom)
+        self.count(len(atoms))
+        return atoms
 
     # --- strings ---
 

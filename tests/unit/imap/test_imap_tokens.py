@@ -47,6 +47,8 @@ def test_trailing_spaces_are_an_end() -> None:
     cursor.finish()
     cursor.skip_spaces()
     assert cursor.peek() == -1
+    cursor.skip_spaces()
+    assert cursor.peek() == -1
 
 
 def test_what_follows_the_end_is_an_error() -> None:
@@ -131,6 +133,18 @@ def test_a_number_has_the_bounds_it_is_given() -> None:
 
 def test_more_digits_than_the_bound_end_the_connection() -> None:
     assert reason(lambda: at(b"1" * 21).number()) == "number-too-long"
+
+
+def test_atoms_to_the_end_take_any_spaces_between_them() -> None:
+    assert at(b" a  b]\xff ").atoms_to_end() == (b"a", b"b]\xff")
+    assert at(b"").atoms_to_end() == ()
+    assert reason(at(b"a b c", limits=Limits(items=2)).atoms_to_end) == "too-many-items"
+
+
+@pytest.mark.parametrize("parts", [(b"a (b)",), (b'a "b"',), (b"a\x01",), (b"a {1}", b"b", b""), (b"a", b"b", b"")])
+def test_anything_else_among_the_atoms_is_ungrammatical(parts: tuple[bytes, ...]) -> None:
+    with pytest.raises(GrammarError):
+        at(*parts).atoms_to_end()
 
 
 # --- strings ---
