@@ -37,25 +37,36 @@ texts = st.text(st.sampled_from('aZ9 "\\{}()%*&~+=,ü€\U0001f514'), min_size=1
 mailboxes = texts.filter(lambda name: name.upper() != "INBOX") | st.just("INBOX")
 uids = st.lists(st.integers(1, 2**32 - 1), min_size=1, max_size=5).map(SequenceSet.of)
 
-commands: st.SearchStrategy[c.Command] = st.one_of(
-    st.sampled_from(
-        [c.Capability(), c.Noop(), c.Logout(), c.StartTls(), c.Namespace(), c.Unselect(), c.Idle(), c.UidSearch("ALL")]
+EACH: dict[type[c.Command], st.SearchStrategy[c.Command]] = {
+    **{
+        type(command): st.just(command)
+        for command in (
+            c.Capability(),
+            c.Noop(),
+            c.Logout(),
+            c.StartTls(),
+            c.Namespace(),
+            c.Unselect(),
+            c.Idle(),
+            c.UidSearch('UNSEEN FROM "x"', ("MAX",)),
+        )
+    },
+    c.Login: st.builds(c.Login, texts, texts),
+    c.Authenticate: st.builds(c.Authenticate, st.sampled_from(["PLAIN", "X-Y"]), st.none() | st.binary(max_size=20)),
+    c.Id: st.builds(c.Id, st.none() | st.lists(st.tuples(st.just("name"), texts), max_size=2).map(tuple)),
+    c.Enable: st.builds(c.Enable, st.sampled_from([("CONDSTORE",), ("QRESYNC", "UTF8=ACCEPT")])),
+    c.List: st.builds(
+        c.List, mailboxes, mailboxes, st.sampled_from([(), ("SUBSCRIBED",)]), st.sampled_from([(), ("CHILDREN",)])
     ),
-    st.builds(c.Login, texts, texts),
-    st.builds(c.Authenticate, st.sampled_from(["PLAIN", "X-Y"]), st.none() | st.binary(max_size=20)).map(
-        lambda command: c.Authenticate(command.mechanism.upper(), command.initial)
+    c.Status: st.builds(c.Status, mailboxes, st.just(("MESSAGES", "UIDNEXT"))),
+    c.Examine: st.builds(
+        c.Examine,
+        mailboxes,
+        st.booleans(),
+        st.none() | st.tuples(st.integers(1, 2**32 - 1), st.integers(1, 2**63 - 1)),
     ),
-    st.builds(c.Id, st.none() | st.lists(st.tuples(st.just("name"), texts), max_size=2).map(tuple)),
-    st.builds(c.Enable, st.just(("CONDSTORE",)) | st.just(("QRESYNC", "UTF8=ACCEPT"))),
-    st.builds(
-        c.List, mailboxes, mailboxes, st.just(()) | st.just(("SUBSCRIBED",)), st.just(()) | st.just(("CHILDREN",))
-    ),
-    st.builds(c.Status, mailboxes, st.just(("MESSAGES", "UIDNEXT"))),
-    st.builds(
-        c.Examine, mailboxes, st.booleans(), st.none() | st.tuples(st.integers(1, 2**32 - 1), st.integers(1, 2**63 - 1))
-    ),
-    st.builds(c.Select, mailboxes),
-    st.builds(
+    c.Select: st.builds(c.Select, mailboxes),
+    c.UidFetch: st.builds(
         c.UidFetch,
         uids,
         st.lists(
@@ -65,25 +76,35 @@ commands: st.SearchStrategy[c.Command] = st.one_of(
         ).map(tuple),
         st.none() | st.integers(0, 2**63 - 1),
     ),
-)
+}
+commands = st.one_of(list(EACH.values()))
 
-IN_STATE: dict[State, st.SearchStrategy[c.Command]] = {
-    state: commands.filter(
-        lambda command, state=state: (
-            type(command) in PERMITTED  # type: ignore[misc]
-            and not isinstance(command, c.StartTls)
-            and outcome(state, type(command)) is not None
-        )
+IN_STATE = {
+    state: st.one_of(
+        [
+            strategy
+            for kind, strategy in EACH.items()
+            if kind in PERMITTED - {c.StartTls, c.Logout} and outcome(state, kind) is not None
+        ]
     )
     for state in (State.NOT_AUTHENTICATED, State.AUTHENTICATED, State.SELECTED)
 }
+
+CLIENTS_TURN = (Phase.IDLE_REQUESTED, Phase.IDLING, Phase.CHALLENGED)
+CUTS = st.tuples(st.lists(st.integers(1, 60), max_size=5), st.sampled_from([[10_000], [10_000], []])).map(
+    lambda sizes: sizes[0] + sizes[1]
+)
+"""How a delivery is cut; mostly all of it arrives in the end."""
 
 
 class BackToBack(RuleBasedStateMachine):
     """A client and a server half with a wire between them that delivers any number of bytes at a time."""
 
-    @initialize(extras=st.sets(st.sampled_from(["LITERAL+", "LITERAL-", "SASL-IR", "IMAP4rev2", "QRESYNC"])))
-    def connect(self, extras: set[str]) -> None:
+    @initialize(
+        extras=st.sets(st.sampled_from(["LITERAL+", "LITERAL-", "SASL-IR", "IMAP4rev2", "QRESYNC"])),
+        first=st.sampled_from([None, c.Noop(), c.Examine("INBOX")]),
+    )
+    def connect(self, extras: set[str], first: c.Command | None) -> None:
         self.client = Client(tls=True)
         self.server = Server(tls=True, capabilities=("IMAP4rev1", *sorted(extras)))
         self.to_server = b""
@@ -94,98 +115,109 @@ class BackToBack(RuleBasedStateMachine):
         self.tagged: list[tuple[str, Condition]] = []
         self.completed: list[tuple[str, Condition]] = []
         self.over = False
-        self.server.greet()
+        self.server.greet(condition=Condition.PREAUTH if first else Condition.OK)
+        self.deliver([3, 10_000])
+        if first is not None:
+            self.asked.append((self.client.send(first), first))
+            self.deliver([10_000])
+            self.answer(Condition.OK, [10_000])
 
     # --- the client's caller ---
 
     @precondition(lambda self: not self.over and self.client.phase is Phase.READY and self.client.state in IN_STATE)
-    @rule(data=st.data())
-    def send(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), cuts=CUTS)
+    def send(self, data: st.DataObject, cuts: list[int]) -> None:
         command = data.draw(IN_STATE[self.client.state])
         self.asked.append((self.client.send(command), command))
-
-    @precondition(lambda self: not self.over)
-    @rule(command=commands)
-    def try_what_is_not_allowed(self, command: c.Command) -> None:
-        """What the table does not have is refused, and nothing of it is sent."""
-        allowed = (
-            type(command) in PERMITTED
-            and not isinstance(command, c.StartTls)
-            and self.client.phase is Phase.READY
-            and (self.client.state, type(command)) in TABLE
-        )
-        if not allowed:
-            before = self.client.tag
-            with pytest.raises(LocalProtocolError):
-                self.client.send(command)
-            assert self.client.tag == before
+        self.deliver(cuts)
 
     @precondition(lambda self: not self.over and self.client.phase is Phase.IDLING)
-    @rule()
-    def done(self) -> None:
+    @rule(cuts=CUTS)
+    def done(self, cuts: list[int]) -> None:
         self.client.done()
+        self.deliver(cuts)
 
     @precondition(lambda self: not self.over and self.client.phase is Phase.CHALLENGED)
-    @rule(answer=st.none() | st.binary(max_size=9))
-    def respond(self, answer: bytes | None) -> None:
+    @rule(answer=st.none() | st.binary(max_size=9), cuts=CUTS)
+    def respond(self, answer: bytes | None, cuts: list[int]) -> None:
         if answer is None:
             self.client.cancel()
         else:
             self.client.respond(answer)
+        self.deliver(cuts)
 
     # --- the server's caller ---
 
-    @precondition(lambda self: self.server.state is not State.LOGOUT)
+    @precondition(lambda self: self.server.state is not State.LOGOUT and len(self.told) <= len(self.tagged))
     @rule(count=st.integers(0, 2**32 - 1))
     def tell(self, count: int) -> None:
         response = ExistsData(count)
         self.server.send(response)
         self.told.append(response)
+        self.to_client += self.server.data_to_send()
 
     @precondition(lambda self: self.server.phase in (Phase.IDLE_REQUESTED, Phase.SASL_PENDING))
-    @rule(challenge=st.binary(max_size=9))
-    def go_on(self, challenge: bytes) -> None:
+    @rule(challenge=st.binary(max_size=9), cuts=CUTS)
+    def go_on(self, challenge: bytes, cuts: list[int]) -> None:
         if self.server.phase is Phase.IDLE_REQUESTED:
             self.server.continue_()
         else:
             self.server.continue_(challenge)
+        self.deliver(cuts)
 
-    @precondition(lambda self: self.server.in_flight is not None)
-    @rule(condition=st.sampled_from([Condition.OK, Condition.OK, Condition.OK, Condition.NO, Condition.BAD]))
-    def answer(self, condition: Condition) -> None:
-        waiting = {Phase.IDLING, Phase.CHALLENGED, Phase.IDLE_REQUESTED}
-        if self.server.phase in waiting:
-            return  # it is the client's turn
+    @precondition(lambda self: self.server.in_flight is not None and self.server.phase not in CLIENTS_TURN)
+    @rule(condition=st.sampled_from([Condition.OK, Condition.OK, Condition.OK, Condition.NO, Condition.BAD]), cuts=CUTS)
+    def answer(self, condition: Condition, cuts: list[int]) -> None:
         if isinstance(self.server.in_flight, c.Authenticate) and self.client.phase is Phase.SASL_INITIAL:
             condition = Condition.NO  # OK before the first message would be an error of ours
         self.tagged.append((self.server.tag, condition))
         self.server.answer(condition, "so be it")
         if self.server.phase is not Phase.OVER:
             self.take(self.server.receive_data(b""))
+        self.deliver(cuts)
 
-    @precondition(lambda self: self.server.state in IN_STATE)
-    @rule(chance=st.integers(0, 9))
-    def shut_down(self, chance: int) -> None:
-        if chance == 0 and self.server.in_flight is None:
-            self.server.send(StatusResponse(Condition.BYE, None, "shutting down"))
+    @precondition(
+        lambda self: len(self.completed) > 5 and self.server.in_flight is None and self.client.in_flight is None
+    )
+    @rule(politely=st.booleans(), chance=st.integers(0, 9))
+    def end(self, politely: bool, chance: int) -> None:
+        if chance == 7 and self.server.state in IN_STATE and not self.over:
+            if politely:
+                self.asked.append((self.client.send(c.Logout()), c.Logout()))
+            else:
+                self.server.send(StatusResponse(Condition.BYE, None, "shutting down"))
+        self.deliver([10_000])
+
+    @precondition(lambda self: self.over or self.server.phase is Phase.OVER)
+    @rule()
+    def rest(self) -> None:
+        """Nothing follows the end."""
 
     # --- the wire ---
 
-    @rule(size=st.integers(1, 200))
+    @precondition(lambda self: self.to_server or self.to_client)
+    @rule(cuts=CUTS)
+    def deliver(self, cuts: list[int]) -> None:
+        self.carry_to_server(0)
+        for size in cuts:
+            self.carry_to_server(size)
+            self.carry_to_client(size)
+
     def carry_to_server(self, size: int) -> None:
         if not self.over:
             self.to_server += self.client.data_to_send()
         carried, self.to_server = self.to_server[:size], self.to_server[size:]
         if self.server.phase is not Phase.OVER:
             self.take(self.server.receive_data(carried))
-
-    @rule(size=st.integers(1, 200))
-    def carry_to_client(self, size: int) -> None:
         self.to_client += self.server.data_to_send()
+
+    def carry_to_client(self, size: int) -> None:
         carried, self.to_client = self.to_client[:size], self.to_client[size:]
         if not self.over:
             for event in self.client.receive_data(carried):
                 self.note(event)
+        if not self.over:
+            self.to_server += self.client.data_to_send()
 
     def take(self, events: list[ServerEvent]) -> None:
         for event in events:
@@ -227,9 +259,33 @@ class BackToBack(RuleBasedStateMachine):
 
 
 BackToBack.TestCase.settings = settings(
-    max_examples=60, stateful_step_count=60, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=50, stateful_step_count=60, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestBackToBack = BackToBack.TestCase
+
+
+@given(commands, st.sampled_from([b"* OK hi\r\n", b"* PREAUTH hi\r\n"]), st.booleans())
+def test_what_the_table_does_not_have_is_refused_and_nothing_of_it_is_sent(
+    command: c.Command, greeting: bytes, busy: bool
+) -> None:
+    client = Client(tls=True)
+    client.receive_data(greeting)
+    if busy:
+        client.send(c.Noop())
+        client.data_to_send()
+    allowed = (
+        type(command) in PERMITTED
+        and not isinstance(command, c.StartTls)  # TLS is on
+        and not busy
+        and (client.state, type(command)) in TABLE
+    )
+    if allowed:
+        client.send(command)
+        assert client.data_to_send().startswith(b"A1 ")
+    else:
+        with pytest.raises(LocalProtocolError):
+            client.send(command)
+        assert client.data_to_send() == b""
 
 
 # --- hostile peers ---
