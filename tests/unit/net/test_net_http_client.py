@@ -31,6 +31,8 @@ async def client(resolver, policy) -> AsyncIterator[HttpClient]:
 
 async def read_request(peer) -> tuple[bytes, dict[str, str], bytes]:
     first = await peer.line()
+    if not first:
+        raise ConnectionResetError  # the client has closed; the server's task ends
     headers: dict[str, str] = {}
     while (line := (await peer.line()).strip()) != b"":
         name, _, value = line.decode().partition(":")

@@ -1,0 +1,30 @@
+"""What a process does to itself; in a process of its own, since it cannot be undone."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import json, resource, ctypes
+resource.setrlimit(resource.RLIMIT_NOFILE, (256, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+from idlebell.net.hardening import harden_process
+done = harden_process()
+print(json.dumps([done, resource.getrlimit(resource.RLIMIT_CORE), resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+                  ctypes.CDLL(None).prctl(3, 0, 0, 0, 0)]))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="not run: prctl is Linux's")
+def test_no_core_not_dumpable_and_all_descriptors_that_we_may_have():
+    """C1."""
+    output = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, check=True, text=True).stdout
+    done, core, descriptors, dumpable = json.loads(output)
+    assert core == [0, 0]
+    assert dumpable == 0
+    assert descriptors > 256
+    assert done[:2] == ["core dumps are off", "the process is not dumpable"]
+    assert done[2] == f"descriptors: {descriptors}"
