@@ -8,8 +8,9 @@ from idlebell.cli.configured import run
 
 
 @click.command()
-def demo() -> None:
+@click.option("--once", is_flag=True, help="Deliver one mail and end, as without a terminal on standard input.")
+def demo(once: bool) -> None:
     """Everything in one terminal: a built-in IMAP server, the gateway, and a prompt to deliver a mail."""
     from idlebell import demo as whole
 
-    run(whole.run())
+    raise SystemExit(run(whole.run(once=once)))
