@@ -5,7 +5,10 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass
 
-from idlebell.model.subscription import ApiKey, Subscription
+from idlebell.model.problem import Problem, ProblemError
+from idlebell.model.subscription import MAX_TOKENS, ApiKey, Subscription
+
+_NO_HASH = bytes(32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,15 +21,23 @@ class Caller:
     address: str
     secure: bool
 
-    def holds_token_of(self, subscription: Subscription) -> bool:
-        """Every hash is compared, and each in constant time (CWE-208)."""
-        if self.token_hash is None:
-            return False
+    def holds_token_of(self, subscription: Subscription | None) -> bool:
+        """As many comparisons whatever there is to compare with, each in constant time (CWE-208)."""
+        own = self.token_hash or _NO_HASH
+        known = () if subscription is None else subscription.token_hashes
         held = False
-        for known in subscription.token_hashes:
-            held |= hmac.compare_digest(known, self.token_hash)
-        return held
+        for index in range(MAX_TOKENS):
+            equal = hmac.compare_digest(known[index] if index < len(known) else _NO_HASH, own)
+            held |= equal and index < len(known)
+        return held and self.token_hash is not None
 
-    def sees(self, subscription: Subscription) -> bool:
-        owned = self.api_key is not None and subscription.owner == self.api_key.id
-        return self.holds_token_of(subscription) or owned
+    def sees(self, subscription: Subscription | None) -> bool:
+        held = self.holds_token_of(subscription)
+        if subscription is None:
+            return False
+        return held or (self.api_key is not None and subscription.owner == self.api_key.id)
+
+    def needs_secrecy(self) -> None:
+        """ProblemError ``needs-tls``: what this request carries must not be read on the way."""
+        if not self.secure:
+            raise ProblemError(Problem("needs-tls", "Credentials came over a connection that others can read."))

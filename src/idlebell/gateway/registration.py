@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -25,6 +25,7 @@ from idlebell.model.endpoint import Endpoints, PushUrl, WebhookEndpoint
 from idlebell.model.ids import AccountId, SubscriptionId
 from idlebell.model.notification import Draft, LossReason, Reconnect
 from idlebell.model.problem import Fault, Problem, ProblemError, Retry
+from idlebell.model.secret import Secret
 from idlebell.model.subscription import Floor, Loss, Phase, StandingProblem, Subscription
 from idlebell.net.clock import Clock
 from idlebell.net.imap_connection import ImapConnection
@@ -62,7 +63,7 @@ class Order:
     retention: Retention
     mailboxes: tuple[str, ...]
     endpoints: Endpoints
-    apply: Callable[[Subscription | None, Endpoints, Order], Subscription]
+    apply: Callable[[Subscription | None, Endpoints, Order], Awaitable[Subscription]]
     wish: Wish | None = None
     """Equal wishes with equal credentials are one attempt."""
     token_hashes: list[bytes] = field(default_factory=list)
@@ -94,6 +95,8 @@ class Attempt:
 
     async def wait(self, seconds: float) -> Accepted | Fault | ProblemError | None:
         """The outcome; None where it is still open after ``seconds``: from then on it goes on by itself."""
+        if seconds <= 0:
+            return None
         self.waiters += 1
         try:
             await asyncio.wait({self.task}, timeout=seconds)
@@ -201,6 +204,23 @@ class Registrar:
                 if attempt.order.subscription == subscription:
                     attempt.task.cancel()
 
+    async def verified(self, subscription: SubscriptionId, endpoints: Endpoints) -> Endpoints | Fault:
+        """Every webhook has answered a challenge, or the operator's word is that none need."""
+        if not self._verify:
+            return endpoints
+        verified: set[tuple[PushUrl, bytes]] = set()
+        for _, endpoint in endpoints:
+            if not isinstance(endpoint, WebhookEndpoint):
+                continue
+            mark = (endpoint.url, endpoint.secret.reveal())
+            if not endpoint.verified and mark not in verified:
+                result = await self._dispatcher.verify_webhook(subscription, endpoint)
+                if not result.verified:
+                    detail = "The webhook did not answer its verification with the code."
+                    return Fault("endpoint-unverified", detail, retry_after_seconds=max(1, int(result.next_in_seconds)))
+            verified.add(mark)
+        return verified_as(endpoints, verified)
+
     async def stop(self) -> None:
         tasks = [attempt.task for group in self._groups.values() for attempt in group.attempts]
         for task in tasks:
@@ -257,7 +277,7 @@ class Registrar:
             try:
                 needed = self._needed(order)
                 opened.append(await self._door.log_in(order.account, order.credentials, deadline_seconds=LOGIN_SECONDS))
-                endpoints = await self._verified(order)
+                endpoints = await self.verified(order.subscription, order.endpoints)
                 if isinstance(endpoints, Fault):
                     return endpoints
                 while len(opened) < needed and order.retention is Retention.SESSION:
@@ -282,22 +302,6 @@ class Registrar:
         watched = status.watching() if status is not None else frozenset()
         return len(set(order.mailboxes) - watched)
 
-    async def _verified(self, order: Order) -> Endpoints | Fault:
-        """Every webhook has answered a challenge, or has the operator's word that it need not."""
-        verified: set[tuple[PushUrl, bytes]] = set()
-        for _, endpoint in order.endpoints:
-            if not isinstance(endpoint, WebhookEndpoint):
-                continue
-            mark = (endpoint.url, endpoint.secret.reveal())
-            if endpoint.verified or mark in verified:
-                verified.add(mark)
-            elif self._verify:
-                fault = await verify_webhook(self._dispatcher, order.subscription, endpoint)
-                if fault is not None:
-                    return fault
-                verified.add(mark)
-        return verified_as(order.endpoints, verified)
-
     async def _activate(
         self, order: Order, endpoints: Endpoints, opened: list[ImapConnection], needed: int
     ) -> Accepted | Fault:
@@ -306,8 +310,9 @@ class Registrar:
             account = order.account
             if previous is None:  # its account may be gone with it
                 account = order.account = await self._store.account(account.target, account.username)
-            wanted = order.apply(previous, endpoints, order)
-            wanted = replace(wanted, account_id=account.id, floors=await self._floors(wanted))
+            wanted = await order.apply(previous, endpoints, order)
+            wanted = replace(wanted, account_id=account.id)
+            wanted = replace(wanted, floors=await present_floors(self._store, self._status, wanted))
             with self._sessions.arriving(account.id):
                 try:
                     stored = await self._store.put(wanted)
@@ -323,21 +328,9 @@ class Registrar:
                 await self._store.clear_loss(account.id)
                 stored = await self._store.get(stored.id) or stored
             self._nudge(account.id)
-            shown = previous if previous is not None and previous.phase is not Phase.PENDING else None
+            shown = previous if previous is not None and has_shown_right(previous) else None
             return Accepted(stored, shown)
         return Fault("server-error", "The subscription is being changed by too many at once.")
-
-    async def _floors(self, subscription: Subscription) -> tuple[Floor, ...]:
-        """What a watched mailbox holds already is not announced to a newcomer; the watchers ground the other mailboxes."""
-        status = self._status.of(subscription.account_id)
-        watched = status.watching() if status is not None else frozenset()
-        floors = [floor for floor in subscription.floors if floor.mailbox in subscription.mailboxes]
-        for mailbox in subscription.mailboxes:
-            if mailbox in watched and subscription.floor(mailbox) is None:
-                cursor = await self._store.cursor(subscription.account_id, mailbox)
-                if cursor is not None:
-                    floors.append(Floor(mailbox, cursor.uid_validity, cursor.uid_next))
-        return tuple(floors)
 
     # failures
 
@@ -380,18 +373,18 @@ class Registrar:
             del self._groups[attempt.order.key]
 
 
-async def verify_webhook(
-    dispatcher: Dispatcher, subscription: SubscriptionId, endpoint: WebhookEndpoint
-) -> Fault | None:
-    """None: it has answered its challenge."""
-    result = await dispatcher.verify_webhook(subscription, endpoint)
-    if result.verified:
-        return None
-    return Fault(
-        "endpoint-unverified",
-        "The webhook did not answer its verification with the code.",
-        retry_after_seconds=max(1, int(result.next_in_seconds)),
-    )
+def has_shown_right(subscription: Subscription) -> bool:
+    """Was a login ever its proof? Only an active subscription is given floors, so one that has any was active once."""
+    return subscription.phase is Phase.ACTIVE or bool(subscription.floors)
+
+
+def copied(credentials: Credentials) -> Credentials:
+    """Another copy, to be wiped by another owner."""
+    match credentials:
+        case PasswordCredentials(password):
+            return PasswordCredentials(Secret(password.reveal()))
+        case BearerCredentials(access_token):
+            return BearerCredentials(Secret(access_token.reveal()))
 
 
 def same_credentials(one: Credentials, other: Credentials) -> bool:
@@ -403,3 +396,17 @@ def same_credentials(one: Credentials, other: Credentials) -> bool:
             return hmac.compare_digest(one.access_token.reveal(), other.access_token.reveal())
         case _:
             return False
+
+
+async def present_floors(store: Store, status: Status, subscription: Subscription) -> tuple[Floor, ...]:
+    """Its floors in the mailboxes that it has, and in those that are watched already the present cursor: what lies there is
+    not announced to a newcomer. Watchers ground the others."""
+    found = status.of(subscription.account_id)
+    watched = found.watching() if found is not None else frozenset()
+    kept = {floor.mailbox: floor for floor in subscription.floors if floor.mailbox in subscription.mailboxes}
+    for mailbox in subscription.mailboxes:
+        if mailbox in watched and mailbox not in kept:
+            cursor = await store.cursor(subscription.account_id, mailbox)
+            if cursor is not None:
+                kept[mailbox] = Floor(mailbox, cursor.uid_validity, cursor.uid_next)
+    return tuple(kept.values())

@@ -1,0 +1,178 @@
+"""What is done to a subscription that is there: PATCH, and new credentials."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from idlebell.gateway.callers import Caller
+from idlebell.gateway.means import Means
+from idlebell.gateway.patching import patched, read_patch_auth
+from idlebell.gateway.reading import Faults
+from idlebell.gateway.registration import Accepted, Order, has_shown_right
+from idlebell.gateway.shapes import WAIT_SECONDS_MAX, CredentialsRequest, SubscriptionView
+from idlebell.gateway.wish import check_wait, read_auth
+from idlebell.model.account import BearerCredentials, Credentials, Retention
+from idlebell.model.endpoint import Endpoints
+from idlebell.model.problem import Fault, Problem, ProblemError
+from idlebell.model.subscription import Phase, Subscription
+
+
+class Changes:
+    def __init__(self, means: Means) -> None:
+        self._means = means
+
+    async def change(self, subscription: str, patch: Mapping[str, Any], caller: Caller) -> SubscriptionView:
+        means = self._means
+        if patch.get("auth") is not None:
+            caller.needs_secrecy()
+        before = await means.visible(subscription, caller)
+        _check_living(before)
+        credentials = read_patch_auth(patch)
+        try:
+            wanted = patched(before, patch, means.policy, means.clock.now())
+            _check_retention(before, credentials, "/auth")
+            endpoints = await self._checked_endpoints(before, wanted)
+            if credentials is not None:
+                return await self._change_with(before, patch, endpoints, credentials, caller)
+        except BaseException:
+            if credentials is not None:
+                credentials.wipe()
+            raise
+        if before.phase is Phase.ACTIVE and not means.covers(before, wanted.mailboxes):
+            raise ProblemError(Problem("credentials-needed", "No open session covers a mailbox that was added."))
+        stored = await means.update(before.id, lambda now: self._patched(now, patch, endpoints))
+        means.nudge(stored.account_id)
+        means.dispatcher.nudge()
+        means.tell(stored, "changed")
+        return await means.view(stored)
+
+    async def resupply(
+        self, subscription: str, request: CredentialsRequest, caller: Caller
+    ) -> tuple[int, SubscriptionView]:
+        means = self._means
+        caller.needs_secrecy()
+        before = await means.visible(subscription, caller)
+        _check_living(before)
+        faults = Faults()
+        credentials = read_auth(faults, request.auth, "/auth")
+        check_wait(faults, request.wait_seconds)
+        faults.raise_any()
+        _check_retention(before, credentials, "/auth")
+
+        async def resupplied(stored: Subscription | None, endpoints: Endpoints, order: Order) -> Subscription:
+            return _proven(_there(stored), caller)
+
+        return await self._proof(before, before, credentials, resupplied, request.wait_seconds)
+
+    async def _change_with(
+        self,
+        before: Subscription,
+        patch: Mapping[str, Any],
+        endpoints: Endpoints,
+        credentials: Credentials,
+        caller: Caller,
+    ) -> SubscriptionView:
+        rest = {name: value for name, value in patch.items() if name != "auth"}
+
+        async def changed(stored: Subscription | None, _: Endpoints, order: Order) -> Subscription:
+            return _proven(await self._patched(_there(stored), rest, endpoints), caller)
+
+        wanted = patched(before, rest, self._means.policy, self._means.clock.now())
+        _, view = await self._proof(
+            before, replace(wanted, endpoints=endpoints), credentials, changed, float(WAIT_SECONDS_MAX)
+        )
+        return view
+
+    async def _proof(
+        self, before: Subscription, wanted: Subscription, credentials: Credentials, apply: Any, wait_seconds: float
+    ) -> tuple[int, SubscriptionView]:
+        means = self._means
+        began = means.clock.monotonic()
+        account = await means.store.account_by_id(before.account_id)
+        if account is None:
+            credentials.wipe()
+            raise ProblemError(Problem("not-found", "The subscription was ended meanwhile."))
+        order = Order(
+            before.id,
+            before.key_digest,
+            account,
+            credentials,
+            before.retention,
+            wanted.mailboxes,
+            wanted.endpoints,
+            apply,
+        )
+        attempt = means.registrar.start(order)
+        outcome = await attempt.wait(wait_seconds)
+        if outcome is None:
+            means.registrar.promise(attempt)
+            return 202, await means.view(await means.store.get(before.id) or before)
+        if isinstance(outcome, ProblemError):
+            raise outcome
+        if isinstance(outcome, Fault):
+            await means.refuse(outcome, began, wait_seconds)
+        return await self._watched(outcome, wait_seconds - (means.clock.monotonic() - began))
+
+    async def _watched(self, outcome: Accepted, seconds: float) -> tuple[int, SubscriptionView]:
+        """The credentials are good, whatever becomes of a mailbox: that is shown as ``problem``."""
+        means = self._means
+        means.tell(outcome.subscription, "resupplied")
+        found = await means.first_verdict(outcome.subscription, seconds)
+        stored = await means.store.get(outcome.subscription.id) or outcome.subscription
+        return 202 if found is False else 200, await means.view(stored)
+
+    async def _checked_endpoints(self, before: Subscription, wanted: Subscription) -> Endpoints:
+        means = self._means
+        if wanted.endpoints == before.endpoints:
+            return wanted.endpoints
+        await means.reach.check(wanted.endpoints, vapid_subject=means.policy.vapid_subject)
+        return await means.verified(before.id, wanted.endpoints)
+
+    async def _patched(self, stored: Subscription, patch: Mapping[str, Any], endpoints: Endpoints) -> Subscription:
+        """``stored`` with the patch, and what follows from it: its key, and where its mailboxes begin."""
+        means = self._means
+        _check_living(stored)
+        found = patched(stored, patch, means.policy, means.clock.now())
+        if "endpoints" in patch and endpoints.new_mail is not None:
+            account = await means.store.account_by_id(stored.account_id)
+            if account is None:
+                raise ProblemError(Problem("not-found", "The subscription was ended meanwhile."))
+            key = means.key(stored.owner, account.target, account.username, endpoints.new_mail)
+            found = replace(found, endpoints=endpoints, key_digest=key)
+        if stored.phase is not Phase.ACTIVE:
+            return found
+        if stored.paused and not found.paused:
+            # What came during the pause is not announced after it.
+            fresh = {floor.mailbox: floor for floor in await means.floors(replace(found, floors=()))}
+            known = {floor.mailbox: floor for floor in found.floors}
+            found = replace(found, floors=tuple((known | fresh).values()))
+        return replace(found, floors=await means.floors(found))
+
+
+def _check_living(subscription: Subscription) -> None:
+    if subscription.phase.over:
+        raise ProblemError(Problem("conflict", "The subscription is over; registering again revives it."))
+
+
+def _check_retention(subscription: Subscription, credentials: Credentials | None, at: str) -> None:
+    if isinstance(credentials, BearerCredentials) and subscription.retention is not Retention.SESSION:
+        faults = Faults()
+        faults.add(at, "must be a password: this subscription's credentials are kept, and an access token ends")
+        faults.raise_any()
+
+
+def _there(stored: Subscription | None) -> Subscription:
+    if stored is None:
+        raise ProblemError(Problem("not-found", "The subscription was ended meanwhile."))
+    return stored
+
+
+def _proven(subscription: Subscription, caller: Caller) -> Subscription:
+    """A login has shown the right. Where it is the first one, only the token that came with it goes on: others may be
+    anybody's who knew the key."""
+    tokens = subscription.token_hashes
+    if not has_shown_right(subscription) and caller.api_key is None:
+        tokens = tuple(one for one in tokens if one == caller.token_hash)
+    return replace(subscription, phase=Phase.ACTIVE, loss=None, problem=None, token_hashes=tokens)

@@ -1,0 +1,343 @@
+"""POST: a registration, its repetition, and what both come to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from idlebell.gateway.callers import Caller
+from idlebell.gateway.endpoints import payload_fault, with_verdicts
+from idlebell.gateway.limits import RegistrationLimit
+from idlebell.gateway.means import Means
+from idlebell.gateway.reading import Faults
+from idlebell.gateway.registration import Accepted, Attempt, Order, copied, has_shown_right
+from idlebell.gateway.shapes import Registration, SubscriptionRequest
+from idlebell.gateway.standing import unproven_view
+from idlebell.gateway.wish import DEFAULT_MAILBOXES, Wish, read_wish
+from idlebell.model.account import Account, BearerCredentials, Credentials, Retention
+from idlebell.model.endpoint import Endpoints
+from idlebell.model.ids import (
+    ID_ENTROPY_BYTES,
+    TOKEN_ENTROPY_BYTES,
+    ApiKeyId,
+    subscription_id,
+    subscription_token,
+    token_hash,
+)
+from idlebell.model.problem import Fault, FieldError, Problem, ProblemError
+from idlebell.model.subscription import LEASE_SECONDS_DEFAULT, MAX_TOKENS, Payload, Phase, Subscription
+
+COUNTED: Final = 1_000
+"""Subscriptions of a key read at once to count them."""
+
+
+class Enrolment:
+    def __init__(self, means: Means) -> None:
+        self._means = means
+        self._limit = RegistrationLimit(means.policy.registrations_per_minute)
+
+    async def subscribe(self, request: SubscriptionRequest, caller: Caller) -> Registration:
+        means = self._means
+        caller.needs_secrecy()
+        if caller.api_key is None:
+            if not means.policy.registration_open and caller.token_hash is None:
+                raise ProblemError(Problem("unauthorized", "Registering here needs an API key."))
+            self.count(caller)
+        wish = read_wish(request, means.policy)
+        try:
+            return await self._subscribe(wish, caller)
+        finally:
+            # An attempt has a copy of its own.
+            if wish.credentials is not None:
+                wish.credentials.wipe()
+
+    async def _subscribe(self, wish: Wish, caller: Caller) -> Registration:
+        means = self._means
+        began = means.clock.monotonic()
+        await means.reach.check(wish.endpoints, vapid_subject=means.policy.vapid_subject)
+        owner, existing = await self._find(wish, caller)
+        held = caller.holds_token_of(existing)
+        if existing is not None and held and has_shown_right(existing) and self._token_is_enough(existing, wish):
+            return await self._renew(existing, wish)
+        if caller.api_key is None and not held and not means.policy.registration_open:
+            raise ProblemError(Problem("unauthorized", "Registering here needs an API key."))
+        if wish.credentials is None:
+            missing = FieldError("/imap/auth", "is missing")
+            raise ProblemError(Problem("invalid-request", "One member is not valid.", errors=(missing,)))
+        return await self._prove(wish, wish.credentials, caller, owner, began)
+
+    async def find(self, wish: Wish, caller: Caller) -> Subscription | None:
+        return (await self._find(wish, caller))[1]
+
+    async def _find(self, wish: Wish, caller: Caller) -> tuple[ApiKeyId | None, Subscription | None]:
+        """Whose key the registration has, and the subscription that has it. One's own token finds the subscription also
+        where an API key made it."""
+        means = self._means
+        assert wish.endpoints.new_mail is not None
+        owner = caller.api_key.id if caller.api_key is not None else None
+        existing = await means.store.by_key(means.key(owner, wish.target, wish.username, wish.endpoints.new_mail))
+        if existing is not None or caller.token_hash is None:
+            return owner, existing
+        account = await means.store.account(wish.target, wish.username)
+        for one in await means.store.of_account(account.id):
+            key = means.key(one.owner, wish.target, wish.username, wish.endpoints.new_mail)
+            if caller.holds_token_of(one) and one.key_digest == key:
+                return one.owner, one
+        return owner, None
+
+    # proven by a token
+
+    def _token_is_enough(self, existing: Subscription, wish: Wish) -> bool:
+        """A login is saved where nothing would come of it: everything is watched, and no credentials are to be kept."""
+        if wish.credentials is None:
+            return True
+        status = self._means.status.of(existing.account_id)
+        watched = status.watching() if status is not None else frozenset()
+        keeps = (wish.retention or existing.retention) is not Retention.SESSION
+        return not keeps and existing.loss is None and set(wish.mailboxes or existing.mailboxes) <= watched
+
+    async def _renew(self, existing: Subscription, wish: Wish) -> Registration:
+        means = self._means
+        _check(existing, wish, means.policy.allow_plaintext)
+        if wish.mailboxes is not None and not means.covers(existing, wish.mailboxes):
+            raise ProblemError(Problem("credentials-needed", "No open session covers a mailbox that was added."))
+        endpoints = await means.verified(existing.id, with_verdicts(wish.endpoints, existing.endpoints))
+
+        async def renewed(stored: Subscription) -> Subscription:
+            found = merged(stored, wish, endpoints, means.clock.now())
+            return replace(found, floors=await means.floors(found))
+
+        stored = await means.update(existing.id, renewed)
+        if stored.retention is Retention.SESSION:
+            means.keyring.drop(stored.id)
+        means.nudge(stored.account_id)
+        means.tell(stored, "renewed")
+        return Registration(status=200, view=await means.view(stored), token=None)
+
+    # proven by a login
+
+    async def _prove(
+        self, wish: Wish, credentials: Credentials, caller: Caller, owner: ApiKeyId | None, began: float
+    ) -> Registration:
+        means = self._means
+        assert wish.endpoints.new_mail is not None
+        key = means.key(owner, wish.target, wish.username, wish.endpoints.new_mail)
+        token = subscription_token(means.entropy(TOKEN_ENTROPY_BYTES))
+        async with means.registrar.turn(key):
+            known = await means.store.by_key(key)
+            _check(known, wish, means.policy.allow_plaintext)
+            attempt = means.registrar.find(key, wish, credentials) if known is not None else None
+            ours = known is None or attempt is not None
+            if attempt is not None and known is not None:
+                attempt.order.token_hashes.insert(0, token_hash(token))
+                if known.phase is Phase.PENDING:
+                    known = await self._with_token(known, token)
+            else:
+                attempt, known = await self._begin(wish, credentials, known, caller, owner, key, token)
+        credentials.wipe()
+        outcome = await attempt.wait(wish.wait_seconds - (means.clock.monotonic() - began))
+        if outcome is None:
+            means.registrar.promise(attempt)
+            known = await means.store.get(known.id) or known
+            mailboxes = wish.mailboxes or known.mailboxes
+            shown = ours or caller.sees(known)
+            view = await means.view(known) if shown else unproven_view(known, mailboxes, means.clock.now())
+            return Registration(status=202, view=view, token=token)
+        return await self._answer(outcome, wish, began, token)
+
+    async def _begin(
+        self,
+        wish: Wish,
+        credentials: Credentials,
+        known: Subscription | None,
+        caller: Caller,
+        owner: ApiKeyId | None,
+        key: bytes,
+        token: str,
+    ) -> tuple[Attempt, Subscription]:
+        means = self._means
+        created = known is None
+        if known is None:
+            await self._check_key_limit(caller)
+            account = await means.store.account(wish.target, wish.username)
+            known = await means.store.put(self._pending(account, wish, owner, key, token))
+            means.tell(known, "created")
+        else:
+            account = await means.store.account_by_id(known.account_id) or await means.store.account(
+                wish.target, wish.username
+            )
+        retention = wish.retention or known.retention
+        try:
+            order = Order(
+                known.id,
+                key,
+                # Host and port are those of the account; how TLS is made is the caller's to say.
+                Account(account.id, wish.target, wish.username),
+                copied(credentials),
+                retention,
+                wish.mailboxes or known.mailboxes,
+                with_verdicts(wish.endpoints, known.endpoints),
+                _Apply(means, wish, known),
+                wish=wish,
+                token_hashes=[token_hash(token)],
+            )
+            return means.registrar.start(order, created=created), known
+        except BaseException:
+            if created:
+                await means.store.remove(known.id)
+            raise
+
+    async def _answer(
+        self, outcome: Accepted | Fault | ProblemError, wish: Wish, began: float, token: str
+    ) -> Registration:
+        means = self._means
+        if isinstance(outcome, ProblemError):
+            raise outcome
+        if isinstance(outcome, Fault):
+            await means.refuse(outcome, began, wish.wait_seconds)
+        stored = await self._with_token(outcome.subscription, token)
+        left = wish.wait_seconds - (means.clock.monotonic() - began)
+        found = await means.first_verdict(stored, left)
+        if isinstance(found, Fault):
+            await self._undo(stored, outcome.previous)
+            await means.refuse(found, began, wish.wait_seconds)
+        new = outcome.previous is None
+        means.tell(stored, "renewed" if not new else "changed")
+        stored = await means.store.get(stored.id) or stored
+        status = 200 if not new else 201 if found is True else 202
+        return Registration(status=status, view=await means.view(stored), token=token)
+
+    async def _undo(self, stored: Subscription, previous: Subscription | None) -> None:
+        """A mailbox cannot be watched: of a new subscription nothing is kept, another one is again what it was."""
+        means = self._means
+        if previous is None:
+            await means.forget(stored)
+            return
+        kept = previous
+
+        async def restored(now: Subscription) -> Subscription:
+            return replace(
+                now,
+                mailboxes=kept.mailboxes,
+                endpoints=kept.endpoints,
+                payload=kept.payload,
+                lease_seconds=kept.lease_seconds,
+                expires_at=kept.expires_at,
+                expiring_sent=kept.expiring_sent,
+                floors=kept.floors,
+            )
+
+        await means.update(stored.id, restored)
+        means.nudge(stored.account_id)
+
+    # values
+
+    def _pending(self, account: Account, wish: Wish, owner: ApiKeyId | None, key: bytes, token: str) -> Subscription:
+        now = self._means.clock.now()
+        lease = wish.lease_seconds or LEASE_SECONDS_DEFAULT
+        return Subscription(
+            id=subscription_id(self._means.entropy(ID_ENTROPY_BYTES)),
+            account_id=account.id,
+            key_digest=key,
+            owner=owner,
+            mailboxes=wish.mailboxes or DEFAULT_MAILBOXES,
+            endpoints=wish.endpoints,
+            payload=wish.payload or Payload.ALERT,
+            retention=wish.retention or Retention.SESSION,
+            lease_seconds=lease,
+            created_at=now,
+            expires_at=now + timedelta(seconds=lease),
+            phase=Phase.PENDING,
+            token_hashes=(token_hash(token),),
+        )
+
+    async def _with_token(self, subscription: Subscription, token: str) -> Subscription:
+        """Its newest token, unless it has it already."""
+        digest = token_hash(token)
+
+        async def known(stored: Subscription) -> Subscription:
+            return replace(stored, token_hashes=(digest, *stored.token_hashes)[:MAX_TOKENS])
+
+        if digest in subscription.token_hashes:
+            return subscription
+        return await self._means.update(subscription.id, known)
+
+    def count(self, caller: Caller) -> None:
+        wait = self._limit.wait_seconds(caller.address, self._means.clock.monotonic())
+        if wait:
+            detail = "Too many registrations from this address."
+            raise ProblemError(Problem("too-many-requests", detail, retry_after_seconds=wait))
+
+    async def _check_key_limit(self, caller: Caller) -> None:
+        most = self._means.policy.subscriptions_per_key
+        if caller.api_key is None or not most:
+            return
+        living, after = 0, None
+        while page := await self._means.store.page(caller.api_key.id, after, COUNTED):
+            living += sum(not one.phase.over for one in page)
+            after = page[-1].id
+            if living >= most:
+                raise ProblemError(
+                    Problem("too-many-requests", f"This API key has {most} subscriptions, as many as it may.")
+                )
+
+
+class _Apply:
+    """What a proven registration makes of its subscription."""
+
+    __slots__ = ("_known", "_means", "_wish")
+
+    def __init__(self, means: Means, wish: Wish, known: Subscription) -> None:
+        self._means = means
+        self._wish = replace(wish, credentials=None)
+        self._known = known
+
+    async def __call__(self, stored: Subscription | None, endpoints: Endpoints, order: Order) -> Subscription:
+        base = stored if stored is not None else replace(self._known, revision=0, token_hashes=(), floors=())
+        if not has_shown_right(base):
+            await self._check_account_limit(base)
+        # Tokens of one that never showed its right may be anybody's who knew the key: they end here.
+        older = base.token_hashes if has_shown_right(base) else ()
+        tokens = tuple(dict.fromkeys((*order.token_hashes, *older)))[:MAX_TOKENS]
+        found = merged(base, self._wish, endpoints, self._means.clock.now())
+        return replace(found, loss=None, problem=None, token_hashes=tokens)
+
+    async def _check_account_limit(self, base: Subscription) -> None:
+        """Told only to who has shown the right to the account."""
+        most = self._means.policy.max_endpoints_per_account
+        others = await self._means.store.of_account(base.account_id)
+        if sum(one.phase is Phase.ACTIVE and one.id != base.id for one in others) >= most:
+            raise ProblemError(
+                Problem("too-many-requests", f"This account has {most} subscriptions, as many as it may.")
+            )
+
+
+def merged(stored: Subscription, wish: Wish, endpoints: Endpoints, now: datetime) -> Subscription:
+    """Members that are present replaced, absent ones kept, the lease renewed; what was over is revived."""
+    lease = wish.lease_seconds or stored.lease_seconds
+    return replace(
+        stored,
+        mailboxes=wish.mailboxes or stored.mailboxes,
+        endpoints=endpoints,
+        payload=wish.payload or stored.payload,
+        retention=wish.retention or stored.retention,
+        lease_seconds=lease,
+        expires_at=now + timedelta(seconds=lease),
+        expiring_sent=False,
+        phase=Phase.ACTIVE,
+        over_since=None,
+    )
+
+
+def _check(known: Subscription | None, wish: Wish, allow_plaintext: bool) -> None:
+    """What can be said only of both together."""
+    faults = Faults()
+    payload = wish.payload or (known.payload if known is not None else Payload.ALERT)
+    fault = payload_fault(payload, wish.endpoints, allow_plaintext=allow_plaintext)
+    if fault is not None:
+        faults.add("/payload", fault)
+    retention = wish.retention or (known.retention if known is not None else Retention.SESSION)
+    if isinstance(wish.credentials, BearerCredentials) and retention is not Retention.SESSION:
+        faults.add("/retention", "must be session with an access token alone: it ends before it could be used again")
+    faults.raise_any()

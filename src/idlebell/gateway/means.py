@@ -1,0 +1,132 @@
+"""What the verbs work with; one for all of them, and the few steps that they share."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final, NoReturn
+
+from idlebell.deliver.dispatcher import Dispatcher
+from idlebell.gateway.callers import Caller
+from idlebell.gateway.keys import key_material
+from idlebell.gateway.policy import Policy
+from idlebell.gateway.reach import Reach
+from idlebell.gateway.registration import CONFLICTS, Registrar, present_floors
+from idlebell.gateway.shapes import SubscriptionView
+from idlebell.gateway.standing import verdict, view
+from idlebell.login.door import Door
+from idlebell.login.keyring import Keyring
+from idlebell.model.account import ImapTarget
+from idlebell.model.endpoint import Endpoint, Endpoints
+from idlebell.model.ids import AccountId, ApiKeyId, SubscriptionId
+from idlebell.model.problem import Fault, Problem, ProblemError
+from idlebell.model.subscription import Floor, Subscription
+from idlebell.net.clock import Clock
+from idlebell.net.session_inbox import SessionInbox
+from idlebell.store.contract import ConflictError, Store
+from idlebell.telemetry.facts import Emit, SubscriptionChanged
+from idlebell.telemetry.status import Status
+
+UNREACHABLE_FLOOR_SECONDS: Final = 2.0
+"""A refused connection, a name that does not exist and an address that is not allowed are answered at the same time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    store: Store
+    door: Door
+    keyring: Keyring
+    sessions: SessionInbox
+    status: Status
+    nudge: Callable[[AccountId], None]
+    dispatcher: Dispatcher
+    policy: Policy
+    clock: Clock
+    entropy: Callable[[int], bytes]
+    emit: Emit
+    reach: Reach
+    registrar: Registrar
+
+    def key(self, owner: ApiKeyId | None, target: ImapTarget, username: str, new_mail: Endpoint) -> bytes:
+        return self.store.fingerprint(key_material(owner, target, username, new_mail))
+
+    async def view(self, subscription: Subscription) -> SubscriptionView:
+        activity = await self.store.activity(subscription.id)
+        return view(subscription, self.status.of(subscription.account_id), activity)
+
+    async def visible(self, subscription: str, caller: Caller) -> Subscription:
+        """ProblemError: ``unauthorized`` without a token; the same ``not-found`` for what is not there and what is not the
+        caller's, after the same comparisons."""
+        if caller.api_key is None and caller.token_hash is None:
+            raise ProblemError(Problem("unauthorized", "This needs the subscription's token or an API key."))
+        found = await self.store.get(SubscriptionId(subscription))
+        if not caller.sees(found):
+            raise ProblemError(Problem("not-found", "There is no such subscription for this token."))
+        assert found is not None
+        return found
+
+    async def update(
+        self, subscription: SubscriptionId, change: Callable[[Subscription], Awaitable[Subscription]]
+    ) -> Subscription:
+        """Stores what ``change`` makes of it, reading again where somebody else was faster. ProblemError ``conflict`` where
+        another subscription has the key that it would get."""
+        for _ in range(CONFLICTS):
+            stored = await self.store.get(subscription)
+            if stored is None:
+                raise ProblemError(Problem("not-found", "The subscription was ended meanwhile."))
+            wanted = await change(stored)
+            try:
+                return await self.store.put(wanted)
+            except ConflictError:
+                other = await self.store.by_key(wanted.key_digest)
+                if other is not None and other.id != subscription:
+                    raise ProblemError(
+                        Problem("conflict", "Another subscription has this account and new_mail endpoint.")
+                    ) from None
+        raise ProblemError(Problem("conflict", "The subscription is being changed by too many at once."))
+
+    def covers(self, before: Subscription, mailboxes: tuple[str, ...]) -> bool:
+        """Is there a session, or a way to one, for each of ``mailboxes``? Where no session is open at all the question does
+        not arise: the app is asked for credentials anyway."""
+        status = self.status.of(before.account_id)
+        watched = status.watching() if status is not None else frozenset()
+        added = set(mailboxes) - watched
+        if not added or not watched or self.keyring.holds(before.account_id):
+            return True
+        freed = set(before.mailboxes) - set(mailboxes)
+        return len(added) <= len(freed & watched)
+
+    async def floors(self, subscription: Subscription) -> tuple[Floor, ...]:
+        return await present_floors(self.store, self.status, subscription)
+
+    async def verified(self, subscription: SubscriptionId, endpoints: Endpoints) -> Endpoints:
+        """ProblemError ``endpoint-unverified``: a webhook has not answered its challenge."""
+        found = await self.registrar.verified(subscription, endpoints)
+        if isinstance(found, Fault):
+            raise ProblemError(found.problem())
+        return found
+
+    async def first_verdict(self, subscription: Subscription, seconds: float) -> Fault | bool:
+        """What came of watching its mailboxes, waited for up to ``seconds``; False: still open."""
+        mailboxes = subscription.mailboxes
+        status = await self.status.wait_for(
+            subscription.account_id, lambda found: verdict(mailboxes, found) is not False, max(0.0, seconds)
+        )
+        return verdict(mailboxes, status)
+
+    async def forget(self, subscription: Subscription) -> None:
+        """Ends it for good: nothing of it is kept."""
+        self.registrar.cancel(subscription.id)
+        self.keyring.drop(subscription.id)
+        await self.store.remove(subscription.id)
+        self.nudge(subscription.account_id)
+
+    async def refuse(self, fault: Fault, began: float, wait_seconds: float) -> NoReturn:
+        """The answer 422. ``unreachable`` comes after a floor, or when the caller's patience ends."""
+        if fault.code == "unreachable":
+            passed = self.clock.monotonic() - began
+            await self.clock.sleep(min(UNREACHABLE_FLOOR_SECONDS, wait_seconds) - passed)
+        raise ProblemError(fault.problem())
+
+    def tell(self, subscription: Subscription, change: str) -> None:
+        self.emit(SubscriptionChanged(subscription.id, subscription.account_id, change))

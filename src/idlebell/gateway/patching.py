@@ -1,0 +1,100 @@
+"""JSON Merge Patch (RFC 7396) of a subscription. Pure: what it needs of the network and the store is done around it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from idlebell.gateway.endpoints import payload_fault, read_endpoints, spelled, with_verdicts
+from idlebell.gateway.policy import Policy
+from idlebell.gateway.reading import LATER_MEMBERS, NOT_SUPPORTED, Faults, pointer, read_into
+from idlebell.gateway.shapes import Auth, EndpointsShape
+from idlebell.gateway.wish import DEFAULT_MAILBOXES, check_lease, read_auth, read_mailboxes, read_payload
+from idlebell.model.account import Credentials
+from idlebell.model.endpoint import Endpoints
+from idlebell.model.subscription import LEASE_SECONDS_DEFAULT, Payload, Subscription
+
+MEMBERS: Final = frozenset({"filter", "mailboxes", "payload", "endpoints", "lease_seconds", "paused"})
+
+
+def read_patch_auth(patch: Mapping[str, Any]) -> Credentials | None:
+    """``auth`` of a patch, owned by the caller from now on. ProblemError where it is not valid."""
+    if patch.get("auth") is None:
+        return None
+    faults = Faults()
+    auth = read_into(faults, Auth, patch["auth"], "/auth")
+    credentials = None if faults.count else read_auth(faults, auth, "/auth")
+    faults.raise_any()
+    return credentials
+
+
+def patched(subscription: Subscription, patch: Mapping[str, Any], policy: Policy, now: datetime) -> Subscription:
+    """``subscription`` as ``patch`` wants it; null stands for the default. Its key, floors and revision are not touched.
+    ProblemError ``invalid-request`` with all that is wrong."""
+    faults = Faults()
+    for name in patch:
+        if name not in MEMBERS and name != "auth":
+            faults.add(pointer(name[:100]), NOT_SUPPORTED if name in LATER_MEMBERS else "cannot be changed")
+    if patch.get("filter") is not None:
+        faults.add("/filter", NOT_SUPPORTED)
+    changes: dict[str, Any] = {}
+    if "mailboxes" in patch:
+        given = patch["mailboxes"]
+        changes["mailboxes"] = DEFAULT_MAILBOXES if given is None else read_mailboxes(faults, given, policy)
+    if "payload" in patch:
+        changes["payload"] = Payload.ALERT if patch["payload"] is None else read_payload(faults, patch["payload"])
+    if "lease_seconds" in patch:
+        seconds = LEASE_SECONDS_DEFAULT if patch["lease_seconds"] is None else patch["lease_seconds"]
+        before = faults.count
+        check_lease(faults, seconds)
+        if faults.count == before:
+            changes |= {
+                "lease_seconds": seconds,
+                "expires_at": now + timedelta(seconds=seconds),
+                "expiring_sent": False,
+            }
+    if "paused" in patch:
+        if not (patch["paused"] is None or isinstance(patch["paused"], bool)):
+            faults.add("/paused", "must be true or false")
+        changes["paused"] = patch["paused"] is True
+    if "endpoints" in patch:
+        endpoints = _endpoints(faults, subscription.endpoints, patch["endpoints"], policy)
+        if endpoints is not None:
+            changes["endpoints"] = with_verdicts(endpoints, subscription.endpoints)
+    faults.raise_any()
+    found = replace(subscription, **changes)
+    fault = payload_fault(found.payload, found.endpoints, allow_plaintext=policy.allow_plaintext)
+    if fault is not None:
+        faults.add("/payload" if "payload" in patch else "/endpoints/new_mail", f"payload {fault}")
+    faults.raise_any()
+    return found
+
+
+def merged(target: Any, patch: Any) -> Any:
+    """RFC 7396 section 2."""
+    if not isinstance(patch, dict):
+        return patch
+    found = dict(target) if isinstance(target, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            found.pop(name, None)
+        else:
+            found[name] = merged(found.get(name), value)
+    return found
+
+
+def _endpoints(faults: Faults, known: Endpoints, patch: Any, policy: Policy) -> Endpoints | None:
+    if not isinstance(patch, dict):
+        faults.add("/endpoints", "must be an object; new_mail has no default")
+        return None
+    before: dict[str, Any] = {role.value: spelled(endpoint) for role, endpoint in known}
+    for name, value in patch.items():
+        kind = value.get("type") if isinstance(value, dict) else None
+        if name in before and kind is not None and kind != before[name]["type"]:
+            del before[name]  # of another kind nothing can be kept
+    shape = read_into(faults, EndpointsShape, merged(before, patch), "/endpoints")
+    if shape is None:
+        return None
+    return read_endpoints(faults, shape, allow_plaintext=policy.allow_plaintext)

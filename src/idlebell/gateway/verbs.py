@@ -1,0 +1,286 @@
+"""The verbs themselves: permission, then one call into the part that does it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+
+from idlebell.deliver.dispatcher import Dispatcher
+from idlebell.gateway import legacy
+from idlebell.gateway.callers import Caller
+from idlebell.gateway.changing import Changes
+from idlebell.gateway.enrolment import Enrolment
+from idlebell.gateway.means import Means
+from idlebell.gateway.policy import Policy
+from idlebell.gateway.reach import Reach
+from idlebell.gateway.registration import Registrar, has_shown_right
+from idlebell.gateway.shapes import (
+    CredentialsRequest,
+    Page,
+    RegisterRequest,
+    Registration,
+    SubscriptionRequest,
+    SubscriptionView,
+    TestView,
+    UnregisterRequest,
+)
+from idlebell.gateway.wish import Wish, read_wish
+from idlebell.login.door import Door, LoginFailed
+from idlebell.login.keyring import Keyring
+from idlebell.model.account import Account
+from idlebell.model.ids import AccountId, ApiKeyId, SubscriptionId, token_hash
+from idlebell.model.problem import Fault, Problem, ProblemError
+from idlebell.model.subscription import StandingProblem, Subscription
+from idlebell.net.clock import Clock
+from idlebell.net.session_inbox import SessionInbox
+from idlebell.push.vapid import VapidKey
+from idlebell.store.contract import Store, StoreError
+from idlebell.telemetry.facts import Emit, StoreFailed
+from idlebell.telemetry.status import Status
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+PAGE_LIMIT_MAX: Final = 200
+TOKEN_CHARACTERS_MAX: Final = 200
+_KEY_PREFIX: Final = "ibk_"
+_TOKEN_PREFIX: Final = "ibs_"  # noqa: S105 - what every token begins with
+
+
+def _store_told(
+    verb: Callable[Concatenate[Gateway, P], Awaitable[R]],
+) -> Callable[Concatenate[Gateway, P], Awaitable[R]]:
+    """What the store cannot do is a problem like another one to a face."""
+
+    @functools.wraps(verb)
+    async def told(self: Gateway, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return await verb(self, *args, **kwargs)
+        except StoreError as error:
+            self._means.emit(StoreFailed(str(error)))
+            problem = Problem("store-unavailable", "The gateway cannot store anything now.", retry_after_seconds=10)
+            raise ProblemError(problem) from None
+
+    return told
+
+
+class Gateway:
+    """One for a process. Every verb raises ProblemError and nothing else.
+
+    ``nudge`` tells the fleet that something about an account may have changed.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        door: Door,
+        keyring: Keyring,
+        sessions: SessionInbox,
+        status: Status,
+        nudge: Callable[[AccountId], None],
+        dispatcher: Dispatcher,
+        policy: Policy,
+        clock: Clock,
+        entropy: Callable[[int], bytes],
+        emit: Emit,
+        reach: Reach,
+    ) -> None:
+        registrar = Registrar(
+            store,
+            door,
+            keyring,
+            sessions,
+            status,
+            nudge,
+            dispatcher,
+            clock,
+            emit,
+            verify_endpoints=policy.verify_endpoints,
+        )
+        self._means = Means(
+            store,
+            door,
+            keyring,
+            sessions,
+            status,
+            nudge,
+            dispatcher,
+            policy,
+            clock,
+            entropy,
+            emit,
+            reach,
+            registrar,
+        )
+        self._enrolment = Enrolment(self._means)
+        self._changes = Changes(self._means)
+        door.report_refusals_to(self.credentials_refused)
+
+    @property
+    def means(self) -> Means:
+        """For :class:`idlebell.gateway.declared.Declared`, which uses the same."""
+        return self._means
+
+    async def start(self) -> None:
+        """Nothing has to be started before the first verb; there is a :meth:`stop` to go with it."""
+
+    async def stop(self) -> None:
+        """Ends registrations under way and wipes every credential."""
+        await self._means.registrar.stop()
+        self._means.keyring.wipe()
+
+    # who calls
+
+    @_store_told
+    async def authenticate(self, bearer: str | None, address: str, secure: bool) -> Caller:
+        """``unauthorized``: the token is none of ours. Whether one is a subscription's shows when it is used."""
+        if bearer is None:
+            return Caller(None, None, address, secure)
+        if len(bearer) <= TOKEN_CHARACTERS_MAX and bearer.isascii():
+            if bearer.startswith(_KEY_PREFIX):
+                key = await self._means.store.api_key(token_hash(bearer))
+                if key is not None and (key.expires_at is None or key.expires_at > self._means.clock.now()):
+                    return Caller(key, None, address, secure)
+            elif bearer.startswith(_TOKEN_PREFIX):
+                return Caller(None, token_hash(bearer), address, secure)
+        raise ProblemError(Problem("unauthorized", "The token is not valid."))
+
+    # subscriptions
+
+    @_store_told
+    async def subscribe(self, request: SubscriptionRequest, caller: Caller) -> Registration:
+        return await self._enrolment.subscribe(request, caller)
+
+    @_store_told
+    async def show(self, subscription: str, caller: Caller) -> SubscriptionView:
+        return await self._means.view(await self._means.visible(subscription, caller))
+
+    @_store_told
+    async def page(self, caller: Caller, cursor: str | None, limit: int) -> Page:
+        """The API key's subscriptions by id; ``cursor`` is ``next`` of the page before."""
+        key = self._key_of(caller)
+        limit = max(1, min(limit, PAGE_LIMIT_MAX))
+        after = None if cursor is None else SubscriptionId(cursor[:TOKEN_CHARACTERS_MAX])
+        found = await self._means.store.page(key, after, limit + 1)
+        items = [await self._means.view(one) for one in found[:limit]]
+        return Page(items=tuple(items), next=items[-1].id if len(found) > limit else None)
+
+    @_store_told
+    async def change(self, subscription: str, patch: Mapping[str, Any], caller: Caller) -> SubscriptionView:
+        return await self._changes.change(subscription, patch, caller)
+
+    @_store_told
+    async def resupply(
+        self, subscription: str, request: CredentialsRequest, caller: Caller
+    ) -> tuple[int, SubscriptionView]:
+        return await self._changes.resupply(subscription, request, caller)
+
+    @_store_told
+    async def test(self, subscription: str, caller: Caller) -> TestView:
+        found = await self._means.visible(subscription, caller)
+        if not has_shown_right(found):
+            detail = "The subscription has not shown its right to the account yet."
+            return TestView(outcome="not-sent", status=None, took_ms=0.0, detail=detail)
+        result = await self._means.dispatcher.send_test(found)
+        return TestView(outcome=result.outcome, status=result.status, took_ms=result.took_ms, detail=result.detail)
+
+    @_store_told
+    async def end(self, subscription: str, caller: Caller) -> None:
+        found = await self._means.visible(subscription, caller)
+        await self._means.forget(found)
+        self._means.tell(found, "removed")
+
+    # the form of 2013
+
+    @_store_told
+    async def register(self, request: RegisterRequest, caller: Caller) -> Registration:
+        return await self._enrolment.subscribe(legacy.registration(request), caller)
+
+    @_store_told
+    async def unregister(self, request: UnregisterRequest, caller: Caller) -> None:
+        """Proven by the subscription's token or by a login; only then does it show whether there is a subscription."""
+        means = self._means
+        caller.needs_secrecy()
+        wish = read_wish(legacy.registration_to_end(request), means.policy)
+        try:
+            found = await self._enrolment.find(wish, caller)
+            if found is None or not caller.holds_token_of(found):
+                await self._log_in(wish, caller)
+            if found is None:
+                raise ProblemError(Problem("not-found", "There is no such subscription."))
+        finally:
+            if wish.credentials is not None:
+                wish.credentials.wipe()
+        await means.forget(found)
+        means.tell(found, "removed")
+
+    async def _log_in(self, wish: Wish, caller: Caller) -> None:
+        means = self._means
+        if wish.credentials is None:
+            raise ProblemError(
+                Problem("unauthorized", "This needs the subscription's token or the account's password.")
+            )
+        self._enrolment.count(caller)
+        began = means.clock.monotonic()
+        nobody = Account(AccountId("unregister"), wish.target, wish.username)
+        try:
+            session = await means.door.log_in(nobody, wish.credentials, deadline_seconds=wish.wait_seconds)
+        except LoginFailed as failure:
+            await means.refuse(failure.fault, began, wish.wait_seconds)
+        means.sessions.log_out(session)
+
+    # the gateway itself
+
+    @_store_told
+    async def vapid_public_key(self) -> str:
+        """The application server key for ``PushManager.subscribe``: base64url of 65 bytes. One is made where there is none."""
+        der = await self._means.store.vapid_key()
+        if der is None:
+            der = await self._means.store.put_vapid_key(VapidKey.generate(self._means.entropy).der())
+        return VapidKey.load(der).public_key
+
+    @_store_told
+    async def stats(self, caller: Caller) -> dict[str, Any]:
+        """Totals for the operator: no name, no address."""
+        self._key_of(caller)
+        counts = await self._means.store.counts()
+        prefix = "subscriptions_"
+        return {
+            "accounts": counts.get("accounts", 0),
+            "mailboxes": self._means.status.totals(),
+            "subscriptions": {
+                name.removeprefix(prefix): count for name, count in counts.items() if name.startswith(prefix)
+            },
+            "notifications": {"pending": counts.get("pending_notifications", 0)},
+            "registrations": {"under_way": len(self._means.registrar)},
+        }
+
+    # what the engines tell
+
+    def over(self, subscriptions: Iterable[Subscription]) -> None:
+        """Leases have ended, or endpoints are gone: their credentials go, and their accounts may not be wanted any more."""
+        for subscription in subscriptions:
+            self._means.registrar.cancel(subscription.id)
+            self._means.keyring.drop(subscription.id)
+            self._means.nudge(subscription.account_id)
+
+    async def credentials_refused(self, account: AccountId, subscription: SubscriptionId, fault: Fault) -> None:
+        """The server refused credentials that were kept: its app sees why. The session may go on with another's."""
+        now = self._means.clock.now()
+
+        async def troubled(stored: Subscription) -> Subscription:
+            return replace(stored, problem=StandingProblem(fault.code, fault.detail, now))
+
+        try:
+            await self._means.update(subscription, troubled)
+        except ProblemError:
+            return  # it ended meanwhile
+        except StoreError as error:
+            self._means.emit(StoreFailed(str(error)))
+
+    def _key_of(self, caller: Caller) -> ApiKeyId:
+        if caller.api_key is None:
+            raise ProblemError(Problem("unauthorized", "This needs an API key."))
+        return caller.api_key.id
