@@ -76,7 +76,7 @@ def load_or_make_key(path: Path, *, may_make: bool) -> bytes:
     """The key in ``path``: 32 bytes as they are or in base64. Where there is none, one is made if ``may_make`` says so: the
     caller knows that nothing is sealed yet. StoreError names the path and the mend."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except FileNotFoundError:
         if not may_make:
             raise StoreError(
@@ -85,13 +85,15 @@ def load_or_make_key(path: Path, *, may_make: bool) -> bytes:
         return _make_key(path)
     except OSError as error:
         raise StoreError(f"The key file {path} cannot be read: {error.strerror}.") from None
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
+    try:
+        status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise StoreError(f"The key file {path} is not a file: name one in [store] key_file.")
         if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise StoreError(f"The key file {path} is open to others than its owner: run chmod 600 {path}.")
-        content = file.read(_KEY_FILE_MAX_BYTES + 1)
+        content = os.read(descriptor, _KEY_FILE_MAX_BYTES + 1)
+    finally:
+        os.close(descriptor)
     key = _decoded(content)
     if key is None:
         raise StoreError(
