@@ -106,7 +106,7 @@ def _plain(faults: Faults, kind: Any, body: Any, at: str) -> Any:
         text = str(error).split(" - at ")[0]
         if isinstance(body, dict) and body.get("type") in LATER_ENDPOINTS:
             text, at = NOT_SUPPORTED, at + "/type"
-        elif isinstance(body, dict) and "type" in text:
+        elif isinstance(body, dict) and ("type" in text or text.startswith("Invalid value")):
             text, at = "not a known type", at + "/type"
         elif "Invalid enum value" in text:
             text = "must be one of " + ", ".join(str(one) for one in _choices(kind))

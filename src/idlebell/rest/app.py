@@ -30,7 +30,7 @@ def create_app(gateway: Gateway, options: RestOptions) -> ASGIApp:
         *pages.routes(description),
     ]
     app = Litestar(
-        [*handlers, *_options_routes(handlers)],
+        [*_options_routes(handlers), *handlers],  # first, or the framework makes its own
         exception_handlers={Exception: Answers(options.emit)},
         openapi_config=None,
         logging_config=None,

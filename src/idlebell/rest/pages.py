@@ -39,7 +39,8 @@ def routes(description: bytes) -> list[HTTPRouteHandler]:
         return _page(static["docs.html"])
 
     @get("/docs/{name:str}")
-    async def docs_file(name: str) -> Response[bytes]:
+    async def docs_file(request: AnyRequest) -> Response[bytes]:
+        name: str = request.path_params["name"]
         if name not in static:
             raise refuse("not-found", "There is no such page.")
         return Response(static[name], media_type=FILES[name], headers={"content-security-policy": PAGE_POLICY})
@@ -55,8 +56,8 @@ def routes(description: bytes) -> list[HTTPRouteHandler]:
         return _page(_document("Problems", f"<h1>Problems</h1><ul class=plain>{rows}</ul>"))
 
     @get("/problems/{code:str}")
-    async def problem(request: AnyRequest, code: str) -> Response[bytes]:
-        entry = PROBLEMS.get(code)
+    async def problem(request: AnyRequest) -> Response[bytes]:
+        entry = PROBLEMS.get(request.path_params["code"])
         if entry is None:
             raise refuse("not-found", "There is no such problem.")
         if not _wants_html(request):

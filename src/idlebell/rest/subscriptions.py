@@ -42,30 +42,35 @@ def routes(gateway: Gateway) -> list[HTTPRouteHandler]:
         return answer(await gateway.page(who, request.query_params.get("cursor"), _limit(request)))
 
     @get(f"{PATH}/{{subscription:str}}")
-    async def show(request: AnyRequest, subscription: str) -> Response[bytes]:
-        return answer(await gateway.show(subscription, await caller(gateway, request)))
+    async def show(request: AnyRequest) -> Response[bytes]:
+        return answer(await gateway.show(_named(request), await caller(gateway, request)))
 
     @patch(f"{PATH}/{{subscription:str}}")
-    async def change(request: AnyRequest, subscription: str) -> Response[bytes]:
+    async def change(request: AnyRequest) -> Response[bytes]:
         who = await caller(gateway, request)
         wanted = await json_object(request, (MERGE_PATCH, JSON))
-        return answer(await gateway.change(subscription, wanted, who))
+        return answer(await gateway.change(_named(request), wanted, who))
 
     @delete(f"{PATH}/{{subscription:str}}", status_code=204)
-    async def end(request: AnyRequest, subscription: str) -> None:
-        await gateway.end(subscription, await caller(gateway, request))
+    async def end(request: AnyRequest) -> None:
+        await gateway.end(_named(request), await caller(gateway, request))
 
     @put(f"{PATH}/{{subscription:str}}/credentials")
-    async def resupply(request: AnyRequest, subscription: str) -> Response[bytes]:
+    async def resupply(request: AnyRequest) -> Response[bytes]:
         who = await caller(gateway, request)
-        status, view = await gateway.resupply(subscription, await shaped(request, CredentialsRequest), who)
+        status, view = await gateway.resupply(_named(request), await shaped(request, CredentialsRequest), who)
         return answer(view, status)
 
     @post(f"{PATH}/{{subscription:str}}/test", status_code=200)
-    async def test(request: AnyRequest, subscription: str) -> Response[bytes]:
-        return answer(await gateway.test(subscription, await caller(gateway, request)))
+    async def test(request: AnyRequest) -> Response[bytes]:
+        return answer(await gateway.test(_named(request), await caller(gateway, request)))
 
     return [subscribe, page, show, change, end, resupply, test]
+
+
+def _named(request: AnyRequest) -> str:
+    found: str = request.path_params["subscription"]
+    return found
 
 
 def _limit(request: AnyRequest) -> int:
