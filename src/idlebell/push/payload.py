@@ -35,17 +35,20 @@ def fit(notification: Notification, limit_bytes: int) -> bytes:
     if len(whole) <= limit_bytes or not (isinstance(content, NewMail) and content.messages):
         return whole
 
-    def with_messages(messages: tuple[MessageSummary, ...]) -> bytes:
-        return _encode(_members(replace(notification, content=replace(content, messages=messages)), cut=True))
+    def with_messages(messages: tuple[MessageSummary, ...]) -> Notification:
+        return replace(notification, content=replace(content, messages=messages))
 
-    kept = _longest(
-        len(content.messages) - 1,
-        lambda count: len(with_messages(content.messages[len(content.messages) - count :])) <= limit_bytes,
-    )
-    newest = content.messages[len(content.messages) - kept :]
-    first_left_out = content.messages[len(content.messages) - kept - 1]
-    shortened = _shorten(first_left_out, lambda message: len(with_messages((message, *newest))) <= limit_bytes)
-    return with_messages(newest if shortened is None else (shortened, *newest))
+    # Each message is encoded once: a body is as long as its frame, its messages and the commas between them.
+    room = limit_bytes - len(_encode(_members(with_messages(()), cut=True)))
+    older, kept = list(content.messages), list[MessageSummary]()
+    # It ends before they do, for the whole did not fit.
+    while (size := len(_encode(_message(older[-1])))) <= room:
+        kept.append(older.pop())
+        room -= size + 1
+    shortened = _shorten(older[-1], lambda message: len(_encode(_message(message))) <= room)
+    if shortened is not None:
+        kept.append(shortened)
+    return _encode(_members(with_messages(tuple(reversed(kept))), cut=True))
 
 
 def instant(moment: datetime, timespec: str = "milliseconds") -> str:
