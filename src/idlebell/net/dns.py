@@ -36,12 +36,13 @@ _NO_SUCH_NAME: Final = frozenset({ares.ARES_ENOTFOUND, ares.ARES_ENODATA, ares.A
 class Resolver:
     """One for the process. ``nameservers``: ``ADDRESS:PORT``, else the system's."""
 
-    __slots__ = ("_ares", "_cache", "_clock", "_nameservers", "_slots", "_under_way")
+    __slots__ = ("_ares", "_cache", "_clock", "_nameservers", "_renew_at", "_slots", "_under_way")
 
     def __init__(self, clock: Clock, nameservers: Sequence[str] = ()) -> None:
         self._clock = clock
         self._nameservers = tuple(nameservers)
         self._ares: aiodns.DNSResolver | None = None
+        self._renew_at = 0.0
         self._slots = asyncio.Semaphore(CONCURRENT_LOOKUPS)
         self._cache: dict[str, tuple[float, tuple[Address, ...]]] = {}
         self._under_way: dict[str, asyncio.Task[tuple[Address, ...]]] = {}
@@ -111,8 +112,13 @@ class Resolver:
         return found
 
     def _channel(self) -> aiodns.DNSResolver:
-        if self._ares is None:  # made inside the running loop
+        # c-ares keeps answers of its own for up to an hour, also that a name does not exist, and cannot be told not to. A
+        # new channel knows nothing, and reads resolv.conf again. The old one lives until its last answer, then its
+        # finalizer closes it. Made inside the running loop.
+        now = self._clock.monotonic()
+        if self._ares is None or now >= self._renew_at:
             self._ares = aiodns.DNSResolver(
                 nameservers=self._nameservers or None, timeout=DEADLINE_SECONDS / 2, tries=2
             )
+            self._renew_at = now + CACHE_SECONDS
         return self._ares

@@ -88,18 +88,17 @@ async def test_both_families_are_asked(names, resolver):
     assert set(await resolver.resolve("mail.example.org")) == {ip_address("192.0.2.7"), ip_address("2001:db8::7")}
 
 
-async def test_an_answer_is_kept_for_its_ttl_and_never_longer_than_the_bound(names, resolver, clock):
-    names.records["short.example.org"] = (10, ["192.0.2.1"])
+async def test_an_answer_is_kept_no_longer_than_the_bound_whatever_its_ttl(names, resolver, clock):
+    """Neither by us nor by c-ares, which would keep it for an hour."""
     names.records["long.example.org"] = (86_400, ["192.0.2.2"])
-    for name, seconds in (("short.example.org", 10), ("long.example.org", CACHE_SECONDS)):
-        first = await resolver.resolve(name)
-        asked = len(names.asked)
-        clock.seconds += seconds - 1
-        assert await resolver.resolve(name) == first
-        assert len(names.asked) == asked
-        clock.seconds += 2
-        await resolver.resolve(name)
-        assert len(names.asked) > asked
+    await resolver.resolve("long.example.org")
+    asked = len(names.asked)
+    clock.seconds += CACHE_SECONDS - 1
+    assert await resolver.resolve("long.example.org") == (ip_address("192.0.2.2"),)
+    assert len(names.asked) == asked
+    clock.seconds += 2
+    names.records["long.example.org"] = (86_400, ["192.0.2.3"])
+    assert await resolver.resolve("long.example.org") == (ip_address("192.0.2.3"),)
 
 
 async def test_an_answer_without_a_lifetime_is_not_kept(names, resolver):
