@@ -45,6 +45,11 @@ ROLE_OF_TYPE: Final = {
 }
 
 
+_ENCODE: Final = json.JSONEncoder(separators=(",", ":")).encode
+_NUMBER_OF_ROLE: Final = {role: number for number, role in enumerate(Role)}
+_ROUTE_BYTES: Final = 2 + 3 * DIGEST_BYTES
+
+
 def encode_endpoints(endpoints: Endpoints) -> bytes:
     return _dump({role.value: _endpoint(endpoint) for role, endpoint in endpoints})
 
@@ -141,23 +146,27 @@ def decode_details(encoded: str) -> dict[str, Any]:
 
 def encode_routes(routes: dict[Role, Route]) -> bytes:
     """50 bytes a role: its number, whether the kind collapses, three digests."""
-    roles = list(Role)
     return b"".join(
-        bytes((roles.index(role), to.collapses)) + to.endpoint + to.url + to.lane for role, to in routes.items()
+        bytes((_NUMBER_OF_ROLE[role], to.collapses)) + to.endpoint + to.url + to.lane for role, to in routes.items()
     )
 
 
 def decode_route(encoded: bytes, role: Role) -> Route | None:
-    number, size, digest = list(Role).index(role), 2 + 3 * DIGEST_BYTES, DIGEST_BYTES
-    for at in range(0, len(encoded), size):
+    number, digest = _NUMBER_OF_ROLE[role], DIGEST_BYTES
+    for at in range(0, len(encoded), _ROUTE_BYTES):
         if encoded[at] == number:
-            digests = [encoded[at + 2 + one * digest : at + 2 + (one + 1) * digest] for one in range(3)]
-            return Route(digests[0], digests[1], digests[2], bool(encoded[at + 1]))
+            one = at + 2
+            return Route(
+                encoded[one : one + digest],
+                encoded[one + digest : one + 2 * digest],
+                encoded[one + 2 * digest : one + 3 * digest],
+                bool(encoded[at + 1]),
+            )
     return None
 
 
 def encode_strings(strings: tuple[str, ...]) -> str:
-    return json.dumps(strings, separators=(",", ":"))
+    return _ENCODE(strings)
 
 
 def decode_strings(encoded: str) -> tuple[str, ...]:
@@ -211,7 +220,7 @@ def _read_message(value: list[Any]) -> MessageSummary:
 
 
 def _dump(value: dict[str, Any]) -> bytes:
-    return json.dumps({"v": FORMAT, **value}, separators=(",", ":")).encode("ascii")
+    return _ENCODE({"v": FORMAT, **value}).encode("ascii")
 
 
 def _load(encoded: bytes | str) -> dict[str, Any]:

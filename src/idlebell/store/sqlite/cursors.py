@@ -34,10 +34,11 @@ class CursorsPart:
         self, account: AccountId, mailbox: str, expected: Cursor | None, new: Cursor, drafts: Sequence[Draft]
     ) -> tuple[Notification, ...]:
         def job(connection: sqlite3.Connection) -> tuple[Notification, ...]:
-            if rows.account_by_id(connection, account) is None:
-                raise ConflictError("The account is gone.")
-            if _cursor(connection, account, mailbox) != expected:
+            stored = _cursor(connection, account, mailbox)
+            if stored != expected:
                 raise ConflictError("The cursor was moved meanwhile.")
+            if stored is None and rows.account_by_id(connection, account) is None:
+                raise ConflictError("The account is gone.")
             values = (new.uid_validity, new.uid_next, new.highest_mod_seq, new.count)
             connection.execute(_MOVE, (account, rows.text(mailbox), *values))
             return self._database.queues.enqueue_all(connection, drafts)

@@ -94,16 +94,15 @@ class OutboxPart:
         match settlement:
             case Settled():
                 queues.pushed(connection, waiting, at, status, "accepted")
-                queues.accept(connection, waiting, at, "accepted")
+                queues.accept(connection, [waiting], at, "accepted")
                 if waiting.collapses:
-                    for older in queues.older(connection, waiting):
-                        queues.accept(connection, older, at, "coalesced")
+                    queues.accept(connection, queues.older(connection, waiting), at, "coalesced")
             case Postponed():
                 queues.pushed(connection, waiting, at, status, "retry")
                 queues.postpone(connection, waiting, microseconds(settlement.due_at), waiting.attempts + 1)
             case Dropped():
                 queues.pushed(connection, waiting, at, status, settlement.outcome)
-                queues.take(connection, waiting, settlement.outcome)
+                queues.take(connection, [waiting], settlement.outcome)
                 if settlement.problem is not None:
                     subscription = self._subscription(connection, waiting)
                     queues.save_if(connection, changes.troubled(subscription, settlement.problem))
@@ -123,9 +122,8 @@ class OutboxPart:
             # The app has a new endpoint since: the old one's end tells nothing about that.
             queues.postpone(connection, waiting, microseconds(settlement.at), waiting.attempts)
             return
-        for one in queues.of_subscription(connection, subscription.id):
-            if one.endpoint == waiting.endpoint:
-                queues.take(connection, one, "refused")
+        found = queues.of_subscription(connection, subscription.id)
+        queues.take(connection, [one for one in found if one.endpoint == waiting.endpoint], "refused")
         queues.save(connection, changes.deserted(subscription, gone, settlement))
 
     def _subscription(self, connection: sqlite3.Connection, waiting: Waiting) -> Subscription:

@@ -18,7 +18,7 @@ from idlebell.model.notification import Draft, Leased, NewMail, Notification, Re
 from idlebell.model.subscription import Phase, Subscription
 from idlebell.store import changes, codec
 from idlebell.store.contract import StoreError
-from idlebell.store.routes import microseconds, moment, version_after
+from idlebell.store.routes import Route, microseconds, moment, version_after
 from idlebell.store.sealing import Sealer
 from idlebell.store.sqlite import rows
 from idlebell.store.sqlite.rows import Rows
@@ -44,6 +44,8 @@ class Waiting(NamedTuple):
 
 _SELECT: Final = f"SELECT {', '.join(Waiting._fields)} FROM outbox "  # noqa: S608 (constant columns)
 
+_STANDING: Final = "SELECT phase, paused, routes FROM subscriptions WHERE id = ?"
+
 _INSERT: Final = """
 INSERT INTO outbox (id, subscription, type, messages, endpoint, lane, collapses, version, at_us, due_us, expires_us,
                     attempts, content)
@@ -56,6 +58,12 @@ INSERT INTO queues (endpoint, lane, ready_us, held_us, leased) VALUES (?, ?, ?, 
 ON CONFLICT (endpoint) DO UPDATE
 SET ready_us = max(ifnull(held_us, min(ready_us, excluded.ready_us)), min(ready_us, excluded.ready_us))
 WHERE leased = 0 AND ?
+"""
+
+# What :func:`~idlebell.store.routes.version_after` says, in one statement.
+_VERSION: Final = """
+INSERT INTO versions (url, last) VALUES (?, ?)
+ON CONFLICT (url) DO UPDATE SET last = max(last + 1, excluded.last) RETURNING last
 """
 
 _DETECTED: Final = """
@@ -92,10 +100,12 @@ class Queues:
         rerouted = self._rows.write(connection, subscription)
         if not rerouted and not subscription.phase.over:
             return subscription
-        for waiting in self.of_subscription(connection, subscription.id):
-            if subscription.phase.over:
-                self.take(connection, waiting, "expired")
-            elif waiting.leased_us is None:
+        found = self.of_subscription(connection, subscription.id)
+        if subscription.phase.over:
+            self.take(connection, found, "expired")
+            return subscription
+        for waiting in found:
+            if waiting.leased_us is None:
                 self.move(connection, waiting)
         return subscription
 
@@ -106,19 +116,19 @@ class Queues:
     def enqueue_all(self, connection: sqlite3.Connection, drafts: Sequence[Draft]) -> tuple[Notification, ...]:
         committed: list[Notification] = []
         for draft in drafts:
-            query = "SELECT phase, paused FROM subscriptions WHERE id = ?"
-            row = connection.execute(query, (draft.subscription_id,)).fetchone()
+            row = connection.execute(_STANDING, (draft.subscription_id,)).fetchone()
             if row is not None and changes.takes(Phase(row[0]), bool(row[1]), draft.content.type):
-                notification = self.enqueue(connection, draft)
-                committed += [] if notification is None else [notification]
+                to = codec.decode_route(row[2], draft.content.role)
+                committed += [] if to is None else [self._enqueue(connection, draft, to)]
         return tuple(committed)
 
     def enqueue(self, connection: sqlite3.Connection, draft: Draft) -> Notification | None:
-        """None: it has nowhere to go."""
+        """Whether or not its subscription is paused. None: it has nowhere to go."""
+        to = self._rows.route(connection, draft.subscription_id, draft.content.role)
+        return None if to is None else self._enqueue(connection, draft, to)
+
+    def _enqueue(self, connection: sqlite3.Connection, draft: Draft, to: Route) -> Notification:
         content = draft.content
-        to = self._rows.route(connection, draft.subscription_id, content.role)
-        if to is None:
-            return None
         one = notification_id(self._entropy(ID_ENTROPY_BYTES))
         version = _next_version(connection, to.url, draft.at)
         due_us, at_us = microseconds(draft.due_at), microseconds(draft.at)
@@ -150,19 +160,22 @@ class Queues:
         found = connection.execute(_SELECT + "WHERE leased_us IS NOT NULL ORDER BY seq")
         return [Waiting._make(row) for row in found]
 
-    def take(self, connection: sqlite3.Connection, waiting: Waiting, outcome: str | None = None) -> None:
+    def take(self, connection: sqlite3.Connection, taken: Sequence[Waiting], outcome: str | None = None) -> None:
         """Out of the outbox, counted as ``outcome``; None: with it goes the count."""
-        connection.execute("DELETE FROM outbox WHERE seq = ?", (waiting.seq,))
-        if outcome is not None and waiting.messages:
-            connection.execute(_COUNT[outcome], (waiting.messages, waiting.subscription))
-        self._reckon(connection, waiting.endpoint)
+        for waiting in taken:
+            connection.execute("DELETE FROM outbox WHERE seq = ?", (waiting.seq,))
+            if outcome is not None and waiting.messages:
+                connection.execute(_COUNT[outcome], (waiting.messages, waiting.subscription))
+        for endpoint in {waiting.endpoint for waiting in taken}:
+            self._reckon(connection, endpoint)
 
-    def accept(self, connection: sqlite3.Connection, waiting: Waiting, at: datetime, outcome: str) -> None:
-        self.take(connection, waiting, outcome)
-        if waiting.type == Reconnect.type:
-            subscription = self._rows.one(connection, rows.BY_ID, waiting.subscription)
-            assert subscription is not None
-            self.save_if(connection, changes.asked(subscription, at))
+    def accept(self, connection: sqlite3.Connection, taken: Sequence[Waiting], at: datetime, outcome: str) -> None:
+        self.take(connection, taken, outcome)
+        for waiting in taken:
+            if waiting.type == Reconnect.type:
+                subscription = self._rows.one(connection, rows.BY_ID, waiting.subscription)
+                assert subscription is not None
+                self.save_if(connection, changes.asked(subscription, at))
 
     def postpone(self, connection: sqlite3.Connection, waiting: Waiting, due_us: int, attempts: int) -> None:
         """Ends the lease. Where its subscription has another endpoint by now, it goes there."""
@@ -177,7 +190,7 @@ class Queues:
         """To where its subscription now wants it, as something never sent; dropped where there is no such place."""
         to = self._rows.route(connection, waiting.subscription, codec.ROLE_OF_TYPE[waiting.type])
         if to is None:
-            self.take(connection, waiting, "expired")
+            self.take(connection, [waiting], "expired")
         elif to.endpoint != waiting.endpoint:
             version = _next_version(connection, to.url, moment(waiting.at_us))
             due_us = waiting.at_us if waiting.attempts else waiting.due_us
@@ -224,8 +237,7 @@ class Queues:
         row = connection.execute(query, (subscription,)).fetchone()
         if row is None:
             return
-        for waiting in self.of_subscription(connection, subscription):
-            self.take(connection, waiting)
+        self.take(connection, self.of_subscription(connection, subscription))
         connection.execute("DELETE FROM subscriptions WHERE id = ?", (subscription,))
         connection.execute(
             "DELETE FROM accounts WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM subscriptions WHERE account = ?1)", row
@@ -243,7 +255,7 @@ class Queues:
             content = codec.decode_content(self._sealer.open(waiting.content, _context(waiting.id)))
         except StoreError:
             # Damaged on disk: it can never be sent, and must not hold up its lane for ever.
-            self.take(connection, waiting, "refused")
+            self.take(connection, [waiting], "refused")
             return None
         at, expires_at = moment(waiting.at_us), moment(waiting.expires_us)
         notification = Notification(
@@ -275,13 +287,8 @@ class Queues:
 
 
 def _next_version(connection: sqlite3.Connection, url: bytes, at: datetime) -> int:
-    row = connection.execute("SELECT last FROM versions WHERE url = ?", (url,)).fetchone()
-    version = version_after(None if row is None else row[0], at)
-    connection.execute(
-        "INSERT INTO versions (url, last) VALUES (?, ?) ON CONFLICT (url) DO UPDATE SET last = excluded.last",
-        (url, version),
-    )
-    return version
+    (version,) = connection.execute(_VERSION, (url, version_after(None, at))).fetchone()
+    return int(version)
 
 
 def _context(notification: NotificationId) -> bytes:

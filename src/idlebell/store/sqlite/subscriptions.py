@@ -173,9 +173,8 @@ class SubscriptionsPart:
                 changed = changes.found(one)
                 if changed is not None:
                     queues.save(connection, changed)
-                    for waiting in queues.of_subscription(connection, one.id):
-                        if waiting.type == Reconnect.type:
-                            queues.take(connection, waiting)
+                    found = queues.of_subscription(connection, one.id)
+                    queues.take(connection, [waiting for waiting in found if waiting.type == Reconnect.type])
 
         await self._database.write(job)
 
