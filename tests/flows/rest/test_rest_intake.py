@@ -28,7 +28,9 @@ async def raw(stage, data: bytes, *more: bytes) -> bytes:
 
 @pytest.mark.parametrize("size", [limits.MAX_BODY_BYTES + 1, 500_000])
 async def test_a_body_over_64_kib_is_413(stage, size):
-    answer = await stage.ask("POST", "/v1/subscriptions", data=b"x" * size, headers={"content-type": "application/json"})
+    answer = await stage.ask(
+        "POST", "/v1/subscriptions", data=b"x" * size, headers={"content-type": "application/json"}
+    )
     assert (answer.status, answer.json["type"]) == (413, "/problems/body-too-large")
     assert stage.gateway.calls == []
 
@@ -38,9 +40,7 @@ async def test_a_body_without_an_announced_length_is_bounded_too(stage):
         for _ in range(100):
             yield b"x" * 1024
 
-    answer = await stage.ask(
-        "POST", "/v1/subscriptions", data=pieces(), headers={"content-type": "application/json"}
-    )
+    answer = await stage.ask("POST", "/v1/subscriptions", data=pieces(), headers={"content-type": "application/json"})
     assert answer.status == 413
 
 
@@ -92,7 +92,10 @@ async def test_too_many_headers_are_431(stage):
 
 async def test_a_head_over_16_kib_is_431(stage):
     answer = await raw(
-        stage, b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n" + b"".join(b"x-%d: %s\r\n" % (n, b"y" * 4000) for n in range(5)) + b"\r\n"
+        stage,
+        b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n"
+        + b"".join(b"x-%d: %s\r\n" % (n, b"y" * 4000) for n in range(5))
+        + b"\r\n",
     )
     assert answer.startswith(b"HTTP/1.1 431 ")
 
@@ -151,7 +154,9 @@ async def test_another_path_is_404(stage):
 # names
 
 
-@pytest.mark.parametrize("host", ["evil.example.net", "127.0.0.1.evil.example.net", "", "localhost.evil", "a b", "[::1"])
+@pytest.mark.parametrize(
+    "host", ["evil.example.net", "127.0.0.1.evil.example.net", "", "localhost.evil", "a b", "[::1"]
+)
 async def test_a_name_bound_anew_to_loopback_is_refused(stage, host):
     answer = await stage.ask("GET", "/healthz", headers={"host": host})
     assert (answer.status, answer.json["type"]) == (421, "/problems/host-not-served")

@@ -36,7 +36,9 @@ async def test_get_never_shows_a_token(stage):
 
 
 async def test_the_pages_of_an_api_key_take_a_cursor_and_a_limit(stage):
-    answer = await stage.ask("GET", "/v1/subscriptions?cursor=abc&limit=200", headers={"authorization": "Bearer ibk_all"})
+    answer = await stage.ask(
+        "GET", "/v1/subscriptions?cursor=abc&limit=200", headers={"authorization": "Bearer ibk_all"}
+    )
     assert answer.json["next"] is None
     assert [item["id"] for item in answer.json["items"]] == ["sub_1"]
     assert stage.gateway.calls == [("page", "abc", 200)]
@@ -131,9 +133,7 @@ async def test_an_unexpected_error_is_told_without_its_text(stage, registration)
     assert "horse" not in caught[0].error
 
 
-@pytest.mark.parametrize(
-    "header", ["Basic abc", "Bearer", "Bearer ", "Token x", "Bearer wrong", "bearer wrong"]
-)
+@pytest.mark.parametrize("header", ["Basic abc", "Bearer", "Bearer ", "Token x", "Bearer wrong", "bearer wrong"])
 async def test_a_token_that_is_none_is_401_with_a_challenge(stage, header):
     answer = await stage.ask("GET", "/v1/subscriptions/sub_1", headers={"authorization": header})
     assert (answer.status, answer.json["type"]) == (401, "/problems/unauthorized")
@@ -164,12 +164,20 @@ async def test_a_wrong_member_is_pointed_at_and_its_value_never_repeated(stage, 
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"{", b"[]", b'"x"', b"null", b"\xff\xfe", b'{"a": "\xff"}', b"{" * 40_000, b'{"a":' + b"[" * 100 + b"]" * 100 + b"}"],
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'"x"',
+        b"null",
+        b"\xff\xfe",
+        b'{"a": "\xff"}',
+        b"{" * 40_000,
+        b'{"a":' + b"[" * 100 + b"]" * 100 + b"}",
+    ],
 )
 async def test_what_is_no_json_object_is_400(stage, body):
-    answer = await stage.ask(
-        "POST", "/v1/subscriptions", data=body, headers={"content-type": "application/json"}
-    )
+    answer = await stage.ask("POST", "/v1/subscriptions", data=body, headers={"content-type": "application/json"})
     assert (answer.status, answer.json["type"]) == (400, "/problems/malformed-json")
     assert stage.gateway.calls == []
 

@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+from idlebell.config import load
+from idlebell.config.loader import line_of
+from idlebell.config.rules import unreadable
+
+
+def test_files_that_are_named_and_not_there_are_told(tmp_path):
+    here = tmp_path / "ca.pem"
+    here.write_text("x")
+    settings = load(
+        None,
+        {
+            "IDLEBELL_IMAP__CA_FILE": str(here),
+            "IDLEBELL_SERVER__TLS_KEY": str(tmp_path / "none.key"),
+            "IDLEBELL_SERVER__TLS_CERTIFICATE": str(tmp_path / "none.pem"),
+        },
+    )
+    told = [line_of(verdict, "file.toml") for verdict in unreadable(settings)]
+    assert told == [
+        f"[server] tls_certificate: {tmp_path}/none.pem cannot be read: No such file or directory (file.toml)",
+        f"[server] tls_key: {tmp_path}/none.key cannot be read: No such file or directory (file.toml)",
+    ]
