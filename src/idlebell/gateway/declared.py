@@ -1,0 +1,224 @@
+"""Accounts of the configuration file (``[[watch]]``): subscriptions that follow the file instead of an app.
+
+They have no token, no lease and no ``reconnect``: the operator's word is their proof, and the operator's log is told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+
+from idlebell.gateway.endpoints import url_fault, webhook_secret
+from idlebell.gateway.keys import key_material
+from idlebell.gateway.means import Means
+from idlebell.gateway.verbs import Gateway
+from idlebell.model.account import ImapTarget, PasswordCredentials, Retention
+from idlebell.model.endpoint import (
+    CommandEndpoint,
+    Endpoint,
+    Endpoints,
+    PushUrl,
+    SimplePushEndpoint,
+    WebhookEndpoint,
+)
+from idlebell.model.ids import ID_ENTROPY_BYTES, ApiKeyId, SubscriptionId, subscription_id
+from idlebell.model.secret import Secret
+from idlebell.model.subscription import LEASE_SECONDS_MAX, Payload, Phase, Subscription
+from idlebell.store.contract import ConflictError
+
+PASSWORD_SECONDS: Final = 10.0
+"""For ``password_command``."""
+PASSWORD_BYTES: Final = 65_536
+SIMPLEPUSH_PREFIX: Final = "simplepush+"
+_PAGE: Final = 1_000
+_OWNER: Final = ApiKeyId("declared")
+"""In the key only, so that an app's registration of the same account and endpoint is another one."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredAccount:
+    """One ``[[watch]]``. ``command``: run for each notification; empty: none."""
+
+    target: ImapTarget
+    username: str
+    mailboxes: tuple[str, ...] = ("INBOX",)
+    notify: tuple[PushUrl, ...] = ()
+    command: str = field(default="", repr=False)
+    password_file: Path | None = None
+    password_command: str = field(default="", repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.username} at {self.target}"
+
+
+class NoPassword(Exception):  # noqa: N818 - what is the matter, said to the operator
+    """The sentence says why; it holds nothing that the file or the command gave."""
+
+
+class Declared:
+    def __init__(self, gateway: Gateway) -> None:
+        self._means: Means = gateway.means
+        self._turn = asyncio.Lock()
+
+    async def follow(self, accounts: Sequence[DeclaredAccount]) -> tuple[str, ...]:
+        """Makes what is subscribed fit ``accounts``; passwords are read anew. Gives a sentence for each thing that could not
+        be done, for the operator; the rest is done. StoreError is the caller's."""
+        async with self._turn:
+            known = await self._known()
+            complaints: list[str] = []
+            kept: set[SubscriptionId] = set()
+            for account in accounts:
+                endpoints, faults = endpoints_of(account, self._means)
+                complaints += [f"{account}: {fault}" for fault in faults]
+                try:
+                    password = await read_password(account)
+                except NoPassword as error:
+                    complaints.append(f"{account}: {error}")
+                    password = None
+                for endpoint in endpoints:
+                    kept.add(await self._follow(account, endpoint, password))
+                if password is not None:
+                    password.wipe()
+            for subscription in known:
+                if subscription.id not in kept:
+                    await self._means.forget(subscription)
+            return tuple(complaints)
+
+    async def _follow(self, account: DeclaredAccount, endpoint: Endpoint, password: Secret | None) -> SubscriptionId:
+        means = self._means
+        key = means.store.fingerprint(key_material(_OWNER, account.target, account.username, endpoint))
+        watched = await means.store.account(account.target, account.username)
+        now = means.clock.now()
+        while True:
+            stored = await means.store.by_key(key)
+            fresh = Subscription(
+                id=subscription_id(means.entropy(ID_ENTROPY_BYTES)),
+                account_id=watched.id,
+                key_digest=key,
+                owner=None,
+                mailboxes=account.mailboxes,
+                endpoints=Endpoints(endpoint),
+                payload=Payload.SUMMARY if endpoint.carries_body else Payload.ALERT,
+                retention=Retention.MEMORY,
+                lease_seconds=LEASE_SECONDS_MAX,
+                created_at=now,
+                expires_at=now + timedelta(seconds=LEASE_SECONDS_MAX),
+                phase=Phase.ACTIVE,
+                declared=True,
+            )
+            wanted = replace(
+                stored or fresh,
+                mailboxes=account.mailboxes,
+                endpoints=Endpoints(endpoint),
+                phase=Phase.ACTIVE,
+                over_since=None,
+                problem=None,
+            )
+            try:
+                found = wanted if wanted == stored else await means.store.put(wanted)
+            except ConflictError:
+                continue  # a watcher wrote to it meanwhile
+            break
+        if password is not None:
+            means.keyring.keep(found.id, watched.id, PasswordCredentials(Secret(password.reveal())))
+        means.nudge(watched.id)
+        return found.id
+
+    async def _known(self) -> list[Subscription]:
+        found: list[Subscription] = []
+        after: SubscriptionId | None = None
+        while page := await self._means.store.page(None, after, _PAGE):
+            found += [one for one in page if one.declared]
+            after = page[-1].id
+        return found
+
+
+def endpoints_of(account: DeclaredAccount, means: Means) -> tuple[list[Endpoint], list[str]]:
+    """What ``notify`` and ``exec`` name, and a sentence for each that cannot be used. The kind is in the form of the URL:
+    ``simplepush+https://…`` is SimplePush, ``https://…`` a webhook, its secret behind ``#`` (``#whsec_…``) or, left out,
+    made of the URL and the gateway's own key."""
+    found: list[Endpoint] = []
+    faults: list[str] = []
+    for given in account.notify:
+        text, _, secret_text = given.reveal().partition("#")
+        simplepush = text.startswith(SIMPLEPUSH_PREFIX)
+        url = PushUrl(text.removeprefix(SIMPLEPUSH_PREFIX))
+        fault = url_fault(url.reveal(), allow_plaintext=means.policy.allow_plaintext)
+        if url.scheme not in ("http", "https"):
+            faults.append(
+                f"notify {given.scheme}://… is not supported by this version; use https:// or {SIMPLEPUSH_PREFIX}https://"
+            )
+        elif fault is not None:
+            faults.append(f"notify {url}: the URL {fault}")
+        elif simplepush:
+            found.append(SimplePushEndpoint(url))
+        else:
+            made = means.store.fingerprint(b"declared webhook\0" + url.reveal().encode("utf-8", "surrogatepass"))
+            secret = webhook_secret(secret_text) if secret_text else made
+            if secret is None:
+                faults.append(f"notify {url}: what stands behind # is no whsec_ secret of 24 to 64 bytes")
+            else:
+                found.append(WebhookEndpoint(url, Secret(secret), verified=True))
+    if account.command:
+        found.append(CommandEndpoint(account.command))
+    if not found and not faults:
+        faults.append("neither notify nor exec is given, so nobody would be told")
+    return found, faults
+
+
+async def read_password(account: DeclaredAccount) -> Secret:
+    """The first line of the file, or of what the command prints. NoPassword says why there is none."""
+    if account.password_file is not None:
+        try:
+            content = await asyncio.to_thread(_read, account.password_file)
+        except OSError as error:
+            raise NoPassword(f"password_file cannot be read: {error.strerror}") from None
+    elif account.password_command:
+        content = await _run(account.password_command)
+    else:
+        raise NoPassword("neither password_file nor password_command is given")
+    line = content.split(b"\n", 1)[0].rstrip(b"\r")
+    if not line:
+        raise NoPassword("the first line of the password's source is empty")
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        raise NoPassword("the password is not UTF-8") from None
+    return Secret(line)
+
+
+def _read(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(PASSWORD_BYTES)
+
+
+async def _run(command: str) -> bytes:
+    """Without a shell; what it says on standard error goes where ours goes."""
+    try:
+        words = shlex.split(command)
+        process = await asyncio.create_subprocess_exec(
+            *words, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE
+        )
+    except (OSError, ValueError):
+        raise NoPassword("password_command cannot be started") from None
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(PASSWORD_SECONDS):
+            content = bytearray()
+            while len(content) < PASSWORD_BYTES and (part := await process.stdout.read(PASSWORD_BYTES - len(content))):
+                content += part
+            status = await process.wait()
+    except TimeoutError:
+        raise NoPassword(f"password_command did not end within {PASSWORD_SECONDS:g} s") from None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if status != 0:
+        raise NoPassword(f"password_command failed with status {status}")
+    return bytes(content)
