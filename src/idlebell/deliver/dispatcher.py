@@ -72,7 +72,8 @@ def _nothing(subscription: Subscription) -> None:
 
 class Dispatcher:
     """One for a process. ``signer`` None: Web Push goes out without VAPID. ``on_ended`` is told of a subscription whose last
-    ``new_mail`` endpoint is gone: its account may not be wanted any more."""
+    ``new_mail`` endpoint is gone: its account may not be wanted any more. ``on_line`` writes to the terminal, where there is
+    one."""
 
     def __init__(
         self,
@@ -84,6 +85,7 @@ class Dispatcher:
         signer: VapidSigner | None = None,
         settings: DeliverySettings | None = None,
         on_ended: Callable[[Subscription], None] = _nothing,
+        on_line: Callable[[str], None] | None = None,
     ) -> None:
         self._store = store
         self._emit = emit
@@ -91,7 +93,7 @@ class Dispatcher:
         self._entropy = entropy
         self._settings = settings or DeliverySettings()
         self._on_ended = on_ended
-        self._sender = Sender(http, emit, clock, entropy, signer)
+        self._sender = Sender(http, emit, clock, entropy, signer, on_line)
         self._verifier = Verifier(store, self._sender, clock, entropy, self._settings)
         self._lanes = Lanes(self._settings)
         self._refusals: OrderedDict[PushUrl, int] = OrderedDict()

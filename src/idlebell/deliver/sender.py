@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from idlebell.deliver.retry import KEY_REFUSED, sentence, word
@@ -13,7 +13,7 @@ from idlebell.net.clock import Clock
 from idlebell.net.http_client import HttpClient
 from idlebell.push import registry
 from idlebell.push.attempt import Attempt, Entropy
-from idlebell.push.exchange import AnyAnswer, CommandRun, Exchange, NoResponse
+from idlebell.push.exchange import AnyAnswer, CommandRun, Exchange, HttpRequest, Lines, LinesWritten, NoResponse
 from idlebell.push.outcome import Outcome, Refused, TooLarge
 from idlebell.push.vapid import VapidSigner
 from idlebell.telemetry.facts import Emit, PushAttempted
@@ -30,13 +30,20 @@ class Sent:
 
 class Sender:
     def __init__(
-        self, http: HttpClient, emit: Emit, clock: Clock, entropy: Entropy, signer: VapidSigner | None
+        self,
+        http: HttpClient,
+        emit: Emit,
+        clock: Clock,
+        entropy: Entropy,
+        signer: VapidSigner | None,
+        on_line: Callable[[str], None] | None = None,
     ) -> None:
         self._http = http
         self._emit = emit
         self._clock = clock
         self._entropy = entropy
         self._signer = signer
+        self._on_line = on_line
 
     async def send(self, notification: Notification, endpoint: Endpoint, *, timeout_seconds: float) -> Sent:
         """Sends it. Answered with "too large" it is sent again at once, shorter, as long as there is less to say; answered
@@ -67,20 +74,30 @@ class Sender:
         for limit in registry.body_limits(endpoint):
             attempt = Attempt(self._clock.now(), self._entropy, self._signer, limit)
             request = registry.build(notification, endpoint, attempt)
-            size = 0 if isinstance(request, CommandRun) else len(request.body)
+            size = len(request.body) if isinstance(request, HttpRequest) else 0
             if smallest is None or size < smallest:
                 smallest = size
                 yield request
+
+    def _write(self, request: Lines) -> LinesWritten | NoResponse:
+        if self._on_line is None:
+            return NoResponse("not-allowed", "this process has no terminal")
+        for line in request.lines:
+            self._on_line(line)
+        return LinesWritten()
 
     async def _exchange(
         self, notification: Notification, endpoint: Endpoint, request: Exchange, timeout_seconds: float
     ) -> tuple[AnyAnswer, Outcome]:
         started = self._clock.monotonic()
         answer: AnyAnswer
-        if isinstance(request, CommandRun):
-            answer = await child_process.run(request, timeout_seconds=timeout_seconds)
-        else:
-            answer = await self._http.send(request, timeout_seconds=timeout_seconds)
+        match request:
+            case HttpRequest():
+                answer = await self._http.send(request, timeout_seconds=timeout_seconds)
+            case CommandRun():
+                answer = await child_process.run(request, timeout_seconds=timeout_seconds)
+            case Lines():
+                answer = self._write(request)
         outcome = registry.read(endpoint, answer, self._clock.now())
         detail = sentence(outcome)
         if isinstance(answer, NoResponse):
@@ -92,7 +109,7 @@ class Sender:
                 endpoint.kind,
                 notification.content.type,
                 word(outcome),
-                None if isinstance(answer, NoResponse) else answer.status,
+                None if isinstance(answer, NoResponse | LinesWritten) else answer.status,
                 (self._clock.monotonic() - started) * 1000,
                 detail,
             )

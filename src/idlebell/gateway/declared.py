@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -24,6 +24,7 @@ from idlebell.model.endpoint import (
     Endpoints,
     PushUrl,
     SimplePushEndpoint,
+    TerminalEndpoint,
     WebhookEndpoint,
 )
 from idlebell.model.ids import ID_ENTROPY_BYTES, ApiKeyId, SubscriptionId, subscription_id
@@ -51,6 +52,10 @@ class DeclaredAccount:
     command: str = field(default="", repr=False)
     password_file: Path | None = None
     password_command: str = field(default="", repr=False)
+    ask: Callable[[], Secret] | None = field(default=None, repr=False)
+    """Gives the password where neither a file nor a command does."""
+    terminal: bool = False
+    """A line for each message, too."""
 
     def __str__(self) -> str:
         return f"{self.username} at {self.target}"
@@ -166,6 +171,8 @@ def endpoints_of(account: DeclaredAccount, means: Means) -> tuple[list[Endpoint]
                 found.append(WebhookEndpoint(url, Secret(secret), verified=True))
     if account.command:
         found.append(CommandEndpoint(account.command))
+    if account.terminal:
+        found.append(TerminalEndpoint())
     if not found and not faults:
         faults.append("neither notify nor exec is given, so nobody would be told")
     return found, faults
@@ -180,6 +187,8 @@ async def read_password(account: DeclaredAccount) -> Secret:
             raise NoPassword(f"password_file cannot be read: {error.strerror}") from None
     elif account.password_command:
         content = await _run(account.password_command)
+    elif account.ask is not None:
+        return await asyncio.to_thread(account.ask)
     else:
         raise NoPassword("neither password_file nor password_command is given")
     line = content.split(b"\n", 1)[0].rstrip(b"\r")

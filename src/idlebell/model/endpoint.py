@@ -108,7 +108,19 @@ class CommandEndpoint:
         return PushUrl("exec:" + quote(self.command, safe=""))
 
 
-Endpoint: TypeAlias = SimplePushEndpoint | WebPushEndpoint | WebhookEndpoint | CommandEndpoint
+@dataclass(frozen=True, slots=True)
+class TerminalEndpoint:
+    """A line on the terminal of ``idlebell watch``."""
+
+    kind: ClassVar[str] = "terminal"
+    carries_body: ClassVar[bool] = True
+
+    @property
+    def url(self) -> PushUrl:
+        return PushUrl("terminal:")
+
+
+Endpoint: TypeAlias = SimplePushEndpoint | WebPushEndpoint | WebhookEndpoint | CommandEndpoint | TerminalEndpoint
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,6 +51,18 @@ class CommandEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class Lines:
+    """For the terminal that this process was started from."""
+
+    lines: tuple[str, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LinesWritten:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
 class NoResponse:
     """Nothing usable came back. ``reason`` is a stable word: ``timeout``, ``refused``, ``tls``, ``dns``, ``not-allowed``,
     ``broken``; ``detail`` is for the operator."""
@@ -59,7 +71,7 @@ class NoResponse:
     detail: str = ""
 
 
-Exchange: TypeAlias = HttpRequest | CommandRun
+Exchange: TypeAlias = HttpRequest | CommandRun | Lines
 Answer: TypeAlias = HttpResponse | NoResponse
 """To an HTTP request."""
-AnyAnswer: TypeAlias = HttpResponse | CommandEnded | NoResponse
+AnyAnswer: TypeAlias = HttpResponse | CommandEnded | LinesWritten | NoResponse

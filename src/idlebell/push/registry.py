@@ -16,13 +16,24 @@ from idlebell.model.endpoint import (
     CommandEndpoint,
     Endpoint,
     SimplePushEndpoint,
+    TerminalEndpoint,
     WebhookEndpoint,
     WebPushEndpoint,
 )
 from idlebell.model.notification import Notification
-from idlebell.push import command, simplepush, webhook, webpush
+from idlebell.push import command, simplepush, terminal, webhook, webpush
 from idlebell.push.attempt import Attempt
-from idlebell.push.exchange import Answer, AnyAnswer, CommandEnded, CommandRun, Exchange, HttpRequest, NoResponse
+from idlebell.push.exchange import (
+    Answer,
+    AnyAnswer,
+    CommandEnded,
+    CommandRun,
+    Exchange,
+    HttpRequest,
+    Lines,
+    LinesWritten,
+    NoResponse,
+)
 from idlebell.push.outcome import Outcome
 
 E_contra = TypeVar("E_contra", bound=Endpoint, contravariant=True)
@@ -48,6 +59,7 @@ def _table(
     web: PushKind[WebPushEndpoint, HttpRequest, Answer],
     hook: PushKind[WebhookEndpoint, HttpRequest, Answer],
     own: PushKind[CommandEndpoint, CommandRun, CommandEnded | NoResponse],
+    here: PushKind[TerminalEndpoint, Lines, LinesWritten | NoResponse],
 ) -> Mapping[str, PushKind[Any, Exchange, Any]]:
     """Here the type checker sees that each module takes its own endpoints."""
     return MappingProxyType(
@@ -56,11 +68,12 @@ def _table(
             WebPushEndpoint.kind: web,
             WebhookEndpoint.kind: hook,
             CommandEndpoint.kind: own,
+            TerminalEndpoint.kind: here,
         }
     )
 
 
-KINDS: Final = _table(simplepush, webpush, webhook, command)
+KINDS: Final = _table(simplepush, webpush, webhook, command, terminal)
 
 
 def build(notification: Notification, endpoint: Endpoint, attempt: Attempt) -> Exchange:

@@ -19,6 +19,7 @@ from idlebell.model.endpoint import (
     PushUrl,
     Role,
     SimplePushEndpoint,
+    TerminalEndpoint,
     WebhookEndpoint,
     WebPushEndpoint,
 )
@@ -184,6 +185,8 @@ def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
             return members | {"secret": _base64(endpoint.secret.reveal()), "verified": endpoint.verified}
         case CommandEndpoint():
             return members | {"command": endpoint.command}
+        case TerminalEndpoint():
+            return members
 
 
 def _read_endpoint(value: dict[str, Any]) -> Endpoint:
@@ -197,6 +200,8 @@ def _read_endpoint(value: dict[str, Any]) -> Endpoint:
             return WebhookEndpoint(url, Secret(base64.b64decode(value["secret"])), value["verified"])
         case CommandEndpoint.kind:
             return CommandEndpoint(value["command"])
+        case TerminalEndpoint.kind:
+            return TerminalEndpoint()
         case unknown:
             raise StoreError(f"A stored endpoint has the unknown kind {unknown}: it was written by a newer Idlebell.")
 

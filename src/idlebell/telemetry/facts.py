@@ -160,6 +160,21 @@ class StoreFailed(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class Noted(Fact):
+    """Something about the process itself that its operator may want to know."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Complained(Fact):
+    """The operator's configuration asks for something that cannot be done. The rest of it is."""
+
+    level: ClassVar[int] = logging.ERROR
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class SupervisorCaught(Fact):
     """An error that nobody expected reached a supervisor: a bug. The part it supervises goes on."""
 

@@ -8,6 +8,7 @@ a minute anyway.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -76,6 +77,7 @@ class Fleet:
         self._at_work: dict[AccountId, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
         self._stopping = False
+        self._at_host: Counter[str] = Counter()
 
     # --- what others may ask ---
 
@@ -199,6 +201,7 @@ class Fleet:
             )
             task = asyncio.create_task(watcher.run())
             held.watchers[watcher] = task
+            self._at_host[held.account.target.host] += 1
             held.told = False
             task.add_done_callback(partial(self._ended, held, watcher))
 
@@ -252,6 +255,7 @@ class Fleet:
         """A watcher's task is done: it was not needed any more, or its session is over."""
         primary = watcher.primary
         held.watchers.pop(watcher, None)
+        self._at_host[held.account.target.host] -= 1
         error = None if task.cancelled() else task.exception()
         if isinstance(error, TransportError | RemoteProtocolError):
             held.fault = diagnose(error)
@@ -271,6 +275,9 @@ class Fleet:
 
     def sessions(self) -> int:
         return sum(len(held.watchers) for held in self._held.values())
+
+    def sessions_at(self, host: str) -> int:
+        return self._at_host[host]
 
     async def _reopen_safely(self, held: _Held) -> None:
         """A supervisor, as for reconciling."""
