@@ -120,8 +120,26 @@ async def commits(store: SqliteStore, account: Account, callers: int, seconds: f
 
 
 async def deliveries(store: SqliteStore) -> Rate:
-    done = 0
+    """Of all that the commits left: SimplePush, so one push settles what waits for its endpoint."""
+    done = (await store.counts())["pending_notifications"]
     until = NOW + timedelta(minutes=1)
+    wall, cpu = time.perf_counter(), time.process_time()
+    while lanes := await store.lanes(NOW, 10):
+        for lane in lanes:
+            leased = await store.lease(lane, NOW, until, 64)
+            await asyncio.gather(*(store.settle(one.notification.id, Settled(NOW, 201)) for one in leased))
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    return Rate("settle what one push supersedes", done / wall, cpu / done * 1e6)
+
+
+async def pushes(store: SqliteStore, accounts: int) -> Rate:
+    """One notification for each account, leased and settled 64 at a time."""
+    drafts = [
+        Draft(subscription_id(n.to_bytes(15, "big")), NewMail("INBOX", 1, 1, None), NOW, NOW, NOW + timedelta(days=1))
+        for n in range(accounts)
+    ]
+    await store.enqueue(drafts)
+    done, until = 0, NOW + timedelta(minutes=1)
     wall, cpu = time.perf_counter(), time.process_time()
     while lanes := await store.lanes(NOW, 10):
         for lane in lanes:
@@ -154,6 +172,7 @@ async def run(folder: Path, seconds: float, accounts: int) -> None:
     for callers in CALLERS:
         print(await commits(store, made[0], callers, seconds))
     print(await deliveries(store))
+    print(await pushes(store, accounts))
 
     async def cursor(_: int) -> None:
         await store.cursor(made[0].id, "1 0")

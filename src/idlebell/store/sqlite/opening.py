@@ -8,7 +8,6 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-import time
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
@@ -25,13 +24,13 @@ BUSY_SECONDS: Final = 5.0
 """How long the writer waits for another process, as ``idlebell keys`` while the gateway serves."""
 READER_BUSY_SECONDS: Final = 0.25
 """A reader in the event loop waits only for the recovery of a WAL; longer would be a stall that everybody feels."""
-QUICK_CHECK_SECONDS: Final = 2.0
-"""``quick_check`` reads every page. It finds what no query would (a damaged page sums up without complaint), but a large
-file takes long: it is stopped after this, and a start is never late for it."""
+QUICK_CHECK_BYTES: Final = 128 * 1024 * 1024
+"""``quick_check`` reads every page. It finds what no query would (a damaged page sums up without complaint), but it cannot be
+broken off before SQLite 3.41, so a larger file starts without: a start is never late for it."""
 JOURNAL_BYTES: Final = 64 * 1024 * 1024
 """A WAL that grew beyond this is cut back when it is reset."""
-_CANARY: Final = b"idlebell"
-_CANARY_CONTEXT: Final = b"secrets\0value\0canary"
+_PROOF: Final = b"idlebell"
+_PROOF_CONTEXT: Final = b"secrets\0value\0proof"
 
 
 class ServeLock:
@@ -175,18 +174,16 @@ def statements(script: str) -> list[str]:
     return found
 
 
-def quick_check(connection: sqlite3.Connection, path: Path, seconds: float = QUICK_CHECK_SECONDS) -> bool:
-    """StoreError where the file is damaged; False where there was not time enough to tell."""
-    end = time.monotonic() + seconds
-    connection.set_progress_handler(lambda: time.monotonic() > end, 10_000)
+def quick_check(connection: sqlite3.Connection, path: Path, max_bytes: int = QUICK_CHECK_BYTES) -> bool:
+    """StoreError where the file is damaged; False where it is too large to tell."""
     try:
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
+        if pages * page_bytes > max_bytes:
+            return False
         (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     except sqlite3.Error as error:
-        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
-            return False
         raise store_error(error, path) from None
-    finally:
-        connection.set_progress_handler(None, 0)
     if verdict != "ok":
         raise StoreError(f"The database {path} is damaged: move it away and restore a backup.")
     return True
@@ -195,16 +192,16 @@ def quick_check(connection: sqlite3.Connection, path: Path, seconds: float = QUI
 def check_key(connection: sqlite3.Connection, path: Path, sealer: Sealer) -> None:
     """A wrong key is found at the start, not at the first push."""
     try:
-        query = "SELECT value FROM secrets WHERE name = 'canary'"
+        query = "SELECT value FROM secrets WHERE name = 'proof'"
         row = connection.execute(query).fetchone()
         if row is None:
-            sealed = sealer.seal(_CANARY, _CANARY_CONTEXT)
-            connection.execute("INSERT OR IGNORE INTO secrets (name, value) VALUES ('canary', ?)", (sealed,))
+            sealed = sealer.seal(_PROOF, _PROOF_CONTEXT)
+            connection.execute("INSERT OR IGNORE INTO secrets (name, value) VALUES ('proof', ?)", (sealed,))
             row = connection.execute(query).fetchone()
     except sqlite3.Error as error:
         raise store_error(error, path) from None
     try:
-        sealer.open(row[0], _CANARY_CONTEXT)
+        sealer.open(row[0], _PROOF_CONTEXT)
     except StoreError:
         raise StoreError(
             f"The database {path} is sealed with another key than the one of [store] key_file: put the right one back."
