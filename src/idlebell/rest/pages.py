@@ -21,10 +21,11 @@ PAGE_POLICY = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 FILES = {
-    "docs.html": "text/html; charset=utf-8",
-    "docs.js": "text/javascript; charset=utf-8",
-    "docs.css": "text/css; charset=utf-8",
+    "docs.html": "text/html",
+    "docs.js": "text/javascript",
+    "docs.css": "text/css",
 }
+"""With their types; the framework adds the character set, UTF-8, to each that is text."""
 
 
 def routes(description: bytes) -> list[HTTPRouteHandler]:
@@ -108,6 +109,6 @@ def _document(title: str, body: str) -> bytes:
 def _page(content: bytes) -> Response[bytes]:
     return Response(
         content,
-        media_type="text/html; charset=utf-8",
+        media_type="text/html",
         headers={"content-security-policy": PAGE_POLICY, "vary": "accept"},
     )

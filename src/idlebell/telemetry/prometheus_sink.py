@@ -17,7 +17,7 @@ from idlebell.telemetry.facts import Fact
 from idlebell.telemetry.log_sink import event_name
 
 PREFIX = "idlebell"
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+CONTENT_TYPE = "text/plain; version=0.0.4"
 LATENCY_BUCKETS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 MAX_LABEL_SETS = 200
 """Of one counter. What comes beyond is counted under ``other``: a bug must not grow the process."""

@@ -91,12 +91,8 @@ async def test_too_many_headers_are_431(stage):
 
 
 async def test_a_head_over_16_kib_is_431(stage):
-    answer = await raw(
-        stage,
-        b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n"
-        + b"".join(b"x-%d: %s\r\n" % (n, b"y" * 4000) for n in range(5))
-        + b"\r\n",
-    )
+    headers = b"".join(b"x-%d: %s\r\n" % (number, b"y" * 4000) for number in range(5))
+    answer = await raw(stage, b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n" + headers + b"\r\n")
     assert answer.startswith(b"HTTP/1.1 431 ")
 
 
@@ -112,7 +108,7 @@ async def test_a_compressed_body_is_415(stage):
 
 
 async def test_a_client_that_goes_away_in_its_body_asks_nothing(stage):
-    reader, writer = await asyncio.open_connection("127.0.0.1", stage.server.port)
+    _, writer = await asyncio.open_connection("127.0.0.1", stage.server.port)
     writer.write(b"POST /v1/subscriptions HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10\r\n\r\n{")
     await writer.drain()
     writer.close()

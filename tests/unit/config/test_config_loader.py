@@ -14,6 +14,10 @@ from idlebell.config import Address, ConfigError, Settings, load
 from idlebell.config.settings import Section
 from idlebell.model.account import Retention, Tls
 
+VARIABLES = [
+    f"IDLEBELL_{part.upper()}__{key}" for part in Settings.__struct_fields__ for key in ("LISTEN", "URL", "ALLOW")
+]
+
 
 def write(tmp_path: Path, text: str) -> Path:
     path = tmp_path / "file.toml"
@@ -42,7 +46,7 @@ def test_all_faults_are_told_at_once(tmp_path):
         tmp_path, '[imap]\npoll_seconds = "x"\nfoo = 1\n[push]\nflood_per_minute = 0\n[sevrer]\n[log]\nlevel = "loud"\n'
     )
     assert len(lines) == 5
-    assert any(line.startswith("[[sevrer]]") or line.startswith("[sevrer]") for line in lines)
+    assert "[sevrer]: unknown section; did you mean server? (file.toml)" in lines
     assert "[imap] poll_seconds: expected an integer from 1 to 86400, got a string (file.toml)" in lines
     assert "[push] flood_per_minute: expected an integer from 1 to 100000, got 0 (file.toml)" in lines
     assert '[log] level: expected "debug" or "info" or "warning" or "error" (file.toml)' in lines
@@ -234,8 +238,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path):
 )
 def test_no_environment_does_worse_than_being_refused(environ):
     try:
-        settings = load(None, environ)
+        found: object = load(None, environ)
     except ConfigError as error:
-        assert error.lines
-    else:
-        assert isinstance(settings, Section)
+        found = error.lines
+    assert isinstance(found, Section) or found

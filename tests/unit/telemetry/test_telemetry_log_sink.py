@@ -92,7 +92,7 @@ def test_of_asyncio_only_the_first_line_is_written():
 
 
 def test_a_fact_below_the_level_is_not_written(log):
-    logger, handler, stream = log
+    logger, _, stream = log
     logger.setLevel(logging.WARNING)
     log_sink.LogSink(logger)(facts.RequestRefused("not-found"))
     assert stream.getvalue() == ""
