@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from idlebell.cli.configured import run
 
 
 @click.command()
-@click.option("--once", is_flag=True, help="Deliver one mail and end, as without a terminal on standard input.")
+@click.option("--once", is_flag=True, help="Deliver one mail, show its way, and end.")
 def demo(once: bool) -> None:
     """Everything in one terminal: a built-in IMAP server, the gateway, and a prompt to deliver a mail."""
     from idlebell import demo as whole
 
-    raise SystemExit(run(whole.run(once=once)))
+    sys.exit(run(whole.run(once=once)))
