@@ -39,10 +39,10 @@ class Terminal:
 
     def pairs(self, pairs: Iterable[tuple[str, str]]) -> None:
         for name, value in pairs:
-            self.line(f"  {self._styled(_DIM, name.ljust(12))}{value}")
+            self.line(f"  {self._styled(_DIM, name.ljust(13))}{value}")
 
     def step(self, step: Step, after_ms: float) -> None:
-        self.line(f"  {after_ms:8.1f} ms  {step.name.lower():<10}{self._styled(_DIM, step.value)}")
+        self.line(f"  {after_ms:8.1f} ms  {step.name.lower():<11}{self._styled(_DIM, step.value)}")
 
     def ring(self, text: str, total_ms: float) -> None:
         """The bell, with its sound where there is one."""

@@ -10,7 +10,7 @@ import socket
 import ssl
 import struct
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from idlebell.imap import commands as c
 from idlebell.imap import responses as r
@@ -90,8 +90,7 @@ class ImapSession(asyncio.Protocol):
     # --- the connection ---
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by class
         self._host.joined(self)
         context = self._host.habits.tls_context
         if context is not None and transport.get_extra_info("sockname")[1] == self._host.tls_port:
