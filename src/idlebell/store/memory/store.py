@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from idlebell.model.account import Account, ImapTarget
@@ -22,7 +22,6 @@ from idlebell.model.notification import Draft, Leased, LossReason, NewMail, Noti
 from idlebell.model.subscription import (
     SHOWN_AFTER_END,
     Activity,
-    ApiKey,
     Counts,
     Floor,
     LastPush,
@@ -40,67 +39,26 @@ from idlebell.store.contract import (
     Settlement,
     WantedAccount,
 )
+from idlebell.store.memory.keys import MemoryKeys
+from idlebell.store.memory.waiting import Tally, Waiting, Waitings, leased_until, ready_at
 from idlebell.store.routes import VERSIONS_KEPT_MS, Route, microseconds, route, routes, version_after
 from idlebell.store.sealing import KEY_BYTES, Sealer
 
 
-@dataclass(slots=True)
-class _Waiting:
-    notification: Notification
-    route: Route
-    due_at: datetime
-    leased_until: datetime | None = None
-
-    @property
-    def messages(self) -> int:
-        content = self.notification.content
-        return content.count if isinstance(content, NewMail) else 0
-
-
-@dataclass(slots=True)
-class _Tally:
-    detected: int = 0
-    accepted: int = 0
-    coalesced: int = 0
-    expired: int = 0
-    refused: int = 0
-    last_push: LastPush | None = None
-    last_event_at: datetime | None = None
-
-
-def _leased_until(queue: Iterable[_Waiting]) -> datetime | None:
-    return max((entry.leased_until for entry in queue if entry.leased_until is not None), default=None)
-
-
-def _ready_at(queue: list[_Waiting]) -> datetime:
-    """When something of an endpoint's queue can be leased. One of it is in flight at a time; the order is kept; a retry that
-    waits holds up what came after it, so that a failing endpoint is not called more often because more mail comes."""
-    until = _leased_until(queue)
-    if until is not None:
-        return until
-    if not queue[0].route.collapses:
-        return queue[0].due_at
-    attempted = [entry.due_at for entry in queue if entry.notification.attempts]
-    return max([min(entry.due_at for entry in queue), *attempted])
-
-
-class MemoryStore:
+class MemoryStore(MemoryKeys):
     """Keeps :class:`~idlebell.store.contract.Store`. ``entropy`` gives that many random bytes."""
 
     def __init__(self, entropy: Callable[[int], bytes]) -> None:
+        super().__init__()
         self._entropy = entropy
         self._digest = Sealer(entropy(KEY_BYTES)).fingerprint
         self._accounts: dict[AccountId, Account] = {}
         self._subscriptions: dict[SubscriptionId, Subscription] = {}
         self._by_key: dict[bytes, SubscriptionId] = {}
         self._cursors: dict[tuple[AccountId, str], Cursor] = {}
-        self._outbox: dict[NotificationId, _Waiting] = {}
-        self._queues: dict[bytes, list[_Waiting]] = {}
-        """By endpoint, in order of version."""
+        self._outbox = Waitings()
         self._versions: dict[bytes, int] = {}
-        self._tallies: dict[SubscriptionId, _Tally] = {}
-        self._vapid_key: bytes | None = None
-        self._api_keys: dict[ApiKeyId, ApiKey] = {}
+        self._tallies: dict[SubscriptionId, Tally] = {}
 
     # Subscriptions
 
@@ -152,7 +110,7 @@ class MemoryStore:
         if stored is None:
             return
         del self._by_key[stored.key_digest]
-        for entry in self._of_subscription(subscription):
+        for entry in self._outbox.of_subscription(subscription):
             self._take(entry)
         self._tallies.pop(subscription, None)
         if not any(one.account_id == stored.account_id for one in self._subscriptions.values()):
@@ -191,13 +149,13 @@ class MemoryStore:
         return tuple(newly)
 
     async def activity(self, subscription: SubscriptionId) -> Activity:
-        tally = self._tallies.get(subscription, _Tally())
-        pending = sum(entry.messages for entry in self._of_subscription(subscription))
+        tally = self._tallies.get(subscription, Tally())
+        pending = sum(entry.messages for entry in self._outbox.of_subscription(subscription))
         counts = Counts(tally.detected, tally.accepted, tally.coalesced, tally.expired, tally.refused, pending)
         return Activity(counts, tally.last_push, tally.last_event_at)
 
     async def counts(self) -> dict[str, int]:
-        totals = {"accounts": len(self._accounts), "pending_notifications": len(self._outbox)}
+        totals = {"accounts": len(self._accounts), "pending_notifications": len(self._outbox.by_id)}
         totals |= {f"subscriptions_{phase.value}": 0 for phase in Phase}
         for one in self._subscriptions.values():
             totals[f"subscriptions_{one.phase.value}"] += 1
@@ -215,7 +173,9 @@ class MemoryStore:
     async def record_loss(self, account: AccountId, reason: LossReason, at: datetime, due_at: datetime) -> int:
         told = 0
         for one in self._living(account):
-            waits = any(isinstance(entry.notification.content, Reconnect) for entry in self._of_subscription(one.id))
+            waits = any(
+                isinstance(entry.notification.content, Reconnect) for entry in self._outbox.of_subscription(one.id)
+            )
             changed = changes.lost(one, reason, at, waits)
             if changed is not None:
                 self._save(changed)
@@ -227,7 +187,7 @@ class MemoryStore:
             changed = changes.found(one)
             if changed is not None:
                 self._save(changed)
-                for entry in self._of_subscription(one.id):
+                for entry in self._outbox.of_subscription(one.id):
                     if isinstance(entry.notification.content, Reconnect):
                         self._take(entry)
 
@@ -275,26 +235,26 @@ class MemoryStore:
 
     async def lanes(self, now: datetime, limit: int) -> tuple[bytes, ...]:
         earliest: dict[bytes, datetime] = {}
-        for queue in self._queues.values():
-            lane, ready_at = queue[0].route.lane, _ready_at(queue)
-            if ready_at <= now:
-                earliest[lane] = min(ready_at, earliest.get(lane, ready_at))
+        for queue in self._outbox.queues.values():
+            lane, ready = queue[0].route.lane, ready_at(queue)
+            if ready <= now:
+                earliest[lane] = min(ready, earliest.get(lane, ready))
         ordered = sorted(earliest, key=lambda lane: (earliest[lane], lane))
         return tuple(ordered[:limit])
 
     async def lease(self, lane: bytes, now: datetime, until: datetime, limit: int) -> tuple[Leased, ...]:
         ready = sorted(
-            (_ready_at(queue), endpoint)
-            for endpoint, queue in self._queues.items()
-            if queue[0].route.lane == lane and _ready_at(queue) <= now
+            (ready_at(queue), endpoint)
+            for endpoint, queue in self._outbox.queues.items()
+            if queue[0].route.lane == lane and ready_at(queue) <= now
         )
-        taken = [self._lease(self._queues[endpoint], now, until) for _, endpoint in ready[:limit]]
+        taken = [self._lease(self._outbox.queues[endpoint], now, until) for _, endpoint in ready[:limit]]
         return tuple(one for one in taken if one is not None)
 
     async def settle(self, notification: NotificationId, settlement: Settlement) -> None:
         if isinstance(settlement, Dropped) and settlement.outcome not in ("expired", "refused"):
             raise ValueError(f"a notification is dropped as expired or refused, not {settlement.outcome}")
-        entry = self._outbox.get(notification)
+        entry = self._outbox.by_id.get(notification)
         if entry is None:
             return
         subscription = self._subscriptions[entry.notification.subscription_id]
@@ -303,7 +263,7 @@ class MemoryStore:
                 self._pushed(entry, settlement.at, settlement.status, "accepted")
                 self._accepted(entry, settlement.at, "accepted")
                 if entry.route.collapses:
-                    for older in list(self._queues.get(entry.route.endpoint, ())):
+                    for older in self._outbox.queue(entry.route.endpoint):
                         if older.notification.version < entry.notification.version:
                             self._accepted(older, settlement.at, "coalesced")
             case Postponed():
@@ -322,36 +282,14 @@ class MemoryStore:
                 self._gone(entry, subscription, settlement)
 
     async def next_due(self, now: datetime) -> datetime | None:
-        ready = [(_ready_at(queue), _leased_until(queue)) for queue in self._queues.values()]
+        ready = [(ready_at(queue), leased_until(queue)) for queue in self._outbox.queues.values()]
         return min((at for at, leased in ready if leased is None or at <= now), default=None)
 
     async def release_leases(self) -> None:
-        for entry in list(self._outbox.values()):
+        for entry in list(self._outbox.by_id.values()):
             if entry.leased_until is not None:
                 entry.leased_until = None
                 self._move(entry)
-
-    # Keys
-
-    async def vapid_key(self) -> bytes | None:
-        return self._vapid_key
-
-    async def put_vapid_key(self, der: bytes) -> bytes:
-        if self._vapid_key is None:
-            self._vapid_key = der
-        return self._vapid_key
-
-    async def api_key(self, token_hash: bytes) -> ApiKey | None:
-        return next((key for key in self._api_keys.values() if key.token_hash == token_hash), None)
-
-    async def api_keys(self) -> tuple[ApiKey, ...]:
-        return tuple(sorted(self._api_keys.values(), key=lambda key: (key.created_at, key.id)))
-
-    async def put_api_key(self, key: ApiKey) -> None:
-        self._api_keys[key.id] = key
-
-    async def remove_api_key(self, key: ApiKeyId) -> bool:
-        return self._api_keys.pop(key, None) is not None
 
     # Store
 
@@ -370,11 +308,6 @@ class MemoryStore:
         found = (one for one in self._subscriptions.values() if one.account_id == account)
         return sorted((one for one in found if not one.phase.over), key=lambda one: (one.created_at, one.id))
 
-    def _of_subscription(self, subscription: SubscriptionId) -> list[_Waiting]:
-        """Oldest first."""
-        found = (one for one in self._outbox.values() if one.notification.subscription_id == subscription)
-        return sorted(found, key=lambda one: one.notification.version)
-
     def _save_if(self, changed: Subscription | None) -> None:
         if changed is not None:
             self._save(changed)
@@ -382,7 +315,7 @@ class MemoryStore:
     def _save(self, subscription: Subscription) -> Subscription:
         subscription = replace(subscription, revision=subscription.revision + 1)
         self._subscriptions[subscription.id] = subscription
-        for entry in self._of_subscription(subscription.id):
+        for entry in self._outbox.of_subscription(subscription.id):
             if subscription.phase.over:
                 self._take(entry, "expired")
             elif entry.leased_until is None:
@@ -409,50 +342,41 @@ class MemoryStore:
             draft.expires_at,
             attempts=0,
         )
-        entry = _Waiting(notification, to, draft.due_at)
-        self._outbox[notification.id] = entry
-        self._queues.setdefault(to.endpoint, []).append(entry)
+        self._outbox.add(Waiting(notification, to, draft.due_at))
         if isinstance(draft.content, NewMail):
-            tally = self._tallies.setdefault(draft.subscription_id, _Tally())
+            tally = self._tallies.setdefault(draft.subscription_id, Tally())
             tally.detected += draft.content.count
             tally.last_event_at = max(draft.at, tally.last_event_at or draft.at)
         return notification
 
-    def _take(self, entry: _Waiting, outcome: str | None = None) -> None:
+    def _take(self, entry: Waiting, outcome: str | None = None) -> None:
         """Out of the outbox, counted as ``outcome``; None: with it goes the count."""
-        del self._outbox[entry.notification.id]
-        self._unqueue(entry)
+        self._outbox.remove(entry)
         if outcome is not None and entry.messages:
             tally = self._tallies[entry.notification.subscription_id]
             setattr(tally, outcome, getattr(tally, outcome) + entry.messages)
 
-    def _unqueue(self, entry: _Waiting) -> None:
-        queue = self._queues[entry.route.endpoint]
-        queue.remove(entry)
-        if not queue:
-            del self._queues[entry.route.endpoint]
-
-    def _accepted(self, entry: _Waiting, at: datetime, outcome: str) -> None:
+    def _accepted(self, entry: Waiting, at: datetime, outcome: str) -> None:
         self._take(entry, outcome)
         if isinstance(entry.notification.content, Reconnect):
             self._save_if(changes.asked(self._subscriptions[entry.notification.subscription_id], at))
 
-    def _move(self, entry: _Waiting) -> None:
+    def _move(self, entry: Waiting) -> None:
         """To where its subscription now wants it, as something never sent; dropped where there is no such place."""
         notification = entry.notification
         to = self._route(notification.subscription_id, notification.content.role)
         if to is None:
             self._take(entry, "expired")
         elif to.endpoint != entry.route.endpoint:
-            self._unqueue(entry)
+            self._outbox.remove(entry)
             version = self._next_version(to.url, notification.at)
             if notification.attempts:
                 entry.due_at = notification.at
             entry.notification = replace(notification, version=version, attempts=0)
             entry.route, entry.leased_until = to, None
-            self._queues.setdefault(to.endpoint, []).append(entry)
+            self._outbox.add(entry)
 
-    def _lease(self, queue: list[_Waiting], now: datetime, until: datetime) -> Leased | None:
+    def _lease(self, queue: list[Waiting], now: datetime, until: datetime) -> Leased | None:
         for entry in queue:
             entry.leased_until = None
         chosen = queue[0]
@@ -468,11 +392,11 @@ class MemoryStore:
         chosen.leased_until = until
         return Leased(notification, endpoint, chosen.route.lane)
 
-    def _pushed(self, entry: _Waiting, at: datetime, status: int | None, outcome: str) -> None:
-        tally = self._tallies.setdefault(entry.notification.subscription_id, _Tally())
+    def _pushed(self, entry: Waiting, at: datetime, status: int | None, outcome: str) -> None:
+        tally = self._tallies.setdefault(entry.notification.subscription_id, Tally())
         tally.last_push = LastPush(at, entry.notification.version, status, outcome)
 
-    def _gone(self, entry: _Waiting, subscription: Subscription, settlement: EndpointGone) -> None:
+    def _gone(self, entry: Waiting, subscription: Subscription, settlement: EndpointGone) -> None:
         endpoint = entry.route.endpoint
         gone = frozenset(role for role, own in subscription.endpoints if route(own, self._digest).endpoint == endpoint)
         if not gone:
@@ -480,7 +404,7 @@ class MemoryStore:
             entry.due_at, entry.leased_until = settlement.at, None
             self._move(entry)
             return
-        for one in self._of_subscription(subscription.id):
+        for one in self._outbox.of_subscription(subscription.id):
             if one.route.endpoint == endpoint:
                 self._take(one, "refused")
         self._save(changes.deserted(subscription, gone, settlement))

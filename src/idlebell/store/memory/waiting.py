@@ -1,0 +1,80 @@
+"""What waits in the outbox of the store in memory, and when its turn comes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from idlebell.model.ids import NotificationId, SubscriptionId
+from idlebell.model.notification import NewMail, Notification
+from idlebell.model.subscription import LastPush
+from idlebell.store.routes import Route
+
+
+@dataclass(slots=True, eq=False)
+class Waiting:
+    notification: Notification
+    route: Route
+    due_at: datetime
+    leased_until: datetime | None = None
+
+    @property
+    def messages(self) -> int:
+        content = self.notification.content
+        return content.count if isinstance(content, NewMail) else 0
+
+
+@dataclass(slots=True)
+class Tally:
+    """What has happened to a subscription's notifications; what is pending is counted where it waits."""
+
+    detected: int = 0
+    accepted: int = 0
+    coalesced: int = 0
+    expired: int = 0
+    refused: int = 0
+    last_push: LastPush | None = None
+    last_event_at: datetime | None = None
+
+
+class Waitings:
+    def __init__(self) -> None:
+        self.by_id: dict[NotificationId, Waiting] = {}
+        self.queues: dict[bytes, list[Waiting]] = {}
+        """By endpoint, in order of version; none is empty."""
+
+    def add(self, entry: Waiting) -> None:
+        self.by_id[entry.notification.id] = entry
+        self.queues.setdefault(entry.route.endpoint, []).append(entry)
+
+    def remove(self, entry: Waiting) -> None:
+        del self.by_id[entry.notification.id]
+        queue = self.queues[entry.route.endpoint]
+        queue.remove(entry)
+        if not queue:
+            del self.queues[entry.route.endpoint]
+
+    def queue(self, endpoint: bytes) -> tuple[Waiting, ...]:
+        return tuple(self.queues.get(endpoint, ()))
+
+    def of_subscription(self, subscription: SubscriptionId) -> list[Waiting]:
+        """Oldest first."""
+        found = (one for one in self.by_id.values() if one.notification.subscription_id == subscription)
+        return sorted(found, key=lambda one: one.notification.version)
+
+
+def leased_until(queue: Iterable[Waiting]) -> datetime | None:
+    return max((entry.leased_until for entry in queue if entry.leased_until is not None), default=None)
+
+
+def ready_at(queue: list[Waiting]) -> datetime:
+    """When something of an endpoint's queue can be leased. One of it is in flight at a time; the order is kept; a retry that
+    waits holds up what came after it, so that a failing endpoint is not called more often because more mail comes."""
+    until = leased_until(queue)
+    if until is not None:
+        return until
+    if not queue[0].route.collapses:
+        return queue[0].due_at
+    attempted = [entry.due_at for entry in queue if entry.notification.attempts]
+    return max([min(entry.due_at for entry in queue), *attempted])

@@ -1,0 +1,113 @@
+"""Values to bytes and back."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import store_samples as samples
+from idlebell.model.endpoint import Endpoints, Role
+from idlebell.model.ids import AccountId
+from idlebell.model.message import MessageSummary
+from idlebell.model.notification import NewMail
+from idlebell.model.subscription import Floor
+from idlebell.store import codec
+from idlebell.store.contract import StoreError
+from idlebell.store.routes import EPOCH, microseconds, moment, route, routes, version_after
+from idlebell.store.sealing import Sealer
+
+text = st.text(st.characters())  # lone surrogates too
+moments = st.datetimes(datetime(1970, 1, 1), datetime(9999, 1, 1), timezones=st.just(UTC))
+messages = st.builds(
+    MessageSummary,
+    st.integers(1, 2**32 - 1),
+    *[st.none() | text] * 3,
+    st.none() | st.integers(0, 2**63 - 1),
+    st.none() | text,
+    st.none() | moments,
+    st.booleans(),
+)
+FINGERPRINT = Sealer(bytes(32)).fingerprint
+
+
+@given(text, st.integers(0, 2**32 - 1), st.lists(messages, max_size=3))
+def test_new_mail_of_any_text_comes_back(mailbox: str, number: int, described: list[MessageSummary]) -> None:
+    content = NewMail(mailbox, number, number + 1, None, tuple(described))
+    encoded = codec.encode_content(content)
+    assert encoded.isascii()
+    assert codec.decode_content(encoded) == content
+
+
+@given(moments)
+def test_a_moment_comes_back_to_the_microsecond(at: datetime) -> None:
+    assert moment(microseconds(at)) == at
+
+
+@given(st.lists(text, max_size=4))
+def test_strings_come_back(strings: list[str]) -> None:
+    assert codec.decode_strings(codec.encode_strings(tuple(strings))) == tuple(strings)
+
+
+@pytest.mark.parametrize(
+    "endpoints",
+    [
+        Endpoints(None),
+        Endpoints(samples.simplepush()),
+        Endpoints(samples.webpush(), samples.simplepush(), samples.webhook(), samples.webhook()),
+    ],
+)
+def test_endpoints_come_back(endpoints: Endpoints) -> None:
+    assert codec.decode_endpoints(codec.encode_endpoints(endpoints)) == endpoints
+
+
+def test_details_hold_nothing_of_the_endpoints() -> None:
+    subscription = samples.subscription(AccountId("acc_1"), floors=(Floor("INBOX", 1, 2),))
+    assert "push.example.net" not in codec.encode_details(subscription)
+
+
+@pytest.mark.parametrize(
+    ("encoded", "words"),
+    [
+        (b'{"v":2,"type":"test"}', "newer Idlebell"),
+        (b'{"v":1,"type":"seen"}', "unknown type seen"),
+    ],
+)
+def test_a_content_of_a_newer_program_is_refused(encoded: bytes, words: str) -> None:
+    with pytest.raises(StoreError, match=words):
+        codec.decode_content(encoded)
+
+
+def test_an_endpoint_of_a_newer_program_is_refused() -> None:
+    with pytest.raises(StoreError, match="unknown kind fcm"):
+        codec.decode_endpoints(b'{"v":1,"new_mail":{"kind":"fcm","url":"https://x.example/"}}')
+
+
+def test_every_role_has_a_route_its_own_or_its_stand_ins() -> None:
+    endpoints = Endpoints(samples.webhook())
+    found = routes(endpoints, FINGERPRINT)
+    assert set(found) == set(Role)
+    encoded = codec.encode_routes(found)
+    assert {role: codec.decode_route(encoded, role) for role in Role} == found
+
+
+def test_a_role_with_nowhere_to_go_has_no_route() -> None:
+    found = codec.encode_routes(routes(Endpoints(samples.simplepush()), FINGERPRINT))
+    assert codec.decode_route(found, Role.NEW_MAIL) == route(samples.simplepush(), FINGERPRINT)
+    assert codec.decode_route(found, Role.RECONNECT) is None
+    assert codec.decode_route(b"", Role.NEW_MAIL) is None
+
+
+def test_kind_and_url_make_an_endpoint_and_the_url_alone_its_versions() -> None:
+    url = "https://push.example.net/a"
+    one, other = route(samples.simplepush(url), FINGERPRINT), route(samples.webhook(url), FINGERPRINT)
+    assert one.endpoint != other.endpoint
+    assert (one.url, one.lane) == (other.url, other.lane)
+    assert (one.collapses, other.collapses) == (True, False)
+
+
+@pytest.mark.parametrize(("last", "at_ms", "expected"), [(None, 5, 5), (4, 5, 5), (5, 5, 6), (9, 5, 10), (None, 0, 0)])
+def test_a_version_is_the_clock_or_one_more(last: int | None, at_ms: int, expected: int) -> None:
+    assert version_after(last, EPOCH + timedelta(milliseconds=at_ms)) == expected
