@@ -20,7 +20,7 @@ from idlebell.store.routes import EPOCH, microseconds, moment, route, routes, ve
 from idlebell.store.sealing import Sealer
 
 text = st.text(st.characters())  # lone surrogates too
-moments = st.datetimes(datetime(1970, 1, 1), datetime(9999, 1, 1), timezones=st.just(UTC))
+moments = st.datetimes(EPOCH.replace(tzinfo=None), timezones=st.just(UTC))
 messages = st.builds(
     MessageSummary,
     st.integers(1, 2**32 - 1),
