@@ -116,8 +116,9 @@ class Sandbox:
         self._own()
         output = (self.folder / "output.log").open("ab")
         with output:
+            # A session of its own: Cyrus and Courier pass SIGTERM on to their process group, which would be ours.
             self._process = subprocess.Popen(
-                self._spell(script), stdin=subprocess.DEVNULL, stdout=output, stderr=output
+                self._spell(script), stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
             )
         end = time.monotonic() + START_SECONDS
         while not ready():
