@@ -9,6 +9,7 @@ from typing import Final
 
 ADDRESSES: Final = 10_000
 """Remembered; the one that asked longest ago is forgotten, and is full again by then."""
+_ROUNDING: Final = 1e-6
 IPV6_PREFIX_BITS: Final = 64
 """What one customer has of IPv6 (RFC 6177): its addresses count as one."""
 
@@ -33,7 +34,7 @@ class RegistrationLimit:
         if left >= 1:
             left -= 1
         else:
-            wait = max(1, ceil((1 - left) * 60 / self._per_minute))
+            wait = max(1, ceil((1 - left) * 60 / self._per_minute - _ROUNDING))
         self._buckets[who] = (left, now)
         self._buckets.move_to_end(who)
         if len(self._buckets) > ADDRESSES:

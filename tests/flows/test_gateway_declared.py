@@ -1,0 +1,166 @@
+"""Accounts of the configuration file: subscribed without a call, and gone with their entry."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from flows.gateway_bench import Bench
+from idlebell.gateway import declared as declared_module
+from idlebell.gateway.declared import Declared, DeclaredAccount, NoPassword, read_password
+from idlebell.model.account import ImapTarget, PasswordCredentials, Tls
+from idlebell.model.endpoint import CommandEndpoint, PushUrl, SimplePushEndpoint, WebhookEndpoint
+
+HOOK = PushUrl("https://hook.example.net/x")
+
+
+@pytest.fixture
+async def bench() -> AsyncIterator[Bench]:
+    made = Bench()
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def account(tmp_path: Path) -> DeclaredAccount:
+    file = tmp_path / "password"
+    file.write_text("hunter2\nand a comment\n")
+    target = ImapTarget("imap.example.org", 993, Tls.IMPLICIT)
+    return DeclaredAccount(target, "alice", notify=(HOOK,), password_file=file)
+
+
+async def passwords(bench: Bench) -> list[str]:
+    found = []
+    for one in await bench.stored():
+        for subscription, credentials in bench.keyring.sets(one.account_id):
+            assert isinstance(credentials, PasswordCredentials)
+            if subscription == one.id:
+                found.append(credentials.password.text())
+    return found
+
+
+async def test_an_entry_is_a_subscription_with_credentials(bench: Bench, account: DeclaredAccount) -> None:
+    assert await Declared(bench.gateway).follow([account]) == ()
+    (stored,) = await bench.stored()
+    assert stored.declared
+    assert stored.wanted
+    assert isinstance(stored.endpoints.new_mail, WebhookEndpoint)
+    assert stored.endpoints.new_mail.verified, "the operator's word is enough"
+    assert await passwords(bench) == ["hunter2"]
+    assert stored.token_hashes == ()
+
+
+async def test_reading_again_changes_what_has_changed(bench: Bench, account: DeclaredAccount) -> None:
+    following = Declared(bench.gateway)
+    await following.follow([account])
+    (before,) = await bench.stored()
+    await following.follow([account])
+    assert await bench.stored() == [before], "what is the same is left alone"
+    assert account.password_file is not None
+    account.password_file.write_text("new\n")
+    await following.follow([replace(account, mailboxes=("Work",))])
+    (after,) = await bench.stored()
+    assert (after.id, after.mailboxes) == (before.id, ("Work",))
+    assert await passwords(bench) == ["new"]
+
+
+async def test_an_entry_that_is_gone_ends_its_subscription_and_no_other(bench: Bench, account: DeclaredAccount) -> None:
+    following = Declared(bench.gateway)
+    await following.follow([account, replace(account, username="bob")])
+    await bench.subscribe(username="carol")
+    await following.follow([account])
+    stored = await bench.stored()
+    assert sorted(one.declared for one in stored) == [False, True]
+    assert await passwords(bench) == ["hunter2"]
+
+
+async def test_the_kind_of_an_endpoint_is_in_its_url(bench: Bench, account: DeclaredAccount) -> None:
+    urls = (
+        PushUrl("simplepush+https://push.example.net/a"),
+        PushUrl("https://hook.example.net/y#whsec_" + "A" * 32),
+        PushUrl("ntfys://ntfy.example.net/x"),
+        PushUrl("https://hook.example.net/z#short"),
+        PushUrl("https://127.1/"),
+    )
+    complaints = await Declared(bench.gateway).follow([replace(account, notify=urls, command="beep")])
+    kinds = sorted(one.endpoints.new_mail.kind for one in await bench.stored() if one.endpoints.new_mail)
+    assert kinds == ["command", "simplepush", "webhook"]
+    assert len(complaints) == 3
+    assert not any("whsec_A" in one or "/z" in one for one in complaints)
+    by_kind = {type(one.endpoints.new_mail): one.endpoints.new_mail for one in await bench.stored()}
+    assert set(by_kind) == {CommandEndpoint, SimplePushEndpoint, WebhookEndpoint}
+    hook = by_kind[WebhookEndpoint]
+    assert isinstance(hook, WebhookEndpoint)
+    assert hook.secret.reveal() == bytes(24)
+
+
+async def test_an_entry_that_tells_nobody_is_complained_about(bench: Bench, account: DeclaredAccount) -> None:
+    (complaint,) = await Declared(bench.gateway).follow([replace(account, notify=())])
+    assert "nobody would be told" in complaint
+    assert await bench.stored() == []
+
+
+async def test_without_a_password_the_rest_is_done(bench: Bench, account: DeclaredAccount) -> None:
+    broken = replace(account, password_file=Path("/nowhere/password"))
+    (complaint,) = await Declared(bench.gateway).follow([broken, replace(account, username="bob")])
+    assert complaint.startswith("alice at imap.example.org:993: password_file cannot be read")
+    assert len(await bench.stored()) == 2
+    assert await passwords(bench) == ["hunter2"]
+
+
+async def test_no_token_sees_a_declared_subscription(bench: Bench, account: DeclaredAccount) -> None:
+    from idlebell.model.problem import ProblemError
+
+    await Declared(bench.gateway).follow([account])
+    (stored,) = await bench.stored()
+    for caller in (await bench.key(), bench.bearing("ibs_x")):
+        with pytest.raises(ProblemError) as caught:
+            await bench.gateway.end(stored.id, caller)
+        assert caught.value.problem.code == "not-found"
+
+
+# passwords
+
+
+def command(account: DeclaredAccount, program: str) -> DeclaredAccount:
+    return replace(account, password_file=None, password_command=f"{sys.executable} -c '{program}'")
+
+
+async def test_the_first_line_that_a_command_prints_is_the_password(account: DeclaredAccount) -> None:
+    secret = await read_password(command(account, 'print("p w\\nmore")'))
+    assert secret.text() == "p w"
+
+
+@pytest.mark.parametrize(
+    ("program", "why"),
+    [
+        ("raise SystemExit(3)", "status 3"),
+        ("pass", "empty"),
+        ("import sys; sys.stdout.buffer.write(bytes([255]))", "UTF-8"),
+    ],
+)
+async def test_a_command_that_gives_none(account: DeclaredAccount, program: str, why: str) -> None:
+    with pytest.raises(NoPassword, match=why):
+        await read_password(command(account, program))
+
+
+async def test_a_command_that_hangs_is_killed(account: DeclaredAccount, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(declared_module, "PASSWORD_SECONDS", 0.2)
+    with pytest.raises(NoPassword, match="did not end"):
+        await read_password(command(account, "import time; time.sleep(600)"))
+
+
+@pytest.mark.parametrize("line", ["/nowhere/program", "'", ""])
+async def test_a_command_that_is_none(account: DeclaredAccount, line: str) -> None:
+    with pytest.raises(NoPassword):
+        await read_password(replace(account, password_file=None, password_command=line))
+
+
+def test_an_entry_shows_no_command(account: DeclaredAccount) -> None:
+    shown = repr(replace(account, command="curl https://token@x", password_command="echo hunter2"))
+    assert "token" not in shown
+    assert "hunter2" not in shown

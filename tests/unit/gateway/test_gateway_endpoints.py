@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from idlebell.gateway.endpoints import (
+    URL_BYTES,
+    decoded,
+    payload_fault,
+    read_endpoints,
+    spelled,
+    url_fault,
+    webhook_secret,
+    with_verdicts,
+)
+from idlebell.gateway.reading import Faults, read
+from idlebell.gateway.shapes import EndpointsShape
+from idlebell.model.endpoint import Endpoints, PushUrl, SimplePushEndpoint, WebhookEndpoint, WebPushEndpoint
+from idlebell.model.problem import ProblemError
+from idlebell.model.secret import Secret
+from idlebell.model.subscription import Payload
+
+POINT = generate_private_key(SECP256R1()).public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+AUTH = bytes(range(16))
+SECRET = "whsec_" + base64.b64encode(bytes(32)).decode()
+
+
+def b64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def faults_of(given: dict[str, Any]) -> dict[str, str]:
+    faults = Faults()
+    read_endpoints(faults, read(EndpointsShape, given), allow_plaintext=False)
+    try:
+        faults.raise_any()
+    except ProblemError as error:
+        return {one.pointer: one.detail for one in error.problem.errors}
+    return {}
+
+
+def webpush(**keys: str) -> dict[str, Any]:
+    return {
+        "new_mail": {
+            "type": "webpush",
+            "url": "https://push.example/x",
+            "keys": {"p256dh": b64url(POINT), "auth": b64url(AUTH), **keys},
+        }
+    }
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://push.example.net/a?b=c%20d&e",
+        "https://push.example.net",
+        "https://push.example.net:8443/",
+        "https://192.0.2.7/x",
+        "https://[2001:db8::7]:8443/x",
+        "HTTPS://PUSH.example.net/",
+    ],
+)
+def test_good_urls(url: str) -> None:
+    assert url_fault(url, allow_plaintext=False) is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "push.example.net/a",
+        "//push.example.net/a",
+        "http://push.example.net/a",
+        "ftp://push.example.net/a",
+        "javascript:alert(1)",
+        "file:///etc/passwd",
+        "https://",
+        "https:///a",
+        "https://user@push.example.net/",
+        "https://user:pass@push.example.net/",
+        "https://push.example.net/#fragment",
+        "https://push.example.net#",
+        "https://push.example.net\\@evil.example/",
+        "https://push.example.net/a b",
+        "https://push.example.net/\r\nHost: x",
+        "https://push.example.net/\x00",
+        "https://push.example.net/ü",
+        "https://push.example.net:0/",
+        "https://push.example.net:/",
+        "https://push.example.net:99999/",
+        "https://push.example.net:x/",
+        "https://127.1/",
+        "https://0x7f.1/",
+        "https://2130706433/",
+        "https://[::1/",
+        "https://[fe80::1%25eth0]/",
+        "https://-a.example/",
+        "https://push.example.net/" + "a" * URL_BYTES,
+    ],
+)
+def test_bad_urls(url: str) -> None:
+    fault = url_fault(url, allow_plaintext=False)
+    assert fault is not None
+    assert "evil" not in fault, "nothing of the URL is repeated"
+
+
+def test_http_only_where_the_operator_allows_it() -> None:
+    assert url_fault("http://127.0.0.1:8080/a", allow_plaintext=True) is None
+    assert url_fault("ftp://127.0.0.1/a", allow_plaintext=True) is not None
+
+
+def test_a_browsers_subscription_as_it_is() -> None:
+    faults = Faults()
+    found = read_endpoints(faults, read(EndpointsShape, webpush()), allow_plaintext=False)
+    faults.raise_any()
+    assert isinstance(found.new_mail, WebPushEndpoint)
+    assert found.new_mail.p256dh == POINT
+    assert found.new_mail.auth.reveal() == AUTH
+
+
+@pytest.mark.parametrize("spell", [base64.b64encode, base64.urlsafe_b64encode])
+def test_keys_in_either_alphabet_with_padding(spell: Any) -> None:
+    assert faults_of(webpush(p256dh=spell(POINT).decode(), auth=spell(AUTH).decode())) == {}
+
+
+@pytest.mark.parametrize(
+    "p256dh",
+    ["", "?", b64url(POINT[:-1]), b64url(b"\x04" + bytes(64)), b64url(b"\x02" + POINT[1:]), b64url(POINT[:33])],
+)
+def test_a_point_that_is_none_is_refused(p256dh: str) -> None:
+    """A point off the curve would leak the private half of our key pair bit by bit (RFC 8291 section 7)."""
+    assert set(faults_of(webpush(p256dh=p256dh))) == {"/endpoints/new_mail/keys/p256dh"}
+
+
+def test_an_auth_secret_of_another_length_is_refused() -> None:
+    assert set(faults_of(webpush(auth=b64url(AUTH[:-1])))) == {"/endpoints/new_mail/keys/auth"}
+
+
+@pytest.mark.parametrize("size", [24, 32, 64])
+def test_webhook_secrets(size: int) -> None:
+    assert webhook_secret("whsec_" + base64.b64encode(bytes(size)).decode()) == bytes(size)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "whsec_", "whsec_" + "A" * 30, "whsec_" + "A" * 88, "A" * 32, "whsec_" + "*" * 32]
+)
+def test_bad_webhook_secrets(text: str) -> None:
+    given = {"new_mail": {"type": "webhook", "url": "https://hook.example/x", "secret": text}}
+    assert set(faults_of(given)) == {"/endpoints/new_mail/secret"}
+
+
+def test_simplepush_needs_a_way_to_ask_for_credentials() -> None:
+    push = {"type": "simplepush", "url": "https://push.example/x"}
+    assert set(faults_of({"new_mail": push})) == {"/endpoints/reconnect"}
+    assert faults_of({"new_mail": push, "reconnect": push}) == {}
+    assert faults_of({"new_mail": {"type": "webhook", "url": "https://hook.example/", "secret": SECRET}}) == {}
+
+
+def test_what_may_be_said_of_a_message() -> None:
+    simple = Endpoints(SimplePushEndpoint(PushUrl("https://a.example/")))
+    secure = Endpoints(WebhookEndpoint(PushUrl("https://a.example/"), Secret(b"x")))
+    clear = Endpoints(WebhookEndpoint(PushUrl("http://a.example/"), Secret(b"x")))
+    assert payload_fault(Payload.ALERT, simple, allow_plaintext=False) is None
+    assert payload_fault(Payload.SUMMARY, simple, allow_plaintext=True) is not None
+    assert payload_fault(Payload.SUMMARY, secure, allow_plaintext=False) is None
+    assert payload_fault(Payload.SUMMARY, clear, allow_plaintext=False) is not None
+    assert payload_fault(Payload.SUMMARY, clear, allow_plaintext=True) is None
+    assert payload_fault(Payload.SUMMARY, Endpoints(None), allow_plaintext=False) is None
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"type": "simplepush", "url": "https://a.example/"},
+        {"type": "webhook", "url": "https://a.example/", "secret": SECRET},
+        webpush()["new_mail"],
+    ],
+)
+def test_what_is_spelled_reads_as_what_it_was(given: dict[str, Any]) -> None:
+    faults = Faults()
+    found = read_endpoints(faults, read(EndpointsShape, {"new_mail": given, "reconnect": given}), allow_plaintext=False)
+    faults.raise_any()
+    assert found.new_mail is not None
+    assert spelled(found.new_mail) == given
+
+
+def test_a_webhook_stays_verified_only_as_long_as_it_is_the_same() -> None:
+    url = PushUrl("https://a.example/")
+    known = Endpoints(WebhookEndpoint(url, Secret(b"x"), verified=True))
+    same = with_verdicts(Endpoints(WebhookEndpoint(url, Secret(b"x"))), known)
+    other = with_verdicts(Endpoints(WebhookEndpoint(url, Secret(b"y"))), known)
+    assert [one.verified for one in (same.new_mail, other.new_mail) if isinstance(one, WebhookEndpoint)] == [
+        True,
+        False,
+    ]
+    claimed = with_verdicts(known, None)
+    assert isinstance(claimed.new_mail, WebhookEndpoint)
+    assert not claimed.new_mail.verified
+
+
+@pytest.mark.parametrize("text", ["*", "AAA*", "A", "ä"])
+def test_what_is_no_base64(text: str) -> None:
+    assert decoded(text) is None

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from idlebell.gateway.policy import Policy
+from idlebell.gateway.reading import read
+from idlebell.gateway.shapes import SubscriptionRequest
+from idlebell.gateway.wish import Wish, read_wish
+from idlebell.model.account import BearerCredentials, ImapTarget, Retention, Tls
+from idlebell.model.problem import ProblemError
+from idlebell.model.subscription import Payload
+from idlebell.net.egress import Egress
+
+HOOK = {"new_mail": {"type": "webhook", "url": "https://hook.example/x", "secret": "whsec_" + "A" * 32}}
+PASSWORD = {"type": "password", "password": "secret"}
+
+
+def wish(policy: Policy | None = None, imap: dict[str, Any] | None = None, **members: Any) -> Wish:
+    account = {"host": "imap.example.org", "username": "alice", "auth": PASSWORD, **(imap or {})}
+    body = {"imap": account, "endpoints": HOOK, **members}
+    return read_wish(read(SubscriptionRequest, body), policy or Policy())
+
+
+def pointers(policy: Policy | None = None, imap: dict[str, Any] | None = None, **members: Any) -> dict[str, str]:
+    with pytest.raises(ProblemError) as caught:
+        wish(policy, imap, **members)
+    return {one.pointer: one.detail for one in caught.value.problem.errors}
+
+
+def test_absent_members_are_absent() -> None:
+    found = wish()
+    assert (found.mailboxes, found.payload, found.retention, found.lease_seconds) == (None, None, None, None)
+    assert found.target == ImapTarget("imap.example.org", 993, Tls.IMPLICIT)
+    assert "secret" not in repr(found)
+
+
+def test_host_and_port_in_the_form_of_the_key() -> None:
+    found = wish(imap={"host": "IMAP.Bücher.example", "tls": "starttls"})
+    assert found.target == ImapTarget("imap.xn--bcher-kva.example", 143, Tls.STARTTLS)
+    assert set(pointers(imap={"host": None, "port": 65_536})) == {"/imap/host", "/imap/port"}
+
+
+def test_without_tls_only_where_the_operator_allows_it() -> None:
+    assert set(pointers(imap={"tls": "none"})) == {"/imap/tls"}
+    allowing = Policy(egress=Egress(allow_plaintext=True))
+    assert wish(allowing, imap={"tls": "none"}).target.port == 143
+
+
+def test_mailboxes_are_named_once_in_their_order() -> None:
+    assert wish(mailboxes=["Work", "inbox", "INBOX", "Work"]).mailboxes == ("Work", "INBOX")
+    assert set(pointers(mailboxes=[])) == {"/mailboxes"}
+    assert set(pointers(Policy(max_mailboxes=2), mailboxes=["a", "b", "c"])) == {"/mailboxes"}
+    assert set(pointers(mailboxes=["a\n", "x" * 1_001, "b"])) == {"/mailboxes/0", "/mailboxes/1"}
+
+
+@pytest.mark.parametrize("given", ["personal", "subscribed", {"subtree": "Lists"}])
+def test_forms_of_later_versions_are_called_so(given: Any) -> None:
+    assert pointers(mailboxes=given) == {"/mailboxes": "not supported by this version"}
+
+
+def test_payload_and_retention() -> None:
+    found = wish(payload="summary", retention="memory")
+    assert (found.payload, found.retention) == (Payload.SUMMARY, Retention.MEMORY)
+    assert set(pointers(payload="content", retention="vault")) == {"/payload", "/retention"}
+    only_session = Policy(retentions=frozenset({Retention.SESSION}))
+    assert pointers(only_session, retention="memory") == {"/retention": "is not allowed by the operator"}
+
+
+def test_an_access_token_is_for_one_session() -> None:
+    auth = {"type": "oauth2", "access_token": "ya29.x"}
+    assert isinstance(wish(imap={"auth": auth}).credentials, BearerCredentials)
+    assert set(pointers(imap={"auth": auth}, retention="memory")) == {"/retention"}
+    assert set(pointers(imap={"auth": {"type": "oauth2", "access_token": "a b"}})) == {"/imap/auth/access_token"}
+
+
+@pytest.mark.parametrize("seconds", [-1, 59, 90 * 86_400 + 1])
+def test_leases_have_bounds(seconds: int) -> None:
+    assert set(pointers(lease_seconds=seconds)) == {"/lease_seconds"}
+
+
+@pytest.mark.parametrize("seconds", [-0.1, 30.1])
+def test_waits_have_bounds(seconds: float) -> None:
+    assert set(pointers(wait_seconds=seconds)) == {"/wait_seconds"}
+
+
+@pytest.mark.parametrize("text", ["", "a\0b", "a\r\nb LOGOUT", "x" * 5_000])
+def test_names_and_passwords_hold_no_control_characters(text: str) -> None:
+    found = pointers(imap={"username": text, "auth": {"type": "password", "password": text}})
+    assert set(found) == {"/imap/username", "/imap/auth/password"}
