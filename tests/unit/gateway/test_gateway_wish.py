@@ -14,7 +14,7 @@ from idlebell.model.subscription import Payload
 from idlebell.net.egress import Egress
 
 HOOK = {"new_mail": {"type": "webhook", "url": "https://hook.example/x", "secret": "whsec_" + "A" * 32}}
-PASSWORD = {"type": "password", "password": "secret"}
+PASSWORD = {"type": "password", "password": "hunter2"}
 
 
 def wish(policy: Policy | None = None, imap: dict[str, Any] | None = None, **members: Any) -> Wish:
@@ -33,7 +33,7 @@ def test_absent_members_are_absent() -> None:
     found = wish()
     assert (found.mailboxes, found.payload, found.retention, found.lease_seconds) == (None, None, None, None)
     assert found.target == ImapTarget("imap.example.org", 993, Tls.IMPLICIT)
-    assert "secret" not in repr(found)
+    assert "hunter2" not in repr(found)
 
 
 def test_host_and_port_in_the_form_of_the_key() -> None:
