@@ -27,7 +27,6 @@ from idlebell.login.keyring import Keyring
 from idlebell.model.account import ImapTarget
 from idlebell.model.endpoint import PushUrl
 from idlebell.model.secret import Secret
-from idlebell.model.subscription import Subscription
 from idlebell.net.clock import Clock
 from idlebell.net.connector import Connector
 from idlebell.net.dns import Resolver
@@ -239,7 +238,7 @@ async def _engine(
             os.urandom,
             await _signer(settings, store),
             DeliverySettings(verify_endpoints=settings.push.verify_endpoints),
-            on_ended=lambda subscription: fleet.nudge(subscription.account_id),
+            on_ended=lambda subscription: gateway.over((subscription,)),
             on_line=on_line,
         )
         keep = timedelta(seconds=settings.push.retry_for_seconds)
@@ -249,12 +248,6 @@ async def _engine(
         means = Means(store, status, clock, emit, random.random, cadence, keep, dispatcher.nudge)
         fleet = Fleet(means, sessions, door.reopen, keyring.holds)
 
-        def expired(ended: tuple[Subscription, ...]) -> None:
-            for one in ended:
-                keyring.drop(one.id)
-                fleet.nudge(one.account_id)
-
-        pruner = Pruner(store, emit, clock, expired, dispatcher.nudge)
         gateway = Gateway(
             store,
             door,
@@ -269,6 +262,7 @@ async def _engine(
             emit,
             Reach(egress, resolver.resolve),
         )
+        pruner = Pruner(store, emit, clock, gateway.over, dispatcher.nudge)
         accounts = Declared(gateway)
         for gauge in _gauges(fleet, status, keyring):
             metrics.show(gauge)

@@ -92,9 +92,7 @@ PROBLEMS = _table(
         Severity.INFO,
         "Mend the members named in errors.",
     ),
-    Entry(
-        "body-too-large", "The body is too large", 413, _C, Retry.NEVER, Severity.INFO, "Send at most 64 KiB."
-    ),
+    Entry("body-too-large", "The body is too large", 413, _C, Retry.NEVER, Severity.INFO, "Send at most 64 KiB."),
     Entry(
         "request-timeout",
         "The body came too slowly",
@@ -398,9 +396,7 @@ PROBLEMS = _table(
         Severity.ERROR,
         "Try again later; nothing was changed.",
     ),
-    Entry(
-        "overloaded", "The gateway can take no more", 503, _G, Retry.SOON, Severity.ERROR, "Try again later."
-    ),
+    Entry("overloaded", "The gateway can take no more", 503, _G, Retry.SOON, Severity.ERROR, "Try again later."),
     Entry(
         "internal",
         "The gateway failed",
