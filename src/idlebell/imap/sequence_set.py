@@ -37,8 +37,7 @@ class SequenceSet:
 
     def __str__(self) -> str:
         return ",".join(
-            _spell(first) if first == last else f"{_spell(first)}:{_spell(last)}"
-            for first, last in self.ranges
+            _spell(first) if first == last else f"{_spell(first)}:{_spell(last)}" for first, last in self.ranges
         )
 
     def __contains__(self, number: int) -> bool:
