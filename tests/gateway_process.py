@@ -34,7 +34,7 @@ allow_plaintext = true
 [limits]
 registrations_per_minute = 0
 [log]
-level = "debug"
+level = "{level}"
 {more}
 """
 
@@ -42,14 +42,16 @@ level = "debug"
 class GatewayProcess:
     """``async with`` starts it and surely ends it. ``folder`` holds database, key and log, over all restarts."""
 
-    def __init__(self, folder: Path, ca_file: Path, *, imap: str = "", push: str = "", more: str = "") -> None:
+    def __init__(
+        self, folder: Path, ca_file: Path, *, imap: str = "", push: str = "", more: str = "", level: str = "debug"
+    ) -> None:
         self.folder = folder
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / "idlebell.log"
         self.config = folder / "idlebell.toml"
         self._text = _CONFIGURATION.format(
-            port=self.port, folder=folder, ca_file=ca_file, imap=imap, push=push, more=more
+            port=self.port, folder=folder, ca_file=ca_file, imap=imap, push=push, more=more, level=level
         )
         self.config.write_text(self._text)
         self._process: subprocess.Popen[bytes] | None = None

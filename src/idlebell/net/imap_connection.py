@@ -175,23 +175,27 @@ class ImapConnection:
 
     async def wait_for_change(self, timeout: float) -> list[UntaggedResponse]:
         """Waits up to ``timeout`` seconds for the server to say anything while it idles, and gives what it said; ``[]`` where
-        it said nothing in time, or ended IDLE by itself (then call :meth:`done`)."""
+        it said nothing in time, or ended IDLE by itself (then call :meth:`done`), or :meth:`interrupt` was called."""
         self._check()
         if not self.idling:
             raise LocalProtocolError("not idling")
+        deadline = self._clock.monotonic() + timeout
         try:
-            async with asyncio.timeout(timeout):
-                while self.idling and not self._early:
-                    self._received = 0
-                    await self._listen()
-        except TimeoutError:
-            return []
+            while self.idling and not self._early:
+                left = deadline - self._clock.monotonic()
+                if left <= 0 or not await self._channel.ready(left):
+                    return []
+                await self._take_what_is_there(deadline)
         except asyncio.CancelledError:
-            raise  # a read that is cancelled has taken nothing
+            raise  # a wait that is cancelled has taken nothing
         except BaseException:
             self.close()
             raise
         return self._take_early()
+
+    def interrupt(self) -> None:
+        """Ends a :meth:`wait_for_change` that is on."""
+        self._channel.interrupt()
 
     async def done(self, *, timeout: float | None = None) -> Reply:
         """Ends IDLE. The deadline, ``idle_ack_seconds`` where left out, is how a dead server is told from a quiet one."""
@@ -299,6 +303,15 @@ class ImapConnection:
                     pass
                 case Greeted() | Challenged():
                     raise RemoteProtocolError("unexpected-event", f"{type(event).__name__} during IDLE")
+
+    async def _take_what_is_there(self, deadline: float) -> None:
+        """Reads what made the socket readable. A part of a TLS record is no line yet: the rest has until ``deadline``."""
+        self._received = 0
+        try:
+            async with asyncio.timeout(max(0.0, deadline - self._clock.monotonic())):
+                await self._listen()
+        except TimeoutError:
+            pass
 
     async def greeting(self) -> StatusResponse:
         """The first line (RFC 9051 section 7.1). ServerSaidBye: it is BYE. Only for who makes the connection."""

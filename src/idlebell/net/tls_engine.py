@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ssl
 import sys
+from collections.abc import Awaitable
 from typing import Final, Protocol
 
 from idlebell.net.certificate import forget_shown_certificate, take_shown_certificate
@@ -38,6 +39,12 @@ class Channel(Protocol):
     async def read(self, max_bytes: int) -> bytes:
         """1 to ``max_bytes`` bytes, waiting for them; ``b""`` once the peer has closed in an orderly way."""
 
+    def ready(self, timeout_seconds: float) -> Awaitable[bool]:
+        """Waits until there is something to read: True; False after the time, or when :meth:`interrupt` is called."""
+
+    def interrupt(self) -> None:
+        """Ends a wait in :meth:`ready`."""
+
     async def write(self, data: bytes) -> None:
         """Returns when the kernel has taken all of ``data``, so no more than one call's data ever waits."""
 
@@ -62,6 +69,12 @@ class PlainChannel:
 
     async def read(self, max_bytes: int) -> bytes:
         return await self._wire.receive(max_bytes)
+
+    def ready(self, timeout_seconds: float) -> Awaitable[bool]:
+        return self._wire.ready(timeout_seconds)
+
+    def interrupt(self) -> None:
+        self._wire.interrupt()
 
     async def write(self, data: bytes) -> None:
         view = memoryview(data)
@@ -135,6 +148,13 @@ class TlsChannel:
             except ssl.SSLError as error:
                 self._send_alert()
                 raise ConnectionLost("tls", error.reason or type(error).__name__) from error
+
+    def ready(self, timeout_seconds: float) -> Awaitable[bool]:
+        # OpenSSL never holds a whole record that was not read: it is given one at a time, and `read` takes all of it.
+        return self._wire.ready(timeout_seconds)
+
+    def interrupt(self) -> None:
+        self._wire.interrupt()
 
     async def write(self, data: bytes) -> None:
         view = memoryview(data)

@@ -20,8 +20,8 @@ class Wire:
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
         self._sock: socket.socket | None = sock
-        self._reading: asyncio.Future[None] | None = None
-        self._writing: asyncio.Future[None] | None = None
+        self._reading: asyncio.Future[bool] | None = None
+        self._writing: asyncio.Future[bool] | None = None
 
     @property
     def closed(self) -> bool:
@@ -41,6 +41,28 @@ class Wire:
             except OSError as error:
                 raise lost(error) from error
 
+    async def ready(self, timeout_seconds: float) -> bool:
+        """Waits, without taking anything, until something can be received; False where :meth:`interrupt` or the time ends
+        it first. What thousands of idle sessions sit in: one frame, one future, one timer."""
+        sock = self._socket()
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[bool] = loop.create_future()
+        self._reading = future
+        loop.add_reader(sock.fileno(), _wake, future, True)
+        timer = loop.call_later(timeout_seconds, _wake, future, False)
+        try:
+            return await future
+        finally:
+            timer.cancel()
+            self._reading = None
+            if self._sock is not None:
+                loop.remove_reader(sock.fileno())
+
+    def interrupt(self) -> None:
+        """Ends :meth:`ready` if somebody waits in it; a :meth:`receive` looks once more and waits on."""
+        if self._reading is not None:
+            _wake(self._reading, False)
+
     def send_now(self, data: bytes | memoryview) -> int:
         """How much the kernel took of ``data``, without waiting."""
         try:
@@ -55,7 +77,7 @@ class Wire:
         sock = self._socket()
         loop = asyncio.get_running_loop()
         self._writing = future = loop.create_future()
-        loop.add_writer(sock.fileno(), _wake, future)
+        loop.add_writer(sock.fileno(), _wake, future, True)
         try:
             await future
         finally:
@@ -95,7 +117,7 @@ class Wire:
         sock = self._socket()
         loop = asyncio.get_running_loop()
         self._reading = future = loop.create_future()
-        loop.add_reader(sock.fileno(), _wake, future)
+        loop.add_reader(sock.fileno(), _wake, future, True)
         try:
             await future
         finally:
@@ -109,6 +131,6 @@ class Wire:
         return self._sock
 
 
-def _wake(future: asyncio.Future[None]) -> None:
+def _wake(future: asyncio.Future[bool], result: bool) -> None:
     if not future.done():
-        future.set_result(None)
+        future.set_result(result)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TypeVar
 
 from idlebell.imap import commands as c
 from idlebell.imap.mailbox_view import MailboxView
@@ -22,8 +21,6 @@ from idlebell.imap.sequence_set import STAR, SequenceSet
 from idlebell.net.clock import Clock
 from idlebell.net.imap_connection import ImapConnection, Reply
 from idlebell.watch.detect import FLOOD_MESSAGES
-
-T = TypeVar("T")
 
 COMMAND_SECONDS = 60.0
 """A command that has no answer after this long never gets one."""
@@ -68,12 +65,12 @@ class MailboxSession:
     """Owns the connection while a watcher runs. Every method raises what :class:`ImapConnection` raises, and then the session
     is over."""
 
-    __slots__ = ("_clock", "_connection", "_interrupted", "_news", "_view", "_waiting")
+    __slots__ = ("_clock", "_connection", "_interrupted", "_news", "_pausing", "_view")
 
     def __init__(self, connection: ImapConnection, clock: Clock) -> None:
         self._connection = connection
         self._clock = clock
-        self._waiting: asyncio.Task[object] | None = None
+        self._pausing: asyncio.Future[None] | None = None
         self._interrupted = False
         self._view: MailboxView | None = None
         self._news = False
@@ -168,46 +165,34 @@ class MailboxSession:
         if refusal is not None:
             raise LookRefusedError("IDLE", refusal.condition, refusal.text)
         deadline = self._clock.monotonic() + seconds
-        while not self._news and (left := deadline - self._clock.monotonic()) > 0:
-            said = await self._interruptible(self._connection.wait_for_change(left))
+        while not self._news and not self._interrupted and (left := deadline - self._clock.monotonic()) > 0:
+            said = await self._connection.wait_for_change(left)
             if not said:
                 break
             self._apply(said)
+        self._interrupted = False
         reply = await self._connection.done(timeout=IDLE_ACK_SECONDS)
         self._apply(reply.untagged)
 
     async def pause(self, seconds: float) -> None:
         """Waits without IDLE: ``seconds``, or until :meth:`interrupt` is called."""
-        await self._interruptible(self._clock.sleep(seconds))
+        if not self._interrupted:
+            loop = asyncio.get_running_loop()
+            self._pausing = future = loop.create_future()
+            timer = loop.call_later(seconds, _end, future)
+            try:
+                await future
+            finally:
+                timer.cancel()
+                self._pausing = None
+        self._interrupted = False
 
     def interrupt(self) -> None:
         """Ends the wait that is on, or the next one."""
         self._interrupted = True
-        if self._waiting is not None:
-            self._waiting.cancel()
-
-    async def _interruptible(self, wait: Coroutine[None, None, T]) -> T | None:
-        """Runs a wait that cancelling leaves the connection usable; None where :meth:`interrupt` ended it."""
-        task = asyncio.current_task()
-        assert task is not None
-        if self._interrupted:
-            self._interrupted = False
-            wait.close()
-            return None
-        self._waiting = task
-        try:
-            return await wait
-        except asyncio.CancelledError:
-            # Only our own cancellation ends here; one that somebody else asked for as well goes on.
-            if not self._was_interrupted() or task.uncancel() > 0:
-                raise
-            return None
-        finally:
-            self._waiting = None
-            self._interrupted = False
-
-    def _was_interrupted(self) -> bool:
-        return self._interrupted
+        if self._pausing is not None:
+            _end(self._pausing)
+        self._connection.interrupt()
 
     async def log_out(self) -> None:
         await self._connection.logout()
@@ -252,3 +237,8 @@ def too_many(span: int | None, exists_before: int | None, exists_now: int | None
         grown = exists_now - exists_before
         return grown > FLOOD_MESSAGES and (span is None or span > FLOOD_MESSAGES)
     return span is not None and span > FLOOD_MESSAGES
+
+
+def _end(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
