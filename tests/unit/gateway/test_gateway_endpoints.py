@@ -130,6 +130,7 @@ def test_keys_in_either_alphabet_with_padding(spell: Any) -> None:
 @pytest.mark.parametrize(
     "p256dh",
     ["", "?", b64url(POINT[:-1]), b64url(b"\x04" + bytes(64)), b64url(b"\x02" + POINT[1:]), b64url(POINT[:33])],
+    ids=["empty", "no base64", "one byte short", "off the curve", "wrong form", "half"],
 )
 def test_a_point_that_is_none_is_refused(p256dh: str) -> None:
     """A point off the curve would leak the private half of our key pair bit by bit (RFC 8291 section 7)."""
