@@ -37,6 +37,7 @@ from idlebell.net.imap_connection import ImapConnection
 from idlebell.net.open_connection import open_connection
 from idlebell.net.session_inbox import SessionInbox
 from idlebell.net.tls_policy import TlsPolicy
+from idlebell.net.wheel import Wheel
 from idlebell.push.vapid import VapidKey, VapidSigner
 from idlebell.rest.options import RestOptions
 from idlebell.rest.server import RestServer
@@ -311,10 +312,12 @@ def policy_of(settings: Settings, egress: Egress) -> Policy:
 
 def _connect(settings: Settings, egress: Egress, resolver: Resolver, tls_policy: TlsPolicy, clock: Clock) -> Connect:
     connector = Connector(egress, resolver, source_addresses=settings.imap.source_addresses)
-    share = SharedCapabilities()
+    share, wheel = SharedCapabilities(), Wheel()
 
     async def connect(target: ImapTarget) -> ImapConnection:
-        return await open_connection(target, connector=connector, tls_policy=tls_policy, clock=clock, share=share)
+        return await open_connection(
+            target, connector=connector, tls_policy=tls_policy, clock=clock, share=share, wheel=wheel
+        )
 
     return connect
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from idlebell.imap.responses import (
     ExistsData,
     ExpungeData,
-    FlagsData,
     MailboxIdCode,
     NumberCode,
     PlainCode,
@@ -29,7 +28,7 @@ class MailboxView:
     tagged OK.
     """
 
-    __slots__ = ("exists", "flags", "highest_mod_seq", "mailbox_id", "name", "read_only", "uid_next", "uid_validity")
+    __slots__ = ("exists", "highest_mod_seq", "mailbox_id", "name", "read_only", "uid_next", "uid_validity")
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -39,7 +38,6 @@ class MailboxView:
         self.highest_mod_seq: int | None
         self.mailbox_id: str | None
         self.read_only: bool | None
-        self.flags: tuple[str, ...]
         self._forget()
 
     def __repr__(self) -> str:
@@ -60,8 +58,6 @@ class MailboxView:
             case VanishedData(uids, earlier) if not earlier:
                 count = _count(uids)
                 return self._expunged(count, count)
-            case FlagsData(flags):
-                self.flags = flags
             case StatusData() if _same(response.mailbox, self.name):
                 return self._status(response)
             case StatusResponse() if response.code is not None:
@@ -96,7 +92,6 @@ class MailboxView:
         self.exists = self.uid_validity = self.uid_next = self.highest_mod_seq = None
         self.mailbox_id = None
         self.read_only = None
-        self.flags = ()
 
     def _set(self, name: str, value: int) -> bool:
         known: int | None = getattr(self, name)

@@ -21,6 +21,13 @@ def harden_process() -> tuple[str, ...]:
     return (_no_core(), _not_dumpable(), _descriptors())
 
 
+def overwrite(data: bytes) -> None:
+    """Zeroes an object that Python calls immutable: a piece of a request that held a password. Only for one that nobody
+    looks at any more. Where this is not CPython nothing happens."""
+    if sys.implementation.name == "cpython" and len(data) > 1:  # shorter ones are shared by all of the process
+        ctypes.memset(id(data) + bytes.__basicsize__ - 1, 0, len(data))
+
+
 def _no_core() -> str:
     try:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -30,6 +30,8 @@ WireLog: TypeAlias = Callable[[str, str], None]
 """Called with ``C`` or ``S`` and a line for the operator. No credential and no SASL message is ever in it."""
 
 _LOG_CHARACTERS: Final = 500
+_IDLE: Final = c.Idle()
+"""One for all: each session holds the command that is in flight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +163,7 @@ class ImapConnection:
     async def idle(self, *, timeout: float | None = None) -> Completed | None:
         """Enters IDLE. None once the server waits with us; a refusal is the tagged response that came instead."""
         self._check()
-        self._client.send(c.Idle())
+        self._client.send(_IDLE)
         async with self._closing("IDLE", self._deadlines.idle_ack_seconds if timeout is None else timeout):
             self._received = 0
             await self._flush()

@@ -20,6 +20,7 @@ from idlebell.net.errors import NotImap, TimedOut, TlsFailed
 from idlebell.net.imap_connection import ImapConnection, WireLog
 from idlebell.net.tls_engine import PlainChannel, TlsChannel, start_tls
 from idlebell.net.tls_policy import TlsPolicy
+from idlebell.net.wheel import Wheel
 from idlebell.net.wire import Wire
 
 
@@ -34,6 +35,7 @@ async def open_connection(
     share: Callable[[frozenset[str]], frozenset[str]] | None = None,
     wire_log: WireLog | None = None,
     allow_preauth: bool = False,
+    wheel: Wheel | None = None,
 ) -> ImapConnection:
     """Connects to ``target``, by its rules for TLS, and reads greeting and capabilities.
 
@@ -52,9 +54,9 @@ async def open_connection(
     )
     try:
         if target.tls is Tls.IMPLICIT:
-            channel: TlsChannel | PlainChannel = await _handshake(Wire(sock), target, tls_policy, deadlines)
+            channel: TlsChannel | PlainChannel = await _handshake(Wire(sock, wheel), target, tls_policy, deadlines)
         else:
-            channel = PlainChannel(Wire(sock))
+            channel = PlainChannel(Wire(sock, wheel))
     except BaseException:
         sock.close()
         raise

@@ -18,7 +18,7 @@ from idlebell.net.certificate import forget_shown_certificate, take_shown_certif
 from idlebell.net.errors import ConnectionLost, handshake_failed
 from idlebell.net.wire import Wire
 
-PIECE_BYTES: Final = 1_024
+PIECE_BYTES: Final = 512
 """Handed to OpenSSL, or taken from it, at once."""
 
 _HEADER_BYTES: Final = 5

@@ -8,16 +8,21 @@ import socket
 from typing import Final
 
 from idlebell.net.errors import ConnectionLost, lost
+from idlebell.net.wheel import Wheel
 
 _CLOSED: Final = "closed"
+SHORT_SECONDS: Final = 10.0
+"""Waits up to this long have a timer of their own, which is on time."""
 
 
 class Wire:
     """One socket. One task reads at a time, and one writes; both may be cancelled while they wait and nothing is lost."""
 
-    __slots__ = ("_reading", "_sock", "_writing")
+    __slots__ = ("_reading", "_sock", "_wheel", "_writing")
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, wheel: Wheel | None = None) -> None:
+        """``wheel``: the timer that idle sessions share; without one each has its own."""
+        self._wheel = wheel
         sock.setblocking(False)
         self._sock: socket.socket | None = sock
         self._reading: asyncio.Future[bool] | None = None
@@ -43,17 +48,22 @@ class Wire:
 
     async def ready(self, timeout_seconds: float) -> bool:
         """Waits, without taking anything, until something can be received; False where :meth:`interrupt` or the time ends
-        it first. What thousands of idle sessions sit in: one frame, one future, one timer."""
+        it first. What thousands of idle sessions sit in: one frame and one future."""
         sock = self._socket()
         loop = asyncio.get_running_loop()
         future: asyncio.Future[bool] = loop.create_future()
         self._reading = future
         loop.add_reader(sock.fileno(), _wake, future, True)
-        timer = loop.call_later(timeout_seconds, _wake, future, False)
+        wheel = self._wheel if timeout_seconds > SHORT_SECONDS else None
+        timer = loop.call_later(timeout_seconds, _wake, future, False) if wheel is None else None
+        tick = wheel.add(future, timeout_seconds) if wheel is not None else 0
         try:
             return await future
         finally:
-            timer.cancel()
+            if timer is not None:
+                timer.cancel()
+            elif wheel is not None:
+                wheel.remove(future, tick)
             self._reading = None
             if self._sock is not None:
                 loop.remove_reader(sock.fileno())

@@ -49,7 +49,7 @@ class _Held:
 
     account: Account
     wanted: tuple[str, ...] = ()
-    watchers: dict[Watcher, asyncio.Task[None]] = field(default_factory=dict)
+    watchers: list[Watcher] = field(default_factory=list)
     reopening: asyncio.Task[None] | None = None
     fault: Fault | None = None
     """Why the last session ended."""
@@ -118,7 +118,7 @@ class Fleet:
         self._stopping = True
         for task in (*self._at_work.values(), *(held.reopening for held in self._held.values() if held.reopening)):
             task.cancel()
-        tasks = [task for held in self._held.values() for task in held.watchers.values()]
+        tasks = [task for held in self._held.values() for watcher in held.watchers if (task := watcher.task)]
         for held in self._held.values():
             for watcher in held.watchers:
                 watcher.assign(None)
@@ -199,11 +199,11 @@ class Fleet:
             watcher = Watcher(
                 held.account, MailboxSession(connection, self._means.clock), assignment, wanted.fresh, self._means
             )
-            task = asyncio.create_task(watcher.run())
-            held.watchers[watcher] = task
+            watcher.task = asyncio.create_task(watcher.run())
+            held.watchers.append(watcher)
             self._at_host[held.account.target.host] += 1
             held.told = False
-            task.add_done_callback(partial(self._ended, held, watcher))
+            watcher.task.add_done_callback(partial(self._ended, held, watcher))
 
     async def _ground(self, held: _Held, wanted: WantedAccount) -> None:
         """Who joined a mailbox that is being watched is told of what comes after what has been announced."""
@@ -254,7 +254,7 @@ class Fleet:
     def _ended(self, held: _Held, watcher: Watcher, task: asyncio.Task[None]) -> None:
         """A watcher's task is done: it was not needed any more, or its session is over."""
         primary = watcher.primary
-        held.watchers.pop(watcher, None)
+        held.watchers.remove(watcher)
         self._at_host[held.account.target.host] -= 1
         error = None if task.cancelled() else task.exception()
         if isinstance(error, TransportError | RemoteProtocolError):

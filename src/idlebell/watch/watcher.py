@@ -7,6 +7,7 @@ It ends by returning (its session was not needed any more and was logged out) or
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -76,7 +77,7 @@ class Means:
 
 
 class Watcher:
-    __slots__ = ("_assignment", "_failures", "_fresh", "_means", "_polled_at", "_session", "_settled", "account")
+    __slots__ = ("_assignment", "_failures", "_fresh", "_means", "_polled_at", "_session", "_settled", "account", "task")
 
     def __init__(
         self,
@@ -94,6 +95,8 @@ class Watcher:
         self._polled_at = 0.0
         self._settled = True
         self._failures = 0
+        self.task: asyncio.Task[None] | None = None
+        """Where the fleet runs it."""
 
     @property
     def primary(self) -> str | None:

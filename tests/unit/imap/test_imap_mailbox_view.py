@@ -43,7 +43,7 @@ def opened(exists: int = 10) -> MailboxView:
 def test_opening_a_mailbox_is_no_news() -> None:
     view = opened()
     assert (view.exists, view.uid_validity, view.uid_next, view.highest_mod_seq) == (10, 7, 11, 99)
-    assert (view.flags, view.mailbox_id, view.read_only) == (("\\Seen",), "F1", True)
+    assert (view.mailbox_id, view.read_only) == ("F1", True)
 
 
 def test_read_write_is_remembered() -> None:
@@ -139,13 +139,12 @@ def test_courier_gives_no_uidnext() -> None:
 def test_closed_is_the_boundary_to_the_mailbox_before() -> None:
     view = opened()
     assert view.apply(ok(PlainCode("CLOSED"))) is False
-    assert (view.name, view.exists, view.uid_validity, view.uid_next, view.read_only, view.flags) == (
+    assert (view.name, view.exists, view.uid_validity, view.uid_next, view.read_only) == (
         "INBOX",
         None,
         None,
         None,
         None,
-        (),
     )
     assert view.apply(ExistsData(3)) is False
 
