@@ -416,3 +416,10 @@ async def waiting(bench: Bench) -> list[Any]:
     for lane in await bench.store.lanes(now, 100):
         found += [leased.notification for leased in await bench.store.lease(lane, now, now, 100)]
     return found
+
+
+async def test_a_gateway_that_can_take_no_more_says_so(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is nobody's fault but the gateway's own, so it is not the answer to one app that asks too often."""
+    monkeypatch.setattr("idlebell.gateway.registration.UNDER_WAY", 0)
+    assert await code(bench.subscribe()) == "overloaded"
+    assert bench.door.tries == []

@@ -83,7 +83,7 @@ class Means:
                     raise ProblemError(
                         Problem("conflict", "Another subscription has this account and new_mail endpoint.")
                     ) from None
-        raise ProblemError(Problem("conflict", "The subscription is being changed by too many at once."))
+        raise ProblemError(Problem("overloaded", "The subscription is being changed by too many at once."))
 
     def covers(self, before: Subscription, mailboxes: tuple[str, ...]) -> bool:
         """Is there a session, or a way to one, for each of ``mailboxes``? Where no session is open at all the question does

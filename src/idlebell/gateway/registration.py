@@ -162,12 +162,13 @@ class Registrar:
         return next((one for one in group.attempts if one.order.same_as(wish, credentials)), None)
 
     def start(self, order: Order, *, created: bool = False) -> Attempt:
-        """ProblemError ``overloaded`` or ``too-many-requests`` where too much is under way already."""
+        """ProblemError ``overloaded`` where too much is under way already, ``too-many-requests`` where of this key alone."""
         group = self._groups.get(order.key)
-        if self._under_way >= UNDER_WAY or (group is not None and len(group.attempts) >= UNDER_WAY_OF_KEY):
+        full = self._under_way >= UNDER_WAY
+        if full or (group is not None and len(group.attempts) >= UNDER_WAY_OF_KEY):
             order.credentials.wipe()
             detail = "Too many registrations are under way; try again in a minute."
-            raise ProblemError(Problem("too-many-requests", detail, retry_after_seconds=60))
+            raise ProblemError(Problem("overloaded" if full else "too-many-requests", detail, retry_after_seconds=60))
         if group is None:
             group = self._groups[order.key] = _Group()
         group.created = group.created or created
@@ -330,7 +331,7 @@ class Registrar:
             self._nudge(account.id)
             shown = previous if previous is not None and has_shown_right(previous) else None
             return Accepted(stored, shown)
-        return Fault("server-error", "The subscription is being changed by too many at once.")
+        return Fault("overloaded", "The subscription is being changed by too many at once.")
 
     # failures
 

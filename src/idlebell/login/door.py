@@ -155,7 +155,7 @@ class Door:
                 wait = self._paces.reserve(host, began, max(0.0, patience_seconds))
                 if wait is None:
                     raise LoginFailed(
-                        Fault("server-error", "Too many sessions are being opened to this mail server now.")
+                        Fault("overloaded", "Too many sessions are being opened to this mail server now.")
                     )
                 if wait > 0:
                     await self._clock.sleep(wait)

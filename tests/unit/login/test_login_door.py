@@ -188,7 +188,7 @@ async def test_a_cap_of_connections_to_one_server_holds(server: ImapServer) -> N
 async def test_who_cannot_wait_for_a_slot_is_told(server: ImapServer) -> None:
     bench = Bench(server, per_host_connect_rate=0.01)
     await bench.log_in(password("secret"))
-    assert (await bench.fault(password("secret"), seconds=1)).code == "server-error"
+    assert (await bench.fault(password("secret"), seconds=1)).code == "overloaded"
     await bench.close()
 
 
