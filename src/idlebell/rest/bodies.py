@@ -33,7 +33,7 @@ async def json_object(request: Request[Any, Any, Any], accepted: tuple[str, ...]
     """The request's body, a JSON object; a ProblemError says what else it is."""
     if media_type(request) not in accepted:
         raise refuse("unsupported-media-type", f"The body must be {' or '.join(accepted)}.")
-    return decode(await request.body())
+    return decode(_body(request))
 
 
 async def shaped(request: Request[Any, Any, Any], shape: type[S]) -> S:
@@ -48,7 +48,7 @@ async def form(request: Request[Any, Any, Any], shape: type[S]) -> S:
         raise refuse("unsupported-media-type", f"The body must be {FORM} or {JSON}.")
     try:
         pairs = parse_qsl(
-            (await request.body()).decode("utf-8"),
+            _body(request).decode("utf-8"),
             keep_blank_values=True,
             strict_parsing=True,
             errors="strict",
@@ -59,7 +59,12 @@ async def form(request: Request[Any, Any, Any], shape: type[S]) -> S:
     return read(shape, dict(pairs))
 
 
-def decode(data: bytes) -> dict[str, Any]:
+def _body(request: Request[Any, Any, Any]) -> bytearray:
+    found: bytearray = request.scope["state"]["body"]
+    return found
+
+
+def decode(data: bytes | bytearray) -> dict[str, Any]:
     if depth(data) > MAX_JSON_DEPTH:
         raise refuse("malformed-json", f"The body is nested deeper than {MAX_JSON_DEPTH} levels.")
     try:
@@ -73,7 +78,7 @@ def decode(data: bytes) -> dict[str, Any]:
     return found
 
 
-def depth(data: bytes) -> int:
+def depth(data: bytes | bytearray) -> int:
     """How deep brackets nest, strings left out; of what is not JSON, some number."""
     level = deepest = 0
     for bracket in _BRACKET.finditer(_STRING.sub(b'""', data)):

@@ -1,7 +1,7 @@
 """What stands before the web framework: bounds, host names, origins, peers. An ASGI application around another.
 
-A request comes through with its whole body read and a :class:`~idlebell.rest.peer.Peer` in ``scope["state"]["peer"]``, or
-it is answered here with a problem.
+A request comes through with its whole body in ``scope["state"]["body"]``, wiped when it is answered, and a
+:class:`~idlebell.rest.peer.Peer` in ``scope["state"]["peer"]``, or it is answered here with a problem.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from idlebell.model.problem import Problem, ProblemError
+from idlebell.net.hardening import overwrite
 from idlebell.rest import limits, problems
 from idlebell.rest.options import RestOptions
 from idlebell.rest.peer import Headers, Peer, peer_of
@@ -69,8 +70,14 @@ class Intake:
         except ProblemError as error:
             await self._refuse(error.problem, answer, close=True)
             return
-        if body is not None:
-            await self._app(inner, _Replay(body, receive), answer)
+        if body is None:
+            return
+        # Not by way of the framework, which would keep a copy: there may be a password in it.
+        state["body"] = body
+        try:
+            await self._app(inner, _Replay(receive), answer)
+        finally:
+            body[:] = bytes(len(body))
 
     def _peer(self, scope: HTTPScope, headers: Headers) -> Peer:
         client = scope.get("client")
@@ -141,17 +148,17 @@ class _Answer:
 
 
 class _Replay:
-    """``receive`` that gives the body that was read, then what the server says (that the client is gone)."""
+    """``receive`` that gives an empty body, then what the server says (that the client is gone)."""
 
-    def __init__(self, body: bytes, receive: Receive) -> None:
-        self._body: bytes | None = body
+    def __init__(self, receive: Receive) -> None:
+        self._given = False
         self._receive = receive
 
     async def __call__(self) -> Any:
-        if self._body is None:
+        if self._given:
             return await self._receive()
-        body, self._body = self._body, None
-        return {"type": "http.request", "body": body, "more_body": False}
+        self._given = True
+        return {"type": "http.request", "body": b"", "more_body": False}
 
 
 async def _preflight(answer: _Answer) -> None:
@@ -165,8 +172,9 @@ async def _preflight(answer: _Answer) -> None:
     await answer({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _read_body(scope: HTTPScope, receive: Receive, headers: Headers) -> bytes | None:
-    """The body; None where the client has gone. ProblemError where it is too large, too slow or compressed."""
+async def _read_body(scope: HTTPScope, receive: Receive, headers: Headers) -> bytearray | None:
+    """The body, for the caller to wipe; None where the client has gone. ProblemError where it is too large, too slow or
+    compressed."""
     if any(coding.lower() != "identity" for coding in headers.get("content-encoding", ())):
         raise refuse("unsupported-media-type", "The body must not be compressed.")
     announced = next(iter(headers.get("content-length", ())), "0")
@@ -184,13 +192,14 @@ async def _read_body(scope: HTTPScope, receive: Receive, headers: Headers) -> by
                 too_large = too_large or size > limits.MAX_BODY_BYTES
                 if not too_large:
                     body += message["body"]
+                overwrite(message["body"])
                 if not message["more_body"] or size > limits.MAX_DRAINED_BYTES:
                     break
     except TimeoutError:
         raise refuse("request-timeout", f"The body was not there after {limits.BODY_SECONDS:g} seconds.") from None
     if too_large:
         raise refuse("body-too-large", f"The body has more than {limits.MAX_BODY_BYTES} bytes.")
-    return bytes(body)
+    return body
 
 
 def _headers(scope: HTTPScope) -> Headers:

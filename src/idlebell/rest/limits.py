@@ -5,6 +5,8 @@ MAX_DRAINED_BYTES = 1024 * 1024
 """Of a body that is too large, so much is read and thrown away: a client that is still sending would not see the answer."""
 BODY_SECONDS = 10.0
 """For a whole body, and for a request's head."""
+READ_BYTES = 64 * 1024
+"""Taken from a connection at once."""
 MAX_HEADERS = 100
 MAX_HEADER_BYTES = 16 * 1024
 MAX_JSON_DEPTH = 16

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from idlebell.net.hardening import overwrite
 from idlebell.rest import limits
 from idlebell.rest.app import create_app
 from idlebell.rest.options import RestOptions
 
 if TYPE_CHECKING:
+    from uvicorn._types import ASGIReceiveEvent
+
     from idlebell.gateway.verbs import Gateway
+
+    Receive: TypeAlias = Callable[[], Coroutine[Any, Any, ASGIReceiveEvent]]
 
 
 class RestServer:
@@ -31,7 +36,7 @@ class RestServer:
                 create_app(gateway, options),
                 host=options.host,
                 port=options.port,
-                http=_BoundedProtocol,
+                http=cast(type[asyncio.Protocol], _WipingProtocol),
                 ws="none",
                 lifespan="off",
                 log_config=None,
@@ -99,6 +104,34 @@ class _Embedded(uvicorn.Server):
         self.listening.set()
 
 
+class _WipingProtocol(asyncio.BufferedProtocol):
+    """Leaves no copy of a body behind, for there may be a password in it: what is read lands in a buffer of ours that is
+    wiped once it is parsed. The copies that the parser makes on the way to the intake are overwritten below."""
+
+    # One for all connections: what is read is parsed before anything else is read.
+    _buffer = memoryview(bytearray(limits.READ_BYTES))
+
+    def __init__(self, **given: Any) -> None:
+        self._inner = _BoundedProtocol(**given)
+        self.connection_lost = self._inner.connection_lost  # type: ignore[method-assign]
+        self.pause_writing = self._inner.pause_writing  # type: ignore[method-assign]
+        self.resume_writing = self._inner.resume_writing  # type: ignore[method-assign]
+        self.eof_received = self._inner.eof_received  # type: ignore[method-assign]
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._inner.connection_made(cast(asyncio.Transport, transport))
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        piece = self._buffer[:nbytes]
+        try:
+            self._inner.data_received(cast(bytes, piece))  # the parser takes any buffer
+        finally:
+            piece[:] = bytes(nbytes)
+
+
 class _BoundedProtocol(HttpToolsProtocol):
     """uvicorn bounds neither the size of a request's head nor the time it takes; this does."""
 
@@ -129,6 +162,11 @@ class _BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._head_is_there()
         super().on_headers_complete()
+        self.cycle.receive = _wiping(self.cycle)  # type: ignore[method-assign]
+
+    def on_body(self, body: bytes) -> None:
+        super().on_body(body)
+        overwrite(body)
 
     def _await_head(self) -> None:
         self._head_is_there()
@@ -141,3 +179,17 @@ class _BoundedProtocol(HttpToolsProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+
+def _wiping(cycle: RequestResponseCycle) -> Receive:
+    """A cycle's ``receive`` that wipes the buffer whose copy it gives out."""
+    take = cycle.receive
+
+    async def receive() -> ASGIReceiveEvent:
+        given = cycle.body
+        message = await take()
+        if cycle.body is not given:
+            given[:] = bytes(len(given))
+        return message
+
+    return receive

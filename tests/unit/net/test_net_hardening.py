@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from idlebell.net.hardening import overwrite
+
 PROGRAM = """
 import json, resource, ctypes
 resource.setrlimit(resource.RLIMIT_NOFILE, (256, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
@@ -28,3 +30,12 @@ def test_no_core_not_dumpable_and_all_descriptors_that_we_may_have():
     assert descriptors > 256
     assert done[:2] == ["core dumps are off", "the process is not dumpable"]
     assert done[2] == f"descriptors: {descriptors}"
+
+
+def test_overwriting_leaves_nothing_of_the_bytes_and_spares_those_that_all_share():
+    data = bytes(bytearray(b"a password"))
+    overwrite(data)
+    assert data == bytes(10)
+    overwrite(b"x")
+    overwrite(b"")
+    assert bytes(bytearray(b"x")) == b"x"
