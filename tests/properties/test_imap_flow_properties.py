@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from idlebell.imap import commands as c
-from idlebell.imap.client import PERMITTED, Client
+from idlebell.imap.client import Client
 from idlebell.imap.errors import LocalProtocolError, RemoteProtocolError
 from idlebell.imap.events import (
     BadCommandReceived,
@@ -28,6 +28,7 @@ from idlebell.imap.events import (
     ServerEvent,
 )
 from idlebell.imap.limits import Limits
+from idlebell.imap.permitted import PERMITTED
 from idlebell.imap.responses import Condition, ExistsData, StatusResponse, UntaggedResponse
 from idlebell.imap.sequence_set import SequenceSet
 from idlebell.imap.server import Server

@@ -53,7 +53,7 @@ def check(
 
 
 def _print_commands() -> None:
-    from idlebell.imap.client import PERMITTED_NAMES
+    from idlebell.imap.permitted import PERMITTED_NAMES
 
     click.echo("Every IMAP command that Idlebell may ever send. None of them changes a mailbox.\n")
     for name, reason in PERMITTED_NAMES:

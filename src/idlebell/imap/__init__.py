@@ -8,16 +8,17 @@ the standard library is used, and nothing of the rest of Idlebell.
 Two exceptions: :class:`LocalProtocolError` is a bug of the caller, :class:`RemoteProtocolError` the peer's fault, and the
 connection's end. What a server refuses is a value (:class:`~idlebell.imap.events.Completed`).
 
-Read in this order: ``limits``, ``errors``, ``commands``, ``responses``, ``events`` (the contract); ``state`` (the tables);
-``client``, ``server`` (the two halves); ``framing``, ``tokens``, ``parse_response``, ``parse_command``, ``encode`` (the
-grammar); ``mailbox_view``, ``sasl``, ``capabilities``, ``quirks`` (what a session knows).
+Read in this order: ``limits``, ``errors``, ``commands``, ``responses``, ``events`` (the contract); ``state``,
+``permitted`` (the tables); ``client``, ``server`` (the two halves); ``framing``, ``tokens``, ``parse_response``,
+``parse_command``, ``encode`` (the grammar); ``mailbox_view``, ``sasl``, ``capabilities``, ``quirks`` (what a session knows).
 """
 
 from idlebell.imap.capabilities import SharedCapabilities
-from idlebell.imap.client import PERMITTED, PERMITTED_NAMES, Client
+from idlebell.imap.client import Client
 from idlebell.imap.errors import LocalProtocolError, ProtocolError, RemoteProtocolError
 from idlebell.imap.limits import DEFAULT_LIMITS, Limits
 from idlebell.imap.mailbox_view import MailboxView
+from idlebell.imap.permitted import PERMITTED, PERMITTED_NAMES
 from idlebell.imap.sequence_set import SequenceSet
 from idlebell.imap.server import Server
 from idlebell.imap.state import Phase, State

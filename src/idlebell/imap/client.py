@@ -4,18 +4,16 @@ In: commands (:meth:`Client.send`), SASL messages, DONE, and the server's bytes.
 (:meth:`Client.data_to_send`) and :data:`~idlebell.imap.events.ClientEvent` values. One command is in flight at most, so a
 response never has to be matched to one of several (RFC 9051 section 5.5 lists the ambiguities that this avoids).
 
-What the gateway may ever send is :data:`PERMITTED`, and this module is the only place that looks at it. An idle client
-holds under 1 KiB (``bench`` measures it), as long as its callers share what they can: one ``Limits``, one
-:class:`~idlebell.imap.capabilities.SharedCapabilities`.
+What the gateway may ever send is :data:`~idlebell.imap.permitted.PERMITTED`, and this module is the only place that looks
+at it. An idle client holds under 1 KiB (``bench`` measures it), as long as its callers share what they can: one
+``Limits``, one :class:`~idlebell.imap.capabilities.SharedCapabilities`.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-import re
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable
 from typing import Final
 
 from idlebell.imap import capabilities as capability_lists
@@ -26,6 +24,7 @@ from idlebell.imap.events import Challenged, ClientEvent, Completed, Ended, Gree
 from idlebell.imap.framing import Frame, Framer
 from idlebell.imap.limits import DEFAULT_LIMITS, Limits
 from idlebell.imap.parse_response import parse_response
+from idlebell.imap.permitted import PERMITTED, never_sets_seen
 from idlebell.imap.responses import (
     CapabilityCode,
     CapabilityData,
@@ -39,56 +38,13 @@ from idlebell.imap.responses import (
 )
 from idlebell.imap.state import EXCHANGE, GREETINGS, Move, Phase, State, first_phase, outcome
 
-_REASONS: Mapping[type[c.Command], str] = MappingProxyType(
-    {
-        c.Capability: "Learns what the server can do.",
-        c.Noop: "Asks for news where IDLE is missing, and shows that the session lives.",
-        c.Logout: "Ends the session politely.",
-        c.StartTls: "Turns a connection to port 143 into a TLS one before anything secret is said.",
-        c.Login: "Logs in where the server offers no SASL mechanism that we know.",
-        c.Authenticate: "Logs in with a SASL mechanism.",
-        c.Id: "Tells the server who we are; some providers refuse the mailbox without it.",
-        c.Enable: "Switches on QRESYNC, CONDSTORE or UTF8=ACCEPT.",
-        c.Namespace: "Learns which mailboxes are the user's own.",
-        c.List: "Finds the mailboxes that an app asked for.",
-        c.Status: "Compares a mailbox's UIDNEXT with what was announced, without opening it.",
-        c.Examine: "Opens the mailbox read-only; SELECT would take \\Recent from the user's own client.",
-        c.Unselect: "Closes the mailbox without changing anything.",
-        c.UidFetch: "Reads flags, dates, envelopes and previews of new messages, by items that never set \\Seen.",
-        c.UidSearch: "Finds the newest messages where a server has no UIDNEXT.",
-        c.Idle: "Waits to be told about new mail.",
-    }
-)
-
-PERMITTED: Final[frozenset[type]] = frozenset(_REASONS)
-"""Every command that the gateway may ever send. Nothing here changes a mailbox: no SELECT, STORE, EXPUNGE, APPEND, COPY,
-MOVE, CREATE, DELETE or RENAME. A :class:`Client` can be given less, never more."""
-
-PERMITTED_NAMES: Final[tuple[tuple[str, str], ...]] = tuple(
-    (c.name_of(command), reason) for command, reason in _REASONS.items()
-)
-"""Wire name and one sentence of reason for each of :data:`PERMITTED`."""
-
-_NUMBERS = r"[1-9][0-9]{0,8}(?:\.[1-9][0-9]{0,8})*"
-_NAMES = r"\([A-Za-z0-9!#$&'+.^_`|~-]+(?: [A-Za-z0-9!#$&'+.^_`|~-]+)*\)"
-_TEXTS = rf"HEADER|TEXT|HEADER\.FIELDS(?:\.NOT)? {_NAMES}"
-_PARTIAL = r"(?:<[0-9]{1,10}\.[1-9][0-9]{0,9}>)?"
-_PEEKS: Final = re.compile(
-    r"UID|FLAGS|INTERNALDATE|RFC822\.SIZE|RFC822\.HEADER|ENVELOPE|BODY|BODYSTRUCTURE|MODSEQ|EMAILID|THREADID|SAVEDATE"
-    r"|PREVIEW(?: \((?:LAZY|FUZZY|LAZY=FUZZY)\))?|X-GM-MSGID|X-GM-THRID|X-GM-LABELS"
-    rf"|BODY\.PEEK\[(?:{_NUMBERS}(?:\.(?:MIME|{_TEXTS}))?|{_TEXTS})?\]{_PARTIAL}"
-    rf"|BINARY\.PEEK\[(?:{_NUMBERS})?\]{_PARTIAL}|BINARY\.SIZE\[(?:{_NUMBERS})?\]",
-    re.IGNORECASE,
-)
-"""FETCH items that cannot set \\Seen (RFC 9051 section 6.4.5). BODY[...], BINARY[...], RFC822 and RFC822.TEXT would."""
-
 _NOTHING: Final[frozenset[str]] = frozenset()
 
 
 class Client:
     """One connection to a server, from its greeting to its end.
 
-    ``tls``: whether the bytes already travel under TLS. ``permitted``: narrows :data:`PERMITTED`.
+    ``tls``: whether the bytes already travel under TLS. ``permitted``: narrows :data:`~idlebell.imap.permitted.PERMITTED`.
     ``allow_plaintext_login``: LOGIN and AUTHENTICATE also without TLS; for networks that the operator trusts.
     ``share``: gives the copy of a capability list to keep (a :class:`~idlebell.imap.capabilities.SharedCapabilities`).
 
@@ -283,7 +239,7 @@ class Client:
                 raise LocalProtocolError("no credentials without TLS")
             case c.UidFetch():
                 for item in command.items:
-                    if _PEEKS.fullmatch(item) is None:
+                    if not never_sets_seen(item):
                         raise LocalProtocolError(f"FETCH item not on the list of those that never set \\Seen: {item!r}")
 
     def _alive(self) -> None:

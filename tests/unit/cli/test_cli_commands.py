@@ -104,7 +104,7 @@ def test_files_that_cannot_be_read_are_told(run, tmp_path):
 
 
 def test_the_commands_that_are_ever_sent_are_listed_with_their_reasons(run):
-    from idlebell.imap.client import PERMITTED_NAMES
+    from idlebell.imap.permitted import PERMITTED_NAMES
 
     lines = run("check", "--commands").output.splitlines()
     assert lines[2].split() == [PERMITTED_NAMES[0][0], *PERMITTED_NAMES[0][1].split()]
