@@ -1,4 +1,4 @@
-"""Least privilege: every command and FETCH item that the gateway may ever send. The client half looks here, and nowhere else."""
+"""Least privilege: every command and FETCH item that the gateway may ever send. Only the client half looks here."""
 
 from __future__ import annotations
 

@@ -6,8 +6,11 @@ import hmac
 import secrets
 from dataclasses import dataclass
 
-from idlebell.imap import sasl
+from idlebell.imap import sasl_server
+from idlebell.imap.sasl import SCRAM_ENTROPY_BYTES, BearerFailure
 from idlebell.testing.mail_store import MailStore, User
+
+_DECOY_KEY = b"a server for tests hides nobody"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +35,21 @@ class Exchange:
         self._mechanism = mechanism
         self._tried = tried
         self._refused = False
-        self._scram = sasl.ScramSha256Server(self._verifier, secrets.token_bytes(sasl.SCRAM_ENTROPY_BYTES))
+        self._scram = sasl_server.ScramSha256Server(
+            self._verifier, secrets.token_bytes(SCRAM_ENTROPY_BYTES), _DECOY_KEY
+        )
 
     def step(self, message: bytes) -> Challenge | Verdict:
         match self._mechanism:
             case "PLAIN":
-                identity = sasl.read_plain(message)
+                identity = sasl_server.read_plain(message)
                 return check_password(self._store, identity.username, identity.secret, self._tried)
             case "SCRAM-SHA-256":
                 return self._step_scram(message)
             case "OAUTHBEARER" | "XOAUTH2":
                 if self._refused:
                     return Verdict(None)
-                read = sasl.read_xoauth2 if self._mechanism == "XOAUTH2" else sasl.read_oauthbearer
+                read = sasl_server.read_xoauth2 if self._mechanism == "XOAUTH2" else sasl_server.read_oauthbearer
                 return self._check_token(read(message))
             case _:
                 return Verdict(None)
@@ -55,18 +60,18 @@ class Exchange:
         challenge = self._scram.step(message)
         return Verdict(None) if challenge.startswith(b"e=") else Challenge(challenge)
 
-    def _verifier(self, name: str) -> sasl.ScramVerifier | None:
+    def _verifier(self, name: str) -> sasl_server.ScramVerifier | None:
         self._tried.append(name)
         user = self._store.find(name)
         return user.verifier() if user is not None else None
 
-    def _check_token(self, identity: sasl.Identity) -> Challenge | Verdict:
+    def _check_token(self, identity: sasl_server.Identity) -> Challenge | Verdict:
         self._tried.append(identity.username)
         user = self._store.find(identity.username)
         if user is not None and user.token is not None and hmac.compare_digest(user.token, identity.secret):
             return Verdict(user)
         self._refused = True  # RFC 7628 section 3.2.2: the refusal is a challenge, the NO follows its answer
-        return Challenge(sasl.spell_failure(sasl.BearerFailure("invalid_token")))
+        return Challenge(sasl_server.spell_failure(BearerFailure("invalid_token")))
 
 
 def check_password(store: MailStore, username: str, password: str, tried: list[str]) -> Verdict:

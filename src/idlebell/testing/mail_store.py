@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from idlebell.imap.sasl import ScramVerifier
+from idlebell.imap.sasl_server import ScramVerifier
 
 _SALT = b"idlebell testing"
 """The same for all users: this server guards nothing, and a verifier made once serves every login."""

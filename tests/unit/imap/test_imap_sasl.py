@@ -9,22 +9,15 @@ from idlebell.imap import sasl
 from idlebell.imap.errors import RemoteProtocolError
 from idlebell.imap.sasl import (
     BearerFailure,
-    Identity,
     Mechanism,
     OAuthBearer,
     Plain,
     ScramSha256,
-    ScramSha256Server,
-    ScramVerifier,
     Secret,
     XOAuth2,
     choose,
-    read_oauthbearer,
-    read_plain,
-    read_xoauth2,
-    saslprep,
-    spell_failure,
 )
+from idlebell.imap.sasl_server import Identity, read_oauthbearer, read_plain, read_xoauth2, spell_failure
 
 # RFC 7677 section 3
 CLIENT_ENTROPY = base64.b64decode("rOprNGfwEbeRWgbNEkqO")
@@ -82,13 +75,6 @@ def test_plain_has_one_message() -> None:
     with pytest.raises(RemoteProtocolError) as raised:
         Plain("bob", "p").step(b"")
     assert reason(raised) == "unexpected-challenge"
-
-
-@pytest.mark.parametrize("message", [b"", b"bob\0p", b"\0\0p", b"\0bob\0", b"\0bob\0p\0x", b"\0\xff\0p"])
-def test_a_broken_plain_message_is_refused(message: bytes) -> None:
-    with pytest.raises(RemoteProtocolError) as raised:
-        read_plain(message)
-    assert reason(raised) == "bad-sasl-message"
 
 
 # --- bearer tokens ---
@@ -165,31 +151,6 @@ def test_bearer_mechanisms_refuse_what_they_cannot_carry(username: str, token: s
         OAuthBearer(username, token, host, 993)
 
 
-@pytest.mark.parametrize(
-    "message",
-    [
-        b"n,a=bob,",
-        b"n,a=bob\x01auth=Bearer t\x01\x01",
-        b"p=x,a=bob,\x01auth=Bearer t\x01\x01",
-        b"n,bob,\x01auth=Bearer t\x01\x01",
-        b"n,a=bob,x\x01auth=Bearer t\x01\x01",
-        b"n,a=bob,\x01auth=Bearer t\x01",
-        b"n,a=bob,\x01auth=Basic t\x01\x01",
-        b"n,a=bob,\x01auth=Bearer \x01\x01",
-        b"n,a=bob,\x01host=h\x01\x01",
-    ],
-)
-def test_a_broken_oauthbearer_message_is_refused(message: bytes) -> None:
-    with pytest.raises(RemoteProtocolError) as raised:
-        read_oauthbearer(message)
-    assert reason(raised) == "bad-sasl-message"
-
-
-def test_a_broken_xoauth2_message_is_refused() -> None:
-    with pytest.raises(RemoteProtocolError):
-        read_xoauth2(b"auth=Bearer t\x01\x01")
-
-
 # --- SCRAM ---
 
 
@@ -250,97 +211,6 @@ def test_scram_refuses_a_broken_first_message(first: bytes) -> None:
     assert reason(raised) == "bad-sasl-message"
 
 
-def server_for(username: str, password: str, entropy: bytes = b"server-entropy-018") -> ScramSha256Server:
-    return ScramSha256Server({username: ScramVerifier.of(password, SALT)}.get, entropy)
-
-
-@pytest.mark.parametrize(("username", "password"), [("user", "pencil"), ("a=b,c", "x"), ("jürgen", "Ⅸ пароль")])
-def test_both_sides_of_scram_agree(username: str, password: str) -> None:
-    client, server = ScramSha256(username, password, b"client-entropy-018"), server_for(username, password)
-    final = server.step(client.step(server.step(client.initial())))
-    assert server.authenticated == username
-    assert client.step(final) == b""
-    assert client.satisfied
-
-
-def test_a_wrong_password_authenticates_nobody() -> None:
-    client, server = ScramSha256("user", "pen", b"client-entropy-018"), server_for("user", "pencil")
-    final = server.step(client.step(server.step(client.initial())))
-    assert final == b"e=invalid-proof"
-    assert server.authenticated is None
-    assert client.step(final) == b""
-    assert not client.satisfied
-
-
-def test_an_unknown_user_looks_like_a_wrong_password() -> None:
-    """RFC 5802 section 9: names are not to be guessed."""
-    client, server = ScramSha256("nobody", "pencil", b"client-entropy-018"), server_for("user", "pencil")
-    assert server.step(client.step(server.step(client.initial()))) == b"e=invalid-proof"
-    assert server.authenticated is None
-
-
-def test_a_proof_of_the_wrong_size_is_refused() -> None:
-    server = server_for("user", "pencil")
-    nonce = server.step(b"n,,n=user,r=abc").split(b",")[0]
-    assert server.step(b"c=biws," + nonce + b",p=AAAA") == b"e=invalid-proof"
-
-
-@pytest.mark.parametrize(
-    "first", [b"", b"p=tls-exporter,,n=user,r=abc", b"n,a=eve,n=user,r=abc", b"n,,n=,r=abc", b"n,,n=user"]
-)
-def test_a_broken_client_first_message_is_refused(first: bytes) -> None:
-    with pytest.raises(RemoteProtocolError):
-        server_for("user", "pencil").step(first)
-
-
-@pytest.mark.parametrize("final", [b"c=biws,r=other,p=AAAA", b"c=xxxx,{nonce},p=AAAA", b"c=biws,{nonce},p=!", b"x"])
-def test_a_broken_client_final_message_is_refused(final: bytes) -> None:
-    server = server_for("user", "pencil")
-    nonce = server.step(b"y,,n=user,r=abc").split(b",")[0]
-    with pytest.raises(RemoteProtocolError):
-        server.step(final.replace(b"{nonce}", nonce))
-
-
-# --- SASLprep ---
-
-
-@pytest.mark.parametrize(
-    ("text", "prepared"),
-    [
-        ("I\u00adX", "IX"),
-        ("user", "user"),
-        ("USER", "USER"),
-        ("\u00aa", "a"),
-        ("\u2168", "IX"),
-        ("a\u00a0b", "a b"),
-        ("\u0627\u0628", "\u0627\u0628"),
-    ],
-)
-def test_saslprep_follows_rfc_4013_section_3(text: str, prepared: str) -> None:
-    assert saslprep(text) == prepared
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "\x07",
-        "\u0627\u0031",
-        "\u0627a\u0628",
-        "\ue000",
-        "\ufffe",
-        "\ufffd",
-        "\u2ff0",
-        "\u0340\u200e",
-        "\U000e0001",
-        "\u00ad",
-        "",
-    ],
-)
-def test_saslprep_refuses_what_is_prohibited_or_empty(text: str) -> None:
-    with pytest.raises(ValueError):
-        saslprep(text)
-
-
 def test_scram_refuses_a_password_that_cannot_be_prepared() -> None:
     with pytest.raises(ValueError):
         ScramSha256("user", "pen\x07cil", CLIENT_ENTROPY)
@@ -362,18 +232,6 @@ def test_no_secret_is_in_a_repr(mechanism: Mechanism) -> None:
     assert "hunter2" not in repr(mechanism)
     assert f"AUTH={mechanism.name}" in {"AUTH=PLAIN", "AUTH=OAUTHBEARER", "AUTH=XOAUTH2", "AUTH=SCRAM-SHA-256"}
     assert mechanism.satisfied is (mechanism.name != "SCRAM-SHA-256")
-
-
-def test_no_secret_is_in_the_repr_of_an_identity_or_a_verifier() -> None:
-    assert "hunter2" not in repr(Identity("bob", "hunter2"))
-    assert repr(ScramVerifier.of("hunter2", SALT)) == "ScramVerifier(iterations=4096)"
-
-
-def test_no_error_repeats_what_the_peer_sent() -> None:
-    with pytest.raises(RemoteProtocolError) as raised:
-        read_plain(b"hunter2")
-    assert "hunter2" not in str(raised.value)
-    assert raised.value.where == b""
 
 
 def test_entropy_is_an_argument() -> None:

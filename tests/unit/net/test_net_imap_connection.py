@@ -12,7 +12,8 @@ import pytest
 from idlebell.imap import commands as c
 from idlebell.imap.errors import LocalProtocolError, RemoteProtocolError
 from idlebell.imap.responses import Condition, ExistsData, PlainCode, StatusResponse
-from idlebell.imap.sasl import Plain, ScramSha256, ScramSha256Server, ScramVerifier
+from idlebell.imap.sasl import Plain, ScramSha256
+from idlebell.imap.sasl_server import ScramSha256Server, ScramVerifier
 from idlebell.model.account import ImapTarget, Tls
 from idlebell.net.clock import Clock
 from idlebell.net.connector import Connector
@@ -124,7 +125,7 @@ async def test_scram_runs_both_its_rounds(serve, opener, server_tls):
     async def handler(peer):
         await peer.say(b"* OK [CAPABILITY IMAP4rev1 AUTH=SCRAM-SHA-256] hello")
         verifier = ScramVerifier.of("pencil", b"salt" * 4)
-        server = ScramSha256Server(lambda name: verifier if name == "user" else None, b"s" * 18)
+        server = ScramSha256Server(lambda name: verifier if name == "user" else None, b"s" * 18, b"decoy")
         tag = (await peer.line()).split()[0]
         await peer.say(b"+ ")
         for _ in range(2):
