@@ -41,7 +41,8 @@ def sentence(outcome: Outcome) -> str:
     """To whoever owns the endpoint."""
     if isinstance(outcome, Retry | Refused):
         return outcome.detail
-    return f"The push service answered {outcome.status}."
+    # A command and a terminal have no status of HTTP's.
+    return f"The push service answered {outcome.status}." if outcome.status else "Done."
 
 
 def pause_seconds(attempts: int, entropy: Entropy, asked_seconds: float | None = None) -> float:
