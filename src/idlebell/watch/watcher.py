@@ -77,7 +77,17 @@ class Means:
 
 
 class Watcher:
-    __slots__ = ("_assignment", "_failures", "_fresh", "_means", "_polled_at", "_session", "_settled", "account", "task")
+    __slots__ = (
+        "_assignment",
+        "_failures",
+        "_fresh",
+        "_means",
+        "_polled_at",
+        "_session",
+        "_settled",
+        "account",
+        "task",
+    )
 
     def __init__(
         self,
