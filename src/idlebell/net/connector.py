@@ -13,7 +13,8 @@ from typing import Final
 from idlebell.net.addresses import Address
 from idlebell.net.dns import Resolver
 from idlebell.net.egress import Egress, Purpose
-from idlebell.net.errors import Unreachable, unreachable
+from idlebell.net.errors import Unreachable
+from idlebell.net.foreign_errors import unreachable
 
 KEEPALIVE_IDLE_SECONDS: Final = 60
 KEEPALIVE_INTERVAL_SECONDS: Final = 15

@@ -22,7 +22,8 @@ from idlebell import __version__
 from idlebell.net.connector import set_options
 from idlebell.net.dns import Resolver
 from idlebell.net.egress import Egress, Purpose
-from idlebell.net.errors import Unreachable, handshake_failed, unreachable
+from idlebell.net.errors import Unreachable
+from idlebell.net.foreign_errors import handshake_failed, unreachable
 from idlebell.net.host_name import BadHost, parse_host
 from idlebell.net.tls_policy import TlsPolicy
 from idlebell.push.exchange import Answer, HttpRequest, HttpResponse, NoResponse

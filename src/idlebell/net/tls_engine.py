@@ -15,7 +15,8 @@ from collections.abc import Awaitable
 from typing import Final, Protocol
 
 from idlebell.net.certificate import forget_shown_certificate, take_shown_certificate
-from idlebell.net.errors import ConnectionLost, handshake_failed
+from idlebell.net.errors import ConnectionLost
+from idlebell.net.foreign_errors import handshake_failed
 from idlebell.net.wire import Wire
 
 PIECE_BYTES: Final = 512

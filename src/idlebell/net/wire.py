@@ -7,7 +7,8 @@ import contextlib
 import socket
 from typing import Final
 
-from idlebell.net.errors import ConnectionLost, lost
+from idlebell.net.errors import ConnectionLost
+from idlebell.net.foreign_errors import lost
 from idlebell.net.wheel import Wheel
 
 _CLOSED: Final = "closed"
