@@ -13,6 +13,7 @@ from typing import Final
 from idlebell.imap.errors import RemoteProtocolError
 from idlebell.imap.responses import Condition, PlainCode, ResponseCode
 from idlebell.model.problem import Blame, Fault
+from idlebell.model.shown_text import quoting, shown
 from idlebell.net.errors import (
     ConnectionLost,
     NotImap,
@@ -23,8 +24,6 @@ from idlebell.net.errors import (
     Unreachable,
 )
 
-SHOWN_CHARACTERS: Final = 200
-"""Of a server's text."""
 PAUSE_SECONDS: Final = 900
 """Asked for when the server says "too often" without a number: lock-outs of the large providers last this long or more."""
 PAUSE_SECONDS_MAX: Final = 86_400
@@ -89,13 +88,6 @@ _SENTENCES: Final = {
 }
 
 
-def clean(text: str) -> str:
-    """A server's text as it may be shown: no control or format characters, one line, at most :data:`SHOWN_CHARACTERS`."""
-    printable = "".join(one if one.isprintable() else " " for one in text[: 4 * SHOWN_CHARACTERS])
-    printable = " ".join(printable.split())
-    return printable if len(printable) <= SHOWN_CHARACTERS else printable[: SHOWN_CHARACTERS - 1] + "…"
-
-
 def refused(condition: Condition, code: ResponseCode | None, text: str) -> Fault:
     """A NO or BAD to LOGIN or AUTHENTICATE, or a BYE instead of an answer."""
     name = code.name if isinstance(code, PlainCode) else ""
@@ -108,15 +100,13 @@ def failed(error: TransportError | RemoteProtocolError) -> Fault:
     match error:
         case RemoteProtocolError():
             return Fault(
-                "protocol-error", f"The mail server broke the protocol: {clean(error.detail)}.", private=error.reason
+                "protocol-error", f"The mail server broke the protocol: {shown(error.detail)}.", private=error.reason
             )
         case Unreachable():
             # One sentence for all of them: more would let anyone scan a network through us.
             return unreachable(f"{error.reason}: {error.detail}")
         case TlsFailed():
-            return Fault(
-                "tls-failed", _ended(f"TLS failed ({error.reason})", clean(error.detail)), private=error.detail
-            )
+            return Fault("tls-failed", quoting(f"TLS failed ({error.reason})", error.detail), private=error.detail)
         case NotImap():
             return Fault("not-imap", "What answers there does not speak IMAP.", private=error.detail)
         case ServerSaidBye():
@@ -182,8 +172,4 @@ def _fault(kind: str, text: str) -> Fault:
     if kind == "throttled":
         told = _BACKOFF.search(text)
         after = min(PAUSE_SECONDS_MAX, -(-int(told[1]) // 1000)) if told else PAUSE_SECONDS
-    return Fault(kind, _ended(_SENTENCES[kind], clean(text)), retry_after_seconds=after)
-
-
-def _ended(sentence: str, said: str) -> str:
-    return f"{sentence}: {said}" if said else f"{sentence}."
+    return Fault(kind, quoting(_SENTENCES[kind], text), retry_after_seconds=after)

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from cryptography import x509
 
+from idlebell.model.shown_text import shown
 from idlebell.net.errors import CertificateFacts
 
 _CERTIFICATE: Final = 11  # handshake type (RFC 8446 section 4)
@@ -14,7 +15,6 @@ _HANDSHAKE: Final = 22  # content type
 _TLS_1_3: Final = 0x0304
 _MESSAGE_BYTES: Final = 65_536
 _NAMES: Final = 10
-_TEXT: Final = 200
 
 _SHOWN: Final = "idlebell_shown"
 """Attribute of the ``SSLObject`` that holds the message until the handshake is over."""
@@ -62,8 +62,8 @@ def read_certificate_message(data: bytes, *, tls13: bool) -> CertificateFacts | 
 
 def _facts(certificate: x509.Certificate) -> CertificateFacts:
     return CertificateFacts(
-        subject=_clean(certificate.subject.rfc4514_string()),
-        issuer=_clean(certificate.issuer.rfc4514_string()),
+        subject=shown(certificate.subject.rfc4514_string()),
+        issuer=shown(certificate.issuer.rfc4514_string()),
         not_before=certificate.not_valid_before_utc.isoformat(),
         not_after=certificate.not_valid_after_utc.isoformat(),
         names=_names(certificate),
@@ -77,9 +77,4 @@ def _names(certificate: x509.Certificate) -> tuple[str, ...]:
         return ()
     names = extension.value.get_values_for_type(x509.DNSName)
     addresses = extension.value.get_values_for_type(x509.IPAddress)
-    return tuple(_clean(str(name)) for name in [*names, *addresses][:_NAMES])
-
-
-def _clean(text: str) -> str:
-    """A stranger wrote it, and it goes to logs and users."""
-    return "".join(character if character.isprintable() else "?" for character in text)[:_TEXT]
+    return tuple(shown(str(name)) for name in [*names, *addresses][:_NAMES])

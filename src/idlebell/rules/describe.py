@@ -14,6 +14,7 @@ from email.header import decode_header
 
 from idlebell.imap.responses import Address, FetchData
 from idlebell.model.message import MessageSummary
+from idlebell.model.shown_text import cut
 
 SUBJECT_CHARACTERS = 200
 SENDER_CHARACTERS = 200
@@ -59,7 +60,7 @@ def describe(message: FetchData) -> MessageSummary:
 def _address(address: Address) -> str:
     name = _header(address.name, SENDER_CHARACTERS)
     mail = _clean(b"@".join(part for part in (address.mailbox, address.host) if part), SENDER_CHARACTERS)
-    return _cut(f"{name} <{mail}>", SENDER_CHARACTERS) if name else mail or ""
+    return cut(f"{name} <{mail}>", SENDER_CHARACTERS) if name else mail or ""
 
 
 def _header(raw: bytes | None, characters: int) -> str | None:
@@ -98,8 +99,4 @@ def _tidy(text: str, characters: int) -> str:
     # A surrogate cannot be sent as UTF-8; white space is folded before hidden characters go, so that words stay apart.
     sound = text.encode("utf-8", "replace").decode("utf-8")
     folded = _SPACE.sub(" ", sound).translate(_HIDDEN).strip()
-    return _cut(unicodedata.normalize("NFC", folded), characters)
-
-
-def _cut(text: str, characters: int) -> str:
-    return text if len(text) <= characters else text[: characters - 1].rstrip() + "…"
+    return cut(unicodedata.normalize("NFC", folded), characters)

@@ -18,6 +18,7 @@ from idlebell.model.cursor import Cursor
 from idlebell.model.ids import SubscriptionId
 from idlebell.model.notification import Draft
 from idlebell.model.problem import Fault
+from idlebell.model.shown_text import shown
 from idlebell.model.subscription import Floor
 from idlebell.net.clock import Clock
 from idlebell.rules.match import listening, match, match_flood
@@ -38,7 +39,7 @@ from idlebell.watch.detect import (
     decide_count,
     locate,
 )
-from idlebell.watch.diagnose import refused_mailbox, shown
+from idlebell.watch.diagnose import refused_mailbox
 from idlebell.watch.mailbox_session import (
     Extent,
     LookRefusedError,

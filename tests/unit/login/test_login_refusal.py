@@ -9,8 +9,6 @@ from idlebell.imap.responses import Condition, PlainCode, StatusResponse
 from idlebell.login.refusal import (
     PAUSE_SECONDS,
     PAUSE_SECONDS_MAX,
-    SHOWN_CHARACTERS,
-    clean,
     failed,
     mechanism_unavailable,
     refused,
@@ -78,12 +76,6 @@ def test_a_throttle_says_how_long() -> None:
     assert refused(Condition.NO, PlainCode("LIMIT"), "no").retry_after_seconds == PAUSE_SECONDS
     endless = refused(Condition.NO, None, "Request is throttled. Suggested Backoff Time: 999999999999 milliseconds")
     assert endless.retry_after_seconds == PAUSE_SECONDS_MAX
-
-
-def test_a_servers_text_is_shown_clean_and_short() -> None:
-    assert clean("a\r\n\x1b[31mb\x00\u202ec\td ") == "a [31mb c d"
-    assert len(clean("x" * 10_000)) == SHOWN_CHARACTERS
-    assert refused(Condition.NO, None, "").detail.endswith(".")
 
 
 @pytest.mark.parametrize(

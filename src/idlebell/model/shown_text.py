@@ -1,0 +1,26 @@
+"""Words of a stranger (a server, a certificate, a mail) on their way to a user: harmless, on one line, not endless."""
+
+from __future__ import annotations
+
+from typing import Final
+
+SHOWN_CHARACTERS: Final = 200
+"""Of one text."""
+
+
+def shown(text: str) -> str:
+    """Without control and format characters (which hide or turn text), white space folded, cut at
+    :data:`SHOWN_CHARACTERS`."""
+    printable = "".join(one if one.isprintable() else " " for one in text[: 4 * SHOWN_CHARACTERS])
+    return cut(" ".join(printable.split()), SHOWN_CHARACTERS)
+
+
+def quoting(sentence: str, text: str) -> str:
+    """``sentence`` (without its full stop) and behind a colon what the stranger said, if that is anything."""
+    words = shown(text)
+    return f"{sentence}: {words}" if words else f"{sentence}."
+
+
+def cut(text: str, characters: int) -> str:
+    """At most so many characters, the last one an ellipsis where something is left out."""
+    return text if len(text) <= characters else text[: characters - 1].rstrip() + "…"
