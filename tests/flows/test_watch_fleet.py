@@ -3,170 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import tempfile
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_network
-from pathlib import Path
+from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
+from flows.watch_stage import Stage, staged
 from idlebell.imap import commands as c
-from idlebell.imap.sasl import Plain
-from idlebell.model.account import Account, ImapTarget, Retention, Tls
 from idlebell.model.cursor import Cursor
-from idlebell.model.endpoint import Endpoints, PushUrl, SimplePushEndpoint
 from idlebell.model.ids import SubscriptionId
-from idlebell.model.notification import LossReason, NewMail, Notification, Reconnect
-from idlebell.model.problem import Fault
-from idlebell.model.subscription import Floor, Payload, Phase, Subscription
-from idlebell.net.clock import Clock
-from idlebell.net.connector import Connector
-from idlebell.net.dns import Resolver
-from idlebell.net.egress import Egress
-from idlebell.net.imap_connection import ImapConnection
-from idlebell.net.open_connection import open_connection
-from idlebell.net.session_inbox import SessionInbox
-from idlebell.net.tls_policy import TlsPolicy
+from idlebell.model.notification import LossReason, NewMail, Reconnect
+from idlebell.model.subscription import Floor
 from idlebell.store.contract import StoreError
 from idlebell.store.memory import MemoryStore
-from idlebell.telemetry.facts import Fact, LookFailed, MailDetected, StoreFailed, SupervisorCaught
-from idlebell.telemetry.status import AccountStatus, Mode, Status, Watch
+from idlebell.telemetry.facts import LookFailed, MailDetected, StoreFailed
+from idlebell.telemetry.status import Mode, Watch
 from idlebell.testing import mail
 from idlebell.testing.faults import Bye, Drop, Hold, Refuse
 from idlebell.testing.imap_server import ImapServer
 from idlebell.watch.cadence import Cadence
 from idlebell.watch.detect import FLOOD_MESSAGES
-from idlebell.watch.fleet import Fleet
-from idlebell.watch.watcher import Means
-
-KEEP = timedelta(hours=1)
-
-
-@dataclass
-class Stage:
-    """A fleet on a store in memory, before a scripted server that knows alice."""
-
-    server: ImapServer
-    store: MemoryStore
-    status: Status
-    inbox: SessionInbox
-    fleet: Fleet
-    account: Account
-    connect: Callable[[], asyncio.Future[ImapConnection]]
-    facts: list[Fact]
-    held: bool = False
-    """Credentials are held: a lost session may be opened again."""
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def subscribe(self, name: str = "sub_1", *mailboxes: str, payload: Payload = Payload.ALERT) -> Subscription:
-        now = datetime.now(UTC)
-        endpoint = SimplePushEndpoint(PushUrl(f"https://push.example.net/{name}"))
-        reconnect = SimplePushEndpoint(PushUrl(f"https://push.example.net/{name}/reconnect"))
-        return await self.store.put(
-            Subscription(
-                id=SubscriptionId(name),
-                account_id=self.account.id,
-                key_digest=name.encode(),
-                owner=None,
-                mailboxes=mailboxes or ("INBOX",),
-                endpoints=Endpoints(endpoint, reconnect),
-                payload=payload,
-                retention=Retention.SESSION,
-                lease_seconds=3600,
-                created_at=now,
-                expires_at=now + KEEP,
-                phase=Phase.ACTIVE,
-            )
-        )
-
-    async def adopt(self, sessions: int = 1) -> None:
-        for _ in range(sessions):
-            self.inbox.adopt(self.account.id, await self.connect())
-        self.fleet.nudge(self.account.id)
-
-    async def watching(self, *mailboxes: str) -> AccountStatus:
-        wanted = set(mailboxes or ("INBOX",))
-        found = await self.status.wait_for(
-            self.account.id, lambda status: status is not None and status.watching() >= wanted, 10
-        )
-        assert found is not None
-        assert found.watching() >= wanted, list(found)
-        return found
-
-    async def fact(self, kind: type[Fact], times: int = 1) -> list[Fact]:
-        async with asyncio.timeout(10):
-            while len(found := [fact for fact in self.facts if isinstance(fact, kind)]) < times:
-                self.changed.clear()
-                await self.changed.wait()
-        return found
-
-    def emit(self, fact: Fact) -> None:
-        self.facts.append(fact)
-        self.changed.set()
-
-    async def outbox(self) -> list[Notification]:
-        """What waits, oldest first; taken out as if it had been delivered."""
-        now = datetime.now(UTC) + timedelta(seconds=1)
-        found = []
-        while lanes := await self.store.lanes(now, 10):
-            for lane in lanes:
-                leases = await self.store.lease(lane, now, now + KEEP, 100)
-                found.extend(leased.notification for leased in leases)
-        return sorted(found, key=lambda one: one.version)
-
-    async def counted(self, name: str = "sub_1") -> int:
-        return (await self.store.activity(SubscriptionId(name))).counts.detected
-
-
-@asynccontextmanager
-async def staged(server: ImapServer, cadence: Cadence | None = None) -> AsyncIterator[Stage]:
-    clock = Clock()
-    store = MemoryStore(entropy=os.urandom)
-    account = await store.account(ImapTarget("127.0.0.1", server.tls_port, Tls.IMPLICIT), "alice")
-    status, inbox = Status(), SessionInbox()
-    connector = Connector(Egress(allow=(ip_network("127.0.0.0/8"),)), Resolver(clock))
-    with tempfile.TemporaryDirectory() as folder:
-        ca_file = Path(folder) / "ca.pem"
-        ca_file.write_bytes(server.ca_pem)
-        policy = TlsPolicy(ca_file)
-
-    async def connect() -> ImapConnection:
-        connection = await open_connection(account.target, connector=connector, tls_policy=policy, clock=clock)
-        reply = await connection.authenticate(Plain("alice", "apass"))
-        assert reply.ok
-        return connection
-
-    async def reopen(_: Account) -> ImapConnection | Fault | None:
-        try:
-            return await connect()
-        except Exception as error:  # a test's own supervisor
-            return Fault("unreachable", "The mail server cannot be reached.", str(error))
-
-    stage: Stage
-    means = Means(
-        store=store,
-        status=status,
-        clock=clock,
-        emit=lambda fact: stage.emit(fact),  # noqa: PLW0108 - the stage comes after it
-        entropy=lambda: 0.0,
-        cadence=cadence or Cadence(),
-        keep=KEEP,
-        committed=lambda: None,
-    )
-    fleet = Fleet(means, inbox, reopen, lambda _: stage.held)
-    stage = Stage(server, store, status, inbox, fleet, account, connect, [])  # type: ignore[arg-type]
-    running = asyncio.create_task(fleet.run())
-    try:
-        yield stage
-    finally:
-        await fleet.stop()
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-    assert not [fact for fact in stage.facts if isinstance(fact, SupervisorCaught)], stage.facts
 
 
 @pytest.fixture

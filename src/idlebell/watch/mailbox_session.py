@@ -88,6 +88,11 @@ class MailboxSession:
         return self._view.exists if self._view else None
 
     @property
+    def uid_validity(self) -> int | None:
+        """Of the open mailbox, as the server said last."""
+        return self._view.uid_validity if self._view else None
+
+    @property
     def idles(self) -> bool:
         return self._connection.has("IDLE")
 
@@ -125,11 +130,13 @@ class MailboxSession:
         return tuple(one for one in reply.untagged if isinstance(one, FetchData))
 
     async def count_new(self, first: int, last: int) -> int:
-        """How many messages from UID ``first`` on would be announced, without fetching them; ``last`` bounds the question
-        where the server knows no ESEARCH (RFC 4731)."""
+        """How many messages with a UID from ``first`` to ``last`` would be announced, without fetching them. Never ``*``:
+        what comes meanwhile would be counted now and found again later."""
         criteria = "UNSEEN UNDELETED UNDRAFT"
+        if last < first:
+            return 0
         if self._connection.has("ESEARCH"):
-            return await self._search_count(f"UID {first}:* {criteria}", esearch=True)
+            return await self._search_count(f"UID {first}:{last} {criteria}", esearch=True)
         count = 0
         for window in range(WINDOWS):
             start = first + window * SEARCH_WINDOW
@@ -141,9 +148,12 @@ class MailboxSession:
         return count
 
     async def count_unseen(self) -> int | None:
-        """Unseen messages of the open mailbox; None where only a long answer would tell."""
+        """Unseen messages of the open mailbox; None where only a long answer would tell, or the server refuses one."""
         if self._connection.has("ESEARCH"):
-            return await self._search_count("UNSEEN", esearch=True)
+            try:
+                return await self._search_count("UNSEEN", esearch=True)
+            except LookRefusedError:
+                return None  # a number that is nice to have holds up no notification
         status = await self.status(self.open_mailbox or "INBOX", ("UNSEEN",))
         return status.unseen if status else None
 

@@ -19,7 +19,7 @@ from idlebell.model.ids import SubscriptionId
 from idlebell.model.notification import Draft
 from idlebell.model.problem import Fault
 from idlebell.model.shown_text import shown
-from idlebell.model.subscription import Floor
+from idlebell.model.subscription import Floor, Subscription
 from idlebell.net.clock import Clock
 from idlebell.rules.match import listening, match, match_flood
 from idlebell.rules.needs import fetch_items
@@ -84,8 +84,10 @@ class Watcher:
         "_fresh",
         "_means",
         "_polled_at",
+        "_refusals",
         "_session",
         "_settled",
+        "_unlooked",
         "account",
         "task",
     )
@@ -105,9 +107,16 @@ class Watcher:
         self._means = means
         self._polled_at = 0.0
         self._settled = True
-        self._failures = 0
+        self._failures = 0  # looks in a row that came to nothing
+        self._refusals = 0  # waits in a row that the server refused
+        self._unlooked: tuple[str, Extent] | None = None  # opened, and the first look at it is still owed
         self.task: asyncio.Task[None] | None = None
         """Where the fleet runs it."""
+
+    @property
+    def mailboxes(self) -> tuple[str, ...]:
+        """All that it looks after. Empty: it is leaving."""
+        return (self._assignment.primary, *self._assignment.polled) if self._assignment else ()
 
     @property
     def primary(self) -> str | None:
@@ -116,45 +125,48 @@ class Watcher:
 
     def assign(self, assignment: Assignment | None, fresh: Sequence[tuple[SubscriptionId, str]] = ()) -> None:
         """Takes effect after the look that may be under way. None: log out and end."""
-        known = set(self._fresh)
-        self._fresh += tuple(one for one in fresh if one not in known)
+        self._fresh = tuple(fresh)
         if assignment != self._assignment:
             self._assignment = assignment
+            self._polled_at = 0.0
             self._session.interrupt()
 
     async def run(self) -> None:
         try:
             while (assignment := self._assignment) is not None:
-                if await self._opened(assignment.primary):
-                    await self._poll_others(assignment)
+                await self._opened(assignment.primary)
+                await self._poll_others(assignment)
+                if self._session.open_mailbox == assignment.primary:
                     await self._wait(assignment)
                     await self._catch_up(assignment.primary)
                 else:
-                    await self._sit_out(assignment.primary)
+                    await self._sit_out(assignment)
             await self._session.log_out()
         finally:
             self._session.close()
 
     # --- opening ---
 
-    async def _opened(self, mailbox: str) -> bool:
-        """Is the mailbox open? Opens it where it is not, grounds who is new to it and catches up."""
+    async def _opened(self, mailbox: str) -> None:
+        """Opens the mailbox where it is not open, grounds who is new to it and catches up."""
         if self._session.open_mailbox == mailbox:
-            return True
+            return
         try:
             extent = await self._session.examine(mailbox)
         except MailboxRefusedError as refusal:
             fault = refused_mailbox(mailbox, refusal.code, refusal.text)
             await self._report(mailbox, Watch.FAILED, SIT_OUT_SECONDS, fault=fault)
-            return False
+            return
         await self._catch_up(mailbox, extent)
+        self._settled = False  # what comes before IDLE is entered has no EXISTS of its own on some servers
         self._means.emit(WatchStarted(self.account.id, self._mode(polled=False)[0].value))
-        return True
 
-    async def _sit_out(self, mailbox: str) -> None:
-        """The mailbox does not open: keep the session alive for a while, then ask again."""
-        await self._session.pause(SIT_OUT_SECONDS * (1.0 - 0.1 * self._means.entropy()))
-        if self.primary == mailbox:
+    async def _sit_out(self, assignment: Assignment) -> None:
+        """The mailbox does not open: keep the session alive for a while, then ask again. Those that are polled over this
+        session are looked at meanwhile."""
+        seconds = SIT_OUT_SECONDS * (1.0 - 0.1 * self._means.entropy())
+        await self._session.pause(min(seconds, self._means.cadence.poll) if assignment.polled else seconds)
+        if self.primary == assignment.primary:
             try:
                 await self._session.noop()
             except LookRefusedError as refusal:
@@ -168,7 +180,7 @@ class Watcher:
         if assignment.polled:
             seconds = min(seconds, cadence.poll)
         if self._failures:
-            seconds = min(seconds, self._owed_seconds())
+            seconds = min(seconds, _owed_seconds(self._failures))
         await self._report(assignment.primary, Watch.WATCHING, seconds)
         try:
             if self._session.idles:
@@ -177,41 +189,58 @@ class Watcher:
                 await self._session.pause(seconds)
                 await self._session.noop()
         except LookRefusedError as refusal:
-            self._owe(refusal)
-            await self._session.pause(self._owed_seconds())
+            # Counted by itself: the looks in between go well, and a server that never lets us wait is not asked for ever.
+            self._refusals += 1
+            self._means.emit(LookFailed(self.account.id, refusal.command, shown(refusal.text)))
+            await self._session.pause(_owed_seconds(self._refusals))
+        else:
+            self._refusals = 0
 
     # --- looking ---
 
     async def _catch_up(self, mailbox: str, extent: Extent | None = None) -> None:
         """One look at the open mailbox, and the commit of what it found. What fails for the store's or the server's sake is
-        owed: it is looked for again soon, over the same session."""
+        owed: it is looked for again soon, over the same session, and from what EXAMINE said, so that who is new to the
+        mailbox stands where it stood then and another UIDVALIDITY is not missed."""
         self._session.looked()
         started = self._means.clock.monotonic()
+        if extent is not None:
+            self._unlooked = (mailbox, extent)
         try:
-            for _ in range(CONFLICTS):
-                try:
-                    await self._look(mailbox, extent, started)
-                    break
-                except ConflictError:
-                    continue
+            if self._unlooked is not None and self._unlooked[0] == mailbox:
+                await self._look_until_settled(mailbox, self._unlooked[1], started)
+                self._unlooked = None
+            if extent is None:
+                await self._look_until_settled(mailbox, None, started)
             self._failures = 0
         except StoreError as error:
+            self._store_failed(error)
+        except ConflictError:
             self._failures += 1
-            self._means.emit(StoreFailed(str(error)))
         except (LookRefusedError, MailboxRefusedError) as refusal:
             self._owe(refusal)
+
+    async def _look_until_settled(self, mailbox: str, extent: Extent | None, started: float) -> None:
+        for _ in range(CONFLICTS - 1):
+            try:
+                await self._look(mailbox, extent, started)
+            except ConflictError:
+                continue
+            return
+        await self._look(mailbox, extent, started)
+
+    def _store_failed(self, error: StoreError) -> None:
+        self._failures += 1
+        self._means.emit(StoreFailed(str(error)))
 
     def _owe(self, refusal: LookRefusedError | MailboxRefusedError) -> None:
         self._failures += 1
         self._means.emit(LookFailed(self.account.id, refusal.command, shown(refusal.text)))
 
-    def _owed_seconds(self) -> float:
-        return min(OWED_FIRST_SECONDS * 2.0 ** min(self._failures - 1, 10), OWED_LONGEST_SECONDS)
-
     async def _look(self, mailbox: str, extent: Extent | None, started: float) -> None:
         means, session = self._means, self._session
         cursor = await means.store.cursor(self.account.id, mailbox)
-        if extent is None and cursor is not None:
+        if extent is None and cursor is not None and session.uid_validity == cursor.uid_validity:
             # Within a session only the UIDs tell; `n:*` asks for what is new and costs one line when nothing is.
             position: Baseline | Rebased | UpToDate | Behind = Behind(cursor.uid_next, None)
         else:
@@ -238,7 +267,8 @@ class Watcher:
         self, mailbox: str, cursor: Cursor, first: int, span: int | None, extent: Extent | None, started: float
     ) -> None:
         means, session = self._means, self._session
-        subscriptions = listening(await means.store.of_account(self.account.id), mailbox)
+        subscriptions = await self._listening(mailbox)
+        items = fetch_items(subscriptions, has_preview=session.connection.has("PREVIEW"))
         uid_next = extent.uid_next if extent else None
         decision: Quiet | NewUids | Flood
         if too_many(span, cursor.count, session.exists):
@@ -246,7 +276,6 @@ class Watcher:
             counted = await session.count_new(first, uid_next - 1)
             decision = decide_count(cursor, counted, uid_next, session.exists)
         else:
-            items = fetch_items(subscriptions, has_preview=session.connection.has("PREVIEW"))
             fetched = await session.fetch(SequenceSet.starting_at(first), items)
             decision = decide(cursor, fetched, uid_next, session.exists)
         if isinstance(decision, Quiet):
@@ -256,6 +285,10 @@ class Watcher:
         # Only who is told of it pays for the count of unseen messages.
         tells = any(one.endpoints.new_mail is not None and one.endpoints.new_mail.carries_body for one in subscriptions)
         unseen = await session.count_unseen() if tells else None
+        # Who joined while the server was asked is told, too: the cursor is about to pass what came since.
+        subscriptions = await self._listening(mailbox)
+        if not set(fetch_items(subscriptions, has_preview=session.connection.has("PREVIEW"))) <= set(items):
+            raise ConflictError("Somebody who joined meanwhile wants to know more than was fetched.")
         now = means.clock.now()
         drafts: tuple[Draft, ...]
         if isinstance(decision, Flood):
@@ -271,6 +304,9 @@ class Watcher:
         found = decision.count if isinstance(decision, Flood) else len(decision.messages)
         took_ms = (means.clock.monotonic() - started) * 1000.0
         means.emit(MailDetected(self.account.id, found, len(committed), took_ms))
+
+    async def _listening(self, mailbox: str) -> tuple[Subscription, ...]:
+        return listening(await self._means.store.of_account(self.account.id), mailbox)
 
     def _new_to(self, mailbox: str) -> bool:
         return any(wished == mailbox for _, wished in self._fresh)
@@ -290,9 +326,11 @@ class Watcher:
             return
         self._polled_at = now + self._means.cadence.poll * 0.9
         for mailbox in assignment.polled:
-            await self._poll(mailbox)
-        if self._session.open_mailbox != assignment.primary:
-            await self._opened(assignment.primary)
+            try:
+                await self._poll(mailbox)
+            except StoreError as error:
+                self._store_failed(error)
+        await self._opened(assignment.primary)
 
     async def _poll(self, mailbox: str) -> None:
         """STATUS first; only where it tells of something is the mailbox opened."""
@@ -320,7 +358,13 @@ class Watcher:
     ) -> None:
         means = self._means
         now = means.clock.now()
-        cursor = await means.store.cursor(self.account.id, mailbox)
+        try:
+            cursor = await means.store.cursor(self.account.id, mailbox)
+        except StoreError as error:
+            means.emit(StoreFailed(str(error)))
+            return  # what was said last stands
+        if mailbox not in self.mailboxes:
+            return  # it was given up meanwhile, and nothing is to be said of it any more
         if cursor is None and watch is Watch.WATCHING:
             watch = Watch.CONNECTING  # nothing is known to be new yet: the first look is still owed
         mode, reason = self._mode(polled=polled) if watch is Watch.WATCHING else (None, None)
@@ -345,3 +389,7 @@ class Watcher:
         if self._session.idles:
             return Mode.IDLE, None
         return Mode.POLL, "the server has no IDLE"
+
+
+def _owed_seconds(failures: int) -> float:
+    return min(OWED_FIRST_SECONDS * 2.0 ** min(failures - 1, 10), OWED_LONGEST_SECONDS)
