@@ -19,7 +19,7 @@ from idlebell.store.memory import MemoryStore
 from idlebell.telemetry.facts import LookFailed, MailDetected, StoreFailed
 from idlebell.telemetry.status import Mode, Watch
 from idlebell.testing import mail
-from idlebell.testing.faults import Bye, Drop, Hold, Refuse
+from idlebell.testing.faults import Bye, Drop, Hold, Refuse, Say
 from idlebell.testing.imap_server import ImapServer
 from idlebell.watch.cadence import Cadence
 from idlebell.watch.detect import FLOOD_MESSAGES
@@ -429,3 +429,45 @@ async def test_drop_in_the_middle_of_a_fetch_announces_nothing_twice(stage: Stag
     await stage.server.until(lambda: stage.server.idling("alice") == 1)
 
     assert await stage.counted() == 1
+
+
+async def test_quiet_session_restarts_idle_and_stays_one_session(server: ImapServer) -> None:
+    """RFC 2177: IDLE is ended and begun again, so that neither server nor NAT forgets us."""
+    async with staged(server, Cadence(idle=0.05, poll=60)) as stage:
+        idled = stage.server.plan(c.Idle, Say(b"* OK Still here\r\n"), times=None)
+        await stage.subscribe()
+        await stage.adopt()
+
+        await stage.server.until(lambda: idled.hits >= 4)
+
+        assert stage.server.connections == 1
+        assert await stage.counted() == 0
+
+
+async def test_server_that_never_speaks_in_idle_is_caught_by_the_look_of_the_cycle(server: ImapServer) -> None:
+    server.behave(speaks_in_idle=False)
+    async with staged(server, Cadence(idle=0.1, poll=60)) as stage:
+        await stage.subscribe()
+        await stage.adopt()
+        await stage.server.until(lambda: stage.server.idling("alice") == 1)
+
+        stage.server.deliver("alice", mail.make())
+        await stage.fact(MailDetected)
+
+        assert await stage.counted() == 1
+
+
+async def test_paused_subscription_keeps_its_session_and_is_told_nothing(stage: Stage) -> None:
+    await stage.subscribe()
+    await stage.adopt()
+    await stage.server.until(lambda: stage.server.idling("alice") == 1)
+    stored = await stage.store.get(SubscriptionId("sub_1"))
+    assert stored is not None
+    await stage.store.put(replace(stored, paused=True))
+    stage.fleet.nudge(stage.account.id)
+
+    stage.server.deliver("alice", mail.make())
+    await stage.fact(MailDetected)
+
+    assert await stage.outbox() == []
+    assert len(stage.server.of("alice")) == 1
