@@ -7,6 +7,7 @@ end of the run; ``--all`` makes a failure of it. Any other skip is treated the s
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
 import shutil
@@ -46,6 +47,7 @@ PARTS: dict[str, Callable[[], str | None]] = {
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all", action="store_true", help="a test that cannot run here is a failure")
+    parser.addoption("--uvloop", action="store_true", help="the loop that serves use, not asyncio's own")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -56,10 +58,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """The first process, not the workers that it starts, makes the folder of the locks and removes it."""
+    if config.getoption("--uvloop"):
+        config.pluginmanager.register(_OnUvloop())
     if not hasattr(config, "workerinput"):
         folder = tempfile.mkdtemp(prefix="idlebell-tests-")
         os.environ[ROOM] = folder
         config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+
+
+class _OnUvloop:
+    def pytest_asyncio_loop_factories(self) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+        import uvloop
+
+        return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -68,6 +70,10 @@ class Peer:
         tag, _, rest = (await self.line()).partition(b" ")
         await self.say(*untagged, b" ".join((tag, condition, text)))
         return rest.strip()
+
+    def socket(self) -> socket.socket:
+        """The socket below TLS and the loop, for what neither would do. To be closed; the connection stays."""
+        return socket.socket(fileno=os.dup(self.writer.get_extra_info("socket").fileno()))
 
 
 @dataclass

@@ -19,16 +19,17 @@ async def hold(peer):
 
 
 @pytest.fixture
-def dialled(monkeypatch):
+async def dialled(monkeypatch):
     """Every address that the loop was asked to connect to."""
     addresses: list[str] = []
-    real = asyncio.SelectorEventLoop.sock_connect
+    kind = type(asyncio.get_running_loop())
+    real = kind.sock_connect
 
     async def sock_connect(self, sock, address):
         addresses.append(address[0])
         return await real(self, sock, address)
 
-    monkeypatch.setattr(asyncio.SelectorEventLoop, "sock_connect", sock_connect)
+    monkeypatch.setattr(kind, "sock_connect", sock_connect)
     return addresses
 
 

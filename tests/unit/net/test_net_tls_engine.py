@@ -297,7 +297,8 @@ async def test_close_notify_is_an_end_and_a_bare_close_is_not(serve, policy, ser
         await peer.writer.wait_closed()
 
     async def cut(peer):
-        peer.writer.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+        with peer.socket() as raw:
+            raw.shutdown(socket.SHUT_RDWR)
 
     channel = await pair(serve, policy, server_tls, orderly)
     assert await channel.read(100) == b""
@@ -363,7 +364,8 @@ async def test_a_cancelled_read_loses_no_byte_wherever_it_was_cut(policy, server
 async def test_a_record_that_does_not_decrypt_ends_the_connection(serve, policy, server_tls):
     async def handler(peer):
         # Past TLS, straight to the socket: application data that nobody sealed.
-        peer.writer.get_extra_info("socket")._sock.send(b"\x17\x03\x03\x00\x20" + b"x" * 32)
+        with peer.socket() as raw:
+            raw.send(b"\x17\x03\x03\x00\x20" + b"x" * 32)
         await peer.rest()
 
     channel = await pair(serve, policy, server_tls, handler)
