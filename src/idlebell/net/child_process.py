@@ -8,6 +8,7 @@ import os
 import signal
 from collections.abc import Iterable
 from contextlib import suppress
+from typing import BinaryIO
 
 from idlebell.push.exchange import CommandEnded, CommandInput, CommandRun, NoResponse
 
@@ -34,18 +35,16 @@ async def run(command: CommandRun, *, timeout_seconds: float) -> CommandEnded | 
 
 
 async def _run_once(command: str, given: CommandInput) -> int:
-    child = await asyncio.create_subprocess_exec(
-        "/bin/sh",
-        "-c",
-        command,
-        stdin=asyncio.subprocess.PIPE,
-        env={**_inherited(), **dict(given.environment)},
-        start_new_session=True,
-    )
+    with _in_memory(given.stdin) as stdin:
+        child = await asyncio.create_subprocess_exec(
+            "/bin/sh",
+            "-c",
+            command,
+            stdin=stdin,
+            env={**_inherited(), **dict(given.environment)},
+            start_new_session=True,
+        )
     try:
-        # A command that does not read its input may end before it is written.
-        with suppress(BrokenPipeError, ConnectionResetError):
-            await child.communicate(given.stdin)
         return await child.wait()
     finally:
         if child.returncode is None:
@@ -54,6 +53,15 @@ async def _run_once(command: str, given: CommandInput) -> int:
             with suppress(TimeoutError):
                 async with asyncio.timeout(REAP_SECONDS):
                     await child.wait()
+
+
+def _in_memory(data: bytes) -> BinaryIO:
+    """A file that is on no disk. Not a pipe: whoever writes to one must bear that a command ends without reading, which
+    each event loop tells in its own way."""
+    file = os.fdopen(os.memfd_create("idlebell-input"), "w+b")
+    file.write(data)
+    file.seek(0)
+    return file
 
 
 def _inherited(names: Iterable[str] = INHERITED) -> dict[str, str]:

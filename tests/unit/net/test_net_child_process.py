@@ -45,6 +45,14 @@ async def test_command_that_does_not_read_its_input_is_no_failure() -> None:
     ) == CommandEnded(0)
 
 
+async def test_long_input_comes_whole(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+
+    await child_process.run(CommandRun(f"wc -c > {out}", (given(b"x" * 1_000_000),)), timeout_seconds=30)
+
+    assert out.read_text().strip() == "1000000"
+
+
 async def test_command_that_hangs_is_killed_with_all_it_started(tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     run = CommandRun(f"sleep 600 & echo $! > {pid}.new; mv {pid}.new {pid}; wait", (given(b""),))
