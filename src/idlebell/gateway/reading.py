@@ -90,7 +90,7 @@ def pointer(*parts: str) -> str:
 
 
 def _shape_for(faults: Faults, kind: Any, body: Any, at: str) -> type[Shape] | None:
-    shapes = [one for one in (get_args(kind) or (kind,)) if isinstance(one, type) and issubclass(one, Shape)]
+    shapes = _shapes(kind)
     if not shapes or (body is None and type(None) in get_args(kind)):
         return None
     if len(shapes) == 1:
@@ -99,16 +99,20 @@ def _shape_for(faults: Faults, kind: Any, body: Any, at: str) -> type[Shape] | N
     return next((one for one in shapes if one.__struct_config__.tag == tag), None)
 
 
+def _shapes(kind: Any) -> list[type[Shape]]:
+    return [one for one in (get_args(kind) or (kind,)) if isinstance(one, type) and issubclass(one, Shape)]
+
+
 def _plain(faults: Faults, kind: Any, body: Any, at: str) -> Any:
     try:
         return msgspec.convert(body, kind, dec_hook=dec_hook)
     except msgspec.ValidationError as error:
         # Of the message only the part before the path: the path is ours. It names types, never the value, but for tags.
         text = str(error).split(" - at ")[0]
-        if isinstance(body, dict) and body.get("type") in LATER_ENDPOINTS:
+        if isinstance(body, dict) and isinstance(body.get("type"), str) and body["type"] in LATER_ENDPOINTS:
             text, at = NOT_SUPPORTED, at + "/type"
-        elif isinstance(body, dict) and ("type" in text or text.startswith("Invalid value")):
-            text, at = "not a known type", at + "/type"
+        elif isinstance(body, dict) and _shapes(kind):
+            text, at = "not a known type" if "type" in body else "is missing", at + "/type"
         elif "Invalid enum value" in text:
             text = "must be one of " + ", ".join(str(one) for one in _choices(kind))
         faults.add(at, text[:1].lower() + text[1:])

@@ -21,7 +21,8 @@ JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 FORM = "application/x-www-form-urlencoded"
 
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+# Possessive, and without need of an end: whatever the bytes are, no place is looked at twice.
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 _BRACKET = re.compile(rb"[\[\]{}]")
 
 
@@ -56,7 +57,10 @@ async def form(request: Request[Any, Any, Any], shape: type[S]) -> S:
         )
     except ValueError:
         raise refuse("invalid-request", "The body is not a form in UTF-8.") from None
-    return read(shape, dict(pairs))
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise refuse("invalid-request", "The body names a field twice.")
+    return read(shape, fields)
 
 
 def _body(request: Request[Any, Any, Any]) -> bytearray:
@@ -75,7 +79,16 @@ def decode(data: bytes | bytearray) -> dict[str, Any]:
         raise refuse("malformed-json", f"The body is not JSON in UTF-8.{place}") from None
     if not isinstance(found, dict):
         raise refuse("malformed-json", "The body must be a JSON object.", [("", "must be an object")])
+    if _members(found) != _STRING.sub(b'""', data).count(b":"):
+        # Whoever stands between us and the app may go by the other one (RFC 8259 section 4).
+        raise refuse("malformed-json", "The body names a member twice in one object.")
     return found
+
+
+def _members(value: Any) -> int:
+    if isinstance(value, dict):
+        return len(value) + sum(map(_members, value.values()))
+    return sum(map(_members, value)) if isinstance(value, list) else 0
 
 
 def depth(data: bytes | bytearray) -> int:

@@ -49,3 +49,8 @@ def test_the_body_is_not_repeated(data):
     with pytest.raises(ProblemError) as caught:
         decode(data)
     assert "hunter2" not in str(caught.value)
+
+
+def test_a_string_without_end_is_one_string():
+    """Nothing in it is looked at twice: a body of nothing but escaped quotes once took half a minute of everybody's time."""
+    assert depth(b'{"' + b'\\"[' * 20_000) == 1
