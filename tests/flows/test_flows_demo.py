@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -56,3 +57,25 @@ def test_on_a_terminal_each_enter_delivers_a_mail_and_q_ends_it(tmp_path: Path) 
         os.close(ours)
     assert seen.count(b"rang") == 2
     assert b"\033" not in seen
+
+
+def test_at_the_prompt_ctrl_c_is_as_good_as_q(tmp_path: Path) -> None:
+    ours, its = pty.openpty()
+    demo = subprocess.Popen(COMMAND, stdin=its, stdout=its, stderr=its, cwd=tmp_path, env=ENVIRONMENT)
+    os.close(its)
+    try:
+        seen = b""
+        while b"to end." not in seen:
+            seen += os.read(ours, 4096)
+        demo.send_signal(signal.SIGINT)
+        try:
+            while data := os.read(ours, 4096):
+                seen += data
+        except OSError:
+            pass  # Linux' way to say that the other end is closed (EIO)
+        assert demo.wait(SECONDS) == 0
+    finally:
+        demo.kill()
+        demo.wait()
+        os.close(ours)
+    assert b"Aborted" not in seen

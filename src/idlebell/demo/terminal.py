@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Iterable
 from typing import TextIO
@@ -49,7 +50,7 @@ class Terminal:
         self.line(f"  {self._mark}{self._bell} {self._styled(_BOLD, text)}  rang {total_ms:.0f} ms after the delivery")
 
     async def wait_for_key(self) -> str:
-        """The line that is typed, without its end; ``q`` also at the end of the input."""
+        """The line that is typed, without its end; ``q`` also at the end of the input and for Ctrl-C."""
         loop = asyncio.get_running_loop()
         typed: asyncio.Future[bytes] = loop.create_future()
         descriptor = sys.stdin.fileno()
@@ -58,10 +59,17 @@ class Terminal:
             if not typed.done():
                 typed.set_result(os.read(descriptor, _READ_BYTES))
 
+        def interrupted() -> None:
+            if not typed.done():
+                self.line()  # the terminal has shown ^C
+                typed.set_result(b"")
+
         loop.add_reader(descriptor, read)
+        loop.add_signal_handler(signal.SIGINT, interrupted)
         try:
             line = await typed
         finally:
+            loop.remove_signal_handler(signal.SIGINT)
             loop.remove_reader(descriptor)
         return line.decode(errors="replace").strip() if line else "q"
 
