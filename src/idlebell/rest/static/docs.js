@@ -10,6 +10,11 @@ function element(name, attributes = {}, ...children) {
   return made;
 }
 
+// Descriptions mark what is code by backticks, as CommonMark does.
+function prose(text) {
+  return text.split(/`([^`]+)`/).map((part, index) => (index % 2 ? element("code", {}, part) : part));
+}
+
 function resolve(description, item) {
   if (!item || !item.$ref) return item;
   return item.$ref.replace("#/", "").split("/").reduce((part, step) => part && part[step], description) ?? {};
@@ -44,7 +49,7 @@ function members(description, schema, depth = 0) {
       if (value.default !== undefined && value.default !== null) {
         head.append(" ", element("span", { class: "note" }, `default ${JSON.stringify(value.default)}`));
       }
-      const text = value.description ? element("div", { class: "note" }, value.description) : null;
+      const text = value.description ? element("div", { class: "note" }, ...prose(value.description)) : null;
       const deeper = depth < MAX_DEPTH && structures(description, value).length > 0;
       if (!deeper) return element("li", {}, head, text);
       const opened = element("details", {}, element("summary", {}, head));
@@ -66,8 +71,8 @@ function answers(description, call) {
     const content = Object.entries(answer.content ?? {});
     const lines = answer.description.split("\n\n");
     const short = lines.length > 1 ? `${lines.length} problems` : lines[0];
-    const box = element("details", {}, element("summary", {}, element("span", { class: "status" }, status), " ", short));
-    if (lines.length > 1) box.append(element("p", { class: "said" }, answer.description));
+    const box = element("details", {}, element("summary", {}, element("span", { class: "status" }, status), " ", ...prose(short)));
+    if (lines.length > 1) box.append(element("p", { class: "said" }, ...prose(answer.description)));
     for (const name of Object.keys(answer.headers ?? {})) box.append(element("div", { class: "note" }, `header ${name}`));
     for (const [type, body] of content) box.append(element("div", { class: "note" }, type), members(description, body.schema));
     return box;
@@ -79,14 +84,14 @@ function drawn(description, path, method, call) {
   const section = element("section", { class: "call", id, "aria-labelledby": `${id}-name` });
   section.append(
     element("h3", { id: `${id}-name` }, element("span", { class: `method ${method}` }, method.toUpperCase()), element("span", { class: "path" }, path)),
-    element("p", {}, call.summary + (call.description ? `. ${call.description}` : "")),
+    element("p", {}, ...prose(call.summary + (call.description ? `. ${call.description}` : ""))),
   );
   const schemes = (call.security ?? []).flatMap((need) => Object.keys(need).length ? Object.keys(need) : ["nothing"]);
   section.append(element("p", { class: "note" }, `Authorization: ${schemes.join(" or ")}`));
   const parameters = (call.parameters ?? []).map((item) => resolve(description, item));
   if (parameters.length) {
     const rows = parameters.map((item) => element("li", {}, element("code", {}, item.name), " ",
-      element("span", { class: "type" }, `${typeName(description, item.schema)}, ${item.in}`), " ", item.description ?? ""));
+      element("span", { class: "type" }, `${typeName(description, item.schema)}, ${item.in}`), " ", ...prose(item.description ?? "")));
     section.append(element("h4", {}, "Parameters"), element("ul", { class: "members" }, ...rows));
   }
   if (call.requestBody) {
@@ -99,7 +104,7 @@ function drawn(description, path, method, call) {
 
 function draw(description) {
   document.getElementById("version").textContent = description.info.version;
-  document.getElementById("about").textContent = description.info.description;
+  document.getElementById("about").replaceChildren(...prose(description.info.description));
   const groups = new Map();
   for (const [path, item] of Object.entries(description.paths)) {
     for (const method of METHODS.filter((name) => item[name])) {
