@@ -1146,11 +1146,86 @@ async def test_a_subscription_that_is_put_as_over_loses_its_queue(store: Store, 
     assert await counts(store, first) == Counts(detected=3, expired=3)
 
 
-async def test_one_that_is_paused_keeps_what_waits(store: Store, account: Account) -> None:
+async def test_one_that_is_paused_is_not_told_of_the_mail_that_waits(store: Store, account: Account) -> None:
+    first = await put(store, account)
+    await enqueue(store, first, new_mail(2))
+    reconnect = await enqueue(store, first, Reconnect(LossReason.CONNECTION_LOST))
+    paused = await change(store, first, paused=True)
+
+    assert [leased.notification for leased in await lease(store)] == [reconnect]
+    assert (await counts(store, first)).expired == 2
+    await change(store, paused, paused=False)
+    assert await drain(store, NOW + LEASE) == [reconnect]
+
+
+async def test_mail_in_flight_when_its_subscription_is_paused_is_not_tried_again(
+    store: Store, account: Account
+) -> None:
     first = await put(store, account)
     one = await enqueue(store, first)
+    await lease(store)
     await change(store, first, paused=True)
-    assert [leased.notification for leased in await lease(store)] == [one]
+    await store.settle(one.id, Postponed(NOW, NOW + SECOND, 503))
+
+    assert await lease(store, NOW + HOUR) == []
+    assert await counts(store, first) == Counts(detected=1, expired=1)
+
+
+async def test_mail_whose_lease_lapses_in_a_pause_is_not_sent_again(store: Store, account: Account) -> None:
+    first = await put(store, account)
+    await enqueue(store, first)
+    await lease(store)
+    await change(store, first, paused=True)
+
+    assert await lease(store, NOW + HOUR) == []
+    assert await counts(store, first) == Counts(detected=1, expired=1)
+
+
+async def test_a_loss_that_is_closed_by_a_put_drops_what_was_not_sent(store: Store, account: Account) -> None:
+    """New credentials have come: to ask for them again would only confuse the app."""
+    await put(store, account)
+    await store.record_loss(account.id, LossReason.CONNECTION_LOST, NOW, NOW)
+    stored = await store.get(sub_id(1))
+    assert stored is not None
+    await store.put(replace(stored, loss=None))
+    assert await lease(store) == []
+
+
+async def test_a_session_closes_no_loss_of_one_that_has_not_shown_its_right(store: Store, account: Account) -> None:
+    await put(store, account, 1)
+    await put(store, account, 2, phase=Phase.PENDING)
+    await store.record_loss(account.id, LossReason.RESTART, NOW, NOW)
+    await store.clear_loss(account.id)
+
+    assert [one.loss is None for one in await store.of_account(account.id)] == [True, False]
+    assert [one.notification.subscription_id for one in await lease(store)] == [sub_id(2)]
+
+
+async def test_where_credentials_are_held_only_the_pending_are_told_of_a_restart(
+    store: Store, account: Account
+) -> None:
+    await put(store, account, 1)
+    await put(store, account, 2, phase=Phase.PENDING)
+
+    assert await store.record_loss(account.id, LossReason.RESTART, NOW, NOW, pending_only=True) == 1
+    assert [one.loss is None for one in await store.of_account(account.id)] == [True, False]
+
+
+async def test_leases_end_in_steps_the_oldest_first(store: Store, account: Account) -> None:
+    for number in (1, 2, 3):
+        await put(store, account, number, expires_at=NOW + number * SECOND)
+
+    assert [one.id for one in await store.expire(NOW + HOUR, 2)] == [sub_id(1), sub_id(2)]
+    assert [one.id for one in await store.expire(NOW + HOUR, 2)] == [sub_id(3)]
+    later = NOW + 8 * DAY
+    await store.expire(later, 2)
+    assert len(await store.page(None, None, 10)) == 1
+
+
+async def test_to_look_for_an_account_makes_none(store: Store, account: Account) -> None:
+    assert await store.account_by_key(TARGET, "alice@example.org") == account
+    assert await store.account_by_key(TARGET, "bob@example.org") is None
+    assert (await store.counts())["accounts"] == 1
 
 
 # Keys

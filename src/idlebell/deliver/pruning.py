@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from idlebell.model.subscription import Subscription
 from idlebell.net.clock import Clock
-from idlebell.store.contract import StoreError, Subscriptions
+from idlebell.store.contract import EXPIRED_AT_ONCE, StoreError, Subscriptions
 from idlebell.telemetry.facts import Emit, StoreFailed, SubscriptionChanged, SupervisorCaught, where_raised
 
 EVERY_SECONDS = 30.0
@@ -51,11 +51,12 @@ class Pruner:
 
     async def prune(self) -> None:
         """Once. StoreError where the store cannot."""
-        expired = await self._store.expire(self._clock.now())
-        for subscription in expired:
-            self._emit(SubscriptionChanged(subscription.id, subscription.account_id, "expired"))
-        if expired:
+        while expired := await self._store.expire(self._clock.now()):
+            for subscription in expired:
+                self._emit(SubscriptionChanged(subscription.id, subscription.account_id, "expired"))
             self._on_expired(expired)
+            if len(expired) < EXPIRED_AT_ONCE:
+                break
         while (reminded := await self._store.remind(self._clock.now(), REMINDERS_AT_ONCE)) > 0:
             self._on_reminded()
             if reminded < REMINDERS_AT_ONCE:

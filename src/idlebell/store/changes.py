@@ -22,8 +22,12 @@ def takes(phase: Phase, paused: bool, type_of_content: str) -> bool:
     return not paused and (phase is Phase.ACTIVE if type_of_content == NewMail.type else not phase.over)
 
 
-def lost(subscription: Subscription, reason: LossReason, at: datetime, reconnect_waits: bool) -> Subscription | None:
-    told = subscription.phase is Phase.ACTIVE or (subscription.phase is Phase.PENDING and reason is LossReason.RESTART)
+def lost(
+    subscription: Subscription, reason: LossReason, at: datetime, reconnect_waits: bool, pending_only: bool
+) -> Subscription | None:
+    told = (subscription.phase is Phase.ACTIVE and not pending_only) or (
+        subscription.phase is Phase.PENDING and reason is LossReason.RESTART
+    )
     if subscription.declared or not told:
         return None
     if subscription.loss is not None and (reason is not LossReason.RESTART or reconnect_waits):
@@ -32,7 +36,18 @@ def lost(subscription: Subscription, reason: LossReason, at: datetime, reconnect
 
 
 def found(subscription: Subscription) -> Subscription | None:
-    return None if subscription.loss is None else replace(subscription, loss=None)
+    """A session serves those that have shown their right; whoever has not still has to."""
+    if subscription.loss is None or subscription.phase is not Phase.ACTIVE:
+        return None
+    return replace(subscription, loss=None)
+
+
+def obsolete(subscription: Subscription, before: Subscription | None, type_of_content: str) -> bool:
+    """Is what waits of this type of no use any more, ``before`` having become ``subscription``?"""
+    if type_of_content == NewMail.type:
+        return subscription.paused
+    closed = before is not None and before.loss is not None and subscription.loss is None
+    return closed and type_of_content == Reconnect.type
 
 
 def asked(subscription: Subscription, at: datetime) -> Subscription | None:

@@ -12,13 +12,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from idlebell.model.account import Account, ImapTarget
 from idlebell.model.cursor import Cursor
 from idlebell.model.ids import AccountId, ApiKeyId, NotificationId, SubscriptionId
 from idlebell.model.notification import Draft, Leased, LossReason, Notification
 from idlebell.model.subscription import Activity, ApiKey, Floor, StandingProblem, Subscription
+
+EXPIRED_AT_ONCE: Final = 500
+"""Leases ended in one step: it bounds how long every other writer waits for it."""
 
 
 class StoreError(Exception):
@@ -46,6 +49,10 @@ class Subscriptions(Protocol):
 
     async def account_by_id(self, account: AccountId) -> Account | None: ...
 
+    async def account_by_key(self, target: ImapTarget, username: str) -> Account | None:
+        """As :meth:`account`, but none is made."""
+        ...
+
     async def get(self, subscription: SubscriptionId) -> Subscription | None: ...
 
     async def by_key(self, key_digest: bytes) -> Subscription | None: ...
@@ -62,7 +69,8 @@ class Subscriptions(Protocol):
         """Stores it if the stored revision is the one given (0: not stored yet), and returns it with the next one.
         ConflictError otherwise, and where another subscription has its key. Where the URL of a role has changed, what waits
         for the old endpoint goes to the new one under new versions; where a role is gone, what waits for it is dropped. A
-        subscription that is over loses its queue."""
+        subscription that is over loses its queue, one that is paused the mail in it: it is not told of that later either.
+        Where a loss is closed, its ``reconnect`` that was not sent yet is dropped."""
         ...
 
     async def remove(self, subscription: SubscriptionId) -> None:
@@ -79,9 +87,9 @@ class Subscriptions(Protocol):
         """Every account that has a subscription in phase PENDING or ACTIVE: who is told of a restart."""
         ...
 
-    async def expire(self, now: datetime) -> tuple[Subscription, ...]:
+    async def expire(self, now: datetime, limit: int = EXPIRED_AT_ONCE) -> tuple[Subscription, ...]:
         """Moves those whose lease is over to EXPIRED (queue dropped, not ``declared`` ones), removes those that have been
-        over for longer than they are shown, and returns the newly expired."""
+        over for longer than they are shown, up to ``limit`` of each, and returns the newly expired."""
         ...
 
     async def activity(self, subscription: SubscriptionId) -> Activity: ...
@@ -98,16 +106,19 @@ class Subscriptions(Protocol):
         """Sets ``problem`` of the account's subscriptions that are not over; None clears it."""
         ...
 
-    async def record_loss(self, account: AccountId, reason: LossReason, at: datetime, due_at: datetime) -> int:
+    async def record_loss(
+        self, account: AccountId, reason: LossReason, at: datetime, due_at: datetime, *, pending_only: bool = False
+    ) -> int:
         """The account has neither session nor credentials. Each of its active subscriptions (and, where the reason is
         RESTART, each pending one, whose login died with the process) that is not ``declared`` and has no open loss gets one,
         and one ``reconnect`` notification due at ``due_at``, in one step. Where a loss is open, only reason RESTART begins a
-        new one, and not while an earlier ``reconnect`` still waits in the outbox. Returns how
-        many were told."""
+        new one, and not while an earlier ``reconnect`` still waits in the outbox. ``pending_only``: the active ones need
+        nothing, for the account's credentials are held. Returns how many were told."""
         ...
 
     async def clear_loss(self, account: AccountId) -> None:
-        """The account has a session again: open losses are closed, their ``reconnect`` that were not sent yet dropped."""
+        """The account has a session again: open losses of its active subscriptions are closed, their ``reconnect`` that were
+        not sent yet dropped. Others are not served by a session that somebody else has opened."""
         ...
 
     async def remind(self, now: datetime, limit: int) -> int:

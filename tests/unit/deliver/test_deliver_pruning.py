@@ -11,7 +11,7 @@ import pytest
 from idlebell.deliver.pruning import EVERY_SECONDS, REMINDERS_AT_ONCE, Pruner
 from idlebell.model.notification import LossReason
 from idlebell.model.subscription import Phase, Subscription
-from idlebell.store.contract import StoreError
+from idlebell.store.contract import EXPIRED_AT_ONCE, StoreError
 from idlebell.telemetry.facts import StoreFailed, SubscriptionChanged, SupervisorCaught
 from idlebell.testing.virtual_clock import VirtualClock
 from unit.deliver.deliver_scene import Scene, scene, simple
@@ -73,6 +73,18 @@ async def test_many_reminders_are_paced(pruned: Pruned, monkeypatch: pytest.Monk
     pruned.pruner.start()
     await pruned.clock.advance(EVERY_SECONDS - 1)
     assert at == [0.0, 1.0, 2.0]
+
+
+async def test_more_leases_than_one_step_ends_end_in_one_round(pruned: Pruned, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = await pruned.scene.subscribe(simple())
+    steps = [(one,) * EXPIRED_AT_ONCE, (one,)]
+
+    async def expire(now: object) -> tuple[Subscription, ...]:
+        return steps.pop(0)
+
+    monkeypatch.setattr(pruned.scene.store, "expire", expire)
+    await pruned.pruner.prune()
+    assert len(pruned.expired) == EXPIRED_AT_ONCE + 1
 
 
 async def test_it_survives_a_failing_store_and_a_bug(pruned: Pruned, monkeypatch: pytest.MonkeyPatch) -> None:

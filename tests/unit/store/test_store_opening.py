@@ -301,3 +301,20 @@ async def test_no_secret_is_in_any_byte_of_the_files(path: Path) -> None:
     assert leased.notification.content == content, "what is not found is there all the same"
     await store.close()
     assert found() == []
+
+
+async def test_an_account_whose_registration_was_cut_off_is_forgotten_at_the_next_start(path: Path) -> None:
+    """But not under the feet of a process that serves and is about to store its subscription."""
+    store = await opened(path)
+    kept = await store.account(samples.TARGET, "alice")
+    await store.put(samples.subscription(kept.id))
+    await store.account(samples.TARGET, "bob")
+    beside = await opened(path, serve=False)
+    assert await store.account_by_key(samples.TARGET, "bob") is not None
+    await beside.close()
+    await store.close()
+
+    store = await opened(path)
+    assert await store.account_by_key(samples.TARGET, "alice") == kept
+    assert await store.account_by_key(samples.TARGET, "bob") is None
+    await store.close()

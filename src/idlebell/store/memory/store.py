@@ -31,6 +31,7 @@ from idlebell.model.subscription import (
 )
 from idlebell.store import changes
 from idlebell.store.contract import (
+    EXPIRED_AT_ONCE,
     ConflictError,
     Dropped,
     EndpointGone,
@@ -63,16 +64,19 @@ class MemoryStore(MemoryKeys):
     # Subscriptions
 
     async def account(self, target: ImapTarget, username: str) -> Account:
-        key = (target.host, target.port, username)
-        for account in self._accounts.values():
-            if (account.target.host, account.target.port, account.username) == key:
-                return account
+        known = await self.account_by_key(target, username)
+        if known is not None:
+            return known
         account = Account(account_id(self._entropy(ID_ENTROPY_BYTES)), target, username)
         self._accounts[account.id] = account
         return account
 
     async def account_by_id(self, account: AccountId) -> Account | None:
         return self._accounts.get(account)
+
+    async def account_by_key(self, target: ImapTarget, username: str) -> Account | None:
+        key = (target.host, target.port, username)
+        return next((one for one in self._accounts.values() if _key(one) == key), None)
 
     async def get(self, subscription: SubscriptionId) -> Subscription | None:
         return self._subscriptions.get(subscription)
@@ -135,15 +139,17 @@ class MemoryStore(MemoryKeys):
         phases = (Phase.PENDING, Phase.ACTIVE)
         return tuple(sorted({one.account_id for one in self._subscriptions.values() if one.phase in phases}))
 
-    async def expire(self, now: datetime) -> tuple[Subscription, ...]:
-        newly = [
-            self._save(changed)
-            for one in sorted(self._subscriptions.values(), key=lambda one: (one.expires_at, one.id))
-            if (changed := changes.expired(one, now)) is not None
+    async def expire(self, now: datetime, limit: int = EXPIRED_AT_ONCE) -> tuple[Subscription, ...]:
+        lapsed = [one for one in self._subscriptions.values() if changes.expired(one, now) is not None]
+        lapsed.sort(key=lambda one: (one.expires_at, one.id))
+        newly = [self._save(changed) for one in lapsed[:limit] if (changed := changes.expired(one, now)) is not None]
+        forgotten = [
+            (one.over_since, one.id)
+            for one in self._subscriptions.values()
+            if one.over_since is not None and one.phase.over and one.over_since <= now - SHOWN_AFTER_END
         ]
-        for one in list(self._subscriptions.values()):
-            if one.over_since is not None and one.phase.over and one.over_since <= now - SHOWN_AFTER_END:
-                await self.remove(one.id)
+        for _, one_id in sorted(forgotten)[:limit]:
+            await self.remove(one_id)
         oldest = microseconds(now) // 1000 - VERSIONS_KEPT_MS
         self._versions = {url: last for url, last in self._versions.items() if last >= oldest}
         return tuple(newly)
@@ -170,13 +176,15 @@ class MemoryStore(MemoryKeys):
         for one in self._living(account):
             self._save_if(changes.troubled(one, problem))
 
-    async def record_loss(self, account: AccountId, reason: LossReason, at: datetime, due_at: datetime) -> int:
+    async def record_loss(
+        self, account: AccountId, reason: LossReason, at: datetime, due_at: datetime, *, pending_only: bool = False
+    ) -> int:
         told = 0
         for one in self._living(account):
             waits = any(
                 isinstance(entry.notification.content, Reconnect) for entry in self._outbox.of_subscription(one.id)
             )
-            changed = changes.lost(one, reason, at, waits)
+            changed = changes.lost(one, reason, at, waits, pending_only)
             if changed is not None:
                 self._save(changed)
                 told += self._enqueue(changes.reconnect(changed, at, due_at)) is not None
@@ -184,12 +192,7 @@ class MemoryStore(MemoryKeys):
 
     async def clear_loss(self, account: AccountId) -> None:
         for one in self._living(account):
-            changed = changes.found(one)
-            if changed is not None:
-                self._save(changed)
-                for entry in self._outbox.of_subscription(one.id):
-                    if isinstance(entry.notification.content, Reconnect):
-                        self._take(entry)
+            self._save_if(changes.found(one))
 
     async def remind(self, now: datetime, limit: int) -> int:
         due = [
@@ -314,9 +317,11 @@ class MemoryStore(MemoryKeys):
 
     def _save(self, subscription: Subscription) -> Subscription:
         subscription = replace(subscription, revision=subscription.revision + 1)
+        before = self._subscriptions.get(subscription.id)
         self._subscriptions[subscription.id] = subscription
         for entry in self._outbox.of_subscription(subscription.id):
-            if subscription.phase.over:
+            closed = changes.obsolete(subscription, before, entry.notification.content.type)
+            if subscription.phase.over or (closed and entry.leased_until is None):
                 self._take(entry, "expired")
             elif entry.leased_until is None:
                 self._move(entry)
@@ -365,7 +370,8 @@ class MemoryStore(MemoryKeys):
         """To where its subscription now wants it, as something never sent; dropped where there is no such place."""
         notification = entry.notification
         to = self._route(notification.subscription_id, notification.content.role)
-        if to is None:
+        subscription = self._subscriptions[notification.subscription_id]
+        if to is None or changes.obsolete(subscription, None, notification.content.type):
             self._take(entry, "expired")
         elif to.endpoint != entry.route.endpoint:
             self._outbox.remove(entry)
@@ -385,8 +391,10 @@ class MemoryStore(MemoryKeys):
             attempts = max(entry.notification.attempts for entry in queue[: queue.index(chosen) + 1])
             chosen.notification = replace(chosen.notification, attempts=attempts)
         notification = chosen.notification
-        endpoint = self._subscriptions[notification.subscription_id].endpoints.serving(notification.content.role)
-        if endpoint is None or route(endpoint, self._digest).endpoint != chosen.route.endpoint:
+        subscription = self._subscriptions[notification.subscription_id]
+        endpoint = subscription.endpoints.serving(notification.content.role)
+        elsewhere = endpoint is None or route(endpoint, self._digest).endpoint != chosen.route.endpoint
+        if endpoint is None or elsewhere or changes.obsolete(subscription, None, notification.content.type):
             self._move(chosen)
             return None
         chosen.leased_until = until
@@ -408,3 +416,7 @@ class MemoryStore(MemoryKeys):
             if one.route.endpoint == endpoint:
                 self._take(one, "refused")
         self._save(changes.deserted(subscription, gone, settlement))
+
+
+def _key(account: Account) -> tuple[str, int, str]:
+    return account.target.host, account.target.port, account.username

@@ -206,3 +206,12 @@ def check_key(connection: sqlite3.Connection, path: Path, sealer: Sealer) -> Non
         raise StoreError(
             f"The database {path} is sealed with another key than the one of [store] key_file: put the right one back."
         ) from None
+
+
+def forget_orphans(connection: sqlite3.Connection, path: Path) -> None:
+    """Accounts that were made for a registration which was cut off before it was stored. At start only: later they may be
+    those of a registration that is just being stored."""
+    try:
+        connection.execute("DELETE FROM accounts WHERE id NOT IN (SELECT account FROM subscriptions)")
+    except sqlite3.Error as error:
+        raise store_error(error, path) from None

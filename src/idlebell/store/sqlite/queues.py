@@ -94,24 +94,33 @@ class Queues:
         self._sealer = sealer
         self._entropy = entropy
 
-    def save(self, connection: sqlite3.Connection, subscription: Subscription) -> Subscription:
-        """Writes it under the next revision; what waits for it follows."""
+    def save(
+        self, connection: sqlite3.Connection, subscription: Subscription, before: Subscription | None = None
+    ) -> Subscription:
+        """Writes it under the next revision; what waits for it follows. ``before``: as it was, where its loss or its pause
+        may have changed."""
         subscription = replace(subscription, revision=subscription.revision + 1)
         rerouted = self._rows.write(connection, subscription)
-        if not rerouted and not subscription.phase.over:
+        closed = before is not None and before.loss is not None and subscription.loss is None
+        if not (rerouted or closed or subscription.paused or subscription.phase.over):
             return subscription
         found = self.of_subscription(connection, subscription.id)
         if subscription.phase.over:
             self.take(connection, found, "expired")
             return subscription
+        found = [waiting for waiting in found if waiting.leased_us is None]
+        obsolete = [waiting for waiting in found if changes.obsolete(subscription, before, waiting.type)]
+        self.take(connection, obsolete, "expired")
         for waiting in found:
-            if waiting.leased_us is None:
+            if waiting not in obsolete:
                 self.move(connection, waiting)
         return subscription
 
-    def save_if(self, connection: sqlite3.Connection, changed: Subscription | None) -> None:
+    def save_if(
+        self, connection: sqlite3.Connection, changed: Subscription | None, before: Subscription | None = None
+    ) -> None:
         if changed is not None:
-            self.save(connection, changed)
+            self.save(connection, changed, before)
 
     def enqueue_all(self, connection: sqlite3.Connection, drafts: Sequence[Draft]) -> tuple[Notification, ...]:
         committed: list[Notification] = []
@@ -188,8 +197,9 @@ class Queues:
 
     def move(self, connection: sqlite3.Connection, waiting: Waiting) -> None:
         """To where its subscription now wants it, as something never sent; dropped where there is no such place."""
-        to = self._rows.route(connection, waiting.subscription, codec.ROLE_OF_TYPE[waiting.type])
-        if to is None:
+        _, paused, routes = connection.execute(_STANDING, (waiting.subscription,)).fetchone()
+        to = codec.decode_route(routes, codec.ROLE_OF_TYPE[waiting.type])
+        if to is None or (paused and waiting.type == NewMail.type):
             self.take(connection, [waiting], "expired")
         elif to.endpoint != waiting.endpoint:
             version = _next_version(connection, to.url, moment(waiting.at_us))
@@ -248,7 +258,8 @@ class Queues:
         assert subscription is not None
         to = self._rows.route(connection, waiting.subscription, codec.ROLE_OF_TYPE[waiting.type])
         endpoint = subscription.endpoints.serving(codec.ROLE_OF_TYPE[waiting.type])
-        if to is None or endpoint is None or to.endpoint != waiting.endpoint:
+        obsolete = changes.obsolete(subscription, None, waiting.type)
+        if to is None or endpoint is None or to.endpoint != waiting.endpoint or obsolete:
             self.move(connection, waiting)
             return None
         try:

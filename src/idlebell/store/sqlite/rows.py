@@ -22,7 +22,7 @@ BY_KEY: Final = _SELECT + "WHERE key_digest = ?"
 LIVING: Final = _SELECT + "WHERE account = ? AND phase NOT IN ('expired', 'ended') ORDER BY created_us, id"
 PAGE: Final = _SELECT + "WHERE id > ? ORDER BY id LIMIT ?"
 PAGE_OF_OWNER: Final = _SELECT + "WHERE owner = ? AND id > ? ORDER BY id LIMIT ?"
-LAPSED: Final = _SELECT + "WHERE lapses_us <= ? ORDER BY lapses_us, id"
+LAPSED: Final = _SELECT + "WHERE lapses_us <= ? ORDER BY lapses_us, id LIMIT ?"
 REMINDED: Final = _SELECT + "WHERE reminder_us <= ? ORDER BY reminder_us, id LIMIT ?"
 
 _WRITE: Final = """

@@ -85,3 +85,5 @@ def _prepare(connection: sqlite3.Connection, path: Path, sealer: Sealer, serve: 
             if lock is not None:
                 lock.release()
     opening.check_key(connection, path, sealer)
+    if serve:
+        opening.forget_orphans(connection, path)

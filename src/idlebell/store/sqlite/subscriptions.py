@@ -20,7 +20,7 @@ from idlebell.model.subscription import (
     Subscription,
 )
 from idlebell.store import changes
-from idlebell.store.contract import ConflictError, WantedAccount
+from idlebell.store.contract import EXPIRED_AT_ONCE, ConflictError, WantedAccount
 from idlebell.store.routes import VERSIONS_KEPT_MS, microseconds, moment
 from idlebell.store.sqlite import rows
 from idlebell.store.sqlite.database import Database
@@ -41,7 +41,7 @@ class SubscriptionsPart:
     _database: Database
 
     async def account(self, target: ImapTarget, username: str) -> Account:
-        found = self._database.read(lambda connection: rows.account_by_key(connection, target, username))
+        found = await self.account_by_key(target, username)
         if found is not None:
             return found
 
@@ -56,6 +56,9 @@ class SubscriptionsPart:
 
     async def account_by_id(self, account: AccountId) -> Account | None:
         return self._database.read(lambda connection: rows.account_by_id(connection, account))
+
+    async def account_by_key(self, target: ImapTarget, username: str) -> Account | None:
+        return self._database.read(lambda connection: rows.account_by_key(connection, target, username))
 
     async def get(self, subscription: SubscriptionId) -> Subscription | None:
         return self._one(rows.BY_ID, subscription)
@@ -75,16 +78,15 @@ class SubscriptionsPart:
 
     async def put(self, subscription: Subscription) -> Subscription:
         def job(connection: sqlite3.Connection) -> Subscription:
-            query = "SELECT revision FROM subscriptions WHERE id = ?"
-            stored = connection.execute(query, (subscription.id,)).fetchone()
-            if (0 if stored is None else stored[0]) != subscription.revision:
+            stored = self._database.rows.one(connection, rows.BY_ID, subscription.id)
+            if (0 if stored is None else stored.revision) != subscription.revision:
                 raise ConflictError("The subscription was changed meanwhile.")
             query = "SELECT 1 FROM subscriptions WHERE key_digest = ? AND id <> ?"
             if connection.execute(query, (subscription.key_digest, subscription.id)).fetchone() is not None:
                 raise ConflictError("Another subscription has this key.")
             if rows.account_by_id(connection, subscription.account_id) is None:
                 raise ConflictError("The account is gone.")
-            return self._database.queues.save(connection, subscription)
+            return self._database.queues.save(connection, subscription, stored)
 
         return await self._database.write(job)
 
@@ -104,15 +106,15 @@ class SubscriptionsPart:
         found = await self._database.scan(lambda connection: connection.execute(query).fetchall())
         return tuple(AccountId(account) for (account,) in found)
 
-    async def expire(self, now: datetime) -> tuple[Subscription, ...]:
+    async def expire(self, now: datetime, limit: int = EXPIRED_AT_ONCE) -> tuple[Subscription, ...]:
         queues, select = self._database.queues, self._database.rows.select
         now_us, forgotten_us = microseconds(now), microseconds(now - SHOWN_AFTER_END)
 
         def job(connection: sqlite3.Connection) -> tuple[Subscription, ...]:
-            lapsed = [changes.expired(one, now) for one in select(connection, rows.LAPSED, now_us)]
+            lapsed = [changes.expired(one, now) for one in select(connection, rows.LAPSED, now_us, limit)]
             newly = tuple(queues.save(connection, one) for one in lapsed if one is not None)
-            query = "SELECT id FROM subscriptions WHERE ended_us <= ?"
-            for (one,) in connection.execute(query, (forgotten_us,)).fetchall():
+            query = "SELECT id FROM subscriptions WHERE ended_us <= ? ORDER BY ended_us, id LIMIT ?"
+            for (one,) in connection.execute(query, (forgotten_us, limit)).fetchall():
                 queues.forget(connection, one)
             oldest = now_us // 1000 - VERSIONS_KEPT_MS
             connection.execute("DELETE FROM versions WHERE last < ?", (oldest,))
@@ -149,7 +151,9 @@ class SubscriptionsPart:
 
         await self._database.write(job)
 
-    async def record_loss(self, account: AccountId, reason: LossReason, at: datetime, due_at: datetime) -> int:
+    async def record_loss(
+        self, account: AccountId, reason: LossReason, at: datetime, due_at: datetime, *, pending_only: bool = False
+    ) -> int:
         queues = self._database.queues
 
         def job(connection: sqlite3.Connection) -> int:
@@ -157,7 +161,7 @@ class SubscriptionsPart:
             for one in self._database.rows.select(connection, rows.LIVING, account):
                 query = "SELECT 1 FROM outbox WHERE subscription = ? AND type = ?"
                 waits = connection.execute(query, (one.id, Reconnect.type)).fetchone() is not None
-                changed = changes.lost(one, reason, at, waits)
+                changed = changes.lost(one, reason, at, waits, pending_only)
                 if changed is not None:
                     queues.save(connection, changed)
                     told += queues.enqueue(connection, changes.reconnect(changed, at, due_at)) is not None
@@ -170,11 +174,7 @@ class SubscriptionsPart:
 
         def job(connection: sqlite3.Connection) -> None:
             for one in self._database.rows.select(connection, rows.LIVING, account):
-                changed = changes.found(one)
-                if changed is not None:
-                    queues.save(connection, changed)
-                    found = queues.of_subscription(connection, one.id)
-                    queues.take(connection, [waiting for waiting in found if waiting.type == Reconnect.type])
+                queues.save_if(connection, changes.found(one), one)
 
         await self._database.write(job)
 
