@@ -26,6 +26,7 @@ from idlebell.login.door import Connect, Door
 from idlebell.login.keyring import Keyring
 from idlebell.model.account import ImapTarget
 from idlebell.model.endpoint import PushUrl
+from idlebell.model.problem import PROBLEMS, Blame
 from idlebell.model.secret import Secret
 from idlebell.net.clock import Clock
 from idlebell.net.connector import Connector
@@ -45,7 +46,7 @@ from idlebell.store.contract import Store, StoreError
 from idlebell.store.memory import MemoryStore
 from idlebell.store.sealing import Sealer, default_key_path, load_or_make_key
 from idlebell.store.sqlite import open_sqlite
-from idlebell.telemetry.facts import Complained, Emit, Fact, Noted
+from idlebell.telemetry.facts import Complained, Emit, Fact, LoginFailed, Noted
 from idlebell.telemetry.fan_out import fan_out
 from idlebell.telemetry.log_sink import LogSink
 from idlebell.telemetry.prometheus_sink import Gauge, PrometheusSink
@@ -170,7 +171,11 @@ async def watch_one(
     state: Path | None = None,
     on_line: Callable[[str], None],
 ) -> None:
-    """One account without a server, until SIGINT or SIGTERM. ``state``: a database that remembers what was announced."""
+    """One account without a server, until SIGINT or SIGTERM. ``state``: a database that remembers what was announced.
+
+    ValueError: it goes on no longer, for the server refused the credentials or something given cannot be used. Nobody would
+    send other ones.
+    """
     parsed = parse_imap_url(url)
     account = DeclaredAccount(
         target=parsed.target,
@@ -182,15 +187,29 @@ async def watch_one(
         terminal=True,
     )
     stop = asyncio.Event()
+    hopeless: list[str] = []
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     harden_process()
+
+    def heed(fact: Fact) -> None:
+        match fact:
+            case LoginFailed(code=code, detail=detail) if (entry := PROBLEMS[code]).blame is Blame.CREDENTIALS:
+                hopeless.append(f"{detail} {entry.mend}")
+            case Complained(text=text):
+                hopeless.append(text)
+            case _:
+                return
+        stop.set()
+
     async with AsyncExitStack() as stack:
         store: Store = MemoryStore(os.urandom) if state is None else await _open_store(state, None)
         stack.push_async_callback(store.close)
-        await stack.enter_async_context(_engine(settings, store, None, declared=(account,), on_line=on_line))
+        await stack.enter_async_context(_engine(settings, store, heed, declared=(account,), on_line=on_line))
         await stop.wait()
+    if hopeless:
+        raise ValueError(hopeless[0])
 
 
 async def _open_store(path: Path, key_file: Path | None) -> Store:

@@ -62,8 +62,8 @@ def _print_commands() -> None:
 
 def _check_files(settings: Settings, config: Path) -> None:
     from idlebell.config.loader import line_of
-    from idlebell.config.rules import unreadable
+    from idlebell.config.rules import unheard, unreadable
 
-    lines = [line_of(verdict, config.name) for verdict in unreadable(settings)]
+    lines = [line_of(verdict, config.name) for verdict in (*unreadable(settings), *unheard(settings))]
     if lines:
         raise Failure(*lines)

@@ -116,6 +116,20 @@ def _declared(settings: Settings) -> Iterator[Broken]:
         yield Broken(("canary.password_file", "canary.account"), "is missing; the canary's account needs it")
 
 
+def unheard(settings: Settings) -> Iterator[Broken]:
+    """Endpoints of ``[[watch]]`` that this version cannot ring: told by ``idlebell check``; the gateway rings the others."""
+    for number, watch in enumerate(settings.watch, 1):
+        for url in watch.notify:
+            scheme = url.scheme.removeprefix("simplepush+")
+            if scheme not in ("http", "https"):
+                known = "https:// (a webhook) or simplepush+https://"
+                yield Broken(
+                    (f"watch.{number}.notify",), f"{url.scheme}:// is not supported by this version; use {known}"
+                )
+            elif scheme == "http" and not settings.network.allow_plaintext:
+                yield Broken((f"watch.{number}.notify",), f"{url.scheme}:// needs network.allow_plaintext")
+
+
 def unreadable(settings: Settings) -> Iterator[Broken]:
     """Files that are named and cannot be read: looked at by ``idlebell check``, for the gateway finds out by itself."""
     named = {

@@ -154,12 +154,20 @@ class Watcher:
         try:
             extent = await self._session.examine(mailbox)
         except MailboxRefusedError as refusal:
-            fault = refused_mailbox(mailbox, refusal.code, refusal.text)
-            await self._report(mailbox, Watch.FAILED, SIT_OUT_SECONDS, fault=fault)
+            await self._shut_out(mailbox, refusal, SIT_OUT_SECONDS)
             return
         await self._catch_up(mailbox, extent)
         self._settled = False  # what comes before IDLE is entered has no EXISTS of its own on some servers
         self._means.emit(WatchStarted(self.account.id, self._mode(polled=False)[0].value))
+
+    async def _shut_out(self, mailbox: str, refusal: MailboxRefusedError, next_seconds: float) -> None:
+        """The server does not open the mailbox. The operator is told once: nobody else waits for a declared account."""
+        fault = refused_mailbox(mailbox, refusal.code, refusal.text)
+        status = self._means.status.of(self.account.id)
+        known = status.mailboxes.get(mailbox) if status else None
+        if known is None or known.watch is not Watch.FAILED:
+            self._means.emit(LookFailed(self.account.id, "EXAMINE", fault.detail))
+        await self._report(mailbox, Watch.FAILED, next_seconds, fault=fault)
 
     async def _sit_out(self, assignment: Assignment) -> None:
         """The mailbox does not open: keep the session alive for a while, then ask again. Those that are polled over this
@@ -345,8 +353,7 @@ class Watcher:
         try:
             extent = await self._session.examine(mailbox)
         except MailboxRefusedError as refusal:
-            fault = refused_mailbox(mailbox, refusal.code, refusal.text)
-            await self._report(mailbox, Watch.FAILED, self._means.cadence.poll, fault=fault)
+            await self._shut_out(mailbox, refusal, self._means.cadence.poll)
             return
         await self._catch_up(mailbox, extent)
         await self._report(mailbox, Watch.WATCHING, self._means.cadence.poll, polled=True)

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import json
+
 from idlebell.config import load
 from idlebell.config.loader import line_of
-from idlebell.config.rules import unreadable
+from idlebell.config.rules import unheard, unreadable
 
 
 def test_files_that_are_named_and_not_there_are_told(tmp_path):
@@ -20,4 +22,21 @@ def test_files_that_are_named_and_not_there_are_told(tmp_path):
     assert told == [
         f"[server] tls_certificate: {tmp_path}/none.pem cannot be read: No such file or directory (file.toml)",
         f"[server] tls_key: {tmp_path}/none.key cannot be read: No such file or directory (file.toml)",
+    ]
+
+
+def test_endpoints_that_cannot_be_rung_are_told():
+    watch = {"url": "imaps://a@h.example", "password_command": "pass", "notify": []}
+    told = []
+    for url in (
+        "ntfys://h.example/x",
+        "simplepush+http://h.example/x",
+        "simplepush+https://h.example/x",
+        "https://h.example",
+    ):
+        settings = load(None, {"IDLEBELL_WATCH": json.dumps([{**watch, "notify": [url]}])})
+        told += [line_of(verdict, "file.toml") for verdict in unheard(settings)]
+    assert [line.partition("notify: ")[2] for line in told] == [
+        "ntfys:// is not supported by this version; use https:// (a webhook) or simplepush+https:// (file.toml)",
+        "simplepush+http:// needs network.allow_plaintext (file.toml)",
     ]

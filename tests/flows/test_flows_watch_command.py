@@ -1,0 +1,58 @@
+"""``idlebell watch`` as people start it: what cannot go on ends with one line that says why."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from idlebell.testing.imap_server import ImapServer
+
+COMMAND = [sys.executable, "-c", "from idlebell.cli import main; main()", "watch"]
+SECONDS = 60
+
+
+async def started(server: ImapServer, folder: Path, *more: str, mailbox: str = "") -> asyncio.subprocess.Process:
+    (folder / "ca.pem").write_bytes(server.ca_pem)
+    return await asyncio.create_subprocess_exec(
+        *COMMAND, f"imaps://alice@127.0.0.1:{server.tls_port}{mailbox}", *more,
+        cwd=folder, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, "IDLEBELL_IMAP__CA_FILE": "ca.pem", "IDLEBELL_NETWORK__ALLOW": '["127.0.0.0/8"]'},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (("--password-command", "echo wrong"), "idlebell: The mail server refused the user name or the password"),
+        (("--password-command", "echo apass", "--notify", "ntfys://x.example/y"), "ntfys://… is not supported"),
+    ],
+    ids=["a password that is refused", "an endpoint that cannot be rung"],
+)
+async def test_what_nobody_will_mend_ends_it_with_status_1(tmp_path: Path, more: tuple[str, ...], told: str) -> None:
+    async with ImapServer() as server:
+        server.add_user("alice", "apass")
+        watch = await started(server, tmp_path, *more)
+        _, said = await asyncio.wait_for(watch.communicate(), SECONDS)
+    assert watch.returncode == 1
+    last = said.decode().splitlines()[-1]
+    assert last.startswith("idlebell: ")
+    assert told in last
+
+
+async def test_a_mailbox_that_does_not_open_is_told_once(tmp_path: Path) -> None:
+    async with ImapServer() as server:
+        server.add_user("alice", "apass")
+        watch = await started(server, tmp_path, "--password-command", "echo apass", mailbox="/Wrok")
+        assert watch.stderr is not None
+        async with asyncio.timeout(SECONDS):
+            while b"look_failed" not in (line := await watch.stderr.readline()):
+                assert line
+        watch.send_signal(signal.SIGINT)
+        await asyncio.wait_for(watch.wait(), SECONDS)
+    assert b"'Wrok'" in line
+    assert watch.returncode == 0
