@@ -11,7 +11,6 @@ import hmac
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from typing import Final
 
 from idlebell.deliver.dispatcher import Dispatcher
@@ -30,6 +29,7 @@ from idlebell.model.subscription import Floor, Loss, Phase, StandingProblem, Sub
 from idlebell.net.clock import Clock
 from idlebell.net.imap_connection import ImapConnection
 from idlebell.net.session_inbox import SessionInbox
+from idlebell.store.changes import RECONNECT_KEPT
 from idlebell.store.contract import ConflictError, Store, StoreError
 from idlebell.telemetry.facts import Emit, ReconnectAsked, StoreFailed, SupervisorCaught, where_raised
 from idlebell.telemetry.status import Status
@@ -45,7 +45,6 @@ PAUSES_SECONDS: Final = (5.0, 15.0, 30.0, 60.0, 120.0)
 """Between tries; the last one stays."""
 CONFLICTS: Final = 8
 """Lost compare-and-sets in a row before an attempt gives up."""
-RECONNECT_KEPT: Final = timedelta(days=7)
 
 
 @dataclass(slots=True)

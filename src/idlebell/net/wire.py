@@ -118,12 +118,6 @@ class Wire:
         with contextlib.suppress(OSError):
             sock.close()
 
-    def detach(self) -> socket.socket:
-        """Gives the socket away and forgets it; nobody may be waiting."""
-        sock = self._socket()
-        self._sock = None
-        return sock
-
     async def _readable(self) -> None:
         sock = self._socket()
         loop = asyncio.get_running_loop()

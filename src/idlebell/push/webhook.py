@@ -21,9 +21,6 @@ from idlebell.push.payload import fit
 
 BODY_LIMITS: tuple[int, ...] = (20_000, 4_000, 0)
 """Standard Webhooks asks for less than 20 kB; what a small receiver takes; no message at all."""
-SECRET_BYTES_MIN = 24
-SECRET_BYTES_MAX = 64
-CODE_CHARACTERS_MAX = 256
 
 
 def build(notification: Notification, endpoint: WebhookEndpoint, attempt: Attempt) -> HttpRequest:
