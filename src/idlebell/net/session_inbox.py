@@ -56,6 +56,10 @@ class SessionInbox:
             timer.cancel()
         return self._sessions.pop(account, [])
 
+    def offers(self, account: AccountId) -> bool:
+        """Is there one to be taken?"""
+        return account in self._sessions
+
     def waiting(self) -> tuple[AccountId, ...]:
         return tuple(self._sessions)
 

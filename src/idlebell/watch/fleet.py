@@ -41,6 +41,9 @@ RESTARTS_PER_SECOND = 50.0
 STOP_SECONDS = 10.0
 """For all sessions to be logged out in good order."""
 STORE_RETRY_SECONDS = 5.0
+STEADY_SECONDS = 60.0
+"""A session that lived for so long was a good one: the pauses before the next begin anew. One that a server lets in and drops
+at once is not opened every second."""
 
 
 @dataclass(slots=True)
@@ -53,8 +56,10 @@ class _Held:
     reopening: asyncio.Task[None] | None = None
     fault: Fault | None = None
     """Why the last session ended."""
-    told: bool = False
-    """The apps have been asked for credentials."""
+    attempts: int = 0
+    """Sessions that were opened again in a row, or could not be, without one that lived for :data:`STEADY_SECONDS`."""
+    served: bool = False
+    """A session runs, and the store knows: no loss is open."""
 
 
 class Fleet:
@@ -88,17 +93,25 @@ class Fleet:
 
     async def announce_restart(self) -> None:
         """To be called once, before :meth:`run`: sessions died with the last process, so every account without credentials
-        is asked for them, paced."""
+        is asked for them, paced. Where they are held, only those are whose first login died with it."""
         now = self._means.clock.now()
+        accounts = await self._means.store.unsettled()
         told = 0
-        for account in await self._means.store.unsettled():
-            if self._holds(account):
-                continue
-            due = now + timedelta(seconds=told / RESTARTS_PER_SECOND)
-            count = await self._means.store.record_loss(account, LossReason.RESTART, now, due)
-            if count:
-                told += count
-                self._means.emit(ReconnectAsked(account, LossReason.RESTART.value, count))
+        for start in range(0, len(accounts), AT_ONCE):  # together they share a commit
+            some = accounts[start : start + AT_ONCE]
+            pace = timedelta(seconds=1 / RESTARTS_PER_SECOND)
+            counts = await asyncio.gather(
+                *(
+                    self._means.store.record_loss(
+                        account, LossReason.RESTART, now, now + (told + index) * pace, pending_only=self._holds(account)
+                    )
+                    for index, account in enumerate(some)
+                )
+            )
+            for account, count in zip(some, counts, strict=True):
+                if count:
+                    self._means.emit(ReconnectAsked(account, LossReason.RESTART.value, count))
+            told += sum(counts)
         if told:
             self._means.committed()
 
@@ -116,17 +129,19 @@ class Fleet:
     async def stop(self) -> None:
         """Logs out every session, within :data:`STOP_SECONDS`."""
         self._stopping = True
-        for task in (*self._at_work.values(), *(held.reopening for held in self._held.values() if held.reopening)):
-            task.cancel()
+        cut = [*self._at_work.values(), *(held.reopening for held in self._held.values() if held.reopening)]
+        for unfinished in cut:
+            unfinished.cancel()
         tasks = [task for held in self._held.values() for watcher in held.watchers if (task := watcher.task)]
         for held in self._held.values():
             for watcher in held.watchers:
                 watcher.assign(None)
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=STOP_SECONDS)
-            for task in late:
-                task.cancel()
+            for one in late:
+                one.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+        await asyncio.gather(*cut, return_exceptions=True)
         await self._inbox.close()
 
     # --- reconciling ---
@@ -176,6 +191,8 @@ class Fleet:
         if wanted is None:
             if held is not None:
                 self._release(held)
+            for session in self._inbox.take(account):
+                self._inbox.log_out(session)
             return
         if held is None:
             held = self._held[account] = _Held(wanted.account)
@@ -202,8 +219,7 @@ class Fleet:
             watcher.task = asyncio.create_task(watcher.run())
             held.watchers.append(watcher)
             self._at_host[held.account.target.host] += 1
-            held.told = False
-            watcher.task.add_done_callback(partial(self._ended, held, watcher))
+            watcher.task.add_done_callback(partial(self._ended, held, watcher, self._means.clock.monotonic()))
 
     async def _ground(self, held: _Held, wanted: WantedAccount) -> None:
         """Who joined a mailbox that is being watched is told of what comes after what has been announced."""
@@ -219,24 +235,35 @@ class Fleet:
     async def _mend(self, held: _Held) -> None:
         """Mailboxes without a session: open one if credentials are held; if no session is left at all, ask the apps."""
         sessions = [watcher.primary for watcher in held.watchers if watcher.primary is not None]
+        if sessions and not held.served:
+            await self._means.store.clear_loss(held.account.id)
+            held.served = True
         missing = uncovered(held.wanted, sessions)
         if not missing or (held.reopening is not None and not held.reopening.done()):
             return
         if self._holds(held.account.id):
             held.reopening = asyncio.create_task(self._reopen_safely(held))
             held.reopening.add_done_callback(lambda _: self.nudge(held.account.id))
-        elif not sessions and not held.told:
+        elif not sessions:
             await self._give_up(held)
 
     async def _give_up(self, held: _Held) -> None:
+        """Whoever has not been asked yet is asked: the store says who."""
+        account = held.account.id
+        held.served = False
+        living = await self._means.store.of_account(account)
+        if self._inbox.expects(account) or self._inbox.offers(account):
+            return  # a session has come meanwhile; whoever brought it nudges
         refused = held.fault is not None and held.fault.blame is Blame.CREDENTIALS
         reason = LossReason.REJECTED if refused else LossReason.CONNECTION_LOST
-        now = self._means.clock.now()
-        count = await self._means.store.record_loss(held.account.id, reason, now, now)
-        held.told = True
-        self._means.status.forget(held.account.id)
+        count = 0
+        if any(one.wanted and not one.declared and one.loss is None for one in living):
+            now = self._means.clock.now()
+            count = await self._means.store.record_loss(account, reason, now, now)
+        if self._means.status.of(account) is not None:
+            self._means.status.forget(account)
         if count:
-            self._means.emit(ReconnectAsked(held.account.id, reason.value, count))
+            self._means.emit(ReconnectAsked(account, reason.value, count))
             self._means.committed()
 
     def _release(self, held: _Held) -> None:
@@ -251,11 +278,14 @@ class Fleet:
 
     # --- sessions that end, and new ones ---
 
-    def _ended(self, held: _Held, watcher: Watcher, task: asyncio.Task[None]) -> None:
+    def _ended(self, held: _Held, watcher: Watcher, started: float, task: asyncio.Task[None]) -> None:
         """A watcher's task is done: it was not needed any more, or its session is over."""
-        primary = watcher.primary
+        if self._means.clock.monotonic() - started >= STEADY_SECONDS:
+            held.attempts = 0
         held.watchers.remove(watcher)
         self._at_host[held.account.target.host] -= 1
+        if not self._at_host[held.account.target.host]:
+            del self._at_host[held.account.target.host]
         error = None if task.cancelled() else task.exception()
         if isinstance(error, TransportError | RemoteProtocolError):
             held.fault = diagnose(error)
@@ -265,9 +295,10 @@ class Fleet:
         elif error is not None:
             held.fault = Fault("internal", "The gateway failed.", where_raised(error))
             self._means.emit(SupervisorCaught("watcher", where_raised(error)))
-        if primary is not None and error is not None:
-            status = MailboxStatus(primary, Watch.RECONNECTING, fault=held.fault)
-            self._means.status.report(held.account.id, status)
+        for mailbox in watcher.mailboxes if error is not None else ():
+            self._means.status.report(held.account.id, MailboxStatus(mailbox, Watch.RECONNECTING, fault=held.fault))
+        if not held.watchers and held.reopening is not None:
+            held.reopening.cancel()  # it may be waiting long for one more session; now it is the first that is missing
         if not self._stopping:
             self.nudge(held.account.id)
 
@@ -282,7 +313,7 @@ class Fleet:
     async def _reopen_safely(self, held: _Held) -> None:
         """A supervisor, as for reconciling."""
         try:
-            await self._reopen_all(held)
+            await self._reopen_one(held)
         except StoreError as error:
             self._means.emit(StoreFailed(str(error)))
             await self._means.clock.sleep(STORE_RETRY_SECONDS)
@@ -290,29 +321,22 @@ class Fleet:
             self._means.emit(SupervisorCaught("fleet", where_raised(error)))
             await self._means.clock.sleep(STORE_RETRY_SECONDS)
 
-    async def _reopen_all(self, held: _Held) -> None:
-        """Opens sessions with the credentials that are held until each wanted mailbox has one or none can be had."""
+    async def _reopen_one(self, held: _Held) -> None:
+        """Tries, with the credentials that are held, until there is a session, and offers it as whoever registers does."""
         account = held.account
-        attempt = 0
         while uncovered(held.wanted, [watcher.primary for watcher in held.watchers]) and self._holds(account.id):
             if held.fault is not None:
-                attempt += 1
-                await self._means.clock.sleep(pause(held.fault, attempt, self._means.entropy()))
+                held.attempts += 1
+                await self._means.clock.sleep(pause(held.fault, held.attempts, self._means.entropy()))
             answer = await self._reopen(account)
             if answer is None:
-                break
-            if isinstance(answer, Fault):
-                held.fault = answer
-                for mailbox in held.wanted:
-                    if not any(watcher.primary == mailbox for watcher in held.watchers):
-                        status = MailboxStatus(mailbox, Watch.RECONNECTING, fault=answer)
-                        self._means.status.report(account.id, status)
-                continue
-            held.fault, attempt = None, 0
-            await self._means.store.clear_loss(account.id)
-            wanted = await self._means.store.wanted_of(account.id)
-            if wanted is None:
-                self._inbox.log_out(answer)
-                break
-            held.wanted = wanted.mailboxes
-            self._deal(held, wanted, [answer])
+                return
+            if not isinstance(answer, Fault):
+                held.fault = None
+                self._inbox.adopt(account.id, answer)
+                return
+            held.fault = answer
+            looked_after = {mailbox for watcher in held.watchers for mailbox in watcher.mailboxes}
+            for mailbox in held.wanted:
+                if mailbox not in looked_after:
+                    self._means.status.report(account.id, MailboxStatus(mailbox, Watch.RECONNECTING, fault=answer))

@@ -1,0 +1,211 @@
+"""The fleet's books and the store's: whatever happens in whatever order, a session that runs has no open loss, and an account
+without one is told."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from flows.watch_stage import Stage, staged
+from idlebell.imap import commands as c
+from idlebell.model.ids import SubscriptionId
+from idlebell.model.notification import LossReason
+from idlebell.model.problem import Fault
+from idlebell.model.subscription import Phase, Subscription
+from idlebell.store.contract import StoreError
+from idlebell.store.memory import MemoryStore
+from idlebell.telemetry.facts import ReconnectAsked, StoreFailed
+from idlebell.telemetry.status import Watch
+from idlebell.testing.faults import Drop
+from idlebell.testing.imap_server import ImapServer
+from idlebell.watch import fleet as fleet_module
+from idlebell.watch.cadence import Cadence
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[ImapServer]:
+    async with ImapServer() as server:
+        server.add_user("alice", "apass")
+        yield server
+
+
+@pytest.fixture
+async def stage(server: ImapServer) -> AsyncIterator[Stage]:
+    async with staged(server) as stage:
+        yield stage
+
+
+async def stored(stage: Stage, name: str = "sub_1") -> Subscription:
+    found = await stage.store.get(SubscriptionId(name))
+    assert found is not None
+    return found
+
+
+async def until(ask: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(10):
+        while not await ask():
+            await asyncio.sleep(0.001)
+
+
+async def unlost(stage: Stage) -> bool:
+    return (await stored(stage)).loss is None
+
+
+async def lose(stage: Stage) -> None:
+    stage.server.of("alice")[0].drop()
+    await stage.status.wait_for(stage.account.id, lambda status: status is None, 10)
+
+
+async def test_a_session_closes_the_loss_of_a_restart(stage: Stage) -> None:
+    await stage.subscribe()
+    await stage.fleet.announce_restart()
+    assert not await unlost(stage)
+    await stage.adopt()
+    await until(lambda: unlost(stage))
+
+
+async def test_a_loss_that_the_store_could_not_close_is_closed_later(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    working, failures = MemoryStore.clear_loss, [StoreError("the disk is full")]
+
+    async def failing(self: MemoryStore, *args: Any) -> None:
+        if failures:
+            raise failures.pop()
+        await working(self, *args)
+
+    monkeypatch.setattr(MemoryStore, "clear_loss", failing)
+    await stage.subscribe()
+    await stage.fleet.announce_restart()
+    await stage.adopt()
+    await stage.fact(StoreFailed)
+    await stage.watching()
+    stage.fleet.nudge(stage.account.id)
+    await until(lambda: unlost(stage))
+    assert stage.server.connections == 1
+
+
+async def test_a_session_that_comes_while_the_account_is_given_up_is_taken_instead(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stage.subscribe()
+    connection = await stage.connect()
+    working = MemoryStore.of_account
+
+    async def adopting(self: MemoryStore, *args: Any) -> Any:
+        monkeypatch.setattr(MemoryStore, "of_account", working)
+        stage.inbox.adopt(stage.account.id, connection)
+        stage.fleet.nudge(stage.account.id)
+        return await working(self, *args)
+
+    monkeypatch.setattr(MemoryStore, "of_account", adopting)
+    stage.fleet.nudge(stage.account.id)
+    await stage.watching()
+
+    assert await unlost(stage)
+    assert await stage.outbox() == []
+
+
+async def test_an_account_whose_loss_was_closed_for_a_session_that_never_came_is_told_again(stage: Stage) -> None:
+    """Nothing in memory may stand in the way: `connecting` would be for ever."""
+    await stage.subscribe()
+    await stage.adopt()
+    await stage.watching()
+    await lose(stage)
+    await stage.fact(ReconnectAsked)
+    await stage.store.put(replace(await stored(stage), loss=None))
+    stage.fleet.nudge(stage.account.id)
+    await stage.fact(ReconnectAsked, 2)
+
+    loss = (await stored(stage)).loss
+    assert loss is not None
+    assert loss.reason is LossReason.CONNECTION_LOST
+
+
+async def test_a_session_that_nobody_wants_is_logged_out_at_once(stage: Stage) -> None:
+    await stage.adopt()
+    await stage.server.until(lambda: stage.server.connections == 1 and not stage.server.sessions)
+
+
+async def test_one_that_is_pending_is_told_of_a_restart_also_where_credentials_are_held(stage: Stage) -> None:
+    """They are another subscription's: its own login died with the process."""
+    stage.held = True
+    await stage.subscribe()
+    await stage.subscribe("sub_2")
+    await stage.store.put(replace(await stored(stage, "sub_2"), phase=Phase.PENDING))
+    await stage.fleet.announce_restart()
+
+    assert [one.subscription_id for one in await stage.outbox()] == ["sub_2"]
+    assert (await stored(stage)).loss is None
+
+
+async def test_a_server_that_lets_in_and_drops_at_once_is_asked_less_and_less_often(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    attempts: list[int] = []
+    monkeypatch.setattr(fleet_module, "pause", lambda fault, attempt, entropy: attempts.append(attempt) or 0.0)
+    stage.server.plan(c.Examine, Drop(), times=3)
+    stage.held = True
+    await stage.subscribe()
+    stage.fleet.nudge(stage.account.id)
+    await stage.watching()
+
+    assert attempts == [1, 2, 3]
+
+
+async def test_the_only_session_is_opened_again_at_once_also_while_one_more_is_being_waited_for(
+    server: ImapServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A limit of connections asks for a long pause before the second one; the first one's loss must not wait for that."""
+    server.store.users["alice"].add_mailbox("Work")
+
+    def pausing(fault: Fault, attempt: int, entropy: float) -> float:
+        return 3600.0 if fault.code == "throttled" else 0.0
+
+    monkeypatch.setattr(fleet_module, "pause", pausing)
+    async with staged(server, Cadence(idle=540, poll=0.05)) as stage:
+        connect = stage.connect
+        throttled = asyncio.Event()
+
+        async def one_only(_: object) -> Any:
+            if stage.server.of("alice"):
+                throttled.set()
+                return Fault("throttled", "One at a time.")
+            return await connect()
+
+        monkeypatch.setattr(stage.fleet, "_reopen", one_only)
+        stage.held = True
+        await stage.subscribe("sub_1", "INBOX", "Work")
+        stage.fleet.nudge(stage.account.id)
+        await stage.watching("INBOX", "Work")
+        await throttled.wait()
+        stage.server.of("alice")[0].drop()
+        await stage.server.until(lambda: stage.server.connections == 2)
+        await stage.watching("INBOX", "Work")
+
+
+async def test_mailboxes_that_were_polled_over_a_lost_session_are_not_shown_as_watched(
+    server: ImapServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.store.users["alice"].add_mailbox("Work")
+    async with staged(server, Cadence(idle=540, poll=0.05)) as stage:
+        await stage.subscribe("sub_1", "INBOX", "Work")
+        await stage.adopt()
+        await stage.watching("INBOX", "Work")
+
+        async def never(_: object) -> Any:
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(stage.fleet, "_reopen", never)
+        monkeypatch.setattr(fleet_module, "pause", lambda *_: 0.0)
+        stage.held = True
+        stage.server.of("alice")[0].drop()
+        status = await stage.status.wait_for(
+            stage.account.id, lambda status: status is not None and not status.watching(), 10
+        )
+        assert status is not None
+        assert {one.watch for one in status} == {Watch.RECONNECTING}
