@@ -13,7 +13,7 @@ from idlebell.model.problem import PROBLEMS
 MADE_BY = {"Fault", "Problem", "refuse", "_refused"}
 """What takes a code as its first argument."""
 
-NAMES_ALL = {"model/problem.py", "rest/openapi.py"}
+NAMES_ALL = {"model/problem.py", "rest/operations.py", "rest/openapi.py"}
 """The table itself, and the list of what each route may answer: to be named there is not to be used."""
 
 AWAITED = {

@@ -10,7 +10,7 @@ from litestar import Litestar
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 
 from idlebell.model.problem import PROBLEMS
-from idlebell.rest import legacy, openapi, service, subscriptions
+from idlebell.rest import legacy, openapi, operations, service, subscriptions
 from idlebell.rest.options import RestOptions
 
 DOCUMENT = json.loads(msgspec.json.encode(openapi.document("https://push.example.org")))
@@ -35,7 +35,7 @@ def test_the_description_and_the_routes_name_the_same_calls():
         for method in route.methods  # type: ignore[union-attr]
         if method != "OPTIONS"
     }
-    assert routed == {(operation.method, operation.path) for operation in openapi.OPERATIONS}
+    assert routed == {(operation.method, operation.path) for operation in operations.OPERATIONS}
 
 
 def test_every_error_is_described_as_a_problem():
@@ -47,7 +47,7 @@ def test_every_error_is_described_as_a_problem():
 
 
 def test_every_problem_that_is_named_stands_in_the_table_under_its_status():
-    for operation in openapi.OPERATIONS:
+    for operation in operations.OPERATIONS:
         assert set(operation.problems) <= set(PROBLEMS)
     told = json.dumps(DOCUMENT)
     for code in re.findall(r"/problems/([a-z-]+)", told):

@@ -1,0 +1,253 @@
+"""The one table of operations: what each route takes, gives and may refuse. The API's description is made from it.
+
+A test holds it against the routes, so neither can have what the other lacks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+JSON = "application/json"
+FORM = "application/x-www-form-urlencoded"
+TEXT = "text/plain"
+
+# What the intake may answer to any request, and to any with a body.
+ALWAYS = ("host-not-served", "headers-too-large", "too-many-requests", "internal")
+WITH_BODY = (
+    "malformed-json",
+    "invalid-request",
+    "body-too-large",
+    "request-timeout",
+    "unsupported-media-type",
+    "origin-not-allowed",
+)
+ONE = ("unauthorized", "not-found")
+ACCOUNT = (
+    "authentication-failed",
+    "app-password-needed",
+    "imap-not-enabled",
+    "unreachable",
+    "tls-failed",
+    "not-imap",
+    "throttled",
+    "no-such-mailbox",
+    "protocol-error",
+    "server-error",
+    "session-lost",
+)
+REGISTRATION = (
+    "unauthorized",
+    "forbidden",
+    "needs-tls",
+    "conflict",
+    "credentials-needed",
+    "host-unconfirmed",
+    "endpoint-not-allowed",
+    "endpoint-unverified",
+    "vapid-subject-missing",
+    "store-unavailable",
+    "overloaded",
+    *ACCOUNT,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """``answers``: status to description and name of a schema. ``body``: name of a schema."""
+
+    method: str
+    path: str
+    name: str
+    tag: str
+    summary: str
+    answers: Mapping[int, tuple[str, str | None]]
+    description: str = ""
+    body: str | None = None
+    body_types: tuple[str, ...] = (JSON,)
+    problems: tuple[str, ...] = ()
+    security: tuple[str, ...] = ()
+    """Any one of these is enough. ``-``: none is needed where registration is open."""
+    answer_type: str = JSON
+    parameters: tuple[str, ...] = field(default=())
+
+
+TOKEN, KEY, OPEN, BASIC = "token", "api_key", "-", "basic"
+_SUBSCRIPTION = "/v1/subscriptions/{id}"
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation(
+        "post",
+        "/v1/subscriptions",
+        "subscribe",
+        "Subscriptions",
+        "Watch an account and ring an endpoint",
+        {
+            200: ("The same key again: renewed", "Registered"),
+            201: ("Watching", "Registered"),
+            202: ("Still connecting", "Registered"),
+        },
+        "The same key (API key, host, port, user name, first new_mail endpoint) again renews the lease; members that are "
+        "present replace, absent ones are kept. Every registration shows its right to the account by its credentials or by "
+        "the subscription's own token. With wait_seconds the answer waits for the first verdict of the mail server.",
+        "SubscriptionRequest",
+        problems=REGISTRATION,
+        security=(OPEN, KEY, TOKEN),
+    ),
+    Operation(
+        "get",
+        "/v1/subscriptions",
+        "list",
+        "Subscriptions",
+        "All subscriptions of an API key",
+        {200: ("One page", "Page")},
+        problems=("unauthorized", "forbidden", "invalid-request", "store-unavailable"),
+        security=(KEY,),
+        parameters=("cursor", "limit"),
+    ),
+    Operation(
+        "get",
+        _SUBSCRIPTION,
+        "show",
+        "Subscriptions",
+        "How a subscription stands",
+        {200: ("The subscription, without its token", "SubscriptionView")},
+        problems=(*ONE, "store-unavailable"),
+        security=(TOKEN, KEY),
+        parameters=("id",),
+    ),
+    Operation(
+        "patch",
+        _SUBSCRIPTION,
+        "change",
+        "Subscriptions",
+        "Change a subscription",
+        {200: ("The subscription as it is now", "SubscriptionView")},
+        "JSON Merge Patch (RFC 7396): absent members are kept, null is the default.",
+        "SubscriptionPatch",
+        ("application/merge-patch+json", JSON),
+        (
+            *ONE,
+            "needs-tls",
+            "conflict",
+            "credentials-needed",
+            "endpoint-not-allowed",
+            "endpoint-unverified",
+            "vapid-subject-missing",
+            "store-unavailable",
+            "overloaded",
+            *ACCOUNT,
+        ),
+        (TOKEN, KEY),
+        parameters=("id",),
+    ),
+    Operation(
+        "delete",
+        _SUBSCRIPTION,
+        "end",
+        "Subscriptions",
+        "End a subscription",
+        {204: ("Ended; the IMAP session is logged out when nobody else uses it", None)},
+        problems=(*ONE, "origin-not-allowed", "store-unavailable"),
+        security=(TOKEN, KEY),
+        parameters=("id",),
+    ),
+    Operation(
+        "put",
+        f"{_SUBSCRIPTION}/credentials",
+        "resupply",
+        "Subscriptions",
+        "Send credentials again",
+        {
+            200: ("Watching again", "SubscriptionView"),
+            202: ("Still connecting", "SubscriptionView"),
+        },
+        "What an app sends when it was told to reconnect. Refused, the subscription stays as it was.",
+        "CredentialsRequest",
+        problems=(*ONE, "needs-tls", "store-unavailable", "overloaded", *ACCOUNT),
+        security=(TOKEN, KEY),
+        parameters=("id",),
+    ),
+    Operation(
+        "post",
+        f"{_SUBSCRIPTION}/test",
+        "test",
+        "Subscriptions",
+        "Ring the endpoint now",
+        {200: ("What the push service said, also where the push failed", "TestView")},
+        problems=(*ONE, "origin-not-allowed", "conflict", "endpoint-unverified", "store-unavailable", "overloaded"),
+        security=(TOKEN, KEY),
+        parameters=("id",),
+    ),
+    Operation(
+        "get",
+        "/v1/vapid",
+        "vapid",
+        "Web Push",
+        "The application server key",
+        {200: ("For PushManager.subscribe", "VapidKey")},
+        problems=("store-unavailable",),
+    ),
+    Operation(
+        "get",
+        "/v1/stats",
+        "stats",
+        "Operation",
+        "Sessions, subscriptions and notifications by state",
+        {200: ("Numbers", "Stats")},
+        problems=("unauthorized", "forbidden", "store-unavailable"),
+        security=(KEY,),
+    ),
+    Operation(
+        "post",
+        "/register",
+        "register",
+        "Form of 2013",
+        "Register as in 2013",
+        {
+            200: ("A repeat: credentials sent again", "Registered"),
+            201: ("Watching", "Registered"),
+            202: ("Still connecting", "Registered"),
+        },
+        "SimplePush, retention session, a wait of 10 seconds. IMAPServer is host[:port]: 993 with TLS from the first byte by "
+        "default, 143 with STARTTLS.",
+        "RegisterRequest",
+        (FORM, JSON),
+        REGISTRATION,
+        (OPEN, BASIC, KEY),
+    ),
+    Operation(
+        "post",
+        "/unregister",
+        "unregister",
+        "Form of 2013",
+        "End what was registered as in 2013",
+        {204: ("Ended", None)},
+        body="UnregisterRequest",
+        body_types=(FORM, JSON),
+        problems=(*ONE, "needs-tls", "store-unavailable", "overloaded", *ACCOUNT),
+        security=(OPEN, BASIC, KEY, TOKEN),
+    ),
+    Operation("get", "/healthz", "healthz", "Operation", "Is the process alive?", {200: ("It is", "Health")}),
+    Operation(
+        "get",
+        "/readyz",
+        "readyz",
+        "Operation",
+        "Can it do its work?",
+        {200: ("It can", "Health")},
+        problems=("store-unavailable",),
+    ),
+    Operation(
+        "get",
+        "/metrics",
+        "metrics",
+        "Operation",
+        "Metrics in Prometheus' text format",
+        {200: ("Metrics", None)},
+        "From this machine, or with an API key of scope metrics.",
+        problems=("unauthorized", "forbidden"),
+        security=(OPEN, KEY),
+        answer_type=TEXT,
+    ),
+)
