@@ -93,7 +93,7 @@ def handshake_failed(error: ssl.SSLError, certificate: CertificateFacts | None =
         reason = VERIFY_REASONS.get(error.verify_code, "untrusted")
         shown = f"; the certificate: {certificate}" if certificate else ""
         return TlsFailed(reason, f"{error.verify_message}{shown}", certificate)
-    word = error.reason or ""
+    word = getattr(error, "reason", None) or ""  # missing where Python made the error, not OpenSSL
     if word in _OLD_PROTOCOL:
         return TlsFailed("old-protocol", "the server speaks nothing newer than TLS 1.1", certificate)
     if word in _NO_CIPHER:

@@ -61,6 +61,10 @@ def test_a_handshake_that_fails_is_told_by_openssls_word(word: str | None, reaso
     assert handshake_failed(error).reason == reason
 
 
+def test_an_error_that_python_made_itself_has_no_word() -> None:
+    assert handshake_failed(ssl.SSLError(1, "prose")).reason == "handshake"
+
+
 @pytest.mark.parametrize(
     ("code", "reason"), [(10, "expired"), (62, "wrong-host"), (18, "self-signed"), (999, "untrusted")]
 )
