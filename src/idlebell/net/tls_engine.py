@@ -121,7 +121,7 @@ class TlsChannel:
                 await self._flush()
                 await self._feed()
             except ssl.SSLError as error:
-                if isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
+                if isinstance(error, ssl.SSLZeroReturnError) or _is_eof(error):
                     raise ConnectionLost("eof", "closed during the TLS handshake") from error
                 self._send_alert()
                 raise handshake_failed(error, take_shown_certificate(self._tls)) from error
@@ -144,9 +144,9 @@ class TlsChannel:
                 await self._feed()
             except ssl.SSLZeroReturnError:
                 return b""
-            except ssl.SSLEOFError as error:
-                raise ConnectionLost("truncated", "closed without close_notify") from error
             except ssl.SSLError as error:
+                if _is_eof(error):
+                    raise ConnectionLost("truncated", "closed without close_notify") from error
                 self._send_alert()
                 raise ConnectionLost("tls", error.reason or type(error).__name__) from error
 
@@ -217,6 +217,11 @@ class TlsChannel:
                 self._unsent = self._unsent[sent:]
         except ConnectionLost:
             pass
+
+
+def _is_eof(error: ssl.SSLError) -> bool:
+    """The stream ended without a close_notify. Before Python 3.11.4 OpenSSL 3's word for it was an error like any other."""
+    return isinstance(error, ssl.SSLEOFError) or error.reason == "UNEXPECTED_EOF_WHILE_READING"
 
 
 async def start_tls(wire: Wire, context: ssl.SSLContext, server_name: str) -> TlsChannel:
