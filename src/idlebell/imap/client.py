@@ -343,8 +343,7 @@ class Client:
             case Phase.LITERAL:
                 self._outgoing += self._rest[0]
                 self._rest = self._rest[1:]
-                if not self._rest:
-                    self._phase = EXCHANGE[phase, Move.SENT]
+                self._phase = phase if self._rest else EXCHANGE[phase, Move.SENT]
             case Phase.SASL_PENDING:
                 self._outgoing += self._rest[0]
                 self._rest = ()

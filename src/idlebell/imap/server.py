@@ -133,9 +133,10 @@ class Server:
                 self._put(ContinuationRequest(text))
             case StatusResponse(condition=Condition.BYE):
                 self._put(response)
-                if not isinstance(self.in_flight, c.Logout):
-                    self.state = State.LOGOUT
-                    self._phase = Phase.OVER
+                if isinstance(self.in_flight, c.Logout):
+                    return  # its tagged OK is still to come
+                self.state = State.LOGOUT
+                self._phase = Phase.OVER
             case EnabledData(names):
                 self._put(response)
                 self.enabled |= names

@@ -188,6 +188,10 @@ class SupervisorCaught(Fact):
 Emit: TypeAlias = Callable[[Fact], None]
 
 
+_ABOVE = __file__.removesuffix("idlebell/telemetry/facts.py")
+"""The folder that the package lies in."""
+
+
 def where_raised(error: BaseException) -> str:
     """``ValueError in idlebell/watch/session.py:41``: enough to find a bug, nothing of the values."""
     trace = error.__traceback__
@@ -196,5 +200,5 @@ def where_raised(error: BaseException) -> str:
     if trace is None:
         return type(error).__name__
     path = trace.tb_frame.f_code.co_filename
-    short = path[path.rfind("idlebell/") :] if "idlebell/" in path else path.rsplit("/", 1)[-1]
+    short = path.removeprefix(_ABOVE) if path.startswith(f"{_ABOVE}idlebell/") else path.rsplit("/", 1)[-1]
     return f"{type(error).__name__} in {short}:{trace.tb_lineno}"
