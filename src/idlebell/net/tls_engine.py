@@ -220,7 +220,7 @@ class TlsChannel:
 
 
 def _is_eof(error: ssl.SSLError) -> bool:
-    """The stream ended without a close_notify. Before Python 3.11.4 OpenSSL 3's word for it was an error like any other."""
+    """The stream ended without a close_notify. In Python 3.11.2, Debian 12's, OpenSSL 3's word for it is a plain SSLError."""
     return isinstance(error, ssl.SSLEOFError) or error.reason == "UNEXPECTED_EOF_WHILE_READING"
 
 
