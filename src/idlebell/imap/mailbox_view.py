@@ -1,4 +1,4 @@
-"""What the server has said of the open mailbox (RFC 9051 section 7.3 and 7.4), and whether it may mean new mail.
+"""What the server has said of the open mailbox (RFC 9051 sections 7.3 to 7.5), and whether it may mean new mail.
 
 The view decides nothing: new mail is told by UIDs (``watch.detect``). It only says that it is worth asking.
 """

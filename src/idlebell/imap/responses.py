@@ -259,7 +259,7 @@ class IdData:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """RFC 9051 section 2.3.5.1. A group starts with a ``host`` of None and ends with a ``mailbox`` of None."""
+    """RFC 9051 section 7.5.2. A group starts with a ``host`` of None and ends with a ``mailbox`` of None."""
 
     name: bytes | None
     route: bytes | None

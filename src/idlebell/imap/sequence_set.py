@@ -17,7 +17,7 @@ class SequenceSet:
 
     @classmethod
     def starting_at(cls, first: int) -> SequenceSet:
-        """``first:*``. Mind that it also names the last message when ``first`` is beyond it (RFC 9051 section 6.4.8)."""
+        """``first:*``. Mind that it also names the last message when ``first`` is beyond it (RFC 9051 section 6.4.9)."""
         return cls(((first, STAR),))
 
     @classmethod

@@ -117,7 +117,7 @@ def _uids(spelled: str, largest: int) -> Test:
 
 
 def resolve(uids: SequenceSet, largest: int) -> list[tuple[int, int]]:
-    """Ranges with ``*`` put in: it is the largest UID in use, so ``9:*`` also names the last message (RFC 9051 6.4.8)."""
+    """Ranges with ``*`` put in: it is the largest UID in use, so ``9:*`` also names the last message (RFC 9051 6.4.9)."""
     return [
         (min(first, last), max(first, last))
         for first, last in ((one or largest, two or largest) for one, two in uids.ranges)

@@ -95,7 +95,7 @@ def locate(cursor: Cursor | None, uid_validity: int, uid_next: int | None, exist
 
 
 def decide(cursor: Cursor, fetched: Iterable[FetchData], uid_next: int | None, exists: int | None) -> Decision:
-    """What of ``fetched`` is new. ``UID FETCH n:*`` also returns the last message when nothing came (RFC 9051 section 6.4.8):
+    """What of ``fetched`` is new. ``UID FETCH n:*`` also returns the last message when nothing came (RFC 9051 section 6.4.9):
     UIDs below the cursor are not looked at. A UID may come twice."""
     seen: dict[int, FetchData] = {}
     for message in fetched:
