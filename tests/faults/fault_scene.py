@@ -111,7 +111,8 @@ class Scene:
 
     async def healthy(self, user: str = "healthy") -> None:
         """Somebody who has nothing to do with it, watched over a session that works."""
-        self.server.add_user(user, "right")
+        if self.server.store.find(user) is None:
+            self.server.add_user(user, "right")
         answer = await self.subscribe(self.wish(user))
         assert answer.status == 201, answer
 
