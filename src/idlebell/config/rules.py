@@ -131,7 +131,8 @@ def unheard(settings: Settings) -> Iterator[Broken]:
 
 
 def unreadable(settings: Settings) -> Iterator[Broken]:
-    """Files that are named and cannot be read: looked at by ``idlebell check``, for the gateway finds out by itself."""
+    """Files that are named and cannot be read, and the store's folder: looked at by ``idlebell check``, for the gateway finds
+    out by itself."""
     named = {
         "server.tls_certificate": settings.server.tls_certificate,
         "server.tls_key": settings.server.tls_key,
@@ -144,6 +145,9 @@ def unreadable(settings: Settings) -> Iterator[Broken]:
     named |= {f"watch.{number}.password_file": watch.password_file for number, watch in enumerate(settings.watch, 1)}
     named |= {f"ingest.{number}.key_file": ingest.key_file for number, ingest in enumerate(settings.ingest, 1)}
     named |= {f"oauth.{name}.secret_file": client.secret_file for name, client in settings.oauth.items()}
+    folder = settings.store.path.parent
+    if not folder.is_dir():
+        yield Broken(("store.url",), f"there is no folder {folder}; make it, writable by the gateway")
     for key, path in named.items():
         if path is None:
             continue

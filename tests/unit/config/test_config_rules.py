@@ -40,3 +40,9 @@ def test_endpoints_that_cannot_be_rung_are_told():
         "ntfys:// is not supported by this version; use https:// (a webhook) or simplepush+https:// (file.toml)",
         "simplepush+http:// needs network.allow_plaintext (file.toml)",
     ]
+
+
+def test_a_store_without_a_folder_is_told(tmp_path):
+    settings = load(None, {"IDLEBELL_STORE__URL": f"sqlite:{tmp_path}/none/idlebell.db"})
+    told = [line_of(verdict, "file.toml") for verdict in unreadable(settings)]
+    assert told == [f"[store] url: there is no folder {tmp_path}/none; make it, writable by the gateway (file.toml)"]
