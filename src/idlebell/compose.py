@@ -138,7 +138,11 @@ async def _reload(engine: Engine, reload: Callable[[], Settings] | None) -> None
         for line in error.lines:
             engine.emit(Complained(f"the configuration was not taken: {line}"))
         return
-    await _follow(engine.declared, engine.emit, _declared(settings))
+    try:
+        await _follow(engine.declared, engine.emit, _declared(settings))
+    except StoreError as error:
+        # Every session would go with the process.
+        engine.emit(Complained(f"the configuration was taken in part only: {error}"))
 
 
 async def _follow(declared: Declared, emit: Emit, accounts: Sequence[DeclaredAccount]) -> None:

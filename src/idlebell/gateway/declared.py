@@ -97,9 +97,9 @@ class Declared:
     async def _follow(self, account: DeclaredAccount, endpoint: Endpoint, password: Secret | None) -> SubscriptionId:
         means = self._means
         key = means.store.fingerprint(key_material(_OWNER, account.target, account.username, endpoint))
-        watched = await means.store.account(account.target, account.username)
         now = means.clock.now()
         while True:
+            watched = await means.store.account(account.target, account.username)
             stored = await means.store.by_key(key)
             fresh = Subscription(
                 id=subscription_id(means.entropy(ID_ENTROPY_BYTES)),
@@ -127,7 +127,7 @@ class Declared:
             try:
                 found = wanted if wanted == stored else await means.store.put(wanted)
             except ConflictError:
-                continue  # a watcher wrote to it meanwhile
+                continue  # a watcher wrote to it, or the account went with its last subscription
             break
         if password is not None:
             means.keyring.keep(found.id, watched.id, PasswordCredentials(Secret(password.reveal())))

@@ -11,7 +11,7 @@ from idlebell.gateway.endpoints import payload_fault, with_verdicts
 from idlebell.gateway.limits import RegistrationLimit
 from idlebell.gateway.means import Means
 from idlebell.gateway.reading import Faults
-from idlebell.gateway.registration import Accepted, Attempt, Order, copied, has_shown_right
+from idlebell.gateway.registration import CONFLICTS, Accepted, Attempt, Order, copied, has_shown_right
 from idlebell.gateway.shapes import Registration, SubscriptionRequest
 from idlebell.gateway.standing import unproven_view
 from idlebell.gateway.wish import DEFAULT_MAILBOXES, Wish, read_wish
@@ -27,6 +27,7 @@ from idlebell.model.ids import (
 )
 from idlebell.model.problem import Fault, FieldError, Problem, ProblemError
 from idlebell.model.subscription import LEASE_SECONDS_DEFAULT, MAX_TOKENS, Payload, Phase, Subscription
+from idlebell.store.contract import ConflictError
 
 COUNTED: Final = 1_000
 """Subscriptions of a key read at once to count them."""
@@ -79,8 +80,8 @@ class Enrolment:
         existing = await means.store.by_key(means.key(owner, wish.target, wish.username, wish.endpoints.new_mail))
         if existing is not None or caller.token_hash is None:
             return owner, existing
-        account = await means.store.account(wish.target, wish.username)
-        for one in await means.store.of_account(account.id):
+        account = await means.store.account_by_key(wish.target, wish.username)
+        for one in await means.store.of_account(account.id) if account is not None else ():
             key = means.key(one.owner, wish.target, wish.username, wish.endpoints.new_mail)
             if caller.holds_token_of(one) and one.key_digest == key:
                 return one.owner, one
@@ -160,8 +161,7 @@ class Enrolment:
         created = known is None
         if known is None:
             await self._check_key_limit(caller)
-            account = await means.store.account(wish.target, wish.username)
-            known = await means.store.put(self._pending(account, wish, owner, key, token))
+            account, known = await self._stored(wish, owner, key, token)
             means.tell(known, "created")
         else:
             account = await means.store.account_by_id(known.account_id) or await means.store.account(
@@ -187,6 +187,16 @@ class Enrolment:
             if created:
                 await means.store.remove(known.id)
             raise
+
+    async def _stored(self, wish: Wish, owner: ApiKeyId | None, key: bytes, token: str) -> tuple[Account, Subscription]:
+        means = self._means
+        for _ in range(CONFLICTS):
+            account = await means.store.account(wish.target, wish.username)
+            try:
+                return account, await means.store.put(self._pending(account, wish, owner, key, token))
+            except ConflictError:
+                continue  # its account went with the last of its other subscriptions
+        raise ProblemError(Problem("conflict", "The subscription is being changed by too many at once."))
 
     async def _answer(
         self, outcome: Accepted | Fault | ProblemError, wish: Wish, began: float, token: str

@@ -115,10 +115,10 @@ class Means:
         return verdict(mailboxes, status)
 
     async def forget(self, subscription: Subscription) -> None:
-        """Ends it for good: nothing of it is kept."""
+        """Ends it for good: nothing of it is kept. StoreError: it goes on, with its credentials."""
         self.registrar.cancel(subscription.id)
-        self.keyring.drop(subscription.id)
         await self.store.remove(subscription.id)
+        self.keyring.drop(subscription.id)
         self.nudge(subscription.account_id)
 
     async def refuse(self, fault: Fault, began: float, wait_seconds: float) -> NoReturn:

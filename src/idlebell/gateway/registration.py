@@ -83,12 +83,14 @@ class Accepted:
 class Attempt:
     """What a request waits for."""
 
-    __slots__ = ("deciding", "order", "task", "waiters")
+    __slots__ = ("deciding", "order", "promised", "task", "waiters")
 
     def __init__(self, order: Order) -> None:
         self.order = order
         self.task: asyncio.Task[Accepted | Fault | ProblemError]
         self.waiters = 0
+        self.promised = False
+        """An app was answered that it goes on: no failure ends it while others still wait."""
         self.deciding = False
         """A failure has been found while somebody waited: it is the answer, even if the time is just over."""
 
@@ -180,6 +182,7 @@ class Registrar:
 
     def promise(self, attempt: Attempt) -> None:
         """Its app is answered that it goes on."""
+        attempt.promised = True
         group = self._groups.get(attempt.order.key)
         if group is not None:
             group.promised = True
@@ -254,7 +257,7 @@ class Registrar:
             outcome = await self._once(order, group)
             if isinstance(outcome, Accepted):
                 return outcome
-            if attempt.waiters:
+            if attempt.waiters and not attempt.promised:
                 attempt.deciding = True
                 await self._undo(attempt, group)
                 return outcome
@@ -287,9 +290,13 @@ class Registrar:
                         )
                     except LoginFailed:
                         break  # as many as the server lets us; the other mailboxes are asked for by STATUS
-                return await self._activate(order, endpoints, opened, needed)
+                return await self._activate(order, endpoints, opened)
             except LoginFailed as failure:
                 return failure.fault
+            except StoreError as error:
+                # Like a server that is down: who waits is told, and what goes on by itself is tried again.
+                self._emit(StoreFailed(str(error)))
+                return Fault("store-unavailable", "The gateway cannot store anything now; nothing was changed.")
             except ProblemError as error:
                 return error
             finally:
@@ -302,9 +309,7 @@ class Registrar:
         watched = status.watching() if status is not None else frozenset()
         return len(set(order.mailboxes) - watched)
 
-    async def _activate(
-        self, order: Order, endpoints: Endpoints, opened: list[ImapConnection], needed: int
-    ) -> Accepted | Fault:
+    async def _activate(self, order: Order, endpoints: Endpoints, opened: list[ImapConnection]) -> Accepted | Fault:
         for _ in range(CONFLICTS):
             previous = await self._store.get(order.subscription)
             account = order.account
@@ -318,15 +323,13 @@ class Registrar:
                     stored = await self._store.put(wanted)
                 except ConflictError:
                     continue
-                if needed:
+                if self._needed(order):  # asked again: a session that was there may have been lost during the login
                     while opened:
                         self._sessions.adopt(account.id, opened.pop())
                 if order.retention is Retention.MEMORY:
                     self._keyring.keep(stored.id, account.id, order.credentials)
                 else:
                     self._keyring.drop(stored.id)
-                await self._store.clear_loss(account.id)
-                stored = await self._store.get(stored.id) or stored
             self._nudge(account.id)
             shown = previous if previous is not None and has_shown_right(previous) else None
             return Accepted(stored, shown)
@@ -352,9 +355,10 @@ class Registrar:
                 return
             now = self._clock.now()
             problem = StandingProblem(fault.code, fault.detail, now)
-            phase = phase if stored.phase is Phase.PENDING or phase is Phase.REJECTED else stored.phase
+            # Who has shown the right before is served by any session of the account; its loss says that it was refused.
+            shown = phase if stored.phase is Phase.PENDING else stored.phase
             try:
-                await self._store.put(replace(stored, phase=phase, loss=Loss(reason, now), problem=problem))
+                await self._store.put(replace(stored, phase=shown, loss=Loss(reason, now), problem=problem))
             except ConflictError:
                 continue
             content = Reconnect(reason)

@@ -130,6 +130,8 @@ class Door:
         """
         fault: Fault | None = None
         for subscription, credentials in self._keyring.sets(account.id):
+            if not self._keyring.keeps(subscription, credentials):
+                continue  # replaced or wiped while another set was tried
             try:
                 async with asyncio.timeout(LOGIN_SECONDS):
                     return await self._open(account, credentials, LOGIN_SECONDS)
@@ -141,6 +143,9 @@ class Door:
                 fault = failure.fault
             if not refusal.refuses_credentials(fault):
                 return fault
+            if not self._keyring.keeps(subscription, credentials):
+                # Newer ones came during this login, or they were wiped in the middle of it: it says nothing of what is held.
+                return Fault("server-error", "The credentials were replaced during the login.")
             self._keyring.drop(subscription)
             await self._on_refused(account.id, subscription, fault)
         return fault

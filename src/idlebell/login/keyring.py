@@ -31,6 +31,11 @@ class Keyring:
     def holds_of(self, subscription: SubscriptionId) -> bool:
         return subscription in self._sets
 
+    def keeps(self, subscription: SubscriptionId, credentials: Credentials) -> bool:
+        """Are these, and no newer ones, its set?"""
+        held = self._sets.get(subscription)
+        return held is not None and held[1] is credentials
+
     def drop(self, subscription: SubscriptionId) -> None:
         """Wipes its set. One that has none: nothing happens."""
         held = self._sets.pop(subscription, None)

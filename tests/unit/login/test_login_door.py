@@ -237,6 +237,23 @@ async def test_trouble_of_the_server_costs_no_credentials(bench: Bench) -> None:
     assert bench.keyring.holds(account.id)
 
 
+async def test_the_refusal_of_credentials_that_were_replaced_meanwhile_costs_the_new_ones_nothing(bench: Bench) -> None:
+    """An app sends its new password while the old one is being tried."""
+    account, only, hold = bench.account(), SubscriptionId("only"), Hold()
+    bench.keyring.keep(only, account.id, password("old"))
+    trying = bench.server.plan(commands.Authenticate, hold)
+    reopening = asyncio.create_task(bench.door.reopen(account))
+    await trying.hit()
+    bench.keyring.keep(only, account.id, password("secret"))
+    hold.release()
+    fault = await reopening
+
+    assert isinstance(fault, Fault)
+    assert fault.code == "server-error"
+    assert bench.refused == []
+    assert isinstance(await bench.door.reopen(account), ImapConnection)
+
+
 async def test_what_strangers_tried_does_not_hold_up_kept_credentials(bench: Bench) -> None:
     for number in range(5):
         await bench.fault(password(f"guess {number}"))
