@@ -120,3 +120,9 @@ def test_what_is_imported_is_named_as_a_dependency() -> None:
     imported = set().union(*(foreign(module) for module in MODULES)) - sys.stdlib_module_names - {"__future__"}
     assert imported <= named
     assert named - imported <= {"httptools"}, "uvicorn's parser, chosen by name"
+
+
+def test_every_dependency_is_locked() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    locked = {line.split("==")[0] for line in (ROOT / "requirements.lock").read_text().splitlines() if "==" in line}
+    assert {line.split(">")[0] for line in project["dependencies"]} <= locked
