@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from idlebell.config import Settings
 
 
-@click.command()
+@click.command(short_help="What is wrong with a configuration, what a server can do.")
 @click.argument("server", required=False, metavar="[imaps://[USER@]HOST]")
 @click.option("--commands", is_flag=True, help="Which IMAP commands are ever sent, and why.")
 @password_options

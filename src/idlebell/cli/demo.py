@@ -9,7 +9,7 @@ import click
 from idlebell.cli.configured import run
 
 
-@click.command()
+@click.command(short_help="See a mail ring: everything in one terminal.")
 @click.option("--once", is_flag=True, help="Deliver one mail, show its way, and end.")
 def demo(once: bool) -> None:
     """Everything in one terminal: a built-in IMAP server, the gateway, and a prompt to deliver a mail."""

@@ -98,7 +98,7 @@ def revoke(key_id: str, config: Path | None) -> None:
     click.echo(f"{key_id} is revoked", err=True)
 
 
-@keys.command()
+@keys.command(short_help="Show the public application server key of Web Push.")
 @config_option
 def vapid(config: Path | None) -> None:
     """Show the public application server key of Web Push, and make the pair if there is none."""

@@ -9,11 +9,20 @@ import click
 from idlebell.cli.configured import config_option, configure_log, loaded, run
 from idlebell.cli.passwords import from_prompt, password_options, password_source
 
+EXEC_HELP = (
+    "Run a command for each new message: IDLEBELL_FROM, IDLEBELL_SUBJECT and others are in its environment, the "
+    "notification's JSON is on its standard input."
+)
+NOTIFY_HELP = (
+    "Ring this endpoint; may be given several times. https://…#whsec_… is a webhook, signed with the secret behind the #; "
+    "simplepush+https://… is SimplePush."
+)
 
-@click.command()
+
+@click.command(short_help="Watch one account from this terminal.")
 @click.argument("url", metavar="imaps://USER@HOST[/MAILBOX]")
-@click.option("--exec", "exec_command", metavar="CMD", help="Run a command for each new message.")
-@click.option("--notify", metavar="URL", multiple=True, help="Ring this endpoint; may be given several times.")
+@click.option("--exec", "exec_command", metavar="CMD", help=EXEC_HELP)
+@click.option("--notify", metavar="URL", multiple=True, help=NOTIFY_HELP)
 @click.option(
     "--state",
     type=click.Path(dir_okay=False, path_type=Path),

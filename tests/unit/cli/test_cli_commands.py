@@ -42,6 +42,11 @@ def test_every_command_explains_itself(run, name):
     assert found.output.startswith(f"Usage: idlebell {name}")
 
 
+@pytest.mark.parametrize("words", [(), ("keys",)])
+def test_no_summary_of_a_command_is_cut_off(run, words):
+    assert "..." not in run(*words, "--help").output.partition("Commands:")[2]
+
+
 def test_help_imports_nothing_heavy():
     code = (
         "import sys; from idlebell.cli import main\n"
