@@ -92,7 +92,8 @@ class CourierServer(SandboxedServer):
         self.sandbox.write("userdb", "".join(map(self._spell_user, self.users.values())))
         if (inner := self.sandbox.pid) is not None:
             script = _USERS.format(**self._names)
-            subprocess.run(["nsenter", "--mount", "--root", "--target", str(inner), "sh", "-ec", script], check=True, timeout=20)
+            enter = ["nsenter", "--mount", "--root", "--target", str(inner)]
+            subprocess.run([*enter, "sh", "-ec", script], check=True, timeout=20)
         return user
 
     def deliver(self, user: str, message: bytes) -> None:
