@@ -26,6 +26,7 @@ from idlebell.model.subscription import (
     Floor,
     LastPush,
     Phase,
+    StandingProblem,
     Subscription,
 )
 from idlebell.store import changes
@@ -170,6 +171,10 @@ class MemoryStore(MemoryKeys):
         stored = self._subscriptions.get(subscription)
         if stored is not None:
             self._save_if(changes.grounded(stored, floor))
+
+    async def record_problem(self, account: AccountId, problem: StandingProblem | None) -> None:
+        for one in self._living(account):
+            self._save_if(changes.troubled(one, problem))
 
     async def record_loss(
         self, account: AccountId, reason: LossReason, at: datetime, due_at: datetime, *, pending_only: bool = False
