@@ -35,7 +35,7 @@ LOGIN_COMMAND: Final = "LOGIN"
 """What :func:`choose` calls the LOGIN command (RFC 9051 section 6.2.3). It is not the old SASL mechanism of that name."""
 
 
-class Secret(StrEnum):
+class Proof(StrEnum):
     """What a user proves himself with."""
 
     PASSWORD = "password"  # noqa: S105
@@ -43,20 +43,20 @@ class Secret(StrEnum):
 
 
 _PREFERENCE: Final = {
-    Secret.PASSWORD: ("SCRAM-SHA-256", "PLAIN", LOGIN_COMMAND),
-    Secret.TOKEN: ("OAUTHBEARER", "XOAUTH2"),
+    Proof.PASSWORD: ("SCRAM-SHA-256", "PLAIN", LOGIN_COMMAND),
+    Proof.TOKEN: ("OAUTHBEARER", "XOAUTH2"),
 }
 
 
-def choose(capabilities: frozenset[str], secret: Secret) -> tuple[str, ...]:
-    """The mechanisms that the server lists for this kind of secret, best first; empty where there is none.
+def choose(capabilities: frozenset[str], proof: Proof) -> tuple[str, ...]:
+    """The mechanisms that the server lists for this kind of proof, best first; empty where there is none.
 
     SCRAM keeps the password from the server and proves the server; PLAIN carries UTF-8, which the LOGIN command may not
     (RFC 6855 section 5). OAUTHBEARER is the standard one of the two for tokens.
     """
     return tuple(
         name
-        for name in _PREFERENCE[secret]
+        for name in _PREFERENCE[proof]
         if (f"AUTH={name}" in capabilities if name != LOGIN_COMMAND else "LOGINDISABLED" not in capabilities)
     )
 

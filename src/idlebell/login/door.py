@@ -20,11 +20,11 @@ from idlebell.imap.sasl import (
     Mechanism,
     OAuthBearer,
     Plain,
+    Proof,
     ScramSha256,
     XOAuth2,
     choose,
 )
-from idlebell.imap.sasl import Secret as ProofKind
 from idlebell.login import refusal
 from idlebell.login.keyring import Keyring
 from idlebell.login.pacing import Paces, RefusalGuard
@@ -182,7 +182,7 @@ class Door:
 
     async def _prove(self, connection: ImapConnection, account: Account, credentials: Credentials) -> None:
         password = isinstance(credentials, PasswordCredentials)
-        offered = choose(connection.capabilities, ProofKind.PASSWORD if password else ProofKind.TOKEN)
+        offered = choose(connection.capabilities, Proof.PASSWORD if password else Proof.TOKEN)
         fault: Fault | None = None
         for name in offered:
             try:

@@ -12,8 +12,8 @@ from idlebell.imap.sasl import (
     Mechanism,
     OAuthBearer,
     Plain,
+    Proof,
     ScramSha256,
-    Secret,
     XOAuth2,
     choose,
 )
@@ -39,17 +39,17 @@ def reason(raised: pytest.ExceptionInfo[RemoteProtocolError]) -> str:
 @pytest.mark.parametrize(
     ("listed", "secret", "expected"),
     [
-        ({"AUTH=PLAIN", "AUTH=SCRAM-SHA-256"}, Secret.PASSWORD, ("SCRAM-SHA-256", "PLAIN", "LOGIN")),
-        ({"AUTH=PLAIN", "LOGINDISABLED"}, Secret.PASSWORD, ("PLAIN",)),
-        ({"AUTH=LOGIN", "LOGINDISABLED"}, Secret.PASSWORD, ()),
-        ({"IMAP4REV1"}, Secret.PASSWORD, ("LOGIN",)),
-        ({"AUTH=XOAUTH2", "AUTH=OAUTHBEARER", "AUTH=PLAIN"}, Secret.TOKEN, ("OAUTHBEARER", "XOAUTH2")),
-        ({"AUTH=XOAUTH2"}, Secret.TOKEN, ("XOAUTH2",)),
-        ({"AUTH=PLAIN"}, Secret.TOKEN, ()),
+        ({"AUTH=PLAIN", "AUTH=SCRAM-SHA-256"}, Proof.PASSWORD, ("SCRAM-SHA-256", "PLAIN", "LOGIN")),
+        ({"AUTH=PLAIN", "LOGINDISABLED"}, Proof.PASSWORD, ("PLAIN",)),
+        ({"AUTH=LOGIN", "LOGINDISABLED"}, Proof.PASSWORD, ()),
+        ({"IMAP4REV1"}, Proof.PASSWORD, ("LOGIN",)),
+        ({"AUTH=XOAUTH2", "AUTH=OAUTHBEARER", "AUTH=PLAIN"}, Proof.TOKEN, ("OAUTHBEARER", "XOAUTH2")),
+        ({"AUTH=XOAUTH2"}, Proof.TOKEN, ("XOAUTH2",)),
+        ({"AUTH=PLAIN"}, Proof.TOKEN, ()),
     ],
 )
 def test_the_best_mechanism_that_is_listed_comes_first(
-    listed: set[str], secret: Secret, expected: tuple[str, ...]
+    listed: set[str], secret: Proof, expected: tuple[str, ...]
 ) -> None:
     assert choose(frozenset(listed), secret) == expected
 
