@@ -10,7 +10,7 @@ from contracts.store_steps import change, drain, enqueue, lease, put, told
 from idlebell.model.account import Account
 from idlebell.model.endpoint import Endpoints
 from idlebell.model.notification import LossReason, Reconnect
-from idlebell.model.subscription import Loss, Phase
+from idlebell.model.subscription import Loss, Phase, StandingProblem
 from idlebell.store.contract import Dropped, Settled, Store
 from store_samples import DAY, HOUR, NOW, SECOND, simplepush, sub_id
 
@@ -32,6 +32,20 @@ async def test_a_loss_is_told_once(store: Store, account: Account) -> None:
     sent = await drain(store, NOW + SECOND)
     assert [one.content for one in sent] == [Reconnect(LossReason.CONNECTION_LOST)] * 2
     assert {one.expires_at for one in sent} == {NOW + SECOND + 7 * DAY}
+
+
+async def test_why_it_was_lost_is_shown_until_there_is_a_session_again(store: Store, account: Account) -> None:
+    await put(store, account)
+    problem = StandingProblem("session-lost", "The connection to the mail server was lost.", NOW)
+    await store.record_loss(account.id, LossReason.CONNECTION_LOST, NOW, NOW, problem=problem)
+    await store.record_loss(account.id, LossReason.RESTART, NOW + SECOND, NOW + SECOND)
+    stored = await store.get(sub_id(1))
+    assert stored is not None
+    assert stored.problem == problem
+    await store.clear_loss(account.id)
+    stored = await store.get(sub_id(1))
+    assert stored is not None
+    assert stored.problem is None
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ from idlebell.testing.push_service import PushService
 from idlebell.watch import mailbox_session
 
 SHORT: Final = Deadlines(
-    connect_seconds=1.0, tls_seconds=0.5, greeting_seconds=0.5, command_seconds=0.5, idle_ack_seconds=0.5,
+    connect_seconds=1.0, tls_seconds=2.0, greeting_seconds=1.0, command_seconds=2.0, idle_ack_seconds=2.0,
     logout_seconds=0.2,
 )  # fmt: skip
 """So that a server that says nothing does not make a test long."""

@@ -126,12 +126,13 @@ async def test_whatever_a_server_says_to_its_first_examine_ends_that_session(sta
             server.plan(commands.Examine, fault, times=None)
             answer = await stage.subscribe(at(stage, server, name, wait_seconds=0.5))
             assert answer.status == 202, (fault, answer)
-            await stage.service.wait_for(lambda _: bool(lost(stage, name)), 10, name=f"{name}-lost")
+            await stage.service.wait_for(lambda _: bool(lost(stage, name)), 20, name=f"{name}-lost")
             await server.until(lambda: not server.sessions)
             assert server.logins in ([name], [])
             path = f"/v1/subscriptions/{answer.json['id']}"
             shown = await stage.call("GET", path, token=answer.json["token"])
             assert shown.json["state"] == "needs_credentials"
+            assert shown.json["problem"]["type"] in ("/problems/protocol-error", "/problems/session-lost"), fault
 
     await asyncio.gather(*(attack(number, fault) for number, fault in enumerate(FAULTS)), stage.rings())
 
@@ -146,15 +147,17 @@ async def attacked(stage: Scene, server: ImapServer, name: str) -> ImapSession:
 
 async def test_what_breaks_the_protocol_in_idle_ends_that_session_with_one_reconnect(stage: Scene) -> None:
     """All victims are at the same time watched, each at a server of its own; each is told once."""
+    watched = asyncio.Barrier(len(BYTES))
 
     async def attack(number: int, raw: bytes) -> None:
         name = f"user{number}"
         async with hostile(stage) as server:
             session = await attacked(stage, server, name)
+            await watched.wait()
             session.say(raw)
             session.say(b"* OK more\r\n")
             await server.until(lambda: not server.sessions)
-            await stage.service.wait_for(lambda _: bool(lost(stage, name)), 10, name=f"{name}-lost")
+            await stage.service.wait_for(lambda _: bool(lost(stage, name)), 20, name=f"{name}-lost")
 
     await asyncio.gather(*(attack(number, raw) for number, raw in enumerate(BYTES.values())), stage.rings())
     for number in range(len(BYTES)):
@@ -163,10 +166,13 @@ async def test_what_breaks_the_protocol_in_idle_ends_that_session_with_one_recon
 
 
 async def test_what_is_only_odd_disturbs_nobody_else(stage: Scene) -> None:
+    watched = asyncio.Barrier(len(ODD))
+
     async def attack(number: int, raw: bytes) -> None:
         name = f"user{number}"
         async with hostile(stage) as server:
             session = await attacked(stage, server, name)
+            await watched.wait()
             session.say(raw)
             server.deliver(name, mail.make(subject="still"))
             await stage.service.wait_for(
@@ -193,10 +199,13 @@ FETCHED = {
 async def test_whatever_a_server_fetches_disturbs_nobody_else(stage: Scene) -> None:
     """The bytes come before the server's own answer to UID FETCH, so the session may live; it ends, or the mail rings."""
 
+    watched = asyncio.Barrier(len(FETCHED))
+
     async def attack(number: int, raw: bytes) -> None:
         name = f"user{number}"
         async with hostile(stage) as server:
             await attacked(stage, server, name)
+            await watched.wait()
             server.plan(commands.UidFetch, Say(raw))
             server.deliver(name, mail.make(subject="real"))
             await stage.service.wait_for(

@@ -23,7 +23,12 @@ def takes(phase: Phase, paused: bool, type_of_content: str) -> bool:
 
 
 def lost(
-    subscription: Subscription, reason: LossReason, at: datetime, reconnect_waits: bool, pending_only: bool
+    subscription: Subscription,
+    reason: LossReason,
+    at: datetime,
+    reconnect_waits: bool,
+    pending_only: bool,
+    problem: StandingProblem | None,
 ) -> Subscription | None:
     told = (subscription.phase is Phase.ACTIVE and not pending_only) or (
         subscription.phase is Phase.PENDING and reason is LossReason.RESTART
@@ -32,14 +37,14 @@ def lost(
         return None
     if subscription.loss is not None and (reason is not LossReason.RESTART or reconnect_waits):
         return None
-    return replace(subscription, loss=Loss(reason, at))
+    return replace(subscription, loss=Loss(reason, at), problem=problem or subscription.problem)
 
 
 def found(subscription: Subscription) -> Subscription | None:
     """A session serves those that have shown their right; whoever has not still has to."""
     if subscription.loss is None or subscription.phase is not Phase.ACTIVE:
         return None
-    return replace(subscription, loss=None)
+    return replace(subscription, loss=None, problem=None)
 
 
 def obsolete(subscription: Subscription, before: Subscription | None, type_of_content: str) -> bool:

@@ -107,18 +107,26 @@ class Subscriptions(Protocol):
         ...
 
     async def record_loss(
-        self, account: AccountId, reason: LossReason, at: datetime, due_at: datetime, *, pending_only: bool = False
+        self,
+        account: AccountId,
+        reason: LossReason,
+        at: datetime,
+        due_at: datetime,
+        *,
+        pending_only: bool = False,
+        problem: StandingProblem | None = None,
     ) -> int:
         """The account has neither session nor credentials. Each of its active subscriptions (and, where the reason is
         RESTART, each pending one, whose login died with the process) that is not ``declared`` and has no open loss gets one,
         and one ``reconnect`` notification due at ``due_at``, in one step. Where a loss is open, only reason RESTART begins a
         new one, and not while an earlier ``reconnect`` still waits in the outbox. ``pending_only``: the active ones need
-        nothing, for the account's credentials are held. Returns how many were told."""
+        nothing, for the account's credentials are held. ``problem`` is shown until
+        the loss is closed. Returns how many were told."""
         ...
 
     async def clear_loss(self, account: AccountId) -> None:
-        """The account has a session again: open losses of its active subscriptions are closed, their ``reconnect`` that were
-        not sent yet dropped. Others are not served by a session that somebody else has opened."""
+        """The account has a session again: open losses of its active subscriptions are closed with their problem, their
+        ``reconnect`` that were not sent yet dropped. Others are not served by a session that somebody else has opened."""
         ...
 
     async def remind(self, now: datetime, limit: int) -> int:

@@ -19,7 +19,7 @@ from idlebell.model.account import Account
 from idlebell.model.ids import AccountId
 from idlebell.model.notification import LossReason
 from idlebell.model.problem import Blame, Fault
-from idlebell.model.subscription import Floor
+from idlebell.model.subscription import Floor, StandingProblem
 from idlebell.net.errors import TransportError
 from idlebell.net.imap_connection import ImapConnection
 from idlebell.net.session_inbox import SessionInbox
@@ -259,7 +259,9 @@ class Fleet:
         count = 0
         if any(one.wanted and not one.declared and one.loss is None for one in living):
             now = self._means.clock.now()
-            count = await self._means.store.record_loss(account, reason, now, now)
+            # The sessions are forgotten with their faults: what is shown from now on stands with the subscription.
+            problem = StandingProblem(held.fault.code, held.fault.detail, now) if held.fault is not None else None
+            count = await self._means.store.record_loss(account, reason, now, now, problem=problem)
         if self._means.status.of(account) is not None:
             self._means.status.forget(account)
         if count:

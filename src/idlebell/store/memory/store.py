@@ -177,14 +177,21 @@ class MemoryStore(MemoryKeys):
             self._save_if(changes.troubled(one, problem))
 
     async def record_loss(
-        self, account: AccountId, reason: LossReason, at: datetime, due_at: datetime, *, pending_only: bool = False
+        self,
+        account: AccountId,
+        reason: LossReason,
+        at: datetime,
+        due_at: datetime,
+        *,
+        pending_only: bool = False,
+        problem: StandingProblem | None = None,
     ) -> int:
         told = 0
         for one in self._living(account):
             waits = any(
                 isinstance(entry.notification.content, Reconnect) for entry in self._outbox.of_subscription(one.id)
             )
-            changed = changes.lost(one, reason, at, waits, pending_only)
+            changed = changes.lost(one, reason, at, waits, pending_only, problem)
             if changed is not None:
                 self._save(changed)
                 told += self._enqueue(changes.reconnect(changed, at, due_at)) is not None

@@ -152,7 +152,14 @@ class SubscriptionsPart:
         await self._database.write(job)
 
     async def record_loss(
-        self, account: AccountId, reason: LossReason, at: datetime, due_at: datetime, *, pending_only: bool = False
+        self,
+        account: AccountId,
+        reason: LossReason,
+        at: datetime,
+        due_at: datetime,
+        *,
+        pending_only: bool = False,
+        problem: StandingProblem | None = None,
     ) -> int:
         queues = self._database.queues
 
@@ -161,7 +168,7 @@ class SubscriptionsPart:
             for one in self._database.rows.select(connection, rows.LIVING, account):
                 query = "SELECT 1 FROM outbox WHERE subscription = ? AND type = ?"
                 waits = connection.execute(query, (one.id, Reconnect.type)).fetchone() is not None
-                changed = changes.lost(one, reason, at, waits, pending_only)
+                changed = changes.lost(one, reason, at, waits, pending_only, problem)
                 if changed is not None:
                     queues.save(connection, changed)
                     told += queues.enqueue(connection, changes.reconnect(changed, at, due_at)) is not None
