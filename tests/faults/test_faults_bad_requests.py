@@ -224,7 +224,7 @@ STRANGERS = (
 async def test_what_does_not_speak_imap_is_told_so_and_hears_no_password(stage: Scene) -> None:
     async def ask(number: int, words: bytes, tls: str, code: str) -> None:
         async with saying(words) as port:
-            body = stage.wish(wait_seconds=1, endpoints=stage.simple(f"app{number}"))
+            body = stage.wish(wait_seconds=10, endpoints=stage.simple(f"app{number}"))
             answer = await stage.subscribe(without(without(body, "/imap/port", port), "/imap/tls", tls))
             assert answer.is_problem(code), (words[:40], tls, answer)
 
