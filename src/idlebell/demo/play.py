@@ -40,8 +40,8 @@ async def run(*, once: bool = False, terminal: Terminal | None = None) -> int:
             number = 0
             while True:
                 if not once:
-                    terminal.line("Press Enter to deliver a mail, q to end.")
-                    if (await terminal.wait_for_key()).lower() in ("q", "quit", "exit"):
+                    typed = await terminal.ask("Press Enter to deliver a mail, q to end.")
+                    if typed.lower() in ("q", "quit", "exit"):
                         return 0
                 await _ring(stage, number, terminal)
                 if once:

@@ -49,8 +49,9 @@ class Terminal:
         """The bell, with its sound where there is one."""
         self.line(f"  {self._mark}{self._bell} {self._styled(_BOLD, text)}  rang {total_ms:.0f} ms after the delivery")
 
-    async def wait_for_key(self) -> str:
-        """The line that is typed, without its end; ``q`` also at the end of the input and for Ctrl-C."""
+    async def ask(self, question: str) -> str:
+        """The line that is typed, without its end; ``q`` also at the end of the input and for Ctrl-C. Whoever has read the
+        question is heard: it is asked when there are ears."""
         loop = asyncio.get_running_loop()
         typed: asyncio.Future[bytes] = loop.create_future()
         descriptor = sys.stdin.fileno()
@@ -67,6 +68,7 @@ class Terminal:
         loop.add_reader(descriptor, read)
         loop.add_signal_handler(signal.SIGINT, interrupted)
         try:
+            self.line(question)
             line = await typed
         finally:
             loop.remove_signal_handler(signal.SIGINT)
