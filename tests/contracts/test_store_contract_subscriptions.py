@@ -243,18 +243,6 @@ async def test_what_the_store_changes_itself_makes_a_put_of_the_old_revision_a_c
         await store.put(replace(first, paused=True))
 
 
-async def test_a_problem_stands_on_all_that_are_not_over_until_cleared(store: Store, account: Account) -> None:
-    problem = StandingProblem("unreachable", "No answer.", NOW)
-    living = [await put(store, account, number) for number in (1, 2)]
-    over = [await put(store, account, number, phase=phase) for number, phase in enumerate(OVER, 3)]
-    await store.record_problem(account.id, problem)
-    assert [one.problem for one in await store.of_account(account.id)] == [problem, problem]
-    assert [await store.get(one.id) for one in over] == over
-    await store.record_problem(account.id, None)
-    assert [one.problem for one in await store.of_account(account.id)] == [None, None]
-    assert len(living) == 2
-
-
 async def test_counts_are_totals_by_phase(store: Store, account: Account) -> None:
     empty = await store.counts()
     assert empty == {

@@ -156,12 +156,6 @@ class TwoStores(RuleBasedStateMachine):
     def ground(self, one: int, uid: int) -> None:
         self.both(lambda store: store.ground(samples.sub_id(one), Floor("INBOX", 1, uid)))
 
-    @rule(one=number, clear=st.booleans())
-    def record_problem(self, one: int, clear: bool) -> None:
-        problem = None if clear else StandingProblem("unreachable", "No answer.", self.now)
-        account = self.account(one)
-        self.both(lambda store: store.record_problem(account.id, problem))
-
     @rule(one=number, reason=st.sampled_from(LossReason), later=pause)
     def lose(self, one: int, reason: LossReason, later: timedelta) -> None:
         account, now = self.account(one), self.now

@@ -102,10 +102,6 @@ class Subscriptions(Protocol):
         """Sets the floor of a mailbox where there is none yet; otherwise nothing happens."""
         ...
 
-    async def record_problem(self, account: AccountId, problem: StandingProblem | None) -> None:
-        """Sets ``problem`` of the account's subscriptions that are not over; None clears it."""
-        ...
-
     async def record_loss(
         self,
         account: AccountId,

@@ -26,7 +26,6 @@ from idlebell.model.subscription import (
     Floor,
     LastPush,
     Phase,
-    StandingProblem,
     Subscription,
 )
 from idlebell.store import changes
@@ -171,10 +170,6 @@ class MemoryStore(MemoryKeys):
         stored = self._subscriptions.get(subscription)
         if stored is not None:
             self._save_if(changes.grounded(stored, floor))
-
-    async def record_problem(self, account: AccountId, problem: StandingProblem | None) -> None:
-        for one in self._living(account):
-            self._save_if(changes.troubled(one, problem))
 
     async def record_loss(
         self,

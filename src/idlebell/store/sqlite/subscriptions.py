@@ -16,7 +16,6 @@ from idlebell.model.subscription import (
     Floor,
     LastPush,
     Phase,
-    StandingProblem,
     Subscription,
 )
 from idlebell.store import changes
@@ -141,13 +140,6 @@ class SubscriptionsPart:
             stored = self._database.rows.one(connection, rows.BY_ID, subscription)
             if stored is not None:
                 self._database.queues.save_if(connection, changes.grounded(stored, floor))
-
-        await self._database.write(job)
-
-    async def record_problem(self, account: AccountId, problem: StandingProblem | None) -> None:
-        def job(connection: sqlite3.Connection) -> None:
-            for one in self._database.rows.select(connection, rows.LIVING, account):
-                self._database.queues.save_if(connection, changes.troubled(one, problem))
 
         await self._database.write(job)
 
