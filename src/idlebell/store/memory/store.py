@@ -26,6 +26,7 @@ from idlebell.model.subscription import (
     Floor,
     LastPush,
     Phase,
+    StandingProblem,
     Subscription,
 )
 from idlebell.store import changes
