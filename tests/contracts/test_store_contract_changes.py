@@ -11,8 +11,8 @@ from idlebell.model.account import Account
 from idlebell.model.endpoint import Endpoints
 from idlebell.model.notification import LossReason, Reconnect
 from idlebell.model.subscription import Counts, Phase
-from idlebell.store.contract import Postponed, Settled, Store
-from store_samples import DAY, HOUR, LEASE, NOW, SECOND, TARGET, new_mail, simplepush, sub_id, webhook, webpush
+from idlebell.store.contract import ConflictError, Postponed, Settled, Store
+from store_samples import DAY, HOUR, LEASE, NOW, SECOND, TARGET, draft, new_mail, simplepush, sub_id, webhook, webpush
 
 
 async def test_what_waits_goes_to_the_new_endpoint_in_order_under_new_versions(store: Store, account: Account) -> None:
@@ -144,6 +144,22 @@ async def test_mail_whose_lease_lapses_in_a_pause_is_not_sent_again(store: Store
 
     assert await lease(store, NOW + HOUR) == []
     assert await counts(store, first) == Counts(detected=1, expired=1)
+
+
+@pytest.mark.parametrize("paused", [False, True])
+async def test_what_is_said_with_a_change_is_enqueued_in_the_same_step(
+    store: Store, account: Account, paused: bool
+) -> None:
+    await put(store, account, paused=paused)
+    stored = await store.get(sub_id(1))
+    assert stored is not None
+    told_of = draft(stored.id, Reconnect(LossReason.REJECTED))
+    await store.put(replace(stored, phase=Phase.REJECTED), [told_of])
+
+    with pytest.raises(ConflictError):
+        await store.put(replace(stored, phase=Phase.REJECTED), [told_of])
+
+    assert [one.content for one in await drain(store, NOW)] == [told_of.content]
 
 
 async def test_a_loss_that_is_closed_by_a_put_drops_what_was_not_sent(store: Store, account: Account) -> None:

@@ -357,12 +357,11 @@ class Registrar:
             problem = StandingProblem(fault.code, fault.detail, now)
             # Who has shown the right before is served by any session of the account; its loss says that it was refused.
             shown = phase if stored.phase is Phase.PENDING else stored.phase
+            told = Draft(stored.id, Reconnect(reason), at=now, due_at=now, expires_at=now + RECONNECT_KEPT)
             try:
-                await self._store.put(replace(stored, phase=shown, loss=Loss(reason, now), problem=problem))
+                await self._store.put(replace(stored, phase=shown, loss=Loss(reason, now), problem=problem), [told])
             except ConflictError:
                 continue
-            content = Reconnect(reason)
-            await self._store.enqueue([Draft(stored.id, content, at=now, due_at=now, expires_at=now + RECONNECT_KEPT)])
             self._dispatcher.nudge()
             self._emit(ReconnectAsked(order.account.id, reason.value, 1))
             return

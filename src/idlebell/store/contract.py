@@ -65,12 +65,13 @@ class Subscriptions(Protocol):
         """Those that ``owner`` made (None: all), by id."""
         ...
 
-    async def put(self, subscription: Subscription) -> Subscription:
+    async def put(self, subscription: Subscription, drafts: Sequence[Draft] = ()) -> Subscription:
         """Stores it if the stored revision is the one given (0: not stored yet), and returns it with the next one.
         ConflictError otherwise, and where another subscription has its key. Where the URL of a role has changed, what waits
         for the old endpoint goes to the new one under new versions; where a role is gone, what waits for it is dropped. A
         subscription that is over loses its queue, one that is paused the mail in it: it is not told of that later either.
-        Where a loss is closed, its ``reconnect`` that was not sent yet is dropped."""
+        Where a loss is closed, its ``reconnect`` that was not sent yet is dropped. ``drafts``
+        about the subscription itself are enqueued in the same step, paused or not."""
         ...
 
     async def remove(self, subscription: SubscriptionId) -> None:

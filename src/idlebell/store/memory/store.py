@@ -96,7 +96,7 @@ class MemoryStore(MemoryKeys):
         )
         return tuple(self._subscriptions[one] for one in ids[:limit])
 
-    async def put(self, subscription: Subscription) -> Subscription:
+    async def put(self, subscription: Subscription, drafts: Sequence[Draft] = ()) -> Subscription:
         stored = self._subscriptions.get(subscription.id)
         if (0 if stored is None else stored.revision) != subscription.revision:
             raise ConflictError("The subscription was changed meanwhile.")
@@ -107,7 +107,10 @@ class MemoryStore(MemoryKeys):
         if stored is not None:
             del self._by_key[stored.key_digest]
         self._by_key[subscription.key_digest] = subscription.id
-        return self._save(subscription)
+        saved = self._save(subscription)
+        for draft in drafts:
+            self._enqueue(draft)
+        return saved
 
     async def remove(self, subscription: SubscriptionId) -> None:
         stored = self._subscriptions.pop(subscription, None)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
 from idlebell.model.account import Account, ImapTarget
 from idlebell.model.ids import ID_ENTROPY_BYTES, AccountId, ApiKeyId, SubscriptionId, account_id
-from idlebell.model.notification import LossReason, Reconnect
+from idlebell.model.notification import Draft, LossReason, Reconnect
 from idlebell.model.subscription import (
     SHOWN_AFTER_END,
     Activity,
@@ -76,7 +77,7 @@ class SubscriptionsPart:
         found = await self._database.scan(lambda connection: select(connection, query, *values, after or "", limit))
         return tuple(found)
 
-    async def put(self, subscription: Subscription) -> Subscription:
+    async def put(self, subscription: Subscription, drafts: Sequence[Draft] = ()) -> Subscription:
         def job(connection: sqlite3.Connection) -> Subscription:
             stored = self._database.rows.one(connection, rows.BY_ID, subscription.id)
             if (0 if stored is None else stored.revision) != subscription.revision:
@@ -86,7 +87,10 @@ class SubscriptionsPart:
                 raise ConflictError("Another subscription has this key.")
             if rows.account_by_id(connection, subscription.account_id) is None:
                 raise ConflictError("The account is gone.")
-            return self._database.queues.save(connection, subscription, stored)
+            saved = self._database.queues.save(connection, subscription, stored)
+            for draft in drafts:
+                self._database.queues.enqueue(connection, draft)
+            return saved
 
         return await self._database.write(job)
 
