@@ -108,7 +108,9 @@ class Attempt:
         if not self.task.done():
             return None
         if self.task.cancelled():
-            return Fault("server-error", "The registration was ended.")
+            return Fault(
+                "overloaded", "The registration was ended: the gateway is stopping, or the subscription was deleted."
+            )
         return self.task.result()
 
 

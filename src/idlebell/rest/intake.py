@@ -178,7 +178,7 @@ async def _read_body(scope: HTTPScope, receive: Receive, headers: Headers) -> by
     if any(coding.lower() != "identity" for coding in headers.get("content-encoding", ())):
         raise refuse("unsupported-media-type", "The body must not be compressed.")
     announced = next(iter(headers.get("content-length", ())), "0")
-    too_large = int(announced) > limits.MAX_BODY_BYTES if announced.isdigit() else False
+    too_large = int(announced) > limits.MAX_BODY_BYTES if announced.isdecimal() else False
     drains = not too_large or (int(announced) <= limits.MAX_DRAINED_BYTES and "expect" not in headers)
     body = bytearray()
     size = 0
