@@ -1,4 +1,4 @@
-"""The manual's page of the connection's states is drawn from the tables. IDLEBELL_RECORD_GOLDEN=1 writes it again on purpose."""
+"""The page of the connection's states is drawn from the tables. IDLEBELL_RECORD_GOLDEN=1 writes it again on purpose."""
 
 from __future__ import annotations
 
