@@ -137,7 +137,8 @@ class Scene:
 
     def nobody_was_surprised(self) -> None:
         """No supervisor had to catch what nobody expected."""
-        assert [one for one in self.facts if isinstance(one, SupervisorCaught)] == []
+        caught = [one for one in self.facts if isinstance(one, SupervisorCaught)]
+        assert not caught, caught
 
     async def until(self, holds: Callable[[], Awaitable[bool]]) -> None:
         clock = Clock()

@@ -169,6 +169,7 @@ class ImapConnection:
             await self._flush()
             while True:
                 await self._listen()
+                self._check()  # it may have spoken and gone at once
                 if self._idle_reply is not None:
                     refusal, self._idle_reply = self._idle_reply, None
                     return refusal

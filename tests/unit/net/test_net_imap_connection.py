@@ -203,6 +203,23 @@ async def test_idle_that_is_refused_gives_the_refusal(serve, opener, server_tls)
     assert (await connection.command(c.Noop())).ok
 
 
+@pytest.mark.parametrize("last", [b"* 3 EXISTS", b"+ idling"])
+async def test_a_server_that_speaks_and_goes_while_idle_is_asked_for_is_lost(serve, opener, server_tls, last):
+    """Not asked to read on from what has ended."""
+
+    async def handler(peer):
+        await peer.say(GREETING)
+        await peer.answer(text=b"[CAPABILITY IMAP4rev1 IDLE] in")
+        await peer.line()
+        await peer.say(last)
+
+    connection = await opener(await serve(handler, server_tls))
+    await connection.login("bob", PASSWORD)
+    with pytest.raises(ConnectionLost):
+        await connection.idle()
+        await connection.wait_for_change(30)
+
+
 async def idling(serve, opener, server_tls, after: Callable[..., Awaitable[None]], deadlines=DEFAULT_DEADLINES):
     """A connection in IDLE; ``after(peer, tag)`` goes on at the server."""
 
