@@ -216,8 +216,12 @@ async def test_a_server_that_speaks_and_goes_while_idle_is_asked_for_is_lost(ser
     connection = await opener(await serve(handler, server_tls))
     await connection.login("bob", PASSWORD)
     with pytest.raises(ConnectionLost):
-        await connection.idle()
-        await connection.wait_for_change(30)
+        await idled(connection)
+
+
+async def idled(connection: ImapConnection) -> None:
+    await connection.idle()
+    await connection.wait_for_change(30)
 
 
 async def idling(serve, opener, server_tls, after: Callable[..., Awaitable[None]], deadlines=DEFAULT_DEADLINES):
