@@ -291,7 +291,6 @@ async def _engine(
         for gauge in _gauges(fleet, status, keyring):
             metrics.show(gauge)
 
-        await store.release_leases()
         await _follow(accounts, emit, declared)
         await fleet.announce_restart()
         watching = asyncio.create_task(fleet.run(), name="fleet")
