@@ -7,6 +7,7 @@ import smtplib
 import time
 from collections.abc import Mapping
 from itertools import count
+from pathlib import Path
 
 from servers import packages
 from servers.mail_server import CONNECT_SECONDS, SandboxedServer, User
@@ -54,7 +55,14 @@ imap_idle_notify_interval = 2 mins
 mailbox_idle_check_interval = 1 s
 protocol lmtp {{
   postmaster_address = postmaster@localhost
+  mail_plugins = {lmtp_plugins}
 }}
+plugin {{
+  sieve = file:{folder}/home/%u/.dovecot.sieve
+}}
+# alice+Work@ is delivered into her mailbox Work.
+lmtp_save_to_detail_mailbox = yes
+lda_mailbox_autocreate = yes
 service anvil {{
   chroot =
   # Without this a wrong password delays every login from this address, of whatever user, by up to 15 s.
@@ -102,6 +110,7 @@ class DovecotServer(SandboxedServer):
         text = _CONFIGURATION.format(
             folder=sandbox.folder, user=sandbox.user, group=sandbox.group, uid=sandbox.uid,
             certificate=self.certificate, key=self.key, imap=self.ports.imap, imaps=self.ports.imaps, lmtp=self.ports.lmtp,
+            lmtp_plugins="sieve" if why_not_sieve() is None else "",
         )  # fmt: skip
         sandbox.write("dovecot.conf", text + "".join(f"{key} = {value}\n" for key, value in (options or {}).items()))
         self.add_user("alice", "apass")
@@ -138,6 +147,13 @@ class DovecotServer(SandboxedServer):
             lmtp.mail("sender@example.net")
             return lmtp.rcpt(user.name)[0] == 250
 
+    def file_by(self, user: str, script: str) -> None:
+        """From now on mail to ``user`` goes through this Sieve script (RFC 5228); see :func:`why_not_sieve`."""
+        path = self.sandbox.write(f"home/{user}/.dovecot.sieve", script)
+        for one in (path.parent, path):
+            if os.geteuid() == 0:
+                os.chown(one, self.sandbox.uid, self.sandbox.uid)
+
     def start(self) -> None:
         program = "/usr/sbin/dovecot"
         script = f"export LD_LIBRARY_PATH=/usr/lib/dovecot\nexec {program} -F -c {self.sandbox.folder}/dovecot.conf"
@@ -149,3 +165,9 @@ def why_not_dovecot() -> str | None:
     if packages.find("dovecot") is None and not os.access("/usr/sbin/dovecot", os.X_OK):
         return "Dovecot is neither unpacked nor installed (./run test fetches it)"
     return why_not()
+
+
+def why_not_sieve() -> str | None:
+    """Why this Dovecot has no Sieve (Pigeonhole); None where it has."""
+    module = (packages.find("dovecot") or Path("/")) / "usr/lib/dovecot/modules/lib90_sieve_plugin.so"
+    return None if module.exists() else "dovecot-sieve is neither unpacked nor installed (./run test fetches it)"

@@ -19,7 +19,7 @@ FOLDER = Path(__file__).resolve().parents[2] / ".cache" / "servers"
 DOWNLOAD_SECONDS = 300
 
 PACKAGES: dict[str, tuple[str, ...]] = {
-    "dovecot": ("dovecot-core", "dovecot-imapd", "dovecot-lmtpd"),
+    "dovecot": ("dovecot-core", "dovecot-imapd", "dovecot-lmtpd", "dovecot-sieve"),
     "cyrus": ("cyrus-common", "cyrus-imapd", "sasl2-bin", "libsasl2-2", "libsasl2-modules", "libsasl2-modules-db"),
     "courier": ("courier-imap", "courier-base", "courier-authlib", "courier-authlib-userdb", "courier-authdaemon"),
 }

@@ -8,7 +8,7 @@ import pytest
 from imapclient import IMAPClient
 from imapclient.exceptions import LoginError
 
-from servers.dovecot_server import DovecotServer
+from servers.dovecot_server import DovecotServer, why_not_sieve
 
 MESSAGE = b"From: Boss <boss@example.org>\r\nTo: alice@example.org\r\nSubject: Lunch?\r\n\r\nAt noon.\r\n"
 
@@ -70,3 +70,16 @@ def test_options_come_last_and_win() -> None:
         pytest.raises(LoginError, match="Maximum number of connections"),
     ):
         login(server)
+
+
+def test_a_sieve_script_files_as_read_and_a_detail_names_the_mailbox(dovecot: DovecotServer) -> None:
+    if (reason := why_not_sieve()) is not None:
+        pytest.skip(f"not run: {reason}")
+    user = dovecot.add_user()
+    with login(dovecot, user.name) as client:
+        client.create_folder("Work")
+        dovecot.deliver(f"{user.name}+Work", MESSAGE)
+        assert client.folder_status("Work", ["UNSEEN"])[b"UNSEEN"] == 1
+        dovecot.file_by(user.name, 'require "imap4flags"; setflag "\\\\Seen"; keep;')
+        dovecot.deliver(user.name, MESSAGE)
+        assert client.folder_status("INBOX", ["MESSAGES", "UNSEEN"]) == {b"MESSAGES": 1, b"UNSEEN": 0}
