@@ -67,6 +67,18 @@ EACH: dict[type[c.Command], st.SearchStrategy[c.Command]] = {
         st.none() | st.tuples(st.integers(1, 2**32 - 1), st.integers(1, 2**63 - 1)),
     ),
     c.Select: st.builds(c.Select, mailboxes),
+    c.Notify: st.builds(
+        c.Notify,
+        st.lists(
+            st.builds(
+                c.EventGroup,
+                st.just("mailboxes"),
+                st.sampled_from([("MessageNew", "MessageExpunge"), ("MessageNew (UID FLAGS)",), ()]),
+                st.lists(mailboxes, min_size=1, max_size=3).map(tuple),
+            ),
+            max_size=2,
+        ).map(tuple),
+    ),
     c.UidFetch: st.builds(
         c.UidFetch,
         uids,

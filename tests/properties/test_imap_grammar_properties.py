@@ -280,7 +280,28 @@ spelled_items = st.lists(
     st.sampled_from(["UID", "FLAGS", "BODY.PEEK[HEADER]<0.2048>", "MESSAGES"]), min_size=1, max_size=3
 ).map(tuple)
 printable = st.text(st.characters(codec="utf-8", exclude_characters="\0\r\n"), max_size=12)
-qresync = optional(st.tuples(positive, big))
+qresync = st.tuples(positive, big.filter(bool))
+known_uids = sets.filter(lambda one: all(STAR not in pair for pair in one.ranges))
+events = st.lists(
+    st.sampled_from(["MessageNew", "MessageNew (UID BODY.PEEK[HEADER.FIELDS (List-Id)])", "MailboxName", "XOwn"]),
+    max_size=3,
+).map(tuple)
+event_groups = st.one_of(
+    st.builds(commands.EventGroup, st.sampled_from(["selected", "inboxes", "personal", "subscribed"]), events),
+    st.builds(
+        commands.EventGroup,
+        st.sampled_from(["subtree", "mailboxes"]),
+        events,
+        st.lists(names, min_size=1, max_size=3).map(tuple),
+    ),
+)
+
+
+def opened(kind: type[commands.Examine | commands.Select]) -> st.SearchStrategy[commands.Command]:
+    """With all that may stand in parentheses; known UIDs only with QRESYNC."""
+    return st.builds(kind, names, st.booleans()) | st.builds(kind, names, st.booleans(), qresync, optional(known_uids))
+
+
 all_commands = st.one_of(
     st.sampled_from(
         [
@@ -301,8 +322,9 @@ all_commands = st.one_of(
         commands.List, names, names, st.just(()) | st.just(("SUBSCRIBED",)), st.just(()) | st.just(("CHILDREN",))
     ),
     st.builds(commands.Status, names, spelled_items),
-    st.builds(commands.Examine, names, st.booleans(), qresync),
-    st.builds(commands.Select, names, st.booleans(), qresync),
+    *(opened(kind) for kind in (commands.Examine, commands.Select)),
+    st.builds(commands.Notify, st.lists(event_groups, max_size=3).map(tuple)),
+    st.builds(commands.Notify, st.lists(event_groups, min_size=1, max_size=3).map(tuple), st.booleans()),
     st.builds(commands.UidFetch, sets, spelled_items, optional(big)),
     st.builds(
         commands.UidSearch, st.sampled_from(["ALL", "UID 1:*", 'SUBJECT "x {5}"']), st.just(()) | st.just(("ALL",))

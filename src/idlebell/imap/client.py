@@ -24,7 +24,7 @@ from idlebell.imap.events import Challenged, ClientEvent, Completed, Ended, Gree
 from idlebell.imap.framing import Frame, Framer
 from idlebell.imap.limits import DEFAULT_LIMITS, Limits
 from idlebell.imap.parse_response import parse_response
-from idlebell.imap.permitted import PERMITTED, never_sets_seen
+from idlebell.imap.permitted import PERMITTED, event_never_sets_seen, never_sets_seen
 from idlebell.imap.responses import (
     CapabilityCode,
     CapabilityData,
@@ -241,6 +241,10 @@ class Client:
                 for item in command.items:
                     if not never_sets_seen(item):
                         raise LocalProtocolError(f"FETCH item not on the list of those that never set \\Seen: {item!r}")
+            case c.Notify():
+                for event in (event for group in command.groups for event in group.events):
+                    if not event_never_sets_seen(event):
+                        raise LocalProtocolError(f"NOTIFY event with more than what never sets \\Seen: {event!r}")
 
     def _alive(self) -> None:
         if self._phase is Phase.OVER:

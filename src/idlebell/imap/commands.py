@@ -95,6 +95,8 @@ class Examine:
     """Needs CONDSTORE (RFC 7162)."""
     qresync: tuple[int, int] | None = None
     """UIDVALIDITY and mod-sequence; needs QRESYNC enabled (RFC 7162 section 3.2.5)."""
+    known_uids: SequenceSet | None = None
+    """The UIDs that VANISHED shall be told of; the third argument of QRESYNC, so only with :attr:`qresync`. Without ``*``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,7 @@ class Select:
     mailbox: str
     condstore: bool = False
     qresync: tuple[int, int] | None = None
+    known_uids: SequenceSet | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +138,57 @@ class Idle:
 
 
 @dataclass(frozen=True, slots=True)
+class EventGroup:
+    """What is to be told of which mailboxes (RFC 5465 section 8, ``event-group``)."""
+
+    filter: str
+    """One of :data:`NOTIFY_FILTERS`."""
+    events: tuple[str, ...]
+    """As spelled: ``MessageNew``, ``MailboxName``, for selected mailboxes also ``MessageNew (UID FLAGS)``. None: nothing."""
+    mailboxes: tuple[str, ...] = ()
+    """Of the filters ``subtree`` and ``mailboxes``, which need one at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """RFC 5465: from now on the server tells of these events at any time, also outside IDLE. Each one replaces the last.
+
+    No groups: NOTIFY NONE. Message events of the selected mailbox are told only where a group says ``selected`` or
+    ``selected-delayed``; ``MessageNew`` and ``MessageExpunge`` go together (section 5.2).
+    """
+
+    groups: tuple[EventGroup, ...] = ()
+    status: bool = False
+    """Begin with the STATUS of each mailbox that matches (section 3.1)."""
+
+
+NOTIFY_FILTERS: Mapping[str, bool] = MappingProxyType(
+    {
+        "selected": False,
+        "selected-delayed": False,
+        "inboxes": False,
+        "personal": False,
+        "subscribed": False,
+        "subtree": True,
+        "mailboxes": True,
+    }
+)
+"""Filters of NOTIFY (RFC 5465 section 6), and whether they name mailboxes."""
+
+NOTIFY_EVENTS: tuple[str, ...] = (
+    "MessageNew",
+    "MessageExpunge",
+    "FlagChange",
+    "AnnotationChange",
+    "MailboxName",
+    "SubscriptionChange",
+    "MailboxMetadataChange",
+    "ServerMetadataChange",
+)
+"""Events of NOTIFY (RFC 5465 section 5)."""
+
+
+@dataclass(frozen=True, slots=True)
 class UnknownCommand:
     """What the server half was sent and has no type for."""
 
@@ -160,6 +214,7 @@ Command: TypeAlias = (
     | UidFetch
     | UidSearch
     | Idle
+    | Notify
     | UnknownCommand
 )
 
@@ -182,6 +237,7 @@ NAMES: Mapping[type[Command], str] = MappingProxyType(
         UidFetch: "UID FETCH",
         UidSearch: "UID SEARCH",
         Idle: "IDLE",
+        Notify: "NOTIFY",
         UnknownCommand: "(unknown)",
     }
 )

@@ -15,6 +15,7 @@ from idlebell.imap import commands
 from idlebell.imap.commands import Command
 from idlebell.imap.encode_response import encode_response
 from idlebell.imap.errors import LocalProtocolError
+from idlebell.imap.sequence_set import STAR, SequenceSet
 from idlebell.imap.spelling import mailbox_bytes, number, quoted, sequence_set, text_bytes, word
 
 LITERAL_MINUS_BYTES: Final = 4096
@@ -79,8 +80,8 @@ class _Writer:
     def text(self, value: str, what: str) -> None:
         self.string(text_bytes(value), what)
 
-    def mailbox(self, name: str) -> None:
-        self.string(mailbox_bytes(name, utf8=self.utf8), "a mailbox name")
+    def mailbox(self, name: str, *, space: bool = True) -> None:
+        self.string(mailbox_bytes(name, utf8=self.utf8), "a mailbox name", space=space)
 
     def chunks(self) -> tuple[bytes, ...]:
         if _ANNOUNCEMENT.search(self._line):
@@ -153,10 +154,10 @@ def _write(writer: _Writer, command: Command, *, sasl_ir: bool) -> None:
             writer.bare(b" STATUS")
             writer.mailbox(mailbox)
             writer.spelled_list(items, "STATUS items")
-        case commands.Examine(mailbox, condstore, qresync):
-            _write_select(writer, b" EXAMINE", mailbox, condstore, qresync)
-        case commands.Select(mailbox, condstore, qresync):
-            _write_select(writer, b" SELECT", mailbox, condstore, qresync)
+        case commands.Examine():
+            _write_select(writer, b" EXAMINE", command)
+        case commands.Select():
+            _write_select(writer, b" SELECT", command)
         case commands.UidFetch(uids, items, changed_since):
             writer.bare(b" UID FETCH " + sequence_set(uids))
             writer.spelled_list(items, "FETCH items")
@@ -168,6 +169,8 @@ def _write(writer: _Writer, command: Command, *, sasl_ir: bool) -> None:
                 writer.bare(b" RETURN")
                 writer.spelled_list(returning, "RETURN options")
             writer.spelled(criteria, "a search key")
+        case commands.Notify():
+            _write_notify(writer, command)
         case commands.UnknownCommand(name, arguments):
             writer.word(name, "a command's name")
             if _ARGUMENTS.fullmatch(arguments) is None:
@@ -207,16 +210,56 @@ def _write_list(writer: _Writer, command: commands.List) -> None:
         writer.spelled_list(command.returning, "LIST return options")
 
 
-def _write_select(writer: _Writer, name: bytes, mailbox: str, condstore: bool, qresync: tuple[int, int] | None) -> None:
+def _write_select(writer: _Writer, name: bytes, command: commands.Examine | commands.Select) -> None:
     """RFC 7162 sections 3.1.8 and 3.2.5."""
     writer.bare(name)
-    writer.mailbox(mailbox)
-    parameters: list[bytes] = [b"CONDSTORE"] if condstore else []
-    if qresync is not None:
-        uid_validity, mod_sequence = qresync
-        parameters.append(b"QRESYNC (%b %b)" % (number(uid_validity, minimum=1), number(mod_sequence, bits=63)))
+    writer.mailbox(command.mailbox)
+    parameters: list[bytes] = [b"CONDSTORE"] if command.condstore else []
+    if command.qresync is not None:
+        uid_validity, mod_sequence = command.qresync
+        arguments = number(uid_validity, minimum=1) + b" " + number(mod_sequence, minimum=1, bits=63)
+        if command.known_uids is not None:
+            arguments += b" " + _known_uids(command.known_uids)
+        parameters.append(b"QRESYNC (" + arguments + b")")
+    elif command.known_uids is not None:
+        raise LocalProtocolError("known UIDs without the UIDVALIDITY that they are of")
     if parameters:
         writer.bare(b" (" + b" ".join(parameters) + b")")
+
+
+def _known_uids(uids: SequenceSet) -> bytes:
+    """RFC 7162 section 7: ``known-uids`` is a sequence set without ``*``."""
+    if any(STAR in pair for pair in uids.ranges):
+        raise LocalProtocolError("known UIDs are numbers, never *")
+    return sequence_set(uids)
+
+
+def _write_notify(writer: _Writer, command: commands.Notify) -> None:
+    """RFC 5465 section 8. The mailboxes of a group stand in parentheses, one also."""
+    writer.bare(b" NOTIFY")
+    if not command.groups:
+        if command.status:
+            raise LocalProtocolError("NOTIFY NONE tells no STATUS")
+        writer.bare(b" NONE")
+        return
+    writer.bare(b" SET STATUS" if command.status else b" SET")
+    for group in command.groups:
+        named = commands.NOTIFY_FILTERS.get(group.filter)
+        if named is None:
+            raise LocalProtocolError("a filter that NOTIFY does not have")
+        if named is not bool(group.mailboxes):
+            raise LocalProtocolError("the filters subtree and mailboxes name mailboxes, the others none")
+        writer.bare(b" (" + group.filter.encode())
+        for place, mailbox in enumerate(group.mailboxes):
+            writer.bare(b"" if place else b" (")
+            writer.mailbox(mailbox, space=place > 0)
+        if named:
+            writer.bare(b")")
+        if group.events:
+            writer.spelled_list(group.events, "NOTIFY events")
+        else:
+            writer.bare(b" NONE")
+        writer.bare(b")")
 
 
 __all__ = ["encode_command", "encode_response"]

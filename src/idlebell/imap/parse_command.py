@@ -20,6 +20,7 @@ from idlebell.imap import mailbox_name
 from idlebell.imap.events import BadCommandReceived, CommandReceived
 from idlebell.imap.framing import LITERAL, Frame
 from idlebell.imap.limits import DEFAULT_LIMITS, Limits
+from idlebell.imap.sequence_set import STAR, SequenceSet
 from idlebell.imap.tokens import NUMBER64_MAX, Cursor, GrammarError
 
 # RFC 9051 ``tag``: any ASTRING-CHAR except "+"; the bound keeps an echoed tag short.
@@ -35,6 +36,8 @@ _MACROS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     }
 )
 """RFC 9051 section 6.4.5."""
+
+_EVENTS: Final[Mapping[str, str]] = MappingProxyType({event.upper(): event for event in c.NOTIFY_EVENTS})
 
 
 def parse_command(
@@ -149,7 +152,9 @@ def _open(kind: type[c.Examine | c.Select]) -> Callable[[Cursor, bool], c.Comman
     def read(cursor: Cursor, utf8: bool) -> c.Command:
         cursor.space()
         mailbox = _mailbox(cursor, utf8)
-        condstore, qresync = False, None
+        condstore = False
+        qresync: tuple[int, int] | None = None
+        known_uids: SequenceSet | None = None
         if cursor.skip(b" "):
             cursor.open()
             while cursor.more():
@@ -157,24 +162,98 @@ def _open(kind: type[c.Examine | c.Select]) -> Callable[[Cursor, bool], c.Comman
                 if parameter == "CONDSTORE":
                     condstore = True
                 elif parameter == "QRESYNC":
-                    qresync = _qresync(cursor)
+                    qresync, known_uids = _qresync(cursor)
                 else:
                     raise GrammarError("CONDSTORE or QRESYNC expected")
-        return kind(mailbox, condstore, qresync)
+        return kind(mailbox, condstore, qresync, known_uids)
 
     return read
 
 
-def _qresync(cursor: Cursor) -> tuple[int, int]:
-    """RFC 7162 section 3.2.5; the optional lists of known UIDs are read over."""
+def _qresync(cursor: Cursor) -> tuple[tuple[int, int], SequenceSet | None]:
+    """RFC 7162 section 3.2.5; the optional message sequence match data is read over."""
     cursor.space()
     cursor.open()
     uid_validity = cursor.number(minimum=1)
     cursor.space()
     mod_seq = cursor.number(NUMBER64_MAX, minimum=1)
+    known_uids: SequenceSet | None = None
     while cursor.more():
-        cursor.skip_value()
-    return uid_validity, mod_seq
+        if known_uids is None and cursor.peek() != ord("("):
+            known_uids = cursor.sequence_set()
+            if any(STAR in pair for pair in known_uids.ranges):
+                raise GrammarError("known UIDs expected")
+        else:
+            cursor.skip_value()
+    return (uid_validity, mod_seq), known_uids
+
+
+def _notify(cursor: Cursor, utf8: bool) -> c.Command:
+    """RFC 5465 section 8."""
+    cursor.space()
+    word = cursor.name()
+    if word == "NONE":
+        return c.Notify()
+    if word != "SET":
+        raise GrammarError("SET or NONE expected")
+    cursor.space()
+    status = cursor.peek() != ord("(")
+    if status:
+        if cursor.name() != "STATUS":
+            raise GrammarError("STATUS or an event group expected")
+        cursor.space()
+    groups = [_event_group(cursor, utf8)]
+    while cursor.skip(b" "):
+        cursor.count()
+        groups.append(_event_group(cursor, utf8))
+    return c.Notify(tuple(groups), status)
+
+
+def _event_group(cursor: Cursor, utf8: bool) -> c.EventGroup:
+    cursor.open()
+    selector = cursor.name().lower()
+    named = c.NOTIFY_FILTERS.get(selector)
+    if named is None:
+        raise GrammarError("filter expected")
+    cursor.space()
+    mailboxes: list[str] = []
+    if named:
+        if cursor.peek() == ord("("):
+            cursor.open()
+            while cursor.more():
+                mailboxes.append(_mailbox(cursor, utf8))
+        else:
+            mailboxes.append(_mailbox(cursor, utf8))
+        if not mailboxes:
+            raise GrammarError("mailbox expected")
+        cursor.space()
+    events: list[str] = []
+    if cursor.peek() == ord("("):
+        cursor.open()
+        while cursor.more():
+            events.append(_event(cursor))
+        if not events:
+            raise GrammarError("event expected")
+    elif cursor.name() != "NONE":
+        raise GrammarError("events expected")
+    cursor.close()
+    return c.EventGroup(selector, tuple(events), tuple(mailboxes))
+
+
+def _event(cursor: Cursor) -> str:
+    """As RFC 5465 spells it, one that it does not have as the client does; with the FETCH items after it."""
+    name = _text(cursor.atom())
+    name = _EVENTS.get(name.upper(), name)
+    if not cursor.text.startswith(b" (", cursor.pos):
+        return name
+    cursor.space()
+    cursor.open()
+    items: list[str] = []
+    while cursor.more():
+        items.append(_fetch_item(cursor))
+    if not items:
+        raise GrammarError("item expected")
+    return f"{name} ({' '.join(items)})"
 
 
 def _uid_fetch(cursor: Cursor, _utf8: bool) -> c.Command:
@@ -280,6 +359,7 @@ _READERS: Final[Mapping[str, Callable[[Cursor, bool], c.Command]]] = MappingProx
         "STATUS": _status,
         "EXAMINE": _open(c.Examine),
         "SELECT": _open(c.Select),
+        "NOTIFY": _notify,
         "UID FETCH": _uid_fetch,
         "UID SEARCH": _uid_search,
     }

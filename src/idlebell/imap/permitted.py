@@ -27,6 +27,7 @@ _REASONS: Mapping[type[c.Command], str] = MappingProxyType(
         c.UidFetch: "Reads flags, dates, envelopes and previews of new messages, by items that never set \\Seen.",
         c.UidSearch: "Finds the newest messages where a server has no UIDNEXT.",
         c.Idle: "Waits to be told about new mail.",
+        c.Notify: "Asks to be told about all of an account's mailboxes on one connection; its FETCH items never set \\Seen.",
     }
 )
 
@@ -43,16 +44,25 @@ _NUMBERS = r"[1-9][0-9]{0,8}(?:\.[1-9][0-9]{0,8})*"
 _NAMES = r"\([A-Za-z0-9!#$&'+.^_`|~-]+(?: [A-Za-z0-9!#$&'+.^_`|~-]+)*\)"
 _TEXTS = rf"HEADER|TEXT|HEADER\.FIELDS(?:\.NOT)? {_NAMES}"
 _PARTIAL = r"(?:<[0-9]{1,10}\.[1-9][0-9]{0,9}>)?"
-_PEEKS: Final = re.compile(
-    r"UID|FLAGS|INTERNALDATE|RFC822\.SIZE|RFC822\.HEADER|ENVELOPE|BODY|BODYSTRUCTURE|MODSEQ|EMAILID|THREADID|SAVEDATE"
+_PEEK: Final = (
+    r"(?:UID|FLAGS|INTERNALDATE|RFC822\.SIZE|RFC822\.HEADER|ENVELOPE|BODY|BODYSTRUCTURE|MODSEQ|EMAILID|THREADID|SAVEDATE"
     r"|PREVIEW(?: \((?:LAZY|FUZZY|LAZY=FUZZY)\))?|X-GM-MSGID|X-GM-THRID|X-GM-LABELS"
     rf"|BODY\.PEEK\[(?:{_NUMBERS}(?:\.(?:MIME|{_TEXTS}))?|{_TEXTS})?\]{_PARTIAL}"
-    rf"|BINARY\.PEEK\[(?:{_NUMBERS})?\]{_PARTIAL}|BINARY\.SIZE\[(?:{_NUMBERS})?\]",
-    re.IGNORECASE,
+    rf"|BINARY\.PEEK\[(?:{_NUMBERS})?\]{_PARTIAL}|BINARY\.SIZE\[(?:{_NUMBERS})?\])"
 )
+_PEEKS: Final = re.compile(_PEEK, re.IGNORECASE)
 """FETCH items that cannot set \\Seen (RFC 9051 section 6.4.5). BODY[...], BINARY[...], RFC822 and RFC822.TEXT would."""
+
+
+_EVENT: Final = re.compile(rf"[A-Z]+(?: \({_PEEK}(?: {_PEEK})*\))?", re.IGNORECASE)
+"""An event of NOTIFY with the FETCH items that come with it (RFC 5465 section 5.2)."""
 
 
 def never_sets_seen(item: str) -> bool:
     """Whether ``item`` may be fetched: as the RFC spells it, in any case."""
     return _PEEKS.fullmatch(item) is not None
+
+
+def event_never_sets_seen(event: str) -> bool:
+    """Whether ``event`` may be asked for by NOTIFY: a name, and in parentheses FETCH items that may be fetched."""
+    return _EVENT.fullmatch(event) is not None

@@ -83,6 +83,7 @@ _ROWS: tuple[tuple[type[c.Command], tuple[State, ...], State | None, State | Non
     (c.List, _LOGGED_IN, None, None),
     (c.Status, _LOGGED_IN, None, None),
     (c.Idle, _LOGGED_IN, None, None),  # RFC 9051 section 6.3.13
+    (c.Notify, _LOGGED_IN, None, None),  # RFC 5465 section 3.1
     # RFC 9051 section 6.3.2: the open mailbox is closed before the new one is tried, so a refusal leaves none open.
     (c.Examine, _LOGGED_IN, State.SELECTED, State.AUTHENTICATED),
     (c.Select, _LOGGED_IN, State.SELECTED, State.AUTHENTICATED),

@@ -162,6 +162,18 @@ def test_fetch_items_that_set_seen_or_are_none_are_not_sent(item: str) -> None:
     refuses(examined(), c.UidFetch(SequenceSet.of([3]), ("FLAGS", item)))
 
 
+@pytest.mark.parametrize("event", ["MessageNew (UID BODY[])", "MessageNew (RFC822)", "MessageNew)", ""])
+def test_an_event_of_notify_that_brings_what_sets_seen_is_not_asked_for(event: str) -> None:
+    group = c.EventGroup("selected", ("MessageNew (UID FLAGS)", event, "MessageExpunge"))
+    refuses(examined(), c.Notify((c.EventGroup("personal", ("MessageNew", "MessageExpunge")), group)))
+
+
+def test_notify_is_sent_as_asked() -> None:
+    client = examined()
+    client.send(c.Notify((c.EventGroup("selected", ("MessageNew (UID FLAGS)", "MessageExpunge")),)))
+    assert client.data_to_send() == b"A3 NOTIFY SET (selected (MessageNew (UID FLAGS) MessageExpunge))\r\n"
+
+
 # --- the order of things ---
 
 

@@ -26,6 +26,7 @@ EXAMPLES: tuple[c.Command, ...] = (
     c.UidFetch(SequenceSet.of([1]), ("FLAGS",)),
     c.UidSearch("ALL"),
     c.Idle(),
+    c.Notify((c.EventGroup("personal", ("MessageNew", "MessageExpunge")),)),
     c.UnknownCommand("LOGINX", b"alice hunter2"),
 )
 

@@ -13,6 +13,12 @@ from idlebell.imap.responses import ExistsData
 from idlebell.imap.sequence_set import SequenceSet
 
 
+NOTIFY = (
+    b"NOTIFY SET STATUS (selected (MessageNew (UID FLAGS) MessageExpunge))"
+    b' (mailboxes ("Entw&APw-rfe" "INBOX") (MessageNew MessageExpunge)) (subtree ("a b") (MailboxName))'
+)
+
+
 @pytest.mark.parametrize(
     ("command", "line"),
     [
@@ -40,6 +46,23 @@ from idlebell.imap.sequence_set import SequenceSet
         (c.Examine("Entwürfe", condstore=True), b'EXAMINE "Entw&APw-rfe" (CONDSTORE)'),
         (c.Examine("x", qresync=(3, 2**63 - 1)), b'EXAMINE "x" (QRESYNC (3 9223372036854775807))'),
         (c.Select("x", condstore=True, qresync=(3, 4)), b'SELECT "x" (CONDSTORE QRESYNC (3 4))'),
+        (
+            c.Examine("x", qresync=(3, 4), known_uids=SequenceSet(((1, 9), (12, 12)))),
+            b'EXAMINE "x" (QRESYNC (3 4 1:9,12))',
+        ),
+        (c.Notify(), b"NOTIFY NONE"),
+        (c.Notify((c.EventGroup("personal", ()),)), b"NOTIFY SET (personal NONE)"),
+        (
+            c.Notify(
+                (
+                    c.EventGroup("selected", ("MessageNew (UID FLAGS)", "MessageExpunge")),
+                    c.EventGroup("mailboxes", ("MessageNew", "MessageExpunge"), ("Entwürfe", "inbox")),
+                    c.EventGroup("subtree", ("MailboxName",), ("a b",)),
+                ),
+                status=True,
+            ),
+            NOTIFY,
+        ),
         (
             c.UidFetch(SequenceSet.starting_at(3), ("FLAGS", "BODY.PEEK[HEADER]<0.2048>")),
             b"UID FETCH 3:* (FLAGS BODY.PEEK[HEADER]<0.2048>)",
@@ -76,6 +99,15 @@ def test_literal_minus_waits_over_4096_bytes() -> None:
     assert len(encode_command("a1", c.Login("u", over), literal_minus=True)) == 2
 
 
+def test_a_mailbox_of_notify_may_be_a_literal() -> None:
+    """A name that came in plain 8-bit goes back as it came."""
+    kept = c.Notify((c.EventGroup("mailboxes", ("MessageNew",), ("a", "\uf0e4", "b")),))
+    assert encode_command("a1", kept) == (
+        b'a1 NOTIFY SET (mailboxes ("a" {1}\r\n',
+        b'\xe4 "b") (MessageNew))\r\n',
+    )
+
+
 def test_utf8_is_quoted_where_it_is_enabled() -> None:
     assert encode_command("a1", c.Examine("Entwürfe"), utf8=True) == ('a1 EXAMINE "Entwürfe"\r\n'.encode(),)
 
@@ -109,6 +141,9 @@ def test_an_initial_response_is_base64_and_an_empty_one_is_an_equals_sign(initia
         lambda bad: c.UidFetch(SequenceSet.starting_at(1), (bad,)),
         c.UidSearch,
         lambda bad: c.UidSearch("ALL", (bad,)),
+        lambda bad: c.Notify((c.EventGroup(bad, ("MessageNew",)),)),
+        lambda bad: c.Notify((c.EventGroup("personal", (bad,)),)),
+        lambda bad: c.Notify((c.EventGroup("subtree", ("MessageNew",), (bad,)),)),
         lambda bad: c.UnknownCommand(bad, b""),
         lambda bad: c.UnknownCommand("X", bad.encode()),
     ],
@@ -128,6 +163,12 @@ def test_no_argument_can_bring_in_a_second_command(command: Any, bad: str) -> No
         c.UidFetch(SequenceSet(()), ("UID",)),
         c.UidFetch(SequenceSet.starting_at(1), ("UID",), -1),
         c.Examine("x", qresync=(0, 1)),
+        c.Examine("x", qresync=(1, 0)),
+        c.Examine("x", known_uids=SequenceSet(((1, 1),))),
+        c.Examine("x", qresync=(1, 1), known_uids=SequenceSet.starting_at(1)),
+        c.Notify(status=True),
+        c.Notify((c.EventGroup("personal", ("MessageNew",), ("x",)),)),
+        c.Notify((c.EventGroup("mailboxes", ("MessageNew",)),)),
         c.Examine("\ud800"),
         c.Login("u", "\ud800"),
         c.UidSearch("SUBJECT {5}"),

@@ -49,7 +49,13 @@ ONE_TO_STAR = SequenceSet(((1, STAR),))
         (b"EXAMINE INBOX", c.Examine("INBOX")),
         (b"SELECT &ANw- (CONDSTORE)", c.Select("Ü", condstore=True)),
         (b"EXAMINE INBOX (QRESYNC (7 90))", c.Examine("INBOX", qresync=(7, 90))),
-        (b"EXAMINE INBOX (QRESYNC (7 90 1:9 (1 2)))", c.Examine("INBOX", qresync=(7, 90))),
+        (
+            b"EXAMINE INBOX (QRESYNC (7 90 1:9 (1 2)))",
+            c.Examine("INBOX", qresync=(7, 90), known_uids=SequenceSet(((1, 9),))),
+        ),
+        (b"SELECT INBOX (QRESYNC (7 90 (1 2)))", c.Select("INBOX", qresync=(7, 90))),
+        (b"notify none", c.Notify()),
+        (b"NOTIFY SET (Personal NONE)", c.Notify((c.EventGroup("personal", ()),))),
         (b"UID FETCH 1:* flags", c.UidFetch(ONE_TO_STAR, ("FLAGS",))),
         (b"UID FETCH 1:* FAST", c.UidFetch(ONE_TO_STAR, ("FLAGS", "INTERNALDATE", "RFC822.SIZE"))),
         (b"UID FETCH 1:* (FLAGS) (CHANGEDSINCE 5)", c.UidFetch(ONE_TO_STAR, ("FLAGS",), 5)),
@@ -69,6 +75,21 @@ ONE_TO_STAR = SequenceSet(((1, STAR),))
 )
 def test_a_line_is_a_command(line: bytes, command: c.Command) -> None:
     assert parse(line) == command
+
+
+def test_notify_names_events_as_the_rfc_does_and_mailboxes_as_the_session_does() -> None:
+    line = (
+        b"NOTIFY SET status (selected (messagenew (uid body.peek[header.fields (List-Id)]) MESSAGEEXPUNGE Odd))"
+        b" (mailboxes inbox (FlagChange)) (subtree (&ANw- {3}"
+    )
+    assert parse(line, b"a b", b") (MailboxName))") == c.Notify(
+        (
+            c.EventGroup("selected", ("MessageNew (UID BODY.PEEK[HEADER.FIELDS (List-Id)])", "MessageExpunge", "Odd")),
+            c.EventGroup("mailboxes", ("FlagChange",), ("INBOX",)),
+            c.EventGroup("subtree", ("MailboxName",), ("Ü", "a b")),
+        ),
+        status=True,
+    )
 
 
 def test_literals_are_strings_too() -> None:
@@ -107,6 +128,23 @@ def test_a_search_may_end_like_a_literal() -> None:
         b"EXAMINE",
         b"EXAMINE INBOX (X)",
         b"EXAMINE INBOX (QRESYNC (0 1))",
+        b"EXAMINE INBOX (QRESYNC (7 0))",
+        b"EXAMINE INBOX (QRESYNC (7 90 1:*))",
+        b"NOTIFY",
+        b"NOTIFY ALL",
+        b"NOTIFY NONE (personal NONE)",
+        b"NOTIFY SET",
+        b"NOTIFY SET STATUS",
+        b"NOTIFY SET ALL (personal NONE)",
+        b"NOTIFY SET (everything (MessageNew))",
+        b"NOTIFY SET (personal MessageNew MessageExpunge)",
+        b"NOTIFY SET (personal ())",
+        b"NOTIFY SET (personal ALL)",
+        b"NOTIFY SET (mailboxes () (MessageNew))",
+        b"NOTIFY SET (mailboxes (MessageNew))",
+        b"NOTIFY SET (selected (MessageNew ()))",
+        b"NOTIFY SET (selected (MessageNew (UID))",
+        b"NOTIFY SET (personal (MessageNew))x",
         b"UID FETCH 0 FLAGS",
         b"UID FETCH 1 ()",
         b"UID FETCH 1 FLAGS (X)",

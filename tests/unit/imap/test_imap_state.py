@@ -59,6 +59,12 @@ def test_mailbox_commands_need_a_mailbox() -> None:
         assert outcome(State.SELECTED, command) is not None
 
 
+def test_notify_is_for_the_logged_in() -> None:
+    """RFC 5465 section 3.1."""
+    assert [state for state, command in TABLE if command is c.Notify] == [State.AUTHENTICATED, State.SELECTED]
+    assert outcome(State.SELECTED, c.Notify) == Outcome(State.SELECTED, State.SELECTED)
+
+
 def test_starttls_is_for_the_not_authenticated_only() -> None:
     """RFC 9051 section 6.2.1."""
     assert [state for state, command in TABLE if command is c.StartTls] == [State.NOT_AUTHENTICATED]
