@@ -12,7 +12,6 @@ from idlebell.imap.errors import LocalProtocolError
 from idlebell.imap.responses import ExistsData
 from idlebell.imap.sequence_set import SequenceSet
 
-
 NOTIFY = (
     b"NOTIFY SET STATUS (selected (MessageNew (UID FLAGS) MessageExpunge))"
     b' (mailboxes ("Entw&APw-rfe" "INBOX") (MessageNew MessageExpunge)) (subtree ("a b") (MailboxName))'
