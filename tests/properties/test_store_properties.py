@@ -20,7 +20,10 @@ from idlebell.model.account import Account
 from idlebell.model.cursor import Cursor
 from idlebell.model.endpoint import Endpoints
 from idlebell.model.ids import NotificationId
+from idlebell.model.learnt import Learnt
 from idlebell.model.notification import Content, Heartbeat, LossReason, NewMail, Notification, Test
+from idlebell.model.selection import Personal, Selection, Subtree
+from idlebell.model.sighting import Sighting
 from idlebell.model.subscription import Counts, Floor, Phase, StandingProblem, Subscription
 from idlebell.store.contract import (
     ConflictError,
@@ -44,6 +47,13 @@ number = st.integers(0, 5)
 content: st.SearchStrategy[Content] = st.sampled_from([samples.new_mail(), samples.new_mail(3), Test(), Heartbeat()])
 pause = st.sampled_from([timedelta(0), samples.SECOND, samples.LEASE, samples.HOUR, samples.DAY])
 """How far off something is: times meet as well."""
+
+
+mailbox = st.sampled_from(["INBOX", "Lists", "Work"])
+selection: st.SearchStrategy[Selection | None] = st.sampled_from([None, Personal(), Subtree("Lists")])
+heartbeat = st.sampled_from([None, 60, 3600])
+digest = st.sampled_from([b"1" * 16, b"2" * 16])
+sighting = st.builds(Sighting, digest, mailbox, st.just(1), st.integers(1, 3))
 
 
 class TwoStores(RuleBasedStateMachine):
@@ -108,14 +118,33 @@ class TwoStores(RuleBasedStateMachine):
         """Also backwards: a clock may step."""
         self.now += -min(step, samples.HOUR) if back else step
 
-    @rule(one=number, to=endpoints, declared=st.booleans(), phase=st.sampled_from(Phase), lease=pause)
-    def subscribe(self, one: int, to: Endpoints, declared: bool, phase: Phase, lease: timedelta) -> None:
+    @rule(
+        one=number,
+        to=endpoints,
+        declared=st.booleans(),
+        phase=st.sampled_from(Phase),
+        lease=pause,
+        which=selection,
+        rhythm=heartbeat,
+    )
+    def subscribe(
+        self,
+        one: int,
+        to: Endpoints,
+        declared: bool,
+        phase: Phase,
+        lease: timedelta,
+        which: Selection | None,
+        rhythm: int | None,
+    ) -> None:
         account = self.account(one)
         subscription = samples.subscription(
             account.id,
             one,
             endpoints=to,
             declared=declared,
+            selection=which,
+            heartbeat_seconds=rhythm,
             phase=phase,
             over_since=self.now if phase.over else None,
             expires_at=self.now + lease * 3,
@@ -130,12 +159,21 @@ class TwoStores(RuleBasedStateMachine):
         paused=st.none() | st.booleans(),
         phase=st.none() | st.sampled_from(Phase),
         outdated=st.booleans(),
+        rhythm=heartbeat,
     )
-    def change(self, one: int, to: Endpoints | None, paused: bool | None, phase: Phase | None, outdated: bool) -> None:
+    def change(
+        self,
+        one: int,
+        to: Endpoints | None,
+        paused: bool | None,
+        phase: Phase | None,
+        outdated: bool,
+        rhythm: int | None,
+    ) -> None:
         stored = self.stored(one)
         if stored is None:
             return
-        changes: dict[str, Any] = {"revision": stored.revision - outdated}
+        changes: dict[str, Any] = {"revision": stored.revision - outdated, "heartbeat_seconds": rhythm}
         if to is not None:
             changes["endpoints"] = to
         if paused is not None:
@@ -156,6 +194,29 @@ class TwoStores(RuleBasedStateMachine):
     def ground(self, one: int, uid: int) -> None:
         self.both(lambda store: store.ground(samples.sub_id(one), Floor("INBOX", 1, uid)))
 
+    @rule(one=number, found=st.lists(mailbox, unique=True), floored=mailbox, uid=st.integers(1, 9))
+    def resolve(self, one: int, found: list[str], floored: str, uid: int) -> None:
+        floors = [Floor(floored, 1, uid)]
+        self.both(lambda store: store.resolve(samples.sub_id(one), tuple(found), floors))
+
+    @rule(one=number, old=mailbox, new=mailbox)
+    def rename(self, one: int, old: str, new: str) -> None:
+        account = self.account(one)
+        self.both(lambda store: store.renamed(account.id, old, new))
+
+    @rule(host=st.sampled_from("ab"), sessions=st.integers(1, 3))
+    def learn(self, host: str, sessions: int) -> None:
+        self.both(lambda store: store.learn(host, Learnt(sessions=sessions)))
+
+    @rule(limit=st.integers(1, 3), watched=st.booleans(), later=pause)
+    def beat(self, limit: int, watched: bool, later: timedelta) -> None:
+        for one in self.both(lambda store: store.heartbeats_due(self.now, limit)):
+            if watched:
+                made = [samples.draft(one.id, Heartbeat(), self.now)]
+                self.committed(self.both(lambda store, one=one, made=made: store.beat(one.id, self.now, made)))
+            else:
+                self.both(lambda store, one=one: store.put_off([one.id], self.now + later))
+
     @rule(one=number, reason=st.sampled_from(LossReason), later=pause)
     def lose(self, one: int, reason: LossReason, later: timedelta) -> None:
         account, now = self.account(one), self.now
@@ -174,15 +235,30 @@ class TwoStores(RuleBasedStateMachine):
         one=number,
         drafts=st.lists(st.tuples(number, content, pause), max_size=4),
         outdated=st.booleans(),
+        where=mailbox,
+        sighted=st.lists(sighting, max_size=2),
+        knows=st.booleans(),
     )
-    def commit(self, one: int, drafts: list[tuple[int, Content, timedelta]], outdated: bool) -> None:
+    def commit(
+        self,
+        one: int,
+        drafts: list[tuple[int, Content, timedelta]],
+        outdated: bool,
+        where: str,
+        sighted: list[Sighting],
+        knows: bool,
+    ) -> None:
         account = self.account(one)
-        expected = self.both(lambda store: store.cursor(account.id, "INBOX"))
-        new = Cursor(1, 1 if expected is None else expected.uid_next + 1)
+        expected = self.both(lambda store: store.cursor(account.id, where))
+        new = Cursor(1, 1 if expected is None else expected.uid_next + 1, looked_at=self.now)
+        digests = [seen.digest for seen in sighted]
+        known = self.both(lambda store: store.sightings(account.id, digests)) if knows else {}
         made = [samples.draft(samples.sub_id(to), what, self.now, self.now + due) for to, what, due in drafts]
         if outdated:
             expected = Cursor(9, 9)
-        self.committed(self.both(lambda store: store.commit(account.id, "INBOX", expected, new, made)))
+        self.committed(
+            self.both(lambda store: store.commit(account.id, where, expected, new, made, sighted=sighted, known=known))
+        )
 
     @rule(one=number, what=content)
     def enqueue(self, one: int, what: Content) -> None:
@@ -223,6 +299,8 @@ class TwoStores(RuleBasedStateMachine):
         self.both(lambda store: store.lanes(self.now, 10))
         self.both(lambda store: store.wanted())
         self.both(lambda store: store.unsettled())
+        self.both(lambda store: store.learnt())
+        self.both(lambda store: store.heartbeats_due(self.now, 10))
         self.both(lambda store: store.page(None, None, 10))
 
     @invariant()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,3 +16,5 @@ class Cursor:
     """As of the last tagged response (RFC 7162 section 3.2.5); None where the server keeps none."""
     count: int | None = None
     """Messages in the mailbox when last looked at."""
+    looked_at: datetime | None = None
+    """When that was, by our clock (whole seconds are enough); None where it is not known."""

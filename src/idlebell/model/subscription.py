@@ -10,6 +10,7 @@ from idlebell.model.account import Retention
 from idlebell.model.endpoint import Endpoints
 from idlebell.model.ids import AccountId, ApiKeyId, SubscriptionId
 from idlebell.model.notification import LossReason
+from idlebell.model.selection import Selection
 
 LEASE_SECONDS_MIN = 60
 LEASE_SECONDS_MAX = 90 * 86_400
@@ -18,6 +19,11 @@ SHOWN_AFTER_END = timedelta(days=7)
 """How long an expired or ended subscription is shown, and can be revived."""
 MAX_TOKENS = 5
 """The newest token and up to four older ones that go on working."""
+HEARTBEAT_SECONDS_MIN = 60
+HEARTBEAT_SECONDS_MAX = 86_400
+ALSO = frozenset({"appended", "seen"})
+"""What a subscription can ask to be told of besides new mail: mail that a client has put there, mail that was read before it
+was looked at."""
 REMINDERS = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
 """A ``reconnect`` that was accepted and not answered with credentials is repeated after these, then no more."""
 
@@ -96,6 +102,7 @@ class Subscription:
     is the same subscription."""
     owner: ApiKeyId | None
     mailboxes: tuple[str, ...]
+    """By name. Where there is a ``selection``: INBOX, until what it selects is found, then that."""
     endpoints: Endpoints
     payload: Payload
     retention: Retention
@@ -111,6 +118,11 @@ class Subscription:
     """Newest first, at most :data:`MAX_TOKENS`."""
     over_since: datetime | None = None
     expiring_sent: bool = False
+    selection: Selection | None = None
+    """None: the names in ``mailboxes`` are fixed."""
+    also: frozenset[str] = frozenset()
+    """Of :data:`ALSO`."""
+    heartbeat_seconds: int | None = None
     declared: bool = False
     """From ``[[watch]]`` of the configuration, not from an app: it has no lease and follows the file."""
     revision: int = 0

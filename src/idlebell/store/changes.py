@@ -5,6 +5,7 @@ None as an answer means: nothing changes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -90,6 +91,38 @@ def grounded(subscription: Subscription, floor: Floor) -> Subscription | None:
     if subscription.floor(floor.mailbox) is not None:
         return None
     return replace(subscription, floors=(*subscription.floors, floor))
+
+
+def resolved(subscription: Subscription, mailboxes: tuple[str, ...], floors: Sequence[Floor]) -> Subscription | None:
+    if subscription.selection is None or subscription.phase.over:
+        return None
+    kept = {floor.mailbox: floor for floor in subscription.floors if floor.mailbox in mailboxes}
+    for floor in floors:
+        if floor.mailbox in mailboxes:
+            kept.setdefault(floor.mailbox, floor)
+    changed = replace(subscription, mailboxes=mailboxes, floors=tuple(kept.values()))
+    return None if changed == subscription else changed
+
+
+def renamed(subscription: Subscription, old: str, new: str) -> Subscription | None:
+    if subscription.selection is None or old not in subscription.mailboxes:
+        return None
+    mailboxes = dict.fromkeys(new if mailbox == old else mailbox for mailbox in subscription.mailboxes)
+    floors = tuple(
+        replace(floor, mailbox=new) if floor.mailbox == old else floor
+        for floor in subscription.floors
+        if floor.mailbox != old or subscription.floor(new) is None
+    )
+    return replace(subscription, mailboxes=tuple(mailboxes), floors=floors)
+
+
+def next_heartbeat(subscription: Subscription, beaten_at: datetime | None) -> datetime | None:
+    """When it is due, the latest having been sent at ``beaten_at``; the first one is due from the beginning."""
+    if subscription.heartbeat_seconds is None or not subscription.rings:
+        return None
+    if beaten_at is None:
+        return subscription.created_at
+    return beaten_at + timedelta(seconds=subscription.heartbeat_seconds)
 
 
 def troubled(subscription: Subscription, problem: StandingProblem | None) -> Subscription | None:

@@ -35,6 +35,7 @@ from idlebell.model.notification import (
     Verification,
 )
 from idlebell.model.secret import Secret
+from idlebell.model.selection import Personal, Selection, Subscribed, Subtree
 from idlebell.model.subscription import Floor, Loss, Payload, StandingProblem, Subscription
 from idlebell.store.contract import StoreError
 from idlebell.store.routes import DIGEST_BYTES, Route, microseconds, moment
@@ -121,6 +122,8 @@ def encode_details(subscription: Subscription) -> str:
             "problem": problem and [problem.code, problem.detail, microseconds(problem.since)],
             "floors": [[floor.mailbox, floor.uid_validity, floor.uid_next] for floor in subscription.floors],
             "tokens": [token_hash.hex() for token_hash in subscription.token_hashes],
+            "also": sorted(subscription.also),
+            "heartbeat": subscription.heartbeat_seconds,
         }
     ).decode("ascii")
 
@@ -142,7 +145,32 @@ def decode_details(encoded: str) -> dict[str, Any]:
         "problem": problem and StandingProblem(problem[0], problem[1], moment(problem[2])),
         "floors": tuple(Floor(*floor) for floor in value["floors"]),
         "token_hashes": tuple(bytes.fromhex(token_hash) for token_hash in value["tokens"]),
+        # Not in what was written under schema 1.
+        "also": frozenset(value.get("also", ())),
+        "heartbeat_seconds": value.get("heartbeat"),
     }
+
+
+def encode_selection(selection: Selection) -> str:
+    match selection:
+        case Personal():
+            return _ENCODE("personal")
+        case Subscribed():
+            return _ENCODE("subscribed")
+        case Subtree(root):
+            return _ENCODE({"subtree": root})
+
+
+def decode_selection(encoded: str) -> Selection:
+    match json.loads(encoded):
+        case "personal":
+            return Personal()
+        case "subscribed":
+            return Subscribed()
+        case {"subtree": str(root)}:
+            return Subtree(root)
+        case unknown:
+            raise StoreError(f"A stored selection is the unknown {unknown}: it was written by a newer Idlebell.")
 
 
 def encode_routes(routes: dict[Role, Route]) -> bytes:

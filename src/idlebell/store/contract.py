@@ -1,27 +1,32 @@
 """The store's contract. Two stores keep it (memory, SQLite); the same tests run against both.
 
 Every method is atomic and, once it returns, durable. A method that writes may be called from many tasks at once. The parts
-(:class:`Subscriptions`, :class:`Cursors`, :class:`Outbox`, :class:`Keys`) are separate protocols because a store without
-transactions across its parts must be able to keep them; what has to be one step is one method of one part.
+(:class:`Subscriptions`, :class:`Cursors`, :class:`Outbox`, :class:`Learnings`, :class:`Keys`) are separate protocols because
+a store without transactions across its parts must be able to keep them; what has to be one step is one method of one part.
 
 All times are aware datetimes in UTC, given by the caller: a store has no clock.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Final, Protocol, TypeAlias
 
 from idlebell.model.account import Account, ImapTarget
 from idlebell.model.cursor import Cursor
 from idlebell.model.ids import AccountId, ApiKeyId, NotificationId, SubscriptionId
+from idlebell.model.learnt import Learnt
 from idlebell.model.notification import Draft, Leased, LossReason, Notification
+from idlebell.model.selection import Selection
+from idlebell.model.sighting import Sighting
 from idlebell.model.subscription import Activity, ApiKey, Floor, StandingProblem, Subscription
 
 EXPIRED_AT_ONCE: Final = 500
 """Leases ended in one step: it bounds how long every other writer waits for it."""
+NONE_KNOWN: Final[Mapping[bytes, Sighting]] = MappingProxyType({})
 
 
 class StoreError(Exception):
@@ -40,6 +45,8 @@ class WantedAccount:
     mailboxes: tuple[str, ...]
     fresh: tuple[tuple[SubscriptionId, str], ...]
     """Subscriptions (active ones) that have no floor in a mailbox yet: they are grounded at the next look."""
+    selections: tuple[tuple[SubscriptionId, Selection], ...] = ()
+    """Of those (active ones) whose mailboxes are found by LIST."""
 
 
 class Subscriptions(Protocol):
@@ -103,6 +110,13 @@ class Subscriptions(Protocol):
         """Sets the floor of a mailbox where there is none yet; otherwise nothing happens."""
         ...
 
+    async def resolve(
+        self, subscription: SubscriptionId, mailboxes: tuple[str, ...], floors: Sequence[Floor] = ()
+    ) -> None:
+        """What its selection selects was found to be ``mailboxes``. Floors of those that it selects no more are dropped,
+        ``floors`` are set where there is none yet. Nothing happens to one without a selection, or that is over."""
+        ...
+
     async def record_loss(
         self,
         account: AccountId,
@@ -135,12 +149,31 @@ class Cursors(Protocol):
     async def cursor(self, account: AccountId, mailbox: str) -> Cursor | None: ...
 
     async def commit(
-        self, account: AccountId, mailbox: str, expected: Cursor | None, new: Cursor, drafts: Sequence[Draft]
+        self,
+        account: AccountId,
+        mailbox: str,
+        expected: Cursor | None,
+        new: Cursor,
+        drafts: Sequence[Draft],
+        *,
+        sighted: Sequence[Sighting] = (),
+        known: Mapping[bytes, Sighting] = NONE_KNOWN,
     ) -> tuple[Notification, ...]:
         """THE durable step: moves the cursor from ``expected`` to ``new`` and enqueues the notifications, both or neither.
         ConflictError when the cursor is not ``expected``. A draft whose subscription is gone, over or paused by now is left
         out, as is one without an endpoint for it. Versions are given here: max(last of this endpoint's URL + 1, milliseconds
-        of the draft's ``at`` since the epoch)."""
+        of the draft's ``at`` since the epoch). ``sighted`` is recorded in the same step; ConflictError where what is stored
+        for one of their digests is not what ``known`` has for it. Of an account the newest
+        :data:`~idlebell.model.sighting.SIGHTINGS_KEPT` are kept."""
+        ...
+
+    async def sightings(self, account: AccountId, digests: Sequence[bytes]) -> dict[bytes, Sighting]:
+        """Those that are stored."""
+        ...
+
+    async def renamed(self, account: AccountId, old: str, new: str) -> None:
+        """The mailbox has another name. Its cursor moves (where ``new`` has one, that stays and the old one goes), as do
+        sightings, and name and floor in subscriptions with a selection. Those with fixed names keep what they have."""
         ...
 
 
@@ -213,6 +246,34 @@ class Outbox(Protocol):
         """At start: whoever held a lease is dead."""
         ...
 
+    async def heartbeats_due(self, now: datetime, limit: int) -> tuple[Subscription, ...]:
+        """Those whose next heartbeat has come, longest due first: active, not paused, with ``heartbeat_seconds``. The first
+        is due at once."""
+        ...
+
+    async def beat(
+        self, subscription: SubscriptionId, now: datetime, drafts: Sequence[Draft]
+    ) -> tuple[Notification, ...]:
+        """Enqueues ``drafts`` (as :meth:`enqueue`) and makes the next heartbeat due ``heartbeat_seconds`` from ``now``, in
+        one step. Nothing happens where it takes no heartbeats by now."""
+        ...
+
+    async def put_off(self, subscriptions: Sequence[SubscriptionId], until: datetime) -> None:
+        """Their heartbeat cannot be sent now: it is due at ``until`` instead. It may be due earlier again where the
+        subscription changes meanwhile."""
+        ...
+
+
+class Learnings(Protocol):
+    async def learnt(self) -> dict[str, Learnt]:
+        """Of every host."""
+        ...
+
+    async def learn(self, host: str, learnt: Learnt) -> None:
+        """Replaces what was known of ``host``. At most :data:`~idlebell.model.learnt.HOSTS_KEPT` are kept: the one written
+        longest ago goes."""
+        ...
+
 
 class Keys(Protocol):
     async def vapid_key(self) -> bytes | None:
@@ -232,7 +293,7 @@ class Keys(Protocol):
     async def remove_api_key(self, key: ApiKeyId) -> bool: ...
 
 
-class Store(Subscriptions, Cursors, Outbox, Keys, Protocol):
+class Store(Subscriptions, Cursors, Outbox, Learnings, Keys, Protocol):
     def fingerprint(self, value: bytes) -> bytes:
         """A keyed digest (32 bytes): equal values can be found again, and none can be guessed from the store alone."""
         ...

@@ -13,6 +13,7 @@ from idlebell.model.endpoint import Endpoints, Role
 from idlebell.model.ids import AccountId
 from idlebell.model.message import MessageSummary
 from idlebell.model.notification import NewMail
+from idlebell.model.selection import Personal, Selection, Subscribed, Subtree
 from idlebell.model.subscription import Floor
 from idlebell.store import codec
 from idlebell.store.contract import StoreError
@@ -61,6 +62,18 @@ def test_strings_come_back(strings: list[str]) -> None:
 )
 def test_endpoints_come_back(endpoints: Endpoints) -> None:
     assert codec.decode_endpoints(codec.encode_endpoints(endpoints)) == endpoints
+
+
+@given(st.sampled_from([Personal(), Subscribed()]) | st.builds(Subtree, text))
+def test_a_selection_comes_back(selection: Selection) -> None:
+    encoded = codec.encode_selection(selection)
+    assert encoded.isascii()
+    assert codec.decode_selection(encoded) == selection
+
+
+def test_a_selection_of_a_newer_program_is_refused() -> None:
+    with pytest.raises(StoreError, match="newer Idlebell"):
+        codec.decode_selection('"inboxes"')
 
 
 def test_details_hold_nothing_of_the_endpoints() -> None:

@@ -8,6 +8,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,12 @@ import store_samples as samples
 from idlebell.model.cursor import Cursor
 from idlebell.model.endpoint import Endpoints
 from idlebell.model.ids import ApiKeyId
+from idlebell.model.learnt import Learnt
 from idlebell.model.message import MessageSummary
 from idlebell.model.notification import NewMail
-from idlebell.model.subscription import ApiKey
+from idlebell.model.selection import Personal
+from idlebell.model.sighting import Sighting
+from idlebell.model.subscription import ApiKey, Floor
 from idlebell.store.contract import StoreError
 from idlebell.store.sealing import Sealer
 from idlebell.store.sqlite import SqliteStore, open_sqlite, opening
@@ -202,6 +206,40 @@ def test_a_migration_that_fails_leaves_the_old_schema(path: Path) -> None:
     opening.migrate(connection, path, {1: "CREATE TABLE one (a);", 2: "CREATE TABLE two (a);"})
     assert connection.execute("PRAGMA user_version").fetchone() == (2,)
     connection.close()
+
+
+async def test_a_database_of_schema_1_works_on(path: Path) -> None:
+    opening.make_file(path)
+    old = sqlite3.connect(path)
+    old.executescript((Path(__file__).parent / "schema_1.sql").read_text("ascii"))
+    old.execute(f"PRAGMA application_id = {opening.APPLICATION_ID}")
+    old.execute("PRAGMA user_version = 1")
+    old.close()
+
+    store = await opened(path)
+    account = await store.account_by_key(samples.TARGET, "alice@example.org")
+    assert account is not None
+    first = samples.subscription(
+        account.id,
+        mailboxes=("INBOX", "Lists"),
+        floors=(Floor("INBOX", 7, 10),),
+        endpoints=Endpoints(samples.webhook()),
+        revision=1,
+    )
+    assert await store.of_account(account.id) == (first, samples.subscription(account.id, 2, paused=True, revision=1))
+    cursor = Cursor(7, 11, 5, 3)
+    assert await store.cursor(account.id, "INBOX") == cursor
+    assert await store.heartbeats_due(samples.NOW + samples.DAY, 10) == ()
+
+    sighted = Sighting(b"1" * 16, "INBOX", 7, 11)
+    await store.commit(account.id, "INBOX", cursor, replace(cursor, looked_at=samples.NOW), [], sighted=[sighted])
+    await store.learn("imap.example.org", Learnt(540.0))
+    changed = replace(first, selection=Personal(), also=frozenset({"seen"}), heartbeat_seconds=60)
+    changed = await store.put(changed)
+    assert await store.get(first.id) == changed
+    (leased,) = await store.lease((await store.lanes(samples.NOW, 1))[0], samples.NOW, samples.NOW + samples.LEASE, 1)
+    assert leased.notification.content == samples.new_mail()
+    await store.close()
 
 
 async def test_the_keys_command_migrates_nothing_under_a_process_that_serves(

@@ -10,6 +10,7 @@ class MemoryKeys:
     """Keeps :class:`~idlebell.store.contract.Keys`."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._vapid_key: bytes | None = None
         self._api_keys: dict[ApiKeyId, ApiKey] = {}
 

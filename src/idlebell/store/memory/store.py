@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from idlebell.model.account import Account, ImapTarget
 from idlebell.model.cursor import Cursor
-from idlebell.model.endpoint import Role
 from idlebell.model.ids import (
     ID_ENTROPY_BYTES,
     AccountId,
     ApiKeyId,
-    NotificationId,
     SubscriptionId,
     account_id,
-    notification_id,
 )
-from idlebell.model.notification import Draft, Leased, LossReason, NewMail, Notification, Reconnect
+from idlebell.model.notification import Draft, LossReason, Notification, Reconnect
+from idlebell.model.selection import Selection
+from idlebell.model.sighting import Sighting
 from idlebell.model.subscription import (
     SHOWN_AFTER_END,
     Activity,
     Counts,
     Floor,
-    LastPush,
     Phase,
     StandingProblem,
     Subscription,
@@ -32,34 +29,27 @@ from idlebell.model.subscription import (
 from idlebell.store import changes
 from idlebell.store.contract import (
     EXPIRED_AT_ONCE,
+    NONE_KNOWN,
     ConflictError,
-    Dropped,
-    EndpointGone,
-    Postponed,
-    Settled,
-    Settlement,
     WantedAccount,
 )
 from idlebell.store.memory.keys import MemoryKeys
-from idlebell.store.memory.waiting import Tally, Waiting, Waitings, leased_until, ready_at
-from idlebell.store.routes import VERSIONS_KEPT_MS, Route, microseconds, route, routes, version_after
-from idlebell.store.sealing import KEY_BYTES, Sealer
+from idlebell.store.memory.learnings import MemoryLearnings
+from idlebell.store.memory.outbox import MemoryOutbox
+from idlebell.store.memory.sightings import Sightings
+from idlebell.store.memory.waiting import Tally
+from idlebell.store.routes import VERSIONS_KEPT_MS, microseconds
 
 
-class MemoryStore(MemoryKeys):
+class MemoryStore(MemoryOutbox, MemoryLearnings, MemoryKeys):
     """Keeps :class:`~idlebell.store.contract.Store`. ``entropy`` gives that many random bytes."""
 
     def __init__(self, entropy: Callable[[int], bytes]) -> None:
-        super().__init__()
-        self._entropy = entropy
-        self._digest = Sealer(entropy(KEY_BYTES)).fingerprint
+        super().__init__(entropy)
         self._accounts: dict[AccountId, Account] = {}
-        self._subscriptions: dict[SubscriptionId, Subscription] = {}
         self._by_key: dict[bytes, SubscriptionId] = {}
         self._cursors: dict[tuple[AccountId, str], Cursor] = {}
-        self._outbox = Waitings()
-        self._versions: dict[bytes, int] = {}
-        self._tallies: dict[SubscriptionId, Tally] = {}
+        self._sightings = Sightings()
 
     # Subscriptions
 
@@ -120,10 +110,12 @@ class MemoryStore(MemoryKeys):
         for entry in self._outbox.of_subscription(subscription):
             self._take(entry)
         self._tallies.pop(subscription, None)
+        self._heartbeats.forget(subscription)
         if not any(one.account_id == stored.account_id for one in self._subscriptions.values()):
             del self._accounts[stored.account_id]
             for key in [key for key in self._cursors if key[0] == stored.account_id]:
                 del self._cursors[key]
+            self._sightings.forget(stored.account_id)
 
     async def wanted(self) -> tuple[WantedAccount, ...]:
         found = [await self.wanted_of(account) for account in sorted(self._accounts)]
@@ -132,11 +124,15 @@ class MemoryStore(MemoryKeys):
     async def wanted_of(self, account: AccountId) -> WantedAccount | None:
         mailboxes: dict[str, None] = {}
         fresh: list[tuple[SubscriptionId, str]] = []
+        selections: list[tuple[SubscriptionId, Selection]] = []
         active = [one for one in self._living(account) if one.wanted]
         for one in active:
             mailboxes.update(dict.fromkeys(one.mailboxes))
             fresh += [(one.id, mailbox) for mailbox in changes.fresh_mailboxes(one)]
-        return WantedAccount(self._accounts[account], tuple(mailboxes), tuple(fresh)) if active else None
+            selections += [] if one.selection is None else [(one.id, one.selection)]
+        if not active:
+            return None
+        return WantedAccount(self._accounts[account], tuple(mailboxes), tuple(fresh), tuple(selections))
 
     async def unsettled(self) -> tuple[AccountId, ...]:
         phases = (Phase.PENDING, Phase.ACTIVE)
@@ -174,6 +170,13 @@ class MemoryStore(MemoryKeys):
         stored = self._subscriptions.get(subscription)
         if stored is not None:
             self._save_if(changes.grounded(stored, floor))
+
+    async def resolve(
+        self, subscription: SubscriptionId, mailboxes: tuple[str, ...], floors: Sequence[Floor] = ()
+    ) -> None:
+        stored = self._subscriptions.get(subscription)
+        if stored is not None:
+            self._save_if(changes.resolved(stored, mailboxes, floors))
 
     async def record_loss(
         self,
@@ -220,85 +223,36 @@ class MemoryStore(MemoryKeys):
         return self._cursors.get((account, mailbox))
 
     async def commit(
-        self, account: AccountId, mailbox: str, expected: Cursor | None, new: Cursor, drafts: Sequence[Draft]
+        self,
+        account: AccountId,
+        mailbox: str,
+        expected: Cursor | None,
+        new: Cursor,
+        drafts: Sequence[Draft],
+        *,
+        sighted: Sequence[Sighting] = (),
+        known: Mapping[bytes, Sighting] = NONE_KNOWN,
     ) -> tuple[Notification, ...]:
         if account not in self._accounts:
             raise ConflictError("The account is gone.")
         if self._cursors.get((account, mailbox)) != expected:
             raise ConflictError("The cursor was moved meanwhile.")
+        self._sightings.record(account, sighted, known)
         self._cursors[account, mailbox] = new
         return await self.enqueue(drafts)
 
-    # Outbox
+    async def sightings(self, account: AccountId, digests: Sequence[bytes]) -> dict[bytes, Sighting]:
+        return self._sightings.find(account, digests)
 
-    async def enqueue(self, drafts: Sequence[Draft]) -> tuple[Notification, ...]:
-        committed: list[Notification] = []
-        for draft in drafts:
-            subscription = self._subscriptions.get(draft.subscription_id)
-            if subscription is None:
-                continue
-            if changes.takes(subscription.phase, subscription.paused, draft.content.type):
-                notification = self._enqueue(draft)
-                committed += [] if notification is None else [notification]
-        return tuple(committed)
-
-    async def lanes(self, now: datetime, limit: int) -> tuple[bytes, ...]:
-        earliest: dict[bytes, datetime] = {}
-        for queue in self._outbox.queues.values():
-            lane, ready = queue[0].route.lane, ready_at(queue)
-            if ready <= now:
-                earliest[lane] = min(ready, earliest.get(lane, ready))
-        ordered = sorted(earliest, key=lambda lane: (earliest[lane], lane))
-        return tuple(ordered[:limit])
-
-    async def lease(self, lane: bytes, now: datetime, until: datetime, limit: int) -> tuple[Leased, ...]:
-        ready = sorted(
-            (ready_at(queue), endpoint)
-            for endpoint, queue in self._outbox.queues.items()
-            if queue[0].route.lane == lane and ready_at(queue) <= now
-        )
-        taken = [self._lease(self._outbox.queues[endpoint], now, until) for _, endpoint in ready[:limit]]
-        return tuple(one for one in taken if one is not None)
-
-    async def settle(self, notification: NotificationId, settlement: Settlement) -> None:
-        if isinstance(settlement, Dropped) and settlement.outcome not in ("expired", "refused"):
-            raise ValueError(f"a notification is dropped as expired or refused, not {settlement.outcome}")
-        entry = self._outbox.by_id.get(notification)
-        if entry is None:
+    async def renamed(self, account: AccountId, old: str, new: str) -> None:
+        if old == new:
             return
-        subscription = self._subscriptions[entry.notification.subscription_id]
-        match settlement:
-            case Settled():
-                self._pushed(entry, settlement.at, settlement.status, "accepted")
-                self._accepted(entry, settlement.at, "accepted")
-                if entry.route.collapses:
-                    for older in self._outbox.queue(entry.route.endpoint):
-                        if older.notification.version < entry.notification.version:
-                            self._accepted(older, settlement.at, "coalesced")
-            case Postponed():
-                self._pushed(entry, settlement.at, settlement.status, "retry")
-                attempts = entry.notification.attempts + 1
-                entry.notification = replace(entry.notification, attempts=attempts)
-                entry.due_at, entry.leased_until = settlement.due_at, None
-                self._move(entry)
-            case Dropped():
-                self._pushed(entry, settlement.at, settlement.status, settlement.outcome)
-                self._take(entry, settlement.outcome)
-                if settlement.problem is not None:
-                    self._save_if(changes.troubled(subscription, settlement.problem))
-            case EndpointGone():
-                self._pushed(entry, settlement.at, settlement.status, "gone")
-                self._gone(entry, subscription, settlement)
-
-    async def next_due(self, now: datetime) -> datetime | None:
-        ready = [(ready_at(queue), leased_until(queue)) for queue in self._outbox.queues.values()]
-        return min((at for at, leased in ready if leased is None or at <= now), default=None)
-
-    async def release_leases(self) -> None:
-        for entry in list(self._outbox.by_id.values()):
-            if entry.leased_until is not None:
-                entry.leased_until = None
-                self._move(entry)
+        cursor = self._cursors.pop((account, old), None)
+        if cursor is not None:
+            self._cursors.setdefault((account, new), cursor)
+        self._sightings.renamed(account, old, new)
+        for one in self._living(account):
+            self._save_if(changes.renamed(one, old, new))
 
     # Store
 
@@ -316,112 +270,6 @@ class MemoryStore(MemoryKeys):
     def _living(self, account: AccountId) -> list[Subscription]:
         found = (one for one in self._subscriptions.values() if one.account_id == account)
         return sorted((one for one in found if not one.phase.over), key=lambda one: (one.created_at, one.id))
-
-    def _save_if(self, changed: Subscription | None) -> None:
-        if changed is not None:
-            self._save(changed)
-
-    def _save(self, subscription: Subscription) -> Subscription:
-        subscription = replace(subscription, revision=subscription.revision + 1)
-        before = self._subscriptions.get(subscription.id)
-        self._subscriptions[subscription.id] = subscription
-        for entry in self._outbox.of_subscription(subscription.id):
-            closed = changes.obsolete(subscription, before, entry.notification.content.type)
-            if subscription.phase.over or (closed and entry.leased_until is None):
-                self._take(entry, "expired")
-            elif entry.leased_until is None:
-                self._move(entry)
-        return subscription
-
-    def _next_version(self, url: bytes, at: datetime) -> int:
-        version = self._versions[url] = version_after(self._versions.get(url), at)
-        return version
-
-    def _route(self, subscription: SubscriptionId, role: Role) -> Route | None:
-        return routes(self._subscriptions[subscription].endpoints, self._digest).get(role)
-
-    def _enqueue(self, draft: Draft) -> Notification | None:
-        to = self._route(draft.subscription_id, draft.content.role)
-        if to is None:
-            return None
-        notification = Notification(
-            notification_id(self._entropy(ID_ENTROPY_BYTES)),
-            draft.subscription_id,
-            draft.content,
-            self._next_version(to.url, draft.at),
-            draft.at,
-            draft.expires_at,
-            attempts=0,
-        )
-        self._outbox.add(Waiting(notification, to, draft.due_at))
-        if isinstance(draft.content, NewMail):
-            tally = self._tallies.setdefault(draft.subscription_id, Tally())
-            tally.detected += draft.content.count
-            tally.last_event_at = max(draft.at, tally.last_event_at or draft.at)
-        return notification
-
-    def _take(self, entry: Waiting, outcome: str | None = None) -> None:
-        """Out of the outbox, counted as ``outcome``; None: with it goes the count."""
-        self._outbox.remove(entry)
-        if outcome is not None and entry.messages:
-            tally = self._tallies[entry.notification.subscription_id]
-            setattr(tally, outcome, getattr(tally, outcome) + entry.messages)
-
-    def _accepted(self, entry: Waiting, at: datetime, outcome: str) -> None:
-        self._take(entry, outcome)
-        if isinstance(entry.notification.content, Reconnect):
-            self._save_if(changes.asked(self._subscriptions[entry.notification.subscription_id], at))
-
-    def _move(self, entry: Waiting) -> None:
-        """To where its subscription now wants it, as something never sent; dropped where there is no such place."""
-        notification = entry.notification
-        to = self._route(notification.subscription_id, notification.content.role)
-        subscription = self._subscriptions[notification.subscription_id]
-        if to is None or changes.obsolete(subscription, None, notification.content.type):
-            self._take(entry, "expired")
-        elif to.endpoint != entry.route.endpoint:
-            self._outbox.remove(entry)
-            version = self._next_version(to.url, notification.at)
-            if notification.attempts:
-                entry.due_at = notification.at
-            entry.notification = replace(notification, version=version, attempts=0)
-            entry.route, entry.leased_until = to, None
-            self._outbox.add(entry)
-
-    def _lease(self, queue: list[Waiting], now: datetime, until: datetime) -> Leased | None:
-        for entry in queue:
-            entry.leased_until = None
-        chosen = queue[0]
-        if chosen.route.collapses:
-            chosen = [entry for entry in queue if entry.due_at <= now][-1]
-            attempts = max(entry.notification.attempts for entry in queue[: queue.index(chosen) + 1])
-            chosen.notification = replace(chosen.notification, attempts=attempts)
-        notification = chosen.notification
-        subscription = self._subscriptions[notification.subscription_id]
-        endpoint = subscription.endpoints.serving(notification.content.role)
-        elsewhere = endpoint is None or route(endpoint, self._digest).endpoint != chosen.route.endpoint
-        if endpoint is None or elsewhere or changes.obsolete(subscription, None, notification.content.type):
-            self._move(chosen)
-            return None
-        chosen.leased_until = until
-        return Leased(notification, endpoint, chosen.route.lane)
-
-    def _pushed(self, entry: Waiting, at: datetime, status: int | None, outcome: str) -> None:
-        tally = self._tallies.setdefault(entry.notification.subscription_id, Tally())
-        tally.last_push = LastPush(at, entry.notification.version, status, outcome)
-
-    def _gone(self, entry: Waiting, subscription: Subscription, settlement: EndpointGone) -> None:
-        endpoint = entry.route.endpoint
-        gone = frozenset(role for role, own in subscription.endpoints if route(own, self._digest).endpoint == endpoint)
-        if not gone:
-            # The app has a new endpoint since: the old one's end tells nothing about that.
-            entry.due_at, entry.leased_until = settlement.at, None
-            self._move(entry)
-            return
-        for one in self._outbox.of_subscription(subscription.id):
-            if one.route.endpoint == endpoint:
-                self._take(one, "refused")
-        self._save(changes.deserted(subscription, gone, settlement))
 
 
 def _key(account: Account) -> tuple[str, int, str]:

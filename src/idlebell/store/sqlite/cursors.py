@@ -1,24 +1,40 @@
-"""The cursors, and the one durable step that moves them."""
+"""The cursors, what was seen where, and the one durable step that moves them."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from idlebell.model.cursor import Cursor
 from idlebell.model.ids import AccountId
 from idlebell.model.notification import Draft, Notification
-from idlebell.store.contract import ConflictError
+from idlebell.model.sighting import SIGHTINGS_KEPT, Sighting
+from idlebell.store import changes
+from idlebell.store.contract import NONE_KNOWN, ConflictError
+from idlebell.store.routes import microseconds, moment
 from idlebell.store.sqlite import rows
 from idlebell.store.sqlite.database import Database
 
-_READ: Final = "SELECT uid_validity, uid_next, highest_mod_seq, count FROM cursors WHERE account = ? AND mailbox = ?"
+_READ: Final = (
+    "SELECT uid_validity, uid_next, highest_mod_seq, count, looked_us FROM cursors WHERE account = ? AND mailbox = ?"
+)
 _MOVE: Final = """
-INSERT INTO cursors (account, mailbox, uid_validity, uid_next, highest_mod_seq, count) VALUES (?, ?, ?, ?, ?, ?)
+INSERT INTO cursors (account, mailbox, uid_validity, uid_next, highest_mod_seq, count, looked_us)
+VALUES (?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (account, mailbox) DO UPDATE
 SET uid_validity = excluded.uid_validity, uid_next = excluded.uid_next, highest_mod_seq = excluded.highest_mod_seq,
-    count = excluded.count
+    count = excluded.count, looked_us = excluded.looked_us
+"""
+_SIGHTING: Final = "SELECT mailbox, uid_validity, uid FROM sightings WHERE account = ? AND digest = ?"
+# What is replaced gets a new seq: it is among the newest again.
+_SIGHTED: Final = (
+    "INSERT OR REPLACE INTO sightings (account, digest, mailbox, uid_validity, uid) VALUES (?, ?, ?, ?, ?)"
+)
+_PRUNE: Final = """
+DELETE FROM sightings WHERE account = ?1 AND seq <= (
+    SELECT seq FROM sightings WHERE account = ?1 ORDER BY seq DESC LIMIT 1 OFFSET ?2
+)
 """
 
 
@@ -31,7 +47,15 @@ class CursorsPart:
         return self._database.read(lambda connection: _cursor(connection, account, mailbox))
 
     async def commit(
-        self, account: AccountId, mailbox: str, expected: Cursor | None, new: Cursor, drafts: Sequence[Draft]
+        self,
+        account: AccountId,
+        mailbox: str,
+        expected: Cursor | None,
+        new: Cursor,
+        drafts: Sequence[Draft],
+        *,
+        sighted: Sequence[Sighting] = (),
+        known: Mapping[bytes, Sighting] = NONE_KNOWN,
     ) -> tuple[Notification, ...]:
         def job(connection: sqlite3.Connection) -> tuple[Notification, ...]:
             stored = _cursor(connection, account, mailbox)
@@ -39,13 +63,58 @@ class CursorsPart:
                 raise ConflictError("The cursor was moved meanwhile.")
             if stored is None and rows.account_by_id(connection, account) is None:
                 raise ConflictError("The account is gone.")
-            values = (new.uid_validity, new.uid_next, new.highest_mod_seq, new.count)
+            looked_us = None if new.looked_at is None else microseconds(new.looked_at)
+            values = (new.uid_validity, new.uid_next, new.highest_mod_seq, new.count, looked_us)
             connection.execute(_MOVE, (account, rows.text(mailbox), *values))
+            if sighted:
+                _record(connection, account, sighted, known)
             return self._database.queues.enqueue_all(connection, drafts)
 
         return await self._database.write(job)
 
+    async def sightings(self, account: AccountId, digests: Sequence[bytes]) -> dict[bytes, Sighting]:
+        def query(connection: sqlite3.Connection) -> dict[bytes, Sighting]:
+            found = ((digest, _sighting(connection, account, digest)) for digest in digests)
+            return {digest: one for digest, one in found if one is not None}
+
+        return self._database.read(query)
+
+    async def renamed(self, account: AccountId, old: str, new: str) -> None:
+        queues = self._database.queues
+        names = (rows.text(new), account, rows.text(old))
+
+        def job(connection: sqlite3.Connection) -> None:
+            if old == new:
+                return
+            connection.execute("UPDATE OR IGNORE cursors SET mailbox = ? WHERE account = ? AND mailbox = ?", names)
+            connection.execute("DELETE FROM cursors WHERE account = ? AND mailbox = ?", names[1:])
+            connection.execute("UPDATE sightings SET mailbox = ? WHERE account = ? AND mailbox = ?", names)
+            for one in self._database.rows.select(connection, rows.LIVING, account):
+                queues.save_if(connection, changes.renamed(one, old, new))
+
+        await self._database.write(job)
+
 
 def _cursor(connection: sqlite3.Connection, account: AccountId, mailbox: str) -> Cursor | None:
     row = connection.execute(_READ, (account, rows.text(mailbox))).fetchone()
-    return None if row is None else Cursor(*row)
+    if row is None:
+        return None
+    uid_validity, uid_next, highest_mod_seq, count, looked_us = row
+    looked_at = None if looked_us is None else moment(looked_us)
+    return Cursor(uid_validity, uid_next, highest_mod_seq, count, looked_at)
+
+
+def _sighting(connection: sqlite3.Connection, account: AccountId, digest: bytes) -> Sighting | None:
+    row = connection.execute(_SIGHTING, (account, digest)).fetchone()
+    return None if row is None else Sighting(digest, row[0].decode("utf-8", "surrogatepass"), row[1], row[2])
+
+
+def _record(
+    connection: sqlite3.Connection, account: AccountId, sighted: Sequence[Sighting], known: Mapping[bytes, Sighting]
+) -> None:
+    if any(_sighting(connection, account, one.digest) != known.get(one.digest) for one in sighted):
+        raise ConflictError("One of these mails was seen elsewhere meanwhile.")
+    for one in sighted:
+        values = (account, one.digest, rows.text(one.mailbox), one.uid_validity, one.uid)
+        connection.execute(_SIGHTED, values)
+    connection.execute(_PRUNE, (account, SIGHTINGS_KEPT))

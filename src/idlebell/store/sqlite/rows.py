@@ -13,7 +13,9 @@ from idlebell.store import changes, codec
 from idlebell.store.routes import Route, microseconds, moment, routes
 from idlebell.store.sealing import Sealer
 
-_COLUMNS: Final = "id, account, key_digest, owner, phase, revision, created_us, mailboxes, endpoints, details"
+_COLUMNS: Final = (
+    "id, account, key_digest, owner, phase, revision, created_us, mailboxes, selection, endpoints, details"
+)
 _SELECT: Final = f"SELECT {_COLUMNS} FROM subscriptions "  # noqa: S608 (constant columns)
 _ACCOUNT: Final = "SELECT id, host, port, tls, username FROM accounts "
 
@@ -24,18 +26,20 @@ PAGE: Final = _SELECT + "WHERE id > ? ORDER BY id LIMIT ?"
 PAGE_OF_OWNER: Final = _SELECT + "WHERE owner = ? AND id > ? ORDER BY id LIMIT ?"
 LAPSED: Final = _SELECT + "WHERE lapses_us <= ? ORDER BY lapses_us, id LIMIT ?"
 REMINDED: Final = _SELECT + "WHERE reminder_us <= ? ORDER BY reminder_us, id LIMIT ?"
+BEATING: Final = _SELECT + "WHERE beat_us <= ? ORDER BY beat_us, id LIMIT ?"
 
 _WRITE: Final = """
 INSERT INTO subscriptions (id, account, key_digest, owner, phase, paused, revision, created_us, lapses_us, ended_us,
-                           reminder_us, mailboxes, fresh, routes, endpoints, details)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                           reminder_us, beat_us, mailboxes, selection, fresh, routes, endpoints, details)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET
     account = excluded.account, key_digest = excluded.key_digest, owner = excluded.owner, phase = excluded.phase,
     paused = excluded.paused, revision = excluded.revision, created_us = excluded.created_us,
     lapses_us = excluded.lapses_us, ended_us = excluded.ended_us, reminder_us = excluded.reminder_us,
-    mailboxes = excluded.mailboxes, fresh = excluded.fresh, routes = excluded.routes, endpoints = excluded.endpoints,
-    details = excluded.details
+    beat_us = excluded.beat_us, mailboxes = excluded.mailboxes, selection = excluded.selection, fresh = excluded.fresh,
+    routes = excluded.routes, endpoints = excluded.endpoints, details = excluded.details
 """
+_BEFORE: Final = "SELECT routes, beaten_us FROM subscriptions WHERE id = ?"
 
 
 def text(value: str) -> bytes:
@@ -59,8 +63,9 @@ class Rows:
 
     def write(self, connection: sqlite3.Connection, subscription: Subscription) -> bool:
         """True where its notifications go elsewhere than before."""
-        query = "SELECT routes FROM subscriptions WHERE id = ?"
-        before = connection.execute(query, (subscription.id,)).fetchone()
+        before = connection.execute(_BEFORE, (subscription.id,)).fetchone()
+        beaten_us = None if before is None else before[1]
+        beat_at = changes.next_heartbeat(subscription, None if beaten_us is None else moment(beaten_us))
         after = codec.encode_routes(routes(subscription.endpoints, self._sealer.fingerprint))
         over = subscription.phase.over
         loss = subscription.loss
@@ -79,7 +84,9 @@ class Rows:
                 None if over or subscription.declared else microseconds(subscription.expires_at),
                 microseconds(subscription.over_since) if over and subscription.over_since is not None else None,
                 microseconds(loss.next_at) if loss is not None and loss.next_at is not None and not over else None,
+                None if beat_at is None else microseconds(beat_at),
                 codec.encode_strings(subscription.mailboxes),
+                None if subscription.selection is None else codec.encode_selection(subscription.selection),
                 codec.encode_strings(fresh) if fresh else None,
                 after,
                 self._sealer.seal(codec.encode_endpoints(subscription.endpoints), _context(subscription.id)),
@@ -89,13 +96,14 @@ class Rows:
         return before is not None and before[0] != after
 
     def _read(self, row: tuple[Any, ...]) -> Subscription:
-        one, account, key_digest, owner, phase, revision, created_us, mailboxes, endpoints, details = row
+        one, account, key_digest, owner, phase, revision, created_us, mailboxes, selection, endpoints, details = row
         return Subscription(
             id=SubscriptionId(one),
             account_id=AccountId(account),
             key_digest=key_digest,
             owner=None if owner is None else ApiKeyId(owner),
             mailboxes=codec.decode_strings(mailboxes),
+            selection=None if selection is None else codec.decode_selection(selection),
             endpoints=codec.decode_endpoints(self._sealer.open(endpoints, _context(one))),
             created_at=moment(created_us),
             phase=Phase(phase),

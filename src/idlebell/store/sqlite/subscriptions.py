@@ -148,6 +148,16 @@ class SubscriptionsPart:
 
         await self._database.write(job)
 
+    async def resolve(
+        self, subscription: SubscriptionId, mailboxes: tuple[str, ...], floors: Sequence[Floor] = ()
+    ) -> None:
+        def job(connection: sqlite3.Connection) -> None:
+            stored = self._database.rows.one(connection, rows.BY_ID, subscription)
+            if stored is not None:
+                self._database.queues.save_if(connection, changes.resolved(stored, mailboxes, floors))
+
+        await self._database.write(job)
+
     async def record_loss(
         self,
         account: AccountId,

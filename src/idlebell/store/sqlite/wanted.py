@@ -7,11 +7,12 @@ from typing import Any, Final
 
 from idlebell.model.account import Account, ImapTarget, Tls
 from idlebell.model.ids import AccountId, SubscriptionId
+from idlebell.model.selection import Selection
 from idlebell.store import codec
 from idlebell.store.contract import WantedAccount
 
 _FROM: Final = """
-SELECT accounts.id, host, port, tls, username, subscriptions.id, mailboxes, fresh
+SELECT accounts.id, host, port, tls, username, subscriptions.id, mailboxes, selection, fresh
 FROM subscriptions JOIN accounts ON accounts.id = subscriptions.account
 WHERE phase = 'active'
 """
@@ -63,10 +64,13 @@ def _wanted_account(group: list[tuple[Any, ...]], shared: _Shared) -> WantedAcco
     account = Account(AccountId(one), shared.target(host, port, tls), username.decode("utf-8", "surrogatepass"))
     mailboxes: tuple[str, ...] = ()
     fresh: tuple[tuple[SubscriptionId, str], ...] = ()
-    for *_, subscription, encoded, ungrounded in group:
+    selections: tuple[tuple[SubscriptionId, Selection], ...] = ()
+    for *_, subscription, encoded, selection, ungrounded in group:
         asked = shared.mailboxes(encoded)
         if asked != mailboxes:
             mailboxes = tuple(dict.fromkeys((*mailboxes, *asked)))
         if ungrounded is not None:
             fresh += tuple((SubscriptionId(subscription), mailbox) for mailbox in shared.mailboxes(ungrounded))
-    return WantedAccount(account, shared.once(mailboxes), fresh)
+        if selection is not None:
+            selections += ((SubscriptionId(subscription), codec.decode_selection(selection)),)
+    return WantedAccount(account, shared.once(mailboxes), fresh, selections)

@@ -1,0 +1,224 @@
+"""The outbox of the store in memory, and what a change of a subscription means for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from idlebell.model.endpoint import Role
+from idlebell.model.ids import ID_ENTROPY_BYTES, NotificationId, SubscriptionId, notification_id
+from idlebell.model.notification import Draft, Leased, NewMail, Notification, Reconnect
+from idlebell.model.subscription import LastPush, Subscription
+from idlebell.store import changes
+from idlebell.store.contract import Dropped, EndpointGone, Postponed, Settled, Settlement
+from idlebell.store.memory.heartbeats import Heartbeats
+from idlebell.store.memory.waiting import Tally, Waiting, Waitings, leased_until, ready_at
+from idlebell.store.routes import Route, route, routes, version_after
+from idlebell.store.sealing import KEY_BYTES, Sealer
+
+
+class MemoryOutbox:
+    """Keeps :class:`~idlebell.store.contract.Outbox`, and the subscriptions whose it is."""
+
+    def __init__(self, entropy: Callable[[int], bytes]) -> None:
+        super().__init__()
+        self._entropy = entropy
+        self._digest = Sealer(entropy(KEY_BYTES)).fingerprint
+        self._subscriptions: dict[SubscriptionId, Subscription] = {}
+        self._outbox = Waitings()
+        self._heartbeats = Heartbeats()
+        self._versions: dict[bytes, int] = {}
+        self._tallies: dict[SubscriptionId, Tally] = {}
+
+    async def enqueue(self, drafts: Sequence[Draft]) -> tuple[Notification, ...]:
+        committed: list[Notification] = []
+        for draft in drafts:
+            subscription = self._subscriptions.get(draft.subscription_id)
+            if subscription is None:
+                continue
+            if changes.takes(subscription.phase, subscription.paused, draft.content.type):
+                notification = self._enqueue(draft)
+                committed += [] if notification is None else [notification]
+        return tuple(committed)
+
+    async def lanes(self, now: datetime, limit: int) -> tuple[bytes, ...]:
+        earliest: dict[bytes, datetime] = {}
+        for queue in self._outbox.queues.values():
+            lane, ready = queue[0].route.lane, ready_at(queue)
+            if ready <= now:
+                earliest[lane] = min(ready, earliest.get(lane, ready))
+        ordered = sorted(earliest, key=lambda lane: (earliest[lane], lane))
+        return tuple(ordered[:limit])
+
+    async def lease(self, lane: bytes, now: datetime, until: datetime, limit: int) -> tuple[Leased, ...]:
+        ready = sorted(
+            (ready_at(queue), endpoint)
+            for endpoint, queue in self._outbox.queues.items()
+            if queue[0].route.lane == lane and ready_at(queue) <= now
+        )
+        taken = [self._lease(self._outbox.queues[endpoint], now, until) for _, endpoint in ready[:limit]]
+        return tuple(one for one in taken if one is not None)
+
+    async def settle(self, notification: NotificationId, settlement: Settlement) -> None:
+        if isinstance(settlement, Dropped) and settlement.outcome not in ("expired", "refused"):
+            raise ValueError(f"a notification is dropped as expired or refused, not {settlement.outcome}")
+        entry = self._outbox.by_id.get(notification)
+        if entry is None:
+            return
+        subscription = self._subscriptions[entry.notification.subscription_id]
+        match settlement:
+            case Settled():
+                self._pushed(entry, settlement.at, settlement.status, "accepted")
+                self._accepted(entry, settlement.at, "accepted")
+                if entry.route.collapses:
+                    for older in self._outbox.queue(entry.route.endpoint):
+                        if older.notification.version < entry.notification.version:
+                            self._accepted(older, settlement.at, "coalesced")
+            case Postponed():
+                self._pushed(entry, settlement.at, settlement.status, "retry")
+                attempts = entry.notification.attempts + 1
+                entry.notification = replace(entry.notification, attempts=attempts)
+                entry.due_at, entry.leased_until = settlement.due_at, None
+                self._move(entry)
+            case Dropped():
+                self._pushed(entry, settlement.at, settlement.status, settlement.outcome)
+                self._take(entry, settlement.outcome)
+                if settlement.problem is not None:
+                    self._save_if(changes.troubled(subscription, settlement.problem))
+            case EndpointGone():
+                self._pushed(entry, settlement.at, settlement.status, "gone")
+                self._gone(entry, subscription, settlement)
+
+    async def next_due(self, now: datetime) -> datetime | None:
+        ready = [(ready_at(queue), leased_until(queue)) for queue in self._outbox.queues.values()]
+        return min((at for at, leased in ready if leased is None or at <= now), default=None)
+
+    async def release_leases(self) -> None:
+        for entry in list(self._outbox.by_id.values()):
+            if entry.leased_until is not None:
+                entry.leased_until = None
+                self._move(entry)
+
+    async def heartbeats_due(self, now: datetime, limit: int) -> tuple[Subscription, ...]:
+        return tuple(self._subscriptions[one] for one in self._heartbeats.due(now, limit))
+
+    async def beat(
+        self, subscription: SubscriptionId, now: datetime, drafts: Sequence[Draft]
+    ) -> tuple[Notification, ...]:
+        stored = self._subscriptions.get(subscription)
+        if stored is None or not self._heartbeats.beaten(stored, now):
+            return ()
+        return await self.enqueue(drafts)
+
+    async def put_off(self, subscriptions: Sequence[SubscriptionId], until: datetime) -> None:
+        self._heartbeats.put_off(subscriptions, until)
+
+    # inside
+
+    def _save_if(self, changed: Subscription | None) -> None:
+        if changed is not None:
+            self._save(changed)
+
+    def _save(self, subscription: Subscription) -> Subscription:
+        subscription = replace(subscription, revision=subscription.revision + 1)
+        before = self._subscriptions.get(subscription.id)
+        self._subscriptions[subscription.id] = subscription
+        self._heartbeats.reckon(subscription)
+        for entry in self._outbox.of_subscription(subscription.id):
+            closed = changes.obsolete(subscription, before, entry.notification.content.type)
+            if subscription.phase.over or (closed and entry.leased_until is None):
+                self._take(entry, "expired")
+            elif entry.leased_until is None:
+                self._move(entry)
+        return subscription
+
+    def _next_version(self, url: bytes, at: datetime) -> int:
+        version = self._versions[url] = version_after(self._versions.get(url), at)
+        return version
+
+    def _route(self, subscription: SubscriptionId, role: Role) -> Route | None:
+        return routes(self._subscriptions[subscription].endpoints, self._digest).get(role)
+
+    def _enqueue(self, draft: Draft) -> Notification | None:
+        to = self._route(draft.subscription_id, draft.content.role)
+        if to is None:
+            return None
+        notification = Notification(
+            notification_id(self._entropy(ID_ENTROPY_BYTES)),
+            draft.subscription_id,
+            draft.content,
+            self._next_version(to.url, draft.at),
+            draft.at,
+            draft.expires_at,
+            attempts=0,
+        )
+        self._outbox.add(Waiting(notification, to, draft.due_at))
+        if isinstance(draft.content, NewMail):
+            tally = self._tallies.setdefault(draft.subscription_id, Tally())
+            tally.detected += draft.content.count
+            tally.last_event_at = max(draft.at, tally.last_event_at or draft.at)
+        return notification
+
+    def _take(self, entry: Waiting, outcome: str | None = None) -> None:
+        """Out of the outbox, counted as ``outcome``; None: with it goes the count."""
+        self._outbox.remove(entry)
+        if outcome is not None and entry.messages:
+            tally = self._tallies[entry.notification.subscription_id]
+            setattr(tally, outcome, getattr(tally, outcome) + entry.messages)
+
+    def _accepted(self, entry: Waiting, at: datetime, outcome: str) -> None:
+        self._take(entry, outcome)
+        if isinstance(entry.notification.content, Reconnect):
+            self._save_if(changes.asked(self._subscriptions[entry.notification.subscription_id], at))
+
+    def _move(self, entry: Waiting) -> None:
+        """To where its subscription now wants it, as something never sent; dropped where there is no such place."""
+        notification = entry.notification
+        to = self._route(notification.subscription_id, notification.content.role)
+        subscription = self._subscriptions[notification.subscription_id]
+        if to is None or changes.obsolete(subscription, None, notification.content.type):
+            self._take(entry, "expired")
+        elif to.endpoint != entry.route.endpoint:
+            self._outbox.remove(entry)
+            version = self._next_version(to.url, notification.at)
+            if notification.attempts:
+                entry.due_at = notification.at
+            entry.notification = replace(notification, version=version, attempts=0)
+            entry.route, entry.leased_until = to, None
+            self._outbox.add(entry)
+
+    def _lease(self, queue: list[Waiting], now: datetime, until: datetime) -> Leased | None:
+        for entry in queue:
+            entry.leased_until = None
+        chosen = queue[0]
+        if chosen.route.collapses:
+            chosen = [entry for entry in queue if entry.due_at <= now][-1]
+            attempts = max(entry.notification.attempts for entry in queue[: queue.index(chosen) + 1])
+            chosen.notification = replace(chosen.notification, attempts=attempts)
+        notification = chosen.notification
+        subscription = self._subscriptions[notification.subscription_id]
+        endpoint = subscription.endpoints.serving(notification.content.role)
+        elsewhere = endpoint is None or route(endpoint, self._digest).endpoint != chosen.route.endpoint
+        if endpoint is None or elsewhere or changes.obsolete(subscription, None, notification.content.type):
+            self._move(chosen)
+            return None
+        chosen.leased_until = until
+        return Leased(notification, endpoint, chosen.route.lane)
+
+    def _pushed(self, entry: Waiting, at: datetime, status: int | None, outcome: str) -> None:
+        tally = self._tallies.setdefault(entry.notification.subscription_id, Tally())
+        tally.last_push = LastPush(at, entry.notification.version, status, outcome)
+
+    def _gone(self, entry: Waiting, subscription: Subscription, settlement: EndpointGone) -> None:
+        endpoint = entry.route.endpoint
+        gone = frozenset(role for role, own in subscription.endpoints if route(own, self._digest).endpoint == endpoint)
+        if not gone:
+            # The app has a new endpoint since: the old one's end tells nothing about that.
+            entry.due_at, entry.leased_until = settlement.at, None
+            self._move(entry)
+            return
+        for one in self._outbox.of_subscription(subscription.id):
+            if one.route.endpoint == endpoint:
+                self._take(one, "refused")
+        self._save(changes.deserted(subscription, gone, settlement))
