@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from faults.cable import why_not_cable
 from servers.courier_server import CourierServer, why_not_courier
 from servers.cyrus_server import CyrusServer, why_not_cyrus
 from servers.dovecot_server import DovecotServer, why_not_dovecot
@@ -41,6 +42,7 @@ PARTS: dict[str, Callable[[], str | None]] = {
     "courier": why_not_courier,
     "root": _why_not_root,
     "gcore": _why_not_gcore,
+    "cable": why_not_cable,
 }
 """What a test can need, and why it is not here (None: it is)."""
 

@@ -9,7 +9,7 @@ from ipaddress import ip_address, ip_network
 import pytest
 from net_peers import LOOPBACK, FakeResolver
 
-from idlebell.net.connector import Connector
+from idlebell.net.connector import KEEP_ALIVE, Connector, KeepAlive
 from idlebell.net.egress import Egress, Purpose
 from idlebell.net.errors import Unreachable
 
@@ -34,17 +34,30 @@ async def dialled(monkeypatch):
 
 
 async def test_a_socket_is_non_blocking_and_guards_itself_against_silence(serve, connector):
-    """F3: keep-alive 60/15/4, and 30 s for what is unacknowledged."""
+    """F3: three probes, 40, 55 and 70 s after the last word of the peer, and the end 15 s later."""
     served = await serve(hold)
     with await connector.connect("mail.test", served.port, Purpose.IMAP, timeout_seconds=5) as sock:
         assert sock.gettimeout() == 0
         tcp = socket.IPPROTO_TCP
         assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
-        assert sock.getsockopt(tcp, socket.TCP_KEEPIDLE) == 60
+        assert sock.getsockopt(tcp, socket.TCP_KEEPIDLE) == 40
         assert sock.getsockopt(tcp, socket.TCP_KEEPINTVL) == 15
-        assert sock.getsockopt(tcp, socket.TCP_KEEPCNT) == 4
-        assert sock.getsockopt(tcp, socket.TCP_USER_TIMEOUT) == 30_000
+        assert sock.getsockopt(tcp, socket.TCP_KEEPCNT) == 3
+        assert sock.getsockopt(tcp, socket.TCP_USER_TIMEOUT) == 80_000
         assert sock.getsockopt(tcp, socket.TCP_NODELAY) == 1
+
+
+@pytest.mark.parametrize("keep_alive", [KEEP_ALIVE, KeepAlive(1, 1, 2), KeepAlive(60, 10, 1), KeepAlive(1, 5, 9)])
+def test_a_peer_is_given_up_after_the_last_probe_and_before_the_next(keep_alive):
+    """Linux sends a probe, or gives up where the time-out has passed by then."""
+    timeout = keep_alive.user_timeout_milliseconds / 1_000
+    last = keep_alive.idle_seconds + keep_alive.interval_seconds * (keep_alive.probes - 1)
+    assert last < timeout < keep_alive.noticed_seconds
+    assert timeout > keep_alive.idle_seconds
+
+
+def test_a_cut_cable_is_noticed_within_60_to_90_seconds():
+    assert 60 <= KEEP_ALIVE.noticed_seconds <= 90
 
 
 async def test_a_name_whose_answer_turns_to_loopback_is_never_dialled_there(dialled):
