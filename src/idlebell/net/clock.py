@@ -20,6 +20,10 @@ class Clock:
         """Seconds from an arbitrary start, never going back."""
         return time.monotonic()
 
+    def boottime(self) -> float:
+        """As :meth:`monotonic`, but it goes on while the machine sleeps (CLOCK_BOOTTIME)."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+
     async def sleep(self, seconds: float) -> None:
         """Waits. Not at all where ``seconds`` is not positive, but other tasks get their turn."""
         await asyncio.sleep(max(0.0, seconds))

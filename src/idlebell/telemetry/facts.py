@@ -160,6 +160,17 @@ class StoreFailed(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class ClockJumped(Fact):
+    """The machine slept, the process stood still or the wall clock was set: every session is in doubt. ``reason``: suspended,
+    stopped, clock-set."""
+
+    level: ClassVar[int] = logging.WARNING
+    labels: ClassVar[tuple[str, ...]] = ("reason",)
+    reason: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Noted(Fact):
     """Something about the process itself that its operator may want to know."""
 

@@ -12,20 +12,24 @@ _TURNS = 50
 
 
 class VirtualClock(Clock):
-    """Both clocks of :class:`~idlebell.net.clock.Clock`, moved by :meth:`advance` only. For tests without real I/O."""
+    """All clocks of :class:`~idlebell.net.clock.Clock`, moved by its methods only. For tests without real I/O."""
 
-    __slots__ = ("_elapsed", "_sleepers", "_start")
+    __slots__ = ("_asleep", "_elapsed", "_sleepers", "_start")
 
     def __init__(self, start: datetime = datetime(2026, 11, 22, 4, 0, 0, tzinfo=UTC)) -> None:
         self._start = start
         self._elapsed = 0.0
+        self._asleep = 0.0
         self._sleepers: list[tuple[float, asyncio.Future[None]]] = []
 
     def now(self) -> datetime:
-        return self._start + timedelta(seconds=self._elapsed)
+        return self._start + timedelta(seconds=self._elapsed + self._asleep)
 
     def monotonic(self) -> float:
         return self._elapsed
+
+    def boottime(self) -> float:
+        return self._elapsed + self._asleep
 
     async def sleep(self, seconds: float) -> None:
         if seconds <= 0:
@@ -40,6 +44,14 @@ class VirtualClock(Clock):
     def step(self, seconds: float) -> None:
         """The wall clock is set, forward or back; nobody who sleeps notices."""
         self._start += timedelta(seconds=seconds)
+
+    def suspend(self, seconds: float) -> None:
+        """The machine slept; timers stood still with it."""
+        self._asleep += seconds
+
+    def stop(self, seconds: float) -> None:
+        """The process stood still; whoever was to be woken meanwhile is with the next :meth:`advance`."""
+        self._elapsed += seconds
 
     async def advance(self, seconds: float) -> None:
         """Moves time on, stopping at each moment that somebody waits for, and lets everybody run there."""
