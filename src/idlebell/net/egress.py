@@ -17,10 +17,13 @@ class Purpose(Enum):
     IMAP_PLAINTEXT = "imap without tls"
     HTTPS = "https"
     HTTP = "http"
+    SMTP = "smtp"
+    """Submission under TLS, implicit or by STARTTLS. Only the operator's configuration names such a server."""
+    SMTP_PLAINTEXT = "smtp without tls"
 
     @property
     def encrypted(self) -> bool:
-        return self in (Purpose.IMAP, Purpose.HTTPS)
+        return self in (Purpose.IMAP, Purpose.HTTPS, Purpose.SMTP)
 
     @property
     def imap(self) -> bool:
@@ -68,6 +71,8 @@ class Egress:
             return
         if not purpose.encrypted:
             raise Unreachable("not-allowed", f"no TLS, and {address} is not in network.allow")
+        if purpose is Purpose.SMTP:
+            return  # the operator wrote down which port it is
         ports = self.imap_ports if purpose.imap else self.endpoint_ports
         if port not in ports:
             raise Unreachable("not-allowed", f"port {port} is not for {purpose.value}")

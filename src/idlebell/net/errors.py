@@ -74,9 +74,24 @@ class ServerSaidBye(TransportError):  # noqa: N818
         self.greeting = greeting
 
 
+class SubmissionRefused(TransportError):  # noqa: N818
+    """An SMTP server said no. ``reason`` is what it said no to: ``greeting``, ``hello``, ``login``, ``sender``,
+    ``recipient``, ``content``; or ``no-login`` (no AUTH mechanism that we know), ``protocol`` (no SMTP at all). ``status``
+    is its reply code (RFC 5321 section 4.2), None where it gave none."""
+
+    def __init__(self, reason: str, detail: str = "", status: int | None = None) -> None:
+        super().__init__(reason, detail)
+        self.status = status
+
+    @property
+    def login_refused(self) -> bool:
+        """For good (5yz), so the same password has no place in another try."""
+        return self.reason == "login" and self.status is not None and 500 <= self.status < 600
+
+
 class TimedOut(TransportError):  # noqa: N818
-    """The peer did not do it within its deadline. ``reason`` says what: ``greeting``, ``tls``, ``IDLE``, ``DONE``, or the
-    name of a command."""
+    """The peer did not do it within its deadline. ``reason`` says what: ``greeting``, ``tls``, ``IDLE``, ``DONE``, ``smtp``,
+    or the name of a command."""
 
 
 class NotImap(TransportError):  # noqa: N818
