@@ -25,6 +25,7 @@ def broken(settings: Settings) -> Iterator[Broken]:
     yield from _network(settings)
     yield from _front(settings)
     yield from _declared(settings)
+    yield from _canary(settings)
 
 
 def _server(settings: Settings) -> Iterator[Broken]:
@@ -112,8 +113,35 @@ def _declared(settings: Settings) -> Iterator[Broken]:
         seen.add(ingest.name)
         if ingest.key_file is None:
             yield Broken((f"ingest.{number}.key_file",), "is missing; a mail server shows itself by a key")
-    if settings.canary.account is not None and settings.canary.password_file is None:
+
+
+def _canary(settings: Settings) -> Iterator[Broken]:
+    canary = settings.canary
+    if canary.account is None:
+        if canary.smtp is not None or canary.password_file is not None:
+            yield Broken(
+                ("canary.account", "canary.smtp", "canary.password_file"), "is missing; which account is mailed?"
+            )
+        return
+    if canary.password_file is None:
         yield Broken(("canary.password_file", "canary.account"), "is missing; the canary's account needs it")
+    if canary.smtp is None:
+        yield Broken(
+            ("canary.smtp", "canary.account"), "is missing; say where mail is handed in, for example smtps://HOST"
+        )
+    if not canary.address:
+        yield Broken(
+            ("canary.recipient", "canary.account"), "is missing; the user name is no address that mail could be sent to"
+        )
+    for key, tls in (
+        ("canary.account", canary.account.target.tls),
+        ("canary.smtp", None if canary.smtp is None else canary.smtp.tls),
+    ):
+        if tls is Tls.NONE and not settings.network.allow_plaintext:
+            yield Broken(
+                (key, "network.allow_plaintext"),
+                "a connection without TLS needs network.allow_plaintext and the server's network in network.allow",
+            )
 
 
 def unheard(settings: Settings) -> Iterator[Broken]:

@@ -18,6 +18,7 @@ from idlebell.config.imap_url import ImapUrl
 from idlebell.config.values import Address, IpAddress, Network, Parse
 from idlebell.model.account import Retention
 from idlebell.model.endpoint import PushUrl
+from idlebell.model.smtp import SmtpTarget
 
 DAY = 86_400
 
@@ -148,9 +149,25 @@ class Ingest(Section, frozen=True, kw_only=True):
 
 
 class Canary(Section, frozen=True, kw_only=True):
+    """An account of the operator's own that mails itself: it measures the whole chain."""
+
     account: Annotated[ImapUrl | None, Parse(values.imap_url_or_none)] = None
     password_file: OptionalPath = None
-    smtp: Text = ""
+    smtp: Annotated[SmtpTarget | None, Parse(values.smtp_url_or_none)] = None
+    sender: Annotated[str, Parse(values.mail_address)] = ""
+    recipient: Annotated[str, Parse(values.mail_address)] = ""
+    every_seconds: Annotated[int, Meta(ge=60, le=DAY)] = 300
+    late_seconds: Annotated[int, Meta(ge=1, le=DAY)] = 120
+
+    @property
+    def address(self) -> str:
+        """Where its mail goes; empty: neither ``recipient`` nor the user name says."""
+        if self.recipient or self.account is None:
+            return self.recipient
+        try:
+            return values.mail_address(self.account.username)
+        except ValueError:
+            return ""
 
 
 class Watch(Section, frozen=True, kw_only=True):

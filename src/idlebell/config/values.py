@@ -13,8 +13,10 @@ from typing import Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from idlebell.config.imap_url import ImapUrl, parse_imap_url
+from idlebell.config.smtp_url import parse_smtp_url
 from idlebell.model.account import Retention
 from idlebell.model.endpoint import PushUrl
+from idlebell.model.smtp import SmtpTarget
 from idlebell.net.host_name import BadHost, parse_host
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -181,6 +183,18 @@ def imap_url(value: Any) -> ImapUrl:
 
 def imap_url_or_none(value: Any) -> ImapUrl | None:
     return parse_imap_url(value) if text(value) else None
+
+
+def smtp_url_or_none(value: Any) -> SmtpTarget | None:
+    return parse_smtp_url(value) if text(value) else None
+
+
+def mail_address(value: Any) -> str:
+    """In ASCII, for not every server takes others (RFC 6531), and without what would need quotes (RFC 5321 section 4.1.2)."""
+    found = text(value)
+    if found and (len(found) > 254 or not re.fullmatch(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+", found)):
+        raise ValueError("expected an address like canary@example.org, in ASCII")
+    return found
 
 
 def push_urls(value: Any) -> tuple[PushUrl, ...]:
