@@ -321,6 +321,7 @@ all_commands = st.one_of(
     st.builds(
         commands.List, names, names, st.just(()) | st.just(("SUBSCRIBED",)), st.just(()) | st.just(("CHILDREN",))
     ),
+    st.builds(commands.Lsub, names, names),
     st.builds(commands.Status, names, spelled_items),
     *(opened(kind) for kind in (commands.Examine, commands.Select)),
     st.builds(commands.Notify, st.lists(event_groups, max_size=3).map(tuple)),

@@ -81,6 +81,14 @@ class List:
 
 
 @dataclass(frozen=True, slots=True)
+class Lsub:
+    """RFC 3501 section 6.3.9: where LIST cannot say which mailboxes are subscribed to (RFC 5258)."""
+
+    reference: str
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     mailbox: str
     items: tuple[str, ...]
@@ -207,6 +215,7 @@ Command: TypeAlias = (
     | Enable
     | Namespace
     | List
+    | Lsub
     | Status
     | Examine
     | Select
@@ -230,6 +239,7 @@ NAMES: Mapping[type[Command], str] = MappingProxyType(
         Enable: "ENABLE",
         Namespace: "NAMESPACE",
         List: "LIST",
+        Lsub: "LSUB",
         Status: "STATUS",
         Examine: "EXAMINE",
         Select: "SELECT",

@@ -150,6 +150,10 @@ def _write(writer: _Writer, command: Command, *, sasl_ir: bool) -> None:
                 writer.word(capability, "a capability")
         case commands.List():
             _write_list(writer, command)
+        case commands.Lsub(reference, pattern):
+            writer.bare(b" LSUB")
+            writer.mailbox(reference)
+            writer.mailbox(pattern)
         case commands.Status(mailbox, items):
             writer.bare(b" STATUS")
             writer.mailbox(mailbox)

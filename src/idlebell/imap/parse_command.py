@@ -138,6 +138,13 @@ def _list(cursor: Cursor, utf8: bool) -> c.Command:
     return c.List(reference, pattern, selection, returning)
 
 
+def _lsub(cursor: Cursor, utf8: bool) -> c.Command:
+    cursor.space()
+    reference = _mailbox(cursor, utf8)
+    cursor.space()
+    return c.Lsub(reference, _mailbox(cursor, utf8))
+
+
 def _status(cursor: Cursor, utf8: bool) -> c.Command:
     cursor.space()
     mailbox = _mailbox(cursor, utf8)
@@ -356,6 +363,7 @@ _READERS: Final[Mapping[str, Callable[[Cursor, bool], c.Command]]] = MappingProx
         "ID": _id,
         "ENABLE": _enable,
         "LIST": _list,
+        "LSUB": _lsub,
         "STATUS": _status,
         "EXAMINE": _open(c.Examine),
         "SELECT": _open(c.Select),

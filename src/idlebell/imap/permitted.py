@@ -21,6 +21,7 @@ _REASONS: Mapping[type[c.Command], str] = MappingProxyType(
         c.Enable: "Switches on QRESYNC, CONDSTORE or UTF8=ACCEPT.",
         c.Namespace: "Learns which mailboxes are the user's own.",
         c.List: "Finds the mailboxes that an app asked for.",
+        c.Lsub: "Finds which mailboxes their user has subscribed to, where LIST cannot say it.",
         c.Status: "Compares a mailbox's UIDNEXT with what was announced, without opening it.",
         c.Examine: "Opens the mailbox read-only; SELECT would take \\Recent from the user's own client.",
         c.Unselect: "Closes the mailbox without changing anything.",

@@ -81,6 +81,7 @@ _ROWS: tuple[tuple[type[c.Command], tuple[State, ...], State | None, State | Non
     (c.Enable, _AUTHENTICATED, None, None),  # RFC 5161 section 3.1: before any mailbox is selected
     (c.Namespace, _LOGGED_IN, None, None),
     (c.List, _LOGGED_IN, None, None),
+    (c.Lsub, _LOGGED_IN, None, None),
     (c.Status, _LOGGED_IN, None, None),
     (c.Idle, _LOGGED_IN, None, None),  # RFC 9051 section 6.3.13
     (c.Notify, _LOGGED_IN, None, None),  # RFC 5465 section 3.1

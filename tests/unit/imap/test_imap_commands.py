@@ -19,6 +19,7 @@ EXAMPLES: tuple[c.Command, ...] = (
     c.Enable(("QRESYNC",)),
     c.Namespace(),
     c.List("", "*"),
+    c.Lsub("", "*"),
     c.Status("INBOX", ("UIDNEXT",)),
     c.Examine("INBOX"),
     c.Select("INBOX"),

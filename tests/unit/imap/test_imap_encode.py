@@ -36,6 +36,7 @@ NOTIFY = (
         (c.Id((("name", "idlebell"), ("v", ""))), b'ID ("name" "idlebell" "v" "")'),
         (c.Enable(("CONDSTORE", "UTF8=ACCEPT")), b"ENABLE CONDSTORE UTF8=ACCEPT"),
         (c.List("", "*"), b'LIST "" "*"'),
+        (c.Lsub("", "*"), b'LSUB "" "*"'),
         (
             c.List("", "%", ("SUBSCRIBED",), ("CHILDREN", "STATUS (MESSAGES)")),
             b'LIST (SUBSCRIBED) "" "%" RETURN (CHILDREN STATUS (MESSAGES))',

@@ -40,6 +40,7 @@ ONE_TO_STAR = SequenceSet(((1, STAR),))
         (b'ID ("name" "x" "version" NIL)', c.Id((("name", "x"), ("version", "")))),
         (b"ENABLE condstore QRESYNC", c.Enable(("CONDSTORE", "QRESYNC"))),
         (b'LIST "" *', c.List("", "*")),
+        (b'LSUB "" *', c.Lsub("", "*")),
         (b'LIST "" "&ANw-%"', c.List("", "Ü%")),
         (
             b'LIST (SUBSCRIBED) "" "*" RETURN (SPECIAL-USE STATUS (messages uidnext))',

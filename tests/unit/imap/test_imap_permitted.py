@@ -20,6 +20,7 @@ def test_nothing_that_changes_a_mailbox_is_permitted() -> None:
         "ENABLE",
         "NAMESPACE",
         "LIST",
+        "LSUB",
         "STATUS",
         "EXAMINE",
         "UNSELECT",
