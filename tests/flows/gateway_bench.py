@@ -126,12 +126,14 @@ class ScriptedDispatcher:
 
 
 class WatchingFleet:
-    """One session a mailbox; what is not needed is logged out. Mailboxes in ``missing`` do not exist."""
+    """One session a mailbox; what is not needed is logged out. Mailboxes in ``missing`` do not exist; ``found`` is what any
+    selection selects."""
 
     def __init__(self, store: MemoryStore, sessions: SessionInbox, status: Status) -> None:
         self._store, self._sessions, self._status = store, sessions, status
         self.held: dict[AccountId, list[ImapConnection]] = {}
         self.missing: set[str] = set()
+        self.found: tuple[str, ...] = ("INBOX", "Work")
         self.tasks: set[asyncio.Task[None]] = set()
 
     def nudge(self, account: AccountId) -> None:
@@ -145,6 +147,10 @@ class WatchingFleet:
             return
         held = self.held.setdefault(account, [])
         held += self._sessions.take(account)
+        if wanted is not None and held:
+            for selecting, _ in wanted.selections:
+                await self._store.resolve(selecting, self.found)
+            wanted = await self._store.wanted_of(account)
         needed = len(wanted.mailboxes) if wanted is not None else 0
         for session in held[needed:]:
             self._sessions.log_out(session)

@@ -151,6 +151,8 @@ async def test_all_faults_of_a_patch_are_told_with_pointers(bench: Bench) -> Non
             payload="content",
             lease_seconds=True,
             paused=1,
+            also=["moved"],
+            heartbeat_seconds=1,
             endpoints={"new_mail": {"url": 7}},
         )
     )
@@ -162,6 +164,8 @@ async def test_all_faults_of_a_patch_are_told_with_pointers(bench: Bench) -> Non
         "/payload",
         "/lease_seconds",
         "/paused",
+        "/also/0",
+        "/heartbeat_seconds",
         "/endpoints/new_mail/url",
     }
 
@@ -205,12 +209,48 @@ async def test_a_changed_endpoint_is_part_of_the_key(bench: Bench) -> None:
     assert (again.status, again.view.id) == (200, answer.view.id)
 
 
-async def test_a_mailbox_that_no_session_covers_needs_credentials(bench: Bench) -> None:
+async def test_any_open_session_covers_a_mailbox_that_is_added(bench: Bench) -> None:
     answer = await bench.subscribe()
-    assert await code(change(bench, answer, mailboxes=["INBOX", "Work"])) == "credentials-needed"
-    view = await change(bench, answer, mailboxes=["INBOX", "Work"], auth={"type": "password", "password": "right"})
+    view = await change(bench, answer, mailboxes=["INBOX", "Work"])
+    assert [box.name for box in view.mailboxes] == ["INBOX", "Work"]
+    assert bench.door.live == 1
+
+
+@pytest.mark.parametrize("mailboxes", [["INBOX", "Work"], "personal"])
+async def test_a_mailbox_that_no_session_covers_needs_credentials(bench: Bench, mailboxes: Any) -> None:
+    answer = await bench.subscribe()
+    await lost(bench)
+    assert await code(change(bench, answer, mailboxes=mailboxes)) == "credentials-needed"
+    view = await change(bench, answer, mailboxes=mailboxes, auth={"type": "password", "password": "right"})
     assert (view.state, [box.name for box in view.mailboxes]) == ("watching", ["INBOX", "Work"])
-    await bench.until(lambda: bench.door.live == 2)
+
+
+async def test_naming_the_same_mailboxes_needs_none(bench: Bench) -> None:
+    answer = await bench.subscribe()
+    await lost(bench)
+    assert (await change(bench, answer, mailboxes=["INBOX"])).state == "needs_credentials"
+
+
+async def test_a_selection_in_place_of_names_keeps_them_until_others_are_found(bench: Bench) -> None:
+    answer = await bench.subscribe(retention="memory", mailboxes=["Lists"])
+    bench.fleet.found = ("INBOX", "Work")
+    view = await change(bench, answer, mailboxes="personal")
+    assert (view.selection, [box.name for box in view.mailboxes]) == ("personal", ["Lists"])
+    await bench.until(lambda: not bench.fleet.tasks)
+    assert (await only(bench)).mailboxes == ("INBOX", "Work")
+    view = await change(bench, answer, mailboxes=["Work"])
+    assert (view.selection, [box.name for box in view.mailboxes]) == (None, ["Work"])
+
+
+async def test_what_else_rings_and_how_often_a_heart_beats_can_be_changed(bench: Bench) -> None:
+    answer = await bench.subscribe()
+    assert await pointers(change(bench, answer, heartbeat_seconds=60)) == {"/heartbeat_seconds"}
+    own = {"type": "simplepush", "url": "https://push.example.net/heart"}
+    view = await change(bench, answer, heartbeat_seconds=60, also=["seen"], endpoints={"heartbeat": own})
+    assert (view.heartbeat_seconds, view.also) == (60, ("seen",))
+    assert await pointers(change(bench, answer, endpoints={"heartbeat": None})) == {"/endpoints/heartbeat"}
+    view = await change(bench, answer, heartbeat_seconds=None, also=None, endpoints={"heartbeat": None})
+    assert (view.heartbeat_seconds, view.also) == (None, ())
 
 
 async def test_a_patch_with_wrong_credentials_changes_nothing(bench: Bench) -> None:

@@ -11,9 +11,10 @@ import pytest
 from flows.gateway_bench import UNREACHABLE, Bench, request
 from idlebell.gateway.policy import Policy
 from idlebell.gateway.reading import read
-from idlebell.gateway.shapes import RegisterRequest, UnregisterRequest
+from idlebell.gateway.shapes import RegisterRequest, SubtreeView, UnregisterRequest
 from idlebell.model.notification import LossReason, Reconnect
 from idlebell.model.problem import Fault, ProblemError
+from idlebell.model.selection import Personal
 from idlebell.model.subscription import Phase
 
 
@@ -152,6 +153,56 @@ async def test_absent_members_are_kept_and_present_ones_replaced(bench: Bench) -
     await bench.subscribe(lease_seconds=700)
     (stored,) = await bench.stored()
     assert (stored.mailboxes, stored.lease_seconds) == (("INBOX", "Work"), 700)
+
+
+async def test_mailboxes_named_by_what_they_are_are_shown_as_found(bench: Bench) -> None:
+    bench.fleet.found = ("Lists", "Lists/python")
+    answer = await bench.subscribe(mailboxes={"subtree": "Lists"}, retention="memory")
+    assert (answer.status, answer.view.state, answer.view.selection) == (201, "watching", SubtreeView(subtree="Lists"))
+    assert [box.name for box in answer.view.mailboxes] == ["Lists", "Lists/python"]
+
+
+async def test_one_of_the_mailboxes_found_that_does_not_open_spoils_nothing(bench: Bench) -> None:
+    bench.fleet.missing.add("Work")
+    answer = await bench.subscribe(mailboxes="personal")
+    assert (answer.status, answer.view.state) == (201, "watching")
+
+
+async def test_a_repeat_keeps_selection_heartbeat_and_what_else_rings(bench: Bench) -> None:
+    hook = {"type": "webhook", "url": "https://hook.example.net/x", "secret": "whsec_" + "A" * 32}
+    asked: dict[str, Any] = {"endpoints": {"new_mail": hook}}
+    first = await bench.subscribe(**asked, mailboxes="personal", also=["seen"], heartbeat_seconds=60)
+    assert (first.view.selection, first.view.also, first.view.heartbeat_seconds) == ("personal", ("seen",), 60)
+    kept = await bench.subscribe(bench.bearing(first.token), **asked, password=None)
+    assert (kept.status, kept.view.selection, kept.view.also) == (200, "personal", ("seen",))
+    assert kept.view.heartbeat_seconds == 60
+    assert [box.name for box in kept.view.mailboxes] == ["INBOX", "Work"], "what was found is not looked for again"
+    other = await bench.subscribe(**asked, mailboxes=["INBOX"], also=[], heartbeat_seconds=None)
+    assert (other.view.selection, other.view.also, other.view.heartbeat_seconds) == (None, (), None)
+
+
+async def test_a_repeat_without_the_endpoint_of_its_heartbeats_is_a_fault(bench: Bench) -> None:
+    push = "https://push.example.net/a"
+    simple = {
+        "new_mail": {"type": "simplepush", "url": push},
+        "reconnect": {"type": "simplepush", "url": push + "/reconnect"},
+    }
+    await bench.subscribe(endpoints=simple | {"heartbeat": simple["reconnect"]}, heartbeat_seconds=60)
+    with pytest.raises(ProblemError) as caught:
+        await bench.subscribe(endpoints=simple)
+    assert [error.pointer for error in caught.value.problem.errors] == ["/endpoints/heartbeat"]
+
+
+async def test_a_repeat_with_a_mailbox_that_fails_leaves_the_rest_of_it_too(bench: Bench) -> None:
+    hook = {"type": "webhook", "url": "https://hook.example.net/x", "secret": "whsec_" + "A" * 32}
+    asked: dict[str, Any] = {"endpoints": {"new_mail": hook}}
+    await bench.subscribe(**asked, mailboxes="personal", also=["seen"], heartbeat_seconds=60)
+    bench.fleet.missing.add("Nowhere")
+    assert await code(bench.subscribe(**asked, mailboxes=["Nowhere"], also=[], heartbeat_seconds=None)) == (
+        "no-such-mailbox"
+    )
+    (stored,) = await bench.stored()
+    assert (stored.selection, stored.also, stored.heartbeat_seconds) == (Personal(), {"seen"}, 60)
 
 
 async def test_every_mailbox_gets_a_session_before_the_credentials_go(bench: Bench) -> None:

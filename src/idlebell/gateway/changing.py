@@ -40,7 +40,7 @@ class Changes:
             if credentials is not None:
                 credentials.wipe()
             raise
-        if before.phase is Phase.ACTIVE and not means.covers(before, wanted.mailboxes):
+        if before.phase is Phase.ACTIVE and not means.covers(before, wanted):
             raise ProblemError(Problem("credentials-needed", "No open session covers a mailbox that was added."))
         stored = await means.update(before.id, lambda now: self._patched(now, patch, endpoints))
         means.nudge(stored.account_id)

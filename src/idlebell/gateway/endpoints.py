@@ -114,6 +114,13 @@ def payload_fault(payload: Payload, endpoints: Endpoints, *, allow_plaintext: bo
     return None
 
 
+def heartbeat_fault(endpoints: Endpoints) -> str | None:
+    """Is there an endpoint that takes heartbeats?"""
+    if endpoints.serving(Role.HEARTBEAT) is not None:
+        return None
+    return "needs endpoints.heartbeat: only a new_mail that is a webhook takes them too"
+
+
 def decoded(text: str) -> bytes | None:
     """base64url (RFC 4648 section 5) with or without padding, or the standard alphabet; None: neither."""
     bare = text.rstrip("=").replace("-", "+").replace("_", "/")

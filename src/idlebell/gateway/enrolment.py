@@ -6,15 +6,17 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
+import msgspec
+
 from idlebell.gateway.callers import Caller
-from idlebell.gateway.endpoints import payload_fault, with_verdicts
+from idlebell.gateway.endpoints import heartbeat_fault, payload_fault, with_verdicts
 from idlebell.gateway.limits import RegistrationLimit
 from idlebell.gateway.means import Means
 from idlebell.gateway.reading import Faults
 from idlebell.gateway.registration import CONFLICTS, Accepted, Attempt, Order, copied, has_shown_right
 from idlebell.gateway.shapes import Registration, SubscriptionRequest
 from idlebell.gateway.standing import unproven_view
-from idlebell.gateway.wish import DEFAULT_MAILBOXES, Wish, read_wish
+from idlebell.gateway.wish import DEFAULT_MAILBOXES, Wish, read_wish, with_mailboxes
 from idlebell.model.account import Account, BearerCredentials, Credentials, Retention
 from idlebell.model.endpoint import Endpoints
 from idlebell.model.ids import (
@@ -96,12 +98,14 @@ class Enrolment:
         status = self._means.status.of(existing.account_id)
         watched = status.watching() if status is not None else frozenset()
         keeps = (wish.retention or existing.retention) is not Retention.SESSION
-        return not keeps and existing.loss is None and set(wish.mailboxes or existing.mailboxes) <= watched
+        return (
+            not keeps and existing.loss is None and set(with_mailboxes(existing, wish.mailboxes).mailboxes) <= watched
+        )
 
     async def _renew(self, existing: Subscription, wish: Wish) -> Registration:
         means = self._means
         _check(existing, wish, means.policy.allow_plaintext)
-        if wish.mailboxes is not None and not means.covers(existing, wish.mailboxes):
+        if not means.covers(existing, with_mailboxes(existing, wish.mailboxes)):
             raise ProblemError(Problem("credentials-needed", "No open session covers a mailbox that was added."))
         endpoints = await means.verified(existing.id, with_verdicts(wish.endpoints, existing.endpoints))
 
@@ -141,9 +145,9 @@ class Enrolment:
         if outcome is None:
             means.registrar.promise(attempt)
             known = await means.store.get(known.id) or known
-            mailboxes = wish.mailboxes or known.mailboxes
             shown = ours or caller.sees(known)
-            view = await means.view(known) if shown else unproven_view(known, mailboxes, means.clock.now())
+            asked = with_mailboxes(replace(known, mailboxes=DEFAULT_MAILBOXES), wish.mailboxes).mailboxes
+            view = await means.view(known) if shown else unproven_view(known, asked, means.clock.now())
             return Registration(status=202, view=view, token=token)
         return await self._answer(outcome, wish, began, token)
 
@@ -176,7 +180,7 @@ class Enrolment:
                 Account(account.id, wish.target, wish.username),
                 copied(credentials),
                 retention,
-                wish.mailboxes or known.mailboxes,
+                with_mailboxes(known, wish.mailboxes).mailboxes,
                 with_verdicts(wish.endpoints, known.endpoints),
                 _Apply(means, wish, known),
                 wish=wish,
@@ -230,6 +234,9 @@ class Enrolment:
             return replace(
                 now,
                 mailboxes=kept.mailboxes,
+                selection=kept.selection,
+                also=kept.also,
+                heartbeat_seconds=kept.heartbeat_seconds,
                 endpoints=kept.endpoints,
                 payload=kept.payload,
                 lease_seconds=kept.lease_seconds,
@@ -246,12 +253,12 @@ class Enrolment:
     def _pending(self, account: Account, wish: Wish, owner: ApiKeyId | None, key: bytes, token: str) -> Subscription:
         now = self._means.clock.now()
         lease = wish.lease_seconds or LEASE_SECONDS_DEFAULT
-        return Subscription(
+        made = Subscription(
             id=subscription_id(self._means.entropy(ID_ENTROPY_BYTES)),
             account_id=account.id,
             key_digest=key,
             owner=owner,
-            mailboxes=wish.mailboxes or DEFAULT_MAILBOXES,
+            mailboxes=DEFAULT_MAILBOXES,
             endpoints=wish.endpoints,
             payload=wish.payload or Payload.ALERT,
             retention=wish.retention or Retention.SESSION,
@@ -260,7 +267,10 @@ class Enrolment:
             expires_at=now + timedelta(seconds=lease),
             phase=Phase.PENDING,
             token_hashes=(token_hash(token),),
+            also=wish.also or frozenset(),
+            heartbeat_seconds=_heartbeat_seconds(None, wish),
         )
+        return with_mailboxes(made, wish.mailboxes)
 
     async def _with_token(self, subscription: Subscription, token: str) -> Subscription:
         """Its newest token, unless it has it already."""
@@ -327,8 +337,9 @@ def merged(stored: Subscription, wish: Wish, endpoints: Endpoints, now: datetime
     """Members that are present replaced, absent ones kept, the lease renewed; what was over is revived."""
     lease = wish.lease_seconds or stored.lease_seconds
     return replace(
-        stored,
-        mailboxes=wish.mailboxes or stored.mailboxes,
+        with_mailboxes(stored, wish.mailboxes),
+        also=stored.also if wish.also is None else wish.also,
+        heartbeat_seconds=_heartbeat_seconds(stored, wish),
         endpoints=endpoints,
         payload=wish.payload or stored.payload,
         retention=wish.retention or stored.retention,
@@ -340,6 +351,12 @@ def merged(stored: Subscription, wish: Wish, endpoints: Endpoints, now: datetime
     )
 
 
+def _heartbeat_seconds(known: Subscription | None, wish: Wish) -> int | None:
+    if wish.heartbeat_seconds is not msgspec.UNSET:
+        return wish.heartbeat_seconds
+    return None if known is None else known.heartbeat_seconds
+
+
 def _check(known: Subscription | None, wish: Wish, allow_plaintext: bool) -> None:
     """What can be said only of both together."""
     faults = Faults()
@@ -347,6 +364,9 @@ def _check(known: Subscription | None, wish: Wish, allow_plaintext: bool) -> Non
     fault = payload_fault(payload, wish.endpoints, allow_plaintext=allow_plaintext)
     if fault is not None:
         faults.add("/payload", fault)
+    fault = None if _heartbeat_seconds(known, wish) is None else heartbeat_fault(wish.endpoints)
+    if fault is not None:
+        faults.add("/endpoints/heartbeat", f"is missing: heartbeat_seconds {fault}")
     retention = wish.retention or (known.retention if known is not None else Retention.SESSION)
     if isinstance(wish.credentials, BearerCredentials) and retention is not Retention.SESSION:
         faults.add("/retention", "must be session with an access token alone: it ends before it could be used again")

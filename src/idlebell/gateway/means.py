@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, NoReturn
 
 from idlebell.deliver.dispatcher import Dispatcher
@@ -25,7 +26,7 @@ from idlebell.net.clock import Clock
 from idlebell.net.session_inbox import SessionInbox
 from idlebell.store.contract import ConflictError, Store
 from idlebell.telemetry.facts import Emit, SubscriptionChanged
-from idlebell.telemetry.status import Status
+from idlebell.telemetry.status import AccountStatus, Status, Watch
 
 UNREACHABLE_FLOOR_SECONDS: Final = 2.0
 """A refused connection, a name that does not exist and an address that is not allowed are answered at the same time."""
@@ -85,16 +86,17 @@ class Means:
                     ) from None
         raise ProblemError(Problem("overloaded", "The subscription is being changed by too many at once."))
 
-    def covers(self, before: Subscription, mailboxes: tuple[str, ...]) -> bool:
-        """Is there a session, or a way to one, for each of ``mailboxes``? Where no session is open at all the question does
-        not arise: the app is asked for credentials anyway."""
-        status = self.status.of(before.account_id)
-        watched = status.watching() if status is not None else frozenset()
-        added = set(mailboxes) - watched
-        if not added or not watched or self.keyring.holds(before.account_id):
+    def covers(self, before: Subscription, wanted: Subscription) -> bool:
+        """Can the mailboxes that ``wanted`` adds be watched without new credentials? Over any session of the account they
+        can: what has none of its own is polled by STATUS."""
+        added = bool(set(wanted.mailboxes) - set(before.mailboxes))
+        found = wanted.selection is not None and wanted.selection != before.selection
+        if not added and not found:
             return True
-        freed = set(before.mailboxes) - set(mailboxes)
-        return len(added) <= len(freed & watched)
+        account = before.account_id
+        # Whatever is said of a mailbox is said by a session, or by who is opening one.
+        on_its_way = self.sessions.expects(account) or self.sessions.offers(account)
+        return self.status.of(account) is not None or on_its_way or self.keyring.holds(account)
 
     async def floors(self, subscription: Subscription) -> tuple[Floor, ...]:
         return await present_floors(self.store, self.status, subscription)
@@ -107,12 +109,18 @@ class Means:
         return found
 
     async def first_verdict(self, subscription: Subscription, seconds: float) -> Fault | bool:
-        """What came of watching its mailboxes, waited for up to ``seconds``; False: still open."""
-        mailboxes = subscription.mailboxes
-        status = await self.status.wait_for(
-            subscription.account_id, lambda found: verdict(mailboxes, found) is not False, max(0.0, seconds)
-        )
-        return verdict(mailboxes, status)
+        """What came of watching its mailboxes, waited for up to ``seconds``; False: still open. Which they are may be found
+        meanwhile."""
+        ends = self.clock.monotonic() + seconds
+        while True:
+            subscription = await self.store.get(subscription.id) or subscription
+            seen = _watches(self.status.of(subscription.account_id))
+            found = verdict(subscription, self.status.of(subscription.account_id))
+            left = ends - self.clock.monotonic()
+            if found is not False or left <= 0:
+                return found
+            account = subscription.account_id
+            await self.status.wait_for(account, partial(_differs, seen), left)
 
     async def forget(self, subscription: Subscription) -> None:
         """Ends it for good: nothing of it is kept. StoreError: it goes on, with its credentials."""
@@ -130,3 +138,11 @@ class Means:
 
     def tell(self, subscription: Subscription, change: str) -> None:
         self.emit(SubscriptionChanged(subscription.id, subscription.account_id, change))
+
+
+def _differs(seen: dict[str, Watch], status: AccountStatus | None) -> bool:
+    return _watches(status) != seen
+
+
+def _watches(status: AccountStatus | None) -> dict[str, Watch]:
+    return {} if status is None else {one.mailbox: one.watch for one in status}

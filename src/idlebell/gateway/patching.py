@@ -7,16 +7,27 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from idlebell.gateway.endpoints import payload_fault, read_endpoints, spelled, with_verdicts
+from idlebell.gateway.endpoints import heartbeat_fault, payload_fault, read_endpoints, spelled, with_verdicts
 from idlebell.gateway.policy import Policy
 from idlebell.gateway.reading import LATER_MEMBERS, NOT_SUPPORTED, Faults, pointer, read_into
 from idlebell.gateway.shapes import Auth, EndpointsShape
-from idlebell.gateway.wish import DEFAULT_MAILBOXES, check_lease, read_auth, read_mailboxes, read_payload
+from idlebell.gateway.wish import (
+    DEFAULT_MAILBOXES,
+    check_lease,
+    read_also,
+    read_auth,
+    read_heartbeat,
+    read_mailboxes,
+    read_payload,
+    with_mailboxes,
+)
 from idlebell.model.account import Credentials
 from idlebell.model.endpoint import Endpoints
 from idlebell.model.subscription import LEASE_SECONDS_DEFAULT, Payload, Subscription
 
-MEMBERS: Final = frozenset({"filter", "mailboxes", "payload", "endpoints", "lease_seconds", "paused"})
+MEMBERS: Final = frozenset(
+    {"filter", "mailboxes", "payload", "endpoints", "lease_seconds", "paused", "also", "heartbeat_seconds"}
+)
 
 
 def read_patch_auth(patch: Mapping[str, Any]) -> Credentials | None:
@@ -42,9 +53,14 @@ def patched(subscription: Subscription, patch: Mapping[str, Any], policy: Policy
     changes: dict[str, Any] = {}
     if "mailboxes" in patch:
         given = patch["mailboxes"]
-        changes["mailboxes"] = DEFAULT_MAILBOXES if given is None else read_mailboxes(faults, given, policy)
+        mailboxes = DEFAULT_MAILBOXES if given is None else read_mailboxes(faults, given, policy)
+        subscription = with_mailboxes(subscription, mailboxes)
     if "payload" in patch:
         changes["payload"] = Payload.ALERT if patch["payload"] is None else read_payload(faults, patch["payload"])
+    if "also" in patch:
+        changes["also"] = frozenset() if patch["also"] is None else read_also(faults, patch["also"])
+    if "heartbeat_seconds" in patch:
+        changes["heartbeat_seconds"] = read_heartbeat(faults, patch["heartbeat_seconds"])
     if "lease_seconds" in patch:
         seconds = LEASE_SECONDS_DEFAULT if patch["lease_seconds"] is None else patch["lease_seconds"]
         before = faults.count
@@ -68,6 +84,10 @@ def patched(subscription: Subscription, patch: Mapping[str, Any], policy: Policy
     fault = payload_fault(found.payload, found.endpoints, allow_plaintext=policy.allow_plaintext)
     if fault is not None:
         faults.add("/payload" if "payload" in patch else "/endpoints/new_mail", f"payload {fault}")
+    fault = None if found.heartbeat_seconds is None else heartbeat_fault(found.endpoints)
+    if fault is not None:
+        at = "/heartbeat_seconds" if "heartbeat_seconds" in patch else "/endpoints/heartbeat"
+        faults.add(at, f"heartbeat_seconds {fault}")
     faults.raise_any()
     return found
 

@@ -19,13 +19,11 @@ S = TypeVar("S", bound=Shape)
 NOT_SUPPORTED: Final = "not supported by this version"
 LATER_MEMBERS: Final = frozenset(
     {
-        "also",
         "client_id",
         "client_secret",
         "coalesce_seconds",
         "content_limit_bytes",
         "digest_minutes",
-        "heartbeat_seconds",
         "muted_until",
         "quiet_hours",
         "refresh_token",

@@ -7,11 +7,12 @@ msgspec), so no ``repr`` of a request shows one.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 import msgspec
 
 from idlebell.model.secret import Secret
+from idlebell.model.subscription import ALSO
 
 WAIT_SECONDS_MAX = 30
 WAIT_SECONDS_DEFAULT = 10
@@ -101,16 +102,31 @@ class EndpointsShape(Shape, frozen=True, kw_only=True):
     expiring: EndpointShape | None = None
 
 
+_NAMED = msgspec.Meta(extra_json_schema={"enum": ["personal", "subscribed"]})
+_SUBTREE = msgspec.Meta(
+    extra_json_schema={
+        "properties": {"subtree": {"type": "string"}},
+        "required": ["subtree"],
+        "additionalProperties": False,
+    }
+)
+_ALSO = msgspec.Meta(extra_json_schema={"enum": sorted(ALSO)})
+MailboxesShape: TypeAlias = list[str] | Annotated[str, _NAMED] | Annotated[dict[str, Any], _SUBTREE]
+
+
 class SubscriptionRequest(Shape, frozen=True, kw_only=True):
-    """POST /v1/subscriptions. None: the member is absent; in a repeat it keeps what it is."""
+    """POST /v1/subscriptions. None: the member is absent; in a repeat it keeps what it is. ``heartbeat_seconds`` None is
+    none."""
 
     imap: ImapShape
     endpoints: EndpointsShape
-    mailboxes: list[str] | str | dict[str, Any] | None = None
+    mailboxes: MailboxesShape | None = None
     filter: Any = None
     payload: Literal["alert", "summary", "content"] | None = None
     retention: Literal["session", "keys", "memory", "vault"] | None = None
     lease_seconds: int | None = None
+    also: list[Annotated[str, _ALSO]] | None = None
+    heartbeat_seconds: int | msgspec.UnsetType | None = msgspec.UNSET
     wait_seconds: float = WAIT_SECONDS_DEFAULT
 
 
@@ -185,14 +201,22 @@ State: TypeAlias = Literal[
 ]
 
 
+class SubtreeView(Shape, frozen=True, kw_only=True):
+    subtree: str
+
+
 class SubscriptionView(Shape, frozen=True, kw_only=True):
-    """A subscription as it is shown, without a token."""
+    """A subscription as it is shown, without a token. ``selection``: what was asked for where ``mailboxes`` are found by
+    what they are."""
 
     id: str
     state: State
     mode: str | None
     mode_reason: str | None
     mailboxes: tuple[MailboxStateView, ...]
+    selection: Literal["personal", "subscribed"] | SubtreeView | None
+    also: tuple[str, ...]
+    heartbeat_seconds: int | None
     created_at: datetime
     expires_at: datetime
     last_seen_alive_at: datetime | None

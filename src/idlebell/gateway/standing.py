@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 
 from idlebell.gateway.shapes import (
     CountsView,
@@ -17,9 +17,11 @@ from idlebell.gateway.shapes import (
     ProblemView,
     State,
     SubscriptionView,
+    SubtreeView,
 )
 from idlebell.model.notification import LossReason
 from idlebell.model.problem import Fault
+from idlebell.model.selection import Personal, Selection, Subscribed, Subtree
 from idlebell.model.subscription import Activity, Phase, Subscription
 from idlebell.telemetry.status import AccountStatus, MailboxStatus, Watch
 
@@ -50,14 +52,15 @@ def state_of(subscription: Subscription, status: AccountStatus | None) -> State:
     return "reconnecting" if watches == {Watch.FAILED} else "connecting"
 
 
-def verdict(mailboxes: Iterable[str], status: AccountStatus | None) -> Fault | bool:
-    """Of a first watch: True when every mailbox is watched, a Fault when one cannot be, False while that is open."""
-    wanted = tuple(mailboxes)
-    own = _own(wanted, status)
-    for one in own:
-        if one.watch is Watch.FAILED:
-            return one.fault or Fault("no-such-mailbox", "The mail server does not open this mailbox.")
-    return sum(one.watch is Watch.WATCHING for one in own) == len(wanted)
+def verdict(subscription: Subscription, status: AccountStatus | None) -> Fault | bool:
+    """Of a first watch: True when every mailbox is watched, a Fault when one cannot be, False while that is open. A mailbox
+    that was not named but found fails for itself alone."""
+    own = _own(subscription.mailboxes, status)
+    failed = [one for one in own if one.watch is Watch.FAILED]
+    if failed and subscription.selection is None:
+        return failed[0].fault or Fault("no-such-mailbox", "The mail server does not open this mailbox.")
+    watching = sum(one.watch is Watch.WATCHING for one in own)
+    return watching + len(failed) == len(subscription.mailboxes)
 
 
 def view(subscription: Subscription, status: AccountStatus | None, activity: Activity) -> SubscriptionView:
@@ -72,6 +75,9 @@ def view(subscription: Subscription, status: AccountStatus | None, activity: Act
         mode=modes[0].value if modes else None,
         mode_reason=next((one.mode_reason for one in own if one.mode_reason is not None), None),
         mailboxes=tuple(_mailbox(name, by_name.get(name)) for name in subscription.mailboxes),
+        selection=_selection(subscription.selection),
+        also=tuple(sorted(subscription.also)),
+        heartbeat_seconds=subscription.heartbeat_seconds,
         created_at=subscription.created_at,
         expires_at=subscription.expires_at,
         last_seen_alive_at=_latest(one.last_seen_alive_at for one in own),
@@ -100,6 +106,9 @@ def unproven_view(subscription: Subscription, mailboxes: Iterable[str], now: dat
         mode=None,
         mode_reason=None,
         mailboxes=tuple(_mailbox(name, None) for name in mailboxes),
+        selection=None,
+        also=(),
+        heartbeat_seconds=None,
         created_at=now,
         expires_at=now + timedelta(seconds=subscription.lease_seconds),
         last_seen_alive_at=None,
@@ -122,6 +131,18 @@ def _mailbox(name: str, status: MailboxStatus | None) -> MailboxStateView:
         return MailboxStateView(name=name, uid_validity=None, uid_next=None, mode=None)
     mode = None if status.mode is None else status.mode.value
     return MailboxStateView(name=name, uid_validity=status.uid_validity, uid_next=status.uid_next, mode=mode)
+
+
+def _selection(selection: Selection | None) -> Literal["personal", "subscribed"] | SubtreeView | None:
+    match selection:
+        case None:
+            return None
+        case Personal():
+            return "personal"
+        case Subscribed():
+            return "subscribed"
+        case Subtree(root):
+            return SubtreeView(subtree=root)
 
 
 def _problem(subscription: Subscription, own: Iterable[MailboxStatus]) -> ProblemView | None:

@@ -7,16 +7,27 @@ fault with its pointer.
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, TypeAlias
 
-from idlebell.gateway.endpoints import payload_fault, read_endpoints
+import msgspec
+
+from idlebell.gateway.endpoints import heartbeat_fault, payload_fault, read_endpoints
 from idlebell.gateway.policy import SUPPORTED_RETENTIONS, Policy
-from idlebell.gateway.reading import NOT_SUPPORTED, Faults
+from idlebell.gateway.reading import NOT_SUPPORTED, Faults, pointer
 from idlebell.gateway.shapes import WAIT_SECONDS_MAX, Auth, ImapShape, OAuth2Auth, PasswordAuth, SubscriptionRequest
 from idlebell.model.account import BearerCredentials, Credentials, ImapTarget, PasswordCredentials, Retention, Tls
 from idlebell.model.endpoint import Endpoints
-from idlebell.model.subscription import LEASE_SECONDS_MAX, LEASE_SECONDS_MIN, Payload
+from idlebell.model.selection import Personal, Selection, Subscribed, Subtree
+from idlebell.model.subscription import (
+    ALSO,
+    HEARTBEAT_SECONDS_MAX,
+    HEARTBEAT_SECONDS_MIN,
+    LEASE_SECONDS_MAX,
+    LEASE_SECONDS_MIN,
+    Payload,
+    Subscription,
+)
 from idlebell.net.host_name import BadHost, parse_host
 
 USERNAME_BYTES: Final = 1_000
@@ -25,20 +36,24 @@ ACCESS_TOKEN_BYTES: Final = 16_384
 """Some providers' tokens hold a whole signed document."""
 MAILBOX_BYTES: Final = 1_000
 DEFAULT_MAILBOXES: Final = ("INBOX",)
+"""Also those of a selection, until what it selects is found."""
+Mailboxes: TypeAlias = tuple[str, ...] | Selection
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """None: the member is absent, and a repeat keeps what it is. ``credentials`` are owned: whoever takes a wish wipes
-    them."""
+    """None: the member is absent, and a repeat keeps what it is; so does UNSET, where None is a value. ``credentials`` are
+    owned: whoever takes a wish wipes them."""
 
     target: ImapTarget
     username: str
     endpoints: Endpoints
-    mailboxes: tuple[str, ...] | None
+    mailboxes: Mailboxes | None
     payload: Payload | None
     retention: Retention | None
     lease_seconds: int | None
+    also: frozenset[str] | None
+    heartbeat_seconds: int | msgspec.UnsetType | None
     wait_seconds: float = field(compare=False)
     credentials: Credentials | None = field(compare=False, default=None)
 
@@ -61,6 +76,11 @@ def read_wish(request: SubscriptionRequest, policy: Policy) -> Wish:
     retention = None if request.retention is None else _retention(faults, request, policy)
     if request.lease_seconds is not None:
         check_lease(faults, request.lease_seconds)
+    also = None if request.also is None else read_also(faults, request.also)
+    if request.heartbeat_seconds is not msgspec.UNSET and read_heartbeat(faults, request.heartbeat_seconds) is not None:
+        fault = heartbeat_fault(endpoints)
+        if fault is not None:
+            faults.add("/heartbeat_seconds", fault)
     check_wait(faults, request.wait_seconds)
     faults.raise_any()
     return Wish(
@@ -71,6 +91,8 @@ def read_wish(request: SubscriptionRequest, policy: Policy) -> Wish:
         payload,
         retention,
         request.lease_seconds,
+        also,
+        request.heartbeat_seconds,
         request.wait_seconds,
         credentials,
     )
@@ -88,24 +110,70 @@ def read_auth(faults: Faults, auth: Auth, at: str) -> Credentials:
             return BearerCredentials(token)
 
 
-def read_mailboxes(faults: Faults, given: Any, policy: Policy, at: str = "/mailboxes") -> tuple[str, ...]:
-    """Names in the order given, each once. INBOX is the same in any case (RFC 9051 section 5.1)."""
+def read_mailboxes(faults: Faults, given: Any, policy: Policy, at: str = "/mailboxes") -> Mailboxes:
+    """Names in the order given, each once, or which mailboxes are to be found (RFC 5465 section 6)."""
+    match given:
+        case list():
+            return _names(faults, given, policy, at)
+        case "personal":
+            return Personal()
+        case "subscribed":
+            return Subscribed()
+        case {"subtree": root}:
+            for name in given:
+                if name != "subtree":
+                    faults.add(at + pointer(name[:100]), "not a known member")
+            return Subtree(_name(faults, root, f"{at}/subtree"))
+        case _:
+            faults.add(at, 'must be a list of names, "personal", "subscribed" or {"subtree": a name}')
+            return DEFAULT_MAILBOXES
+
+
+def with_mailboxes(subscription: Subscription, mailboxes: Mailboxes | None) -> Subscription:
+    """None: as they are. Where others are to be found than before, it has those that it had until they are: what comes
+    meanwhile is not missed."""
+    if mailboxes is None:
+        return subscription
+    if isinstance(mailboxes, tuple):
+        return replace(subscription, mailboxes=mailboxes, selection=None)
+    return replace(subscription, selection=mailboxes)
+
+
+def read_also(faults: Faults, given: Any, at: str = "/also") -> frozenset[str]:
     if not isinstance(given, list):
-        known = given in ("personal", "subscribed") or (isinstance(given, dict) and "subtree" in given)
-        faults.add(at, NOT_SUPPORTED if known else "must be a list of names")
-        return DEFAULT_MAILBOXES
-    names: dict[str, None] = {}
-    for index, name in enumerate(given[: policy.max_mailboxes]):
-        if not isinstance(name, str):
-            faults.add(f"{at}/{index}", "must be a string")
-        else:
-            _check_text(faults, f"{at}/{index}", name, MAILBOX_BYTES)
-            names["INBOX" if name.upper() == "INBOX" else name] = None
+        faults.add(at, "must be a list")
+        return frozenset()
+    for index, one in enumerate(given):
+        if one not in tuple(ALSO):
+            faults.add(f"{at}/{index}", "must be one of " + ", ".join(sorted(ALSO)))
+    return frozenset(one for one in given if isinstance(one, str))
+
+
+def read_heartbeat(faults: Faults, given: Any, at: str = "/heartbeat_seconds") -> int | None:
+    if given is None:
+        return None
+    if not _is_whole(given) or not HEARTBEAT_SECONDS_MIN <= given <= HEARTBEAT_SECONDS_MAX:
+        faults.add(at, f"must be a whole number from {HEARTBEAT_SECONDS_MIN} to {HEARTBEAT_SECONDS_MAX}, or null")
+        return None
+    return int(given)
+
+
+def _names(faults: Faults, given: list[Any], policy: Policy, at: str) -> tuple[str, ...]:
+    names = {_name(faults, name, f"{at}/{index}"): None for index, name in enumerate(given[: policy.max_mailboxes])}
     if not given:
         faults.add(at, "must name a mailbox")
     if len(given) > policy.max_mailboxes:
         faults.add(at, f"must be at most {policy.max_mailboxes}")
     return tuple(names)
+
+
+def _name(faults: Faults, given: Any, at: str) -> str:
+    """INBOX is the same in any case (RFC 9051 section 5.1)."""
+    if not isinstance(given, str):
+        faults.add(at, "must be a string")
+        return ""
+    _check_text(faults, at, given, MAILBOX_BYTES)
+    return "INBOX" if given.upper() == "INBOX" else given
 
 
 def read_payload(faults: Faults, given: Any, at: str = "/payload") -> Payload:
@@ -118,9 +186,12 @@ def read_payload(faults: Faults, given: Any, at: str = "/payload") -> Payload:
 
 
 def check_lease(faults: Faults, given: Any, at: str = "/lease_seconds") -> None:
-    whole = isinstance(given, int) and not isinstance(given, bool)
-    if not whole or not LEASE_SECONDS_MIN <= given <= LEASE_SECONDS_MAX:
+    if not _is_whole(given) or not LEASE_SECONDS_MIN <= given <= LEASE_SECONDS_MAX:
         faults.add(at, f"must be a whole number from {LEASE_SECONDS_MIN} to {LEASE_SECONDS_MAX}")
+
+
+def _is_whole(given: Any) -> bool:
+    return isinstance(given, int) and not isinstance(given, bool)
 
 
 def check_wait(faults: Faults, seconds: float, at: str = "/wait_seconds") -> None:

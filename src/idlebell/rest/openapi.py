@@ -171,7 +171,8 @@ def _schemas() -> dict[str, Any]:
         "description": "RFC 7396.",
         "type": "object",
         "properties": {
-            **{name: properties[name] for name in ("mailboxes", "filter", "payload", "lease_seconds")},
+            **{name: properties[name] for name in ("mailboxes", "filter", "payload", "lease_seconds", "also")},
+            "heartbeat_seconds": properties["heartbeat_seconds"],
             "endpoints": endpoints,
             "paused": {"anyOf": [{"type": "boolean"}, {"type": "null"}]},
             "auth": found["CredentialsRequest"]["properties"]["auth"],

@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
+from idlebell.gateway.shapes import SubtreeView
 from idlebell.gateway.standing import state_of, unproven_view, verdict, view
 from idlebell.model.account import Retention
 from idlebell.model.endpoint import Endpoints, PushUrl, SimplePushEndpoint
 from idlebell.model.ids import AccountId, SubscriptionId
 from idlebell.model.notification import LossReason
 from idlebell.model.problem import Fault
+from idlebell.model.selection import Personal, Selection, Subscribed, Subtree
 from idlebell.model.subscription import Activity, Counts, LastPush, Loss, Payload, Phase, StandingProblem, Subscription
 from idlebell.telemetry.status import AccountStatus, MailboxStatus, Mode, Watch
 
@@ -83,14 +85,31 @@ def test_an_account_of_which_nothing_is_known_is_connecting() -> None:
 
 
 def test_the_first_verdict() -> None:
-    both = ("INBOX", "Work")
+    both, inbox = SUBSCRIPTION, replace(SUBSCRIPTION, mailboxes=("INBOX",))
     assert verdict(both, None) is False
     assert verdict(both, status(INBOX=Watch.WATCHING)) is False
     assert verdict(both, status(INBOX=Watch.WATCHING, Work=Watch.WATCHING)) is True
     assert verdict(both, status(INBOX=Watch.CONNECTING, Work=Watch.FAILED)) == GONE
-    assert verdict(("INBOX",), status(INBOX=Watch.WATCHING, Work=Watch.FAILED)) is True
+    assert verdict(inbox, status(INBOX=Watch.WATCHING, Work=Watch.FAILED)) is True
     unexplained = AccountStatus({"INBOX": MailboxStatus("INBOX", Watch.FAILED)})
-    assert isinstance(verdict(("INBOX",), unexplained), Fault)
+    assert isinstance(verdict(inbox, unexplained), Fault)
+
+
+def test_a_mailbox_that_was_found_fails_for_itself_alone() -> None:
+    found = replace(SUBSCRIPTION, selection=Personal())
+    assert verdict(found, status(INBOX=Watch.CONNECTING, Work=Watch.FAILED)) is False
+    assert verdict(found, status(INBOX=Watch.WATCHING, Work=Watch.FAILED)) is True
+
+
+@pytest.mark.parametrize(
+    ("selection", "shown"),
+    [(None, None), (Personal(), "personal"), (Subscribed(), "subscribed"), (Subtree("L"), SubtreeView(subtree="L"))],
+)
+def test_what_was_asked_for_is_shown_beside_what_was_found(selection: Selection | None, shown: object) -> None:
+    asked = replace(SUBSCRIPTION, selection=selection, also=frozenset({"seen", "appended"}), heartbeat_seconds=60)
+    found = view(asked, None, NOTHING)
+    assert (found.selection, found.also, found.heartbeat_seconds) == (shown, ("appended", "seen"), 60)
+    assert [one.name for one in found.mailboxes] == ["INBOX", "Work"]
 
 
 def test_the_view_shows_what_the_mailboxes_and_the_pushes_came_to() -> None:

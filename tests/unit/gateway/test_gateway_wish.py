@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from idlebell.gateway.policy import Policy
@@ -10,6 +11,7 @@ from idlebell.gateway.shapes import SubscriptionRequest
 from idlebell.gateway.wish import Wish, read_wish
 from idlebell.model.account import BearerCredentials, ImapTarget, Retention, Tls
 from idlebell.model.problem import ProblemError
+from idlebell.model.selection import Personal, Selection, Subscribed, Subtree
 from idlebell.model.subscription import Payload
 from idlebell.net.egress import Egress
 
@@ -55,9 +57,56 @@ def test_mailboxes_are_named_once_in_their_order() -> None:
     assert set(pointers(mailboxes=["a\n", "x" * 1_001, "b"])) == {"/mailboxes/0", "/mailboxes/1"}
 
 
-@pytest.mark.parametrize("given", ["personal", "subscribed", {"subtree": "Lists"}])
-def test_forms_of_later_versions_are_called_so(given: Any) -> None:
-    assert pointers(mailboxes=given) == {"/mailboxes": "not supported by this version"}
+@pytest.mark.parametrize(
+    ("given", "selection"),
+    [
+        ("personal", Personal()),
+        ("subscribed", Subscribed()),
+        ({"subtree": "Lists"}, Subtree("Lists")),
+        ({"subtree": "inbox"}, Subtree("INBOX")),
+    ],
+)
+def test_mailboxes_may_be_named_by_what_they_are(given: Any, selection: Selection) -> None:
+    assert wish(mailboxes=given).mailboxes == selection
+
+
+@pytest.mark.parametrize(
+    ("given", "at"),
+    [
+        ("inboxes", "/mailboxes"),
+        ({}, "/mailboxes"),
+        ({"subtree": 7}, "/mailboxes/subtree"),
+        ({"subtree": ""}, "/mailboxes/subtree"),
+        ({"subtree": "x" * 1_001}, "/mailboxes/subtree"),
+        ({"subtree": "Lists", "depth/1": 2}, "/mailboxes/depth~11"),
+    ],
+)
+def test_another_form_of_mailboxes_is_a_fault(given: Any, at: str) -> None:
+    assert set(pointers(mailboxes=given)) == {at}
+
+
+def test_what_else_rings_is_a_list_of_known_words() -> None:
+    assert wish().also is None
+    assert wish(also=[]).also == frozenset()
+    assert wish(also=["seen", "appended", "seen"]).also == {"seen", "appended"}
+    assert set(pointers(also=["seen", "moved", "copied"])) == {"/also/1", "/also/2"}
+    assert set(pointers(also="seen")) == {"/also"}
+
+
+def test_heartbeats_have_a_rhythm_or_are_none() -> None:
+    assert wish().heartbeat_seconds is msgspec.UNSET
+    assert wish(heartbeat_seconds=None).heartbeat_seconds is None
+    assert wish(heartbeat_seconds=86_400).heartbeat_seconds == 86_400
+    for seconds in (0, 59, 86_401, 60.5, True, "60"):
+        assert set(pointers(heartbeat_seconds=seconds)) == {"/heartbeat_seconds"}
+
+
+def test_heartbeats_go_to_an_endpoint_of_their_own_or_to_a_webhook() -> None:
+    simple = {"type": "simplepush", "url": "https://push.example/x"}
+    bare = {"new_mail": simple, "reconnect": simple}
+    assert set(pointers(endpoints=bare, heartbeat_seconds=60)) == {"/heartbeat_seconds"}
+    assert wish(endpoints=bare, heartbeat_seconds=None).heartbeat_seconds is None
+    assert wish(endpoints={**bare, "heartbeat": simple}, heartbeat_seconds=60).heartbeat_seconds == 60
 
 
 def test_payload_and_retention() -> None:
