@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from idlebell.imap.commands import Command
+from idlebell.imap.commands import Authenticate, Command, Login, Logout
 from idlebell.imap.responses import Condition, PlainCode, ResponseCode
 
 
@@ -25,11 +25,13 @@ class Refuse:
 
 @dataclass(frozen=True, slots=True)
 class Bye:
-    """``* BYE`` in place of an answer, and the connection is closed, or with ``linger`` left open as Dovecot does."""
+    """``* BYE`` in place of an answer, and the connection is closed, or with ``linger`` left open as Dovecot does.
+    ``repeat``: so many times in all, as Yandex does."""
 
     text: str = "going down"
     code: str | None = None
     linger: bool = False
+    repeat: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +77,20 @@ class Hold:
 
 
 Fault: TypeAlias = Refuse | Bye | Drop | Say | Silence | Hold
-Moment: TypeAlias = type[Command] | Literal["connect"]
-"""When: as an answer to a command, or in place of the greeting."""
+Moment: TypeAlias = type[Command] | Literal["connect", "command"]
+"""When: as an answer to a command, or to any command of a logged-in user but LOGOUT, or in place of the greeting."""
+
+NOT_CONNECTED = Refuse("User is authenticated but not connected.", condition=Condition.BAD)
+"""Exchange Online after a login that it said OK to. Plan it for ``"command"``."""
+SERVER_UNAVAILABLE = Say(b"Server Unavailable. 15\r\n", instead=True)
+"""Exchange Online, overloaded: a line without a tag, and no answer."""
+TOO_MANY_CONNECTIONS = Refuse("Maximum number of connections from user+IP exceeded", "LIMIT")
+UNAVAILABLE = Refuse("Unexpected exception", "UNAVAILABLE")
+"""iCloud, now and then, with a right password."""
+EVENTS_LOST = b"* NO NOTIFY error, some events may have got lost\r\n"
+"""Dovecot; for ``ImapServer.say``."""
+KEEP_ALIVE = b"* OK Still here\r\n"
+"""Dovecot in IDLE, every two minutes; for ``ImapServer.say``."""
 
 
 @dataclass(slots=True, eq=False)
@@ -100,7 +114,14 @@ class Planned:
 
     def strike(self, moment: Moment, user: str | None) -> Fault | None:
         """For the server: the fault, if this is its moment."""
-        if moment != self.moment or self.times == 0 or (self.user is not None and self.user != user):
+        any_command = (
+            self.moment == "command" and moment not in ("connect", Login, Authenticate, Logout) and user is not None
+        )
+        if (
+            (moment != self.moment and not any_command)
+            or self.times == 0
+            or (self.user is not None and self.user != user)
+        ):
             return None
         if self.times is not None:
             self.times -= 1

@@ -9,13 +9,22 @@ from email.message import Message as Parsed
 from email.utils import getaddresses
 
 from idlebell.imap.responses import Address, BodyPart, Envelope, FetchData, Multipart, Section
-from idlebell.testing.mail_store import Message
+from idlebell.testing.mailbox import Message
 
 _SECTION = re.compile(r"BODY(?:\.PEEK)?\[(?P<section>.*)\](?:<(?P<origin>\d+)\.(?P<count>\d+)>)?", re.DOTALL)
 _FIELDS = re.compile(r"HEADER\.FIELDS(?P<without>\.NOT)? \((?P<names>[^)]*)\)", re.IGNORECASE)
 _PREVIEW_CHARACTERS = 200
 
-SIMPLE = frozenset({"UID", "FLAGS", "INTERNALDATE", "RFC822.SIZE", "ENVELOPE", "BODYSTRUCTURE", "PREVIEW"})
+_CHEAP = frozenset({"UID", "FLAGS", "INTERNALDATE", "RFC822.SIZE", "MODSEQ", "EMAILID", "THREADID", "X-GM-MSGID"})
+SIMPLE = _CHEAP | {"ENVELOPE", "BODYSTRUCTURE", "PREVIEW"}
+
+NEEDS = {
+    "MODSEQ": frozenset({"CONDSTORE", "QRESYNC"}),
+    "EMAILID": frozenset({"OBJECTID"}),
+    "THREADID": frozenset({"OBJECTID"}),
+    "X-GM-MSGID": frozenset({"X-GM-EXT-1"}),
+}
+"""Items that need one of these capabilities."""
 
 
 class UnknownItemError(Exception):
@@ -26,7 +35,7 @@ def describe(number: int, message: Message, items: Iterable[str]) -> FetchData:
     """The FETCH response for ``items``, spelled as :class:`~idlebell.imap.commands.UidFetch` has them."""
     wanted = [item.removesuffix(" (LAZY)") for item in items]
     parsed: Parsed | None = None
-    if any(item not in ("UID", "FLAGS", "INTERNALDATE", "RFC822.SIZE") for item in wanted):
+    if any(item not in _CHEAP for item in wanted):
         parsed = message_from_bytes(message.content)
     sections: list[Section] = []
     for item in wanted:
@@ -51,6 +60,10 @@ def describe(number: int, message: Message, items: Iterable[str]) -> FetchData:
         body=_structure(parsed) if parsed is not None and "BODYSTRUCTURE" in wanted else None,
         sections=tuple(sections),
         preview=_preview(parsed) if parsed is not None and "PREVIEW" in wanted else None,
+        mod_seq=message.mod_seq if "MODSEQ" in wanted else None,
+        email_id=message.email_id if "EMAILID" in wanted else None,
+        thread_id=message.thread_id if "THREADID" in wanted else None,
+        gmail_message_id=message.gmail_id if "X-GM-MSGID" in wanted else None,
     )
 
 

@@ -17,45 +17,23 @@ its own for load tests, see :mod:`idlebell.testing.load_server`.
 from __future__ import annotations
 
 import asyncio
-import ssl
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Literal, Self, TypeAlias
 
 from idlebell.imap.state import State
 from idlebell.testing.certificate import Authority
 from idlebell.testing.faults import Fault, Moment, Planned
+from idlebell.testing.habits import Habits
 from idlebell.testing.imap_session import ImapSession
 from idlebell.testing.mail_store import Mailbox, MailStore, User
 
 BACKLOG = 4_096
 """Connections that the kernel accepts ahead of us."""
-
-_ALWAYS = ("IMAP4rev1", "LITERAL+", "ID", "ENABLE", "IDLE")
-_LOGIN = ("SASL-IR", "AUTH=PLAIN", "AUTH=SCRAM-SHA-256", "AUTH=XOAUTH2", "AUTH=OAUTHBEARER")
-_LOGGED_IN = ("NAMESPACE", "UNSELECT", "UIDPLUS", "ESEARCH", "LIST-EXTENDED", "LIST-STATUS", "SPECIAL-USE", "PREVIEW")
-
-
-@dataclass(frozen=True, slots=True)
-class Habits:
-    """How the server is when nothing is planned. Change it with :meth:`ImapServer.behave`."""
-
-    tls_context: ssl.SSLContext | None = None
-    """None: neither implicit TLS nor STARTTLS."""
-    greeting: str = "idlebell testing ready"
-    always: tuple[str, ...] = _ALWAYS
-    """Capabilities in every state."""
-    before_login: tuple[str, ...] = _LOGIN
-    after_login: tuple[str, ...] = _LOGGED_IN
-    login_disabled_in_clear: bool = False
-    uid_next: bool = True
-    """False: neither EXAMINE nor STATUS tells UIDNEXT, as Courier."""
-    speaks_in_idle: bool = True
-    """False: IDLE is accepted and nothing is ever said in it, as servers without a notifier."""
-
 
 Happening: TypeAlias = Literal["connected", "delivered", "exists", "fetched", "left"]
 
@@ -99,6 +77,8 @@ class ImapServer:
         """How many were ever accepted."""
         self.logins: list[str] = []
         """User names that tried, in order."""
+        self.identities: list[dict[str, str]] = []
+        """What ID told, in order."""
         self._tls = tls
         self._observe = observe
         self._plans: list[Planned] = []
@@ -146,16 +126,56 @@ class ImapServer:
     def add_user(self, name: str, password: str, *, token: str | None = None) -> User:
         return self.store.add_user(name, password, token=token)
 
-    def deliver(self, user: str, message: bytes, mailbox: str = "INBOX") -> int:
-        """A message arrives; whoever idles on the mailbox hears of it before this returns. The new UID."""
+    def deliver(
+        self,
+        user: str,
+        message: bytes,
+        mailbox: str = "INBOX",
+        *,
+        flags: frozenset[str] = frozenset(),
+        internal_date: datetime | None = None,
+        external: bool = False,
+    ) -> int:
+        """A message arrives; whoever idles on the mailbox hears of it before this returns. The new UID.
+
+        ``flags``: set by a filter, such as \\Seen. ``external``: put there behind the server's back. With a given
+        ``internal_date`` it is what APPEND does with an old one.
+        """
         self._note(Note("delivered", time.perf_counter(), user))
-        return self.mailbox(user, mailbox).add(message)
+        now = datetime.now(UTC).replace(microsecond=0)
+        return self.mailbox(user, mailbox).add(
+            message,
+            flags=flags,
+            internal_date=internal_date or now + self.habits.clock_offset,
+            hidden_fetches=self.habits.fetches_lag,
+            external=external,
+        )
+
+    def create(self, user: str, name: str, *, subscribed: bool = False) -> Mailbox:
+        return self.user(user).add_mailbox(name, subscribed=subscribed)
+
+    def rename(self, user: str, old: str, new: str) -> None:
+        """With what is below it."""
+        self.user(user).rename(old, new, delimiter=self.habits.delimiter)
+
+    def delete(self, user: str, name: str) -> None:
+        self.user(user).delete(name)
+
+    def copy(self, user: str, uid: int, target: str, source: str = "INBOX") -> int:
+        """Another client copies a message; date, flags and EMAILID stay. The new UID."""
+        return self.user(user).copy(uid, source, target)
+
+    def move(self, user: str, uid: int, target: str, source: str = "INBOX") -> int:
+        return self.user(user).move(uid, source, target)
+
+    def user(self, name: str) -> User:
+        found = self.store.find(name)
+        if found is None:
+            raise KeyError(name)
+        return found
 
     def mailbox(self, user: str, name: str = "INBOX") -> Mailbox:
-        found = self.store.find(user)
-        if found is None:
-            raise KeyError(user)
-        return found.mailboxes[name]
+        return self.user(user).mailboxes[name]
 
     def plan(self, moment: Moment, fault: Fault, *, times: int | None = 1, user: str | None = None) -> Planned:
         """From now on ``fault`` strikes at ``moment``, ``times`` times (None: always). Plans are tried in their order."""
@@ -167,6 +187,23 @@ class ImapServer:
         """Changes :class:`Habits`, for all sessions from the next command on."""
         self.habits = replace(self.habits, **changes)  # type: ignore[arg-type]
 
+    def offer(self, *capabilities: str) -> None:
+        """Lists these after the login too, and can do them: CONDSTORE, QRESYNC, NOTIFY, OBJECTID, X-GM-EXT-1 ..."""
+        self.behave(after_login=(*self.habits.after_login, *capabilities))
+
+    def withhold(self, *capabilities: str) -> None:
+        """Lists them no more, and does not know their commands."""
+        self.behave(
+            always=tuple(name for name in self.habits.always if name not in capabilities),
+            before_login=tuple(name for name in self.habits.before_login if name not in capabilities),
+            after_login=tuple(name for name in self.habits.after_login if name not in capabilities),
+        )
+
+    def say(self, raw: bytes, user: str | None = None) -> None:
+        """These bytes to all sessions, or to a user's, as they are: a keep-alive, an alert."""
+        for session in self.sessions if user is None else self.of(user):
+            session.say(raw)
+
     def of(self, user: str) -> list[ImapSession]:
         """The open sessions of a user."""
         return [session for session in self.sessions if session.user is not None and session.user.name == user]
@@ -175,6 +212,11 @@ class ImapServer:
         """How many sessions sit in IDLE."""
         sessions = self.sessions if user is None else self.of(user)
         return sum(session.idling for session in sessions)
+
+    def notified(self, user: str | None = None) -> int:
+        """How many sessions have a NOTIFY SET in force."""
+        sessions = self.sessions if user is None else self.of(user)
+        return sum(session.notified for session in sessions)
 
     async def until(self, condition: Callable[[], bool], timeout: float = 10) -> None:
         """Returns when ``condition`` holds; it is looked at whenever a session did something. TimeoutError after
@@ -207,17 +249,17 @@ class ImapServer:
     def joined(self, session: ImapSession) -> None:
         self.sessions.add(session)
         self.connections += 1
-        self.note("connected", session)
+        self.note("connected", session.user)
         self.changed()
 
     def left(self, session: ImapSession) -> None:
         self.sessions.discard(session)
-        self.note("left", session)
+        self.note("left", session.user)
         self.changed()
 
-    def note(self, what: Happening, session: ImapSession) -> None:
+    def note(self, what: Happening, user: User | None) -> None:
         if self._observe is not None:
-            self._note(Note(what, time.perf_counter(), session.user.name if session.user else None))
+            self._note(Note(what, time.perf_counter(), user.name if user else None))
 
     def changed(self) -> None:
         self._changed.set()

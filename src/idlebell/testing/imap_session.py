@@ -1,4 +1,4 @@
-"""One session of the scripted IMAP server: commands in, the answers of a well-behaved server out, unless a fault is planned.
+"""One session of the scripted IMAP server: its connection, TLS, and the faults that are planned. :mod:`.answerer` answers.
 
 Everything happens in callbacks, so that a session that waits is one small object and no coroutine.
 """
@@ -9,29 +9,23 @@ import asyncio
 import socket
 import ssl
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 from idlebell.imap import commands as c
-from idlebell.imap import responses as r
-from idlebell.imap.errors import LocalProtocolError, RemoteProtocolError
-from idlebell.imap.events import BadCommandReceived, CommandReceived, DoneReceived, SaslReceived, ServerEvent
-from idlebell.imap.responses import Condition
+from idlebell.imap.errors import RemoteProtocolError
+from idlebell.imap.events import CommandReceived, ServerEvent
+from idlebell.imap.limits import DEFAULT_LIMITS, Limits
 from idlebell.imap.server import Server
 from idlebell.imap.state import Phase, State
 from idlebell.testing import faults as f
-from idlebell.testing.fetch_items import UnknownItemError
-from idlebell.testing.imap_login import Challenge, Exchange, Verdict, check_password
+from idlebell.testing.answerer import Answerer
 from idlebell.testing.mail_store import Mailbox, User
-from idlebell.testing.open_mailbox import OpenMailbox, listing, status_of
-from idlebell.testing.search import UnknownKeyError
 from idlebell.testing.tls_layer import TlsLayer
 
 if TYPE_CHECKING:
     from idlebell.testing.imap_server import ImapServer
 
-_REFUSED = r.PlainCode("AUTHENTICATIONFAILED")  # RFC 5530
-_NONEXISTENT = r.PlainCode("NONEXISTENT")
 _COMMANDS_KEPT = 200
 """Names of commands that a session remembers, the latest ones."""
 
@@ -40,20 +34,18 @@ class ImapSession(asyncio.Protocol):
     """What a test may look at: :attr:`user`, :attr:`mailbox`, :attr:`idling`, :attr:`tls`, :attr:`state`, :attr:`commands`."""
 
     __slots__ = (
-        "_busy", "_exchange", "_host", "_inbox", "_mute", "_open", "_server", "_tls", "_transport", "commands", "user",
+        "_answerer", "_busy", "_host", "_inbox", "_mute", "_server", "_tls", "_transport", "commands",
     )  # fmt: skip
 
     def __init__(self, host: ImapServer) -> None:
         self._host = host
-        self._server = Server(tls=False, capabilities=host.capabilities)
+        self._server = self._half(tls=False)
+        self._answerer = Answerer(host, self._server, self._unasked)
         self._transport: asyncio.Transport | None = None
         self._tls: TlsLayer | None = None
         self._inbox = b""
         self._busy = False  # a fault holds a command
         self._mute = False  # nothing is read or answered any more
-        self._exchange: Exchange | None = None
-        self._open: OpenMailbox | None = None
-        self.user: User | None = None
         self.commands: list[str] = []
 
     # --- what a test may ask ---
@@ -73,15 +65,42 @@ class ImapSession(asyncio.Protocol):
     @property
     def mailbox(self) -> Mailbox | None:
         """The one that is open."""
-        return self._open.mailbox if self._open is not None else None
+        return self._answerer.mailbox
+
+    @property
+    def user(self) -> User | None:
+        return self._answerer.user
+
+    @property
+    def identity(self) -> dict[str, str] | None:
+        """What ID told after the login; None: it was not sent."""
+        return self._answerer.identity
+
+    @property
+    def enabled(self) -> frozenset[str]:
+        """What ENABLE switched on."""
+        return self._answerer.enabled
+
+    @property
+    def notified(self) -> bool:
+        """NOTIFY SET is in force."""
+        notify = self._answerer.news.notify if self._answerer.news is not None else None
+        return notify is not None and notify.groups is not None
 
     def say(self, raw: bytes) -> None:
         """Bytes to the client, as they are."""
         self._write(raw)
 
-    def bye(self, text: str = "going down", *, linger: bool = False) -> None:
+    def bye(self, text: str = "going down", *, code: str | None = None, linger: bool = False, repeat: int = 1) -> None:
         """``* BYE`` and the end."""
-        self._strike(f.Bye(text, linger=linger))
+        self._strike(f.Bye(text, code, linger, repeat))
+
+    def overflow(self) -> None:
+        """NOTIFY becomes too much: ``* OK [NOTIFICATIONOVERFLOW]``, and nothing more is told (RFC 5465 section 5.8)."""
+        notify = self._answerer.news.notify if self._answerer.news is not None else None
+        if notify is not None:
+            notify.overflow()
+            self._unasked()
 
     def drop(self, *, reset: bool = False) -> None:
         """The end, without a word."""
@@ -95,13 +114,19 @@ class ImapSession(asyncio.Protocol):
         context = self._host.habits.tls_context
         if context is not None and transport.get_extra_info("sockname")[1] == self._host.tls_port:
             self._tls = TlsLayer(context)
-            self._server = Server(tls=True, capabilities=self._host.capabilities)
+            self._server = self._half(tls=True)
+            self._answerer = Answerer(self._host, self._server, self._unasked)
         else:
             self._greet()
 
+    def _half(self, *, tls: bool) -> Server:
+        longest = self._host.habits.line_bytes
+        limits = DEFAULT_LIMITS if longest is None else Limits(line_bytes=longest)
+        return Server(limits, tls=tls, capabilities=self._host.capabilities)
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
-        self._close_mailbox()
+        self._answerer.leave()
         self._host.left(self)
 
     def data_received(self, data: bytes) -> None:
@@ -131,6 +156,10 @@ class ImapSession(asyncio.Protocol):
             self._greet()
 
     def _greet(self) -> None:
+        at_most = self._host.habits.greets_at_most
+        if at_most is not None and len(self._host.sessions) > at_most:
+            self._mute = True
+            return
         fault = self._host.fault("connect", None)
         if fault is None or self._strike(fault, self._say_greeting):
             self._say_greeting()
@@ -167,7 +196,10 @@ class ImapSession(asyncio.Protocol):
             self._transport.write(data)
 
     def _flush(self) -> None:
-        self._write(self._server.data_to_send())
+        data = self._server.data_to_send()
+        for respell in self._host.habits.respell:
+            data = respell(data)
+        self._write(data)
 
     # --- commands ---
 
@@ -182,6 +214,7 @@ class ImapSession(asyncio.Protocol):
                 for event in events:
                     self._dispatch(event)
                 self._flush()
+                self._unasked()
                 data = b""
         except RemoteProtocolError:
             self._flush()  # the BYE
@@ -229,10 +262,10 @@ class ImapSession(asyncio.Protocol):
             case f.Refuse(text, _, condition):
                 self._server.answer(condition, text, fault.response_code())
                 return False
-            case f.Bye(text, code, linger):
+            case f.Bye(text, code, linger, repeat):
                 # Not through the server half: a real one may say it in any state, also before its greeting.
                 bracket = f"[{code}] " if code else ""
-                self._write(f"* BYE {bracket}{text}\r\n".encode())
+                self._write(f"* BYE {bracket}{text}\r\n".encode() * repeat)
                 self._mute = True
                 if not linger:
                     self._end()
@@ -252,160 +285,13 @@ class ImapSession(asyncio.Protocol):
                 return not self._busy
 
     def _handle(self, event: ServerEvent) -> None:
-        server = self._server
-        match event:
-            case BadCommandReceived("*", reason):
-                server.send(r.StatusResponse(Condition.BAD, None, reason))
-            case BadCommandReceived(_, reason):
-                server.answer(Condition.BAD, reason)
-            case DoneReceived():
-                self._tell_changes()
-                server.answer(Condition.OK, "IDLE ended")
-            case SaslReceived(None):
-                server.answer(Condition.BAD, "cancelled")
-            case SaslReceived(bytes() as data):
-                self._sasl(data)
-            case CommandReceived(_, command):
-                self._command(command)
+        self._answerer.answer(event)
         self._host.changed()
 
-    def _command(self, command: c.Command) -> None:
-        server = self._server
-        match command:
-            case c.Capability():
-                self._answer([r.CapabilityData(server.capabilities)])
-            case c.Noop():
-                self._tell_changes()
-                self._answer()
-            case c.Logout():
-                self._answer([r.StatusResponse(Condition.BYE, None, "until next time")])
-            case c.StartTls() if self._host.habits.tls_context is None:
-                server.answer(Condition.BAD, "no TLS here")
-            case c.Login(username, password):
-                self._decide(check_password(self._host.store, username, password, self._host.logins))
-            case c.Authenticate():
-                self._authenticate(command)
-            case c.Id():
-                self._answer([r.IdData((("name", "idlebell-testing"),))])
-            case c.Enable(wanted):
-                self._answer([r.EnabledData(frozenset(wanted) & server.capabilities)])
-            case c.Namespace():
-                self._answer([r.NamespaceData((r.NamespaceEntry("", "/"),), None, None)])
-            case c.List():
-                assert self.user is not None
-                self._answer(listing(self.user.mailboxes.values(), command, uid_next=self._host.habits.uid_next))
-            case c.Status(name, items):
-                self._status(name, items)
-            case c.Examine(name) | c.Select(name):
-                self._examine(name, "READ-ONLY" if isinstance(command, c.Examine) else "READ-WRITE")
-            case c.Unselect():
-                self._close_mailbox()
-                self._answer()
-            case c.UidFetch() | c.UidSearch():
-                self._read(command)
-            case c.Idle():
-                server.continue_()
-                self._tell_changes()
-            case c.UnknownCommand():
-                server.answer(Condition.BAD, "unknown command")
-            case _:
-                self._answer()
-
-    def _answer(self, data: Iterable[r.UntaggedResponse] = ()) -> None:
-        for response in data:
-            self._server.send(response)
-        self._server.answer(Condition.OK, "done")
-
-    # --- login ---
-
-    def _authenticate(self, command: c.Authenticate) -> None:
-        if f"AUTH={command.mechanism}" not in self._server.capabilities:
-            self._server.answer(Condition.NO, "unknown mechanism")
+    def _unasked(self) -> None:
+        """There is something to say that nobody asked for at this moment."""
+        if self._mute or self._busy or self._server.phase not in (Phase.READY, Phase.IDLING):
             return
-        self._exchange = Exchange(self._host.store, command.mechanism, self._host.logins)
-        if command.initial is None:
-            self._server.continue_()
-        else:
-            self._sasl(command.initial)
-
-    def _sasl(self, message: bytes) -> None:
-        assert self._exchange is not None
-        try:
-            result = self._exchange.step(message)
-        except RemoteProtocolError as error:
-            self._server.answer(Condition.BAD, error.detail)
-            return
-        if isinstance(result, Challenge):
-            self._server.continue_(result.data)
-        else:
-            self._decide(result)
-
-    def _decide(self, verdict: Verdict) -> None:
-        self._exchange = None
-        if verdict.user is None:
-            self._server.answer(Condition.NO, "wrong user name or password", _REFUSED)
-            return
-        self.user = verdict.user
-        listed = frozenset(name.upper() for name in self._host.capabilities(State.AUTHENTICATED, self.tls))
-        self._server.answer(Condition.OK, "logged in", r.CapabilityCode(listed))
-
-    # --- mailboxes ---
-
-    def _find(self, name: str) -> Mailbox | None:
-        assert self.user is not None
-        mailbox = self.user.mailboxes.get(name)
-        return mailbox if mailbox is not None and mailbox.selectable else None
-
-    def _status(self, name: str, items: tuple[str, ...]) -> None:
-        mailbox = self._find(name)
-        if mailbox is None:
-            self._server.answer(Condition.NO, "no such mailbox", _NONEXISTENT)
-            return
-        if mailbox is self.mailbox:
-            self._tell_changes()
-        self._answer([status_of(mailbox, items, uid_next=self._host.habits.uid_next)])
-
-    def _examine(self, name: str, code: str) -> None:
-        self._close_mailbox()
-        mailbox = self._find(name)
-        if mailbox is None:
-            self._server.answer(Condition.NO, "no such mailbox", _NONEXISTENT)
-            return
-        self._open = OpenMailbox(mailbox)
-        mailbox.listeners.add(self._mailbox_changed)
-        for response in self._open.greeting(uid_next=self._host.habits.uid_next):
-            self._server.send(response)
-        self._server.answer(Condition.OK, "opened", r.PlainCode(code))
-
-    def _close_mailbox(self) -> None:
-        if self._open is not None:
-            self._open.mailbox.listeners.discard(self._mailbox_changed)
-        self._open = None
-
-    def _mailbox_changed(self) -> None:
-        """Somebody changed the open mailbox. Only in IDLE may we speak of it unasked."""
-        if self.idling and self._host.habits.speaks_in_idle and not self._mute and not self._busy:
-            self._tell_changes()
-            self._flush()
-            self._host.changed()
-
-    def _tell_changes(self) -> None:
-        if self._open is None:
-            return
-        for response in self._open.changes():
-            self._server.send(response)
-            if isinstance(response, r.ExistsData):
-                self._host.note("exists", self)
-
-    def _read(self, command: c.UidFetch | c.UidSearch) -> None:
-        assert self._open is not None
-        try:
-            if isinstance(command, c.UidFetch):
-                self._answer(self._open.fetch(command))
-                self._host.note("fetched", self)
-            else:
-                self._answer([self._open.search(self._server.tag, command)])
-        except (UnknownItemError, UnknownKeyError):
-            self._server.answer(Condition.BAD, "unknown item or search key")
-        except LocalProtocolError:
-            self._server.answer(Condition.NO, "too large to be sent whole")
+        self._answerer.speak()
+        self._flush()
+        self._host.changed()

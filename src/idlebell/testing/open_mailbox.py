@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from idlebell.imap import commands as c
 from idlebell.imap import responses as r
 from idlebell.imap.responses import Condition
 from idlebell.imap.sequence_set import SequenceSet
 from idlebell.testing.fetch_items import describe
-from idlebell.testing.mail_store import Mailbox
+from idlebell.testing.mailbox import Mailbox
 from idlebell.testing.search import resolve, search
 
 _FLAGS = ("\\Answered", "\\Flagged", "\\Deleted", "\\Seen", "\\Draft")
 
 
 class OpenMailbox:
-    """From EXAMINE or SELECT on."""
+    """From EXAMINE or SELECT on. ``vanishes``: QRESYNC is enabled, so VANISHED takes the place of EXPUNGE."""
 
-    __slots__ = ("_known", "mailbox")
+    __slots__ = ("_first_news", "_known", "_uid_next", "mailbox", "vanishes")
 
-    def __init__(self, mailbox: Mailbox) -> None:
+    def __init__(self, mailbox: Mailbox, *, vanishes: bool = False) -> None:
         self.mailbox = mailbox
+        self.vanishes = vanishes
         self._known = [*mailbox.messages]  # UIDs, by message sequence number
+        self._uid_next = self._first_news = mailbox.uid_next
 
-    def greeting(self, *, uid_next: bool) -> Iterator[r.UntaggedResponse]:
+    def greeting(self, *, uid_next: bool, mod_seq: bool, object_id: bool) -> Iterator[r.UntaggedResponse]:
         """What EXAMINE answers before its tagged OK (RFC 9051 section 6.3.2)."""
         yield r.FlagsData(_FLAGS)
         yield r.StatusResponse(Condition.OK, r.PermanentFlagsCode(()), "none")
@@ -33,25 +34,66 @@ class OpenMailbox:
         yield r.RecentData(0)
         yield r.StatusResponse(Condition.OK, r.NumberCode("UIDVALIDITY", self.mailbox.uid_validity), "UIDs valid")
         if uid_next:
-            yield r.StatusResponse(Condition.OK, r.NumberCode("UIDNEXT", self.mailbox.uid_next), "next UID")
+            yield r.StatusResponse(Condition.OK, r.NumberCode("UIDNEXT", self._uid_next), "next UID")
+        if mod_seq:
+            highest = r.NumberCode("HIGHESTMODSEQ", self.mailbox.highest_mod_seq)
+            yield r.StatusResponse(Condition.OK, highest, "highest")
+        if object_id:
+            yield r.StatusResponse(Condition.OK, r.MailboxIdCode(self.mailbox.mailbox_id), "stays")
 
-    def changes(self) -> Iterator[r.UntaggedResponse]:
-        """EXPUNGE and EXISTS since the client was last told (RFC 9051 section 7.5.1)."""
-        for index in range(len(self._known) - 1, -1, -1):
-            if self._known[index] not in self.mailbox.messages:
-                del self._known[index]
-                yield r.ExpungeData(index + 1)
+    def resume(self, command: c.Examine | c.Select) -> Iterator[r.UntaggedResponse]:
+        """What changed since the client's mod-sequence (RFC 7162 section 3.2.5.2), of the UIDs that it knows if it names
+        any: then a new message is not among them, as on Dovecot."""
+        if command.qresync is None or command.qresync[0] != self.mailbox.uid_validity:
+            return
+        since = command.qresync[1]
+        known = None if command.known_uids is None else resolve(command.known_uids, self._largest)
+        gone = [
+            uid
+            for uid, mod_seq in self.mailbox.vanished.items()
+            if mod_seq > since and (known is None or _within(uid, known))
+        ]
+        if gone:
+            yield r.VanishedData(SequenceSet.of(gone), earlier=True)
+        for number, uid in enumerate(self._known, 1):
+            message = self.mailbox.messages[uid]
+            if message.mod_seq > since and (known is None or _within(uid, known)):
+                yield describe(number, message, ("UID", "FLAGS", "MODSEQ"))
+
+    def changes(self, *, expunged: bool = True) -> Iterator[r.UntaggedResponse]:
+        """What was expunged and EXISTS since the client was last told (RFC 9051 section 7.5.1)."""
+        if expunged:
+            yield from self._gone()
         yield from self._news()
 
-    def fetch(self, command: c.UidFetch) -> Iterator[r.UntaggedResponse]:
-        """EXPUNGE may not be said during a FETCH (section 7.5.1), so news come first only where nothing was expunged."""
-        if all(uid in self.mailbox.messages for uid in self._known):
+    def describe_since(self, uid: int, items: tuple[str, ...]) -> Iterator[r.FetchData]:
+        """FETCH as NOTIFY sends it unasked, of all that is known from ``uid`` on."""
+        for number, known in enumerate(self._known, 1):
+            message = self.mailbox.messages.get(known)
+            if known >= uid and message is not None and not message.hidden_fetches:
+                yield describe(number, message, items)
+
+    def describe(self, uid: int, items: tuple[str, ...]) -> Iterator[r.FetchData]:
+        if uid in self._known and uid in self.mailbox.messages:
+            yield describe(self._known.index(uid) + 1, self.mailbox.messages[uid], items)
+
+    def fetch(self, command: c.UidFetch, *, news: bool, mod_seq: bool) -> Iterator[r.UntaggedResponse]:
+        """EXPUNGE may not be said during a FETCH (section 7.5.1), so news come first only where nothing was expunged.
+
+        ``mod_seq``: CONDSTORE is in use, so each FETCH tells it (RFC 7162 section 3.2.4).
+        """
+        if news and all(uid in self.mailbox.messages for uid in self._known):
             yield from self._news()
         ranges = resolve(command.uids, self._largest)
+        items = command.items if not mod_seq or "MODSEQ" in command.items else (*command.items, "MODSEQ")
         for number, uid in enumerate(self._known, 1):
             message = self.mailbox.messages.get(uid)
-            if message is not None and any(low <= uid <= high for low, high in ranges):
-                yield describe(number, message, command.items)
+            if message is None or not _within(uid, ranges):
+                continue
+            if message.hidden_fetches:
+                message.hidden_fetches -= 1
+            elif command.changed_since is None or message.mod_seq > command.changed_since:
+                yield describe(number, message, items)
 
     def search(self, tag: str, command: c.UidSearch) -> r.UntaggedResponse:
         known = (self.mailbox.messages[uid] for uid in self._known if uid in self.mailbox.messages)
@@ -67,9 +109,38 @@ class OpenMailbox:
             all=SequenceSet.of(found) if found and "ALL" in command.returning else None,
         )
 
+    def stale_status(self, fresh: r.StatusData) -> r.StatusData:
+        """``fresh`` with what this client was told last."""
+        return r.StatusData(
+            fresh.mailbox,
+            messages=len(self._known) if fresh.messages is not None else None,
+            uid_next=self._uid_next if fresh.uid_next is not None else None,
+            uid_validity=fresh.uid_validity,
+        )
+
+    @property
+    def uid_next(self) -> int:
+        """As this client was told."""
+        return self._uid_next
+
+    @property
+    def first_news(self) -> int:
+        """The first UID that came since it was opened."""
+        return self._first_news
+
     @property
     def _largest(self) -> int:
         return self._known[-1] if self._known else 0
+
+    def _gone(self) -> Iterator[r.UntaggedResponse]:
+        gone: list[int] = []
+        for index in range(len(self._known) - 1, -1, -1):
+            if self._known[index] not in self.mailbox.messages:
+                gone.append(self._known.pop(index))
+                if not self.vanishes:
+                    yield r.ExpungeData(index + 1)
+        if gone and self.vanishes:
+            yield r.VanishedData(SequenceSet.of(gone), earlier=False)
 
     def _news(self) -> Iterator[r.UntaggedResponse]:
         last = self._largest
@@ -80,36 +151,9 @@ class OpenMailbox:
             news.append(uid)
         if news:
             self._known += reversed(news)
+            self._uid_next = self.mailbox.uid_next
             yield r.ExistsData(len(self._known))
 
 
-def status_of(mailbox: Mailbox, items: Iterable[str], *, uid_next: bool) -> r.StatusData:
-    """STATUS (RFC 9051 section 6.3.11); unknown items are left out."""
-    wanted = frozenset(items)
-    messages = mailbox.messages.values()
-    return r.StatusData(
-        mailbox.name,
-        messages=len(mailbox.messages) if "MESSAGES" in wanted else None,
-        uid_next=mailbox.uid_next if uid_next and "UIDNEXT" in wanted else None,
-        uid_validity=mailbox.uid_validity if "UIDVALIDITY" in wanted else None,
-        unseen=sum("\\Seen" not in message.flags for message in messages) if "UNSEEN" in wanted else None,
-        recent=0 if "RECENT" in wanted else None,
-        size=sum(len(message.content) for message in messages) if "SIZE" in wanted else None,
-    )
-
-
-def listing(mailboxes: Iterable[Mailbox], command: c.List, *, uid_next: bool) -> Iterator[r.UntaggedResponse]:
-    """LIST, with STATUS where RETURN asks for it (RFC 5819)."""
-    if command.pattern == "":  # RFC 9051 section 6.3.9: asks for the delimiter
-        yield r.ListData(frozenset({"\\Noselect"}), "/", "")
-        return
-    spelled = "".join({"*": ".*", "%": "[^/]*"}.get(one, re.escape(one)) for one in command.reference + command.pattern)
-    pattern = re.compile(spelled, re.DOTALL)
-    status = next((item for item in command.returning if item.startswith("STATUS ")), None)
-    for mailbox in mailboxes:
-        if pattern.fullmatch(mailbox.name):
-            attributes = mailbox.attributes | (frozenset() if mailbox.selectable else {"\\Noselect"})
-            yield r.ListData(attributes, "/", mailbox.name)
-            if status is not None and mailbox.selectable:
-                items = status.removeprefix("STATUS (").removesuffix(")").split()
-                yield status_of(mailbox, items, uid_next=uid_next)
+def _within(uid: int, ranges: list[tuple[int, int]]) -> bool:
+    return any(low <= uid <= high for low, high in ranges)

@@ -8,7 +8,7 @@ from datetime import date, datetime
 
 from idlebell.imap.sequence_set import STAR, SequenceSet
 from idlebell.testing.fetch_items import header_of
-from idlebell.testing.mail_store import Message
+from idlebell.testing.mailbox import Message
 
 Test = Callable[[Message], bool]
 
