@@ -230,6 +230,9 @@ async def test_what_does_not_speak_imap_is_told_so_and_hears_no_password(stage: 
 
     await asyncio.gather(*(ask(number, *stranger) for number, stranger in enumerate(STRANGERS)))
     await stage.nothing_is_kept()
+    told = {one.private for one in stage.login_failures() if one.code == "not-imap"}
+    assert "not-imap: the first line is no IMAP greeting: HTTP/1.1 400 Bad <7>" in told
+    assert "not-imap: the first line is no IMAP greeting: <3> <16> ESMTP" in told
 
 
 async def test_a_mailbox_that_does_not_exist_is_named_and_nothing_is_kept(stage: Scene) -> None:

@@ -19,9 +19,9 @@ from typing import Final
 from idlebell.imap import capabilities as capability_lists
 from idlebell.imap import commands as c
 from idlebell.imap.encode import encode_command
-from idlebell.imap.errors import LocalProtocolError, RemoteProtocolError
+from idlebell.imap.errors import WHERE_BYTES, LocalProtocolError, RemoteProtocolError
 from idlebell.imap.events import Challenged, ClientEvent, Completed, Ended, Greeted, Idling, Received
-from idlebell.imap.framing import Frame, Framer
+from idlebell.imap.framing import Frame, Framer, LiteralAnnounced
 from idlebell.imap.limits import DEFAULT_LIMITS, Limits
 from idlebell.imap.parse_response import parse_response
 from idlebell.imap.permitted import PERMITTED, event_never_sets_seen, never_sets_seen
@@ -195,6 +195,7 @@ class Client:
         """What the server's bytes mean, in order. RemoteProtocolError: it broke the grammar, a bound or the order."""
         self._alive()
         events: list[ClientEvent] = []
+        frame: Frame | LiteralAnnounced | None = None
         try:
             if data and self._phase is Phase.TLS_DUE:
                 raise _injected(data)
@@ -207,7 +208,9 @@ class Client:
                 self._receive(self._parse(frame), events)
                 if self._phase is Phase.TLS_DUE and self._framer.pending:
                     raise _injected(self._framer.take_rest())
-        except RemoteProtocolError:
+        except RemoteProtocolError as error:
+            if not error.where and isinstance(frame, Frame):
+                error.where = frame.raw[:WHERE_BYTES]  # the response makes sense and does not belong here
             self._finish()
             raise
         return events

@@ -15,7 +15,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from idlebell.imap.errors import RemoteProtocolError
+from idlebell.imap.errors import WHERE_BYTES, RemoteProtocolError
 from idlebell.imap.limits import Limits
 
 
@@ -211,14 +211,14 @@ class Framer:
         limits = self._limits
         digits = announced[1]
         if len(digits) > limits.number_digits or int(digits) > limits.literal_bytes:
-            raise self._broken("literal-too-large", "a literal over the bound", None, text[-80:])
+            raise self._broken("literal-too-large", "a literal over the bound", None, text[-WHERE_BYTES:])
         size = int(digits)
         if len(self._parts) // 2 >= limits.literals:
-            raise self._broken("too-many-literals", "more literals than the bound", None, text[-80:])
+            raise self._broken("too-many-literals", "more literals than the bound", None, text[-WHERE_BYTES:])
         self._text_bytes += len(text)
         self._held += len(text) + size
         if self._held > limits.response_bytes:
-            raise self._broken("response-too-long", "a response over the bound", None, text[-80:])
+            raise self._broken("response-too-long", "a response over the bound", None, text[-WHERE_BYTES:])
         self._parts += (text,)
         self._literal = size
         if self._server_side:
@@ -232,7 +232,7 @@ class Framer:
 
     def _broken(self, reason: str, detail: str, start: int | None, where: bytes = b"") -> RemoteProtocolError:
         if start is not None:
-            where = bytes(self._buffer[start : start + 80])
+            where = bytes(self._buffer[start : start + WHERE_BYTES])
         self._failure = RemoteProtocolError(reason, detail, where)
         self._buffer = b""
         self._place = self._scanned = 0

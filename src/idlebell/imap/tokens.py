@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import Final, TypeAlias
 
-from idlebell.imap.errors import RemoteProtocolError
+from idlebell.imap.errors import WHERE_BYTES, RemoteProtocolError
 from idlebell.imap.framing import LITERAL, Frame, join_raw
 from idlebell.imap.limits import Limits
 from idlebell.imap.sequence_set import STAR, SequenceSet
@@ -104,16 +104,20 @@ class Cursor:
         """Elements of lists are counted over the whole response."""
         self._items += items
         if self._items > self.limits.items:
-            raise RemoteProtocolError("too-many-items", "a response with more elements than the bound", self.text)
+            raise RemoteProtocolError("too-many-items", "a response with more elements than the bound", self._here())
+
+    def _here(self) -> bytes:
+        """What stands around the cursor, for the operator."""
+        return self.text[max(0, self.pos - WHERE_BYTES // 2) : self.pos + WHERE_BYTES // 2]
 
     def _deeper(self) -> None:
         self._depth += 1
         if self._depth > self.limits.depth:
-            raise RemoteProtocolError("too-deep", "parentheses nested over the bound", self.text)
+            raise RemoteProtocolError("too-deep", "parentheses nested over the bound", self._here())
 
     def _number_from(self, digits: bytes) -> int:
         if len(digits) > self.limits.number_digits:
-            raise RemoteProtocolError("number-too-long", "a number with more digits than the bound", self.text)
+            raise RemoteProtocolError("number-too-long", "a number with more digits than the bound", self._here())
         return int(digits)
 
     # --- punctuation ---

@@ -11,6 +11,7 @@ import re
 from typing import Final
 
 from idlebell.imap.errors import RemoteProtocolError
+from idlebell.imap.redacted import offence
 from idlebell.imap.responses import Condition, PlainCode, ResponseCode
 from idlebell.model.problem import Blame, Fault
 from idlebell.model.shown_text import quoting, shown
@@ -100,7 +101,7 @@ def failed(error: TransportError | RemoteProtocolError) -> Fault:
     match error:
         case RemoteProtocolError():
             return Fault(
-                "protocol-error", f"The mail server broke the protocol: {shown(error.detail)}.", private=error.reason
+                "protocol-error", f"The mail server broke the protocol: {shown(error.detail)}.", private=offence(error)
             )
         case Unreachable():
             # One sentence for all of them: more would let anyone scan a network through us.

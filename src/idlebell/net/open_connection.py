@@ -10,6 +10,7 @@ from idlebell.imap.client import Client
 from idlebell.imap.commands import Capability
 from idlebell.imap.errors import RemoteProtocolError
 from idlebell.imap.limits import DEFAULT_LIMITS, Limits
+from idlebell.imap.redacted import offence
 from idlebell.imap.responses import Condition, StatusResponse
 from idlebell.model.account import ImapTarget, Tls
 from idlebell.net.clock import Clock
@@ -90,7 +91,7 @@ async def _greeting(connection: ImapConnection) -> StatusResponse:
     except RemoteProtocolError as error:
         if error.reason == "preauth-in-clear":
             raise
-        raise NotImap(error.detail) from error  # whatever rule its first line breaks
+        raise NotImap(offence(error)) from error  # whatever rule its first line breaks
 
 
 async def _start_tls(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from idlebell.imap.errors import RemoteProtocolError
+from idlebell.imap.redacted import offence
 from idlebell.imap.responses import PlainCode, ResponseCode
 from idlebell.model.problem import Fault
 from idlebell.model.shown_text import quoting
@@ -15,7 +16,7 @@ def diagnose(error: TransportError | RemoteProtocolError) -> Fault:
     """Why a session that worked is gone. What stands in the way of a new one is told by whoever logs in."""
     match error:
         case RemoteProtocolError():
-            return Fault("protocol-error", f"The mail server broke the protocol: {error.reason}.", error.detail)
+            return Fault("protocol-error", f"The mail server broke the protocol: {error.reason}.", offence(error))
         case ServerSaidBye() if _plain(error.bye.code) in _THROTTLES:
             return Fault("throttled", quoting("The mail server ended the session", error.bye.text), error.detail)
         case ServerSaidBye():

@@ -496,6 +496,14 @@ def test_bytes_in_the_same_segment_as_the_ok_of_starttls_are_an_attack() -> None
     assert error.where == b"* CAPABILITY IMAP4rev1 AUTH=PLAIN\r\n"
 
 
+def test_a_response_that_does_not_belong_here_is_kept_for_the_operator() -> None:
+    error = breaks(greeted(), b"A9 OK " + b"x" * 100 + b"\r\n", "unexpected-tag")
+    assert error.where == b"A9 OK " + b"x" * 74
+    client = greeted()
+    client.send(c.Authenticate("X"))
+    assert breaks(client, b"+ ???\r\n", "bad-base64").where == b"???"
+
+
 def test_half_a_line_after_the_ok_of_starttls_is_one_too() -> None:
     client = greeted(tls=False)
     client.send(c.StartTls())

@@ -32,6 +32,14 @@ def reason(act: Callable[[], Any]) -> str:
     return caught.value.reason
 
 
+def test_what_stands_around_a_crossed_bound_is_kept_for_the_operator() -> None:
+    cursor = at(b"x" * 100 + b"(((" + b"y" * 100, limits=Limits(depth=2))
+    cursor.pos = 100
+    with pytest.raises(RemoteProtocolError) as caught:
+        cursor.skip_value()
+    assert caught.value.where == b"x" * 37 + b"(((" + b"y" * 40
+
+
 # --- places ---
 
 

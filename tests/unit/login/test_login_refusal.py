@@ -112,6 +112,12 @@ def test_of_unreachable_the_user_learns_one_sentence_only() -> None:
     assert failed(errors[0]).private == "refused: a"
 
 
+def test_of_a_broken_rule_the_user_sees_the_rule_and_the_operator_what_broke_it_redacted() -> None:
+    fault = failed(RemoteProtocolError("bad-base64", "a SASL challenge that is not base64", b"hunter2 ???"))
+    assert fault.detail == "The mail server broke the protocol: a SASL challenge that is not base64."
+    assert fault.private == "bad-base64: a SASL challenge that is not base64: <7> <3>"
+
+
 def test_only_refusals_of_credentials_forbid_another_try() -> None:
     assert refuses_credentials(refused(Condition.NO, None, "no"))
     assert refuses_credentials(refused(Condition.NO, None, "use an app password"))

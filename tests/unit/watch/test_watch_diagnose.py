@@ -30,6 +30,12 @@ def test_every_end_of_a_session_has_a_fault(error: TransportError | RemoteProtoc
     assert diagnose(error).code == code
 
 
+def test_of_a_broken_rule_the_user_sees_the_rule_and_the_operator_what_broke_it_redacted() -> None:
+    fault = diagnose(RemoteProtocolError("bare-lf", "a LF without CR", b"* OK hunter2\n"))
+    assert fault.detail == "The mail server broke the protocol: bare-lf."
+    assert fault.private == "bare-lf: a LF without CR: * OK <7>\\n"
+
+
 def test_limit_is_waited_out_and_loss_is_mended_soon() -> None:
     assert diagnose(bye("x", "LIMIT")).retry is Retry.LATER
     assert diagnose(ConnectionLost("reset")).retry is Retry.SOON
