@@ -62,13 +62,15 @@ class Wire:
 
 
 @asynccontextmanager
-async def logged_in(server: ImapServer, user: str = "alice", password: str = "secret") -> AsyncIterator[Wire]:
-    """A session that has read its greeting and logged in."""
+async def logged_in(
+    server: ImapServer, user: str = "alice", password: str = "secret", *, ok: str = "OK"
+) -> AsyncIterator[Wire]:
+    """A session that has read its greeting and logged in. ``ok``: how the answer to LOGIN begins."""
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     try:
         wire = Wire(reader, writer)
         await wire.line()
-        assert (await wire.ask(f"LOGIN {user} {password}"))[-1].startswith("OK")
+        assert (await wire.ask(f"LOGIN {user} {password}"))[-1].startswith(ok)
         yield wire
     finally:
         writer.close()

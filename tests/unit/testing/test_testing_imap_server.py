@@ -16,6 +16,7 @@ from idlebell.imap import commands
 from idlebell.testing import mail
 from idlebell.testing.faults import Bye, Drop, Hold, Refuse, Say, Silence
 from idlebell.testing.imap_server import ImapServer
+from imap_wire import Wire
 
 T = TypeVar("T")
 SECONDS = 10
@@ -48,30 +49,9 @@ async def with_client(server: ImapServer, use: Callable[[IMAPClient], T], *, tls
     return await asyncio.to_thread(run)
 
 
-class Wire:
-    """A client that sees every line, in clear."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader, self.writer = reader, writer
-
-    async def line(self) -> str:
-        async with asyncio.timeout(SECONDS):
-            return (await self.reader.readline()).decode()
-
-    async def say(self, line: str) -> list[str]:
-        """All lines up to the tagged one."""
-        tag = line.split(maxsplit=1)[0]
-        self.writer.write(line.encode() + b"\r\n")
-        lines: list[str] = []
-        while not lines or not lines[-1].startswith((f"{tag} ", "+ ")):
-            lines.append(await self.line())
-            if not lines[-1]:
-                break
-        return lines
-
-
 @pytest.fixture
 async def wire(server: ImapServer) -> AsyncIterator[Wire]:
+    """Connected, the greeting not yet read."""
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     yield Wire(reader, writer)
     writer.close()
@@ -168,21 +148,21 @@ async def test_expunged_messages_are_told_by_number_and_never_during_a_fetch(ser
     for number in range(3):
         server.deliver("alice", mail.plausible(number))
     await wire.line()
-    await wire.say("a LOGIN alice secret")
-    await wire.say("b EXAMINE INBOX")
+    await wire.ask("LOGIN alice secret")
+    await wire.ask("EXAMINE INBOX")
     server.mailbox("alice").expunge(2)
     server.deliver("alice", mail.plausible(4))
-    fetched = await wire.say("c UID FETCH 1:* (UID)")
-    assert fetched[:2] == ["* 1 FETCH (UID 1)\r\n", "* 3 FETCH (UID 3)\r\n"]
-    assert (await wire.say("d NOOP"))[:2] == ["* 2 EXPUNGE\r\n", "* 3 EXISTS\r\n"]
+    fetched = await wire.ask("UID FETCH 1:* (UID)")
+    assert fetched[:2] == ["* 1 FETCH (UID 1)", "* 3 FETCH (UID 3)"]
+    assert (await wire.ask("NOOP"))[:2] == ["* 2 EXPUNGE", "* 3 EXISTS"]
 
 
 async def test_a_server_may_leave_out_uidnext(server: ImapServer, wire: Wire) -> None:
     server.behave(uid_next=False)
     await wire.line()
-    await wire.say("a LOGIN alice secret")
-    assert not any("UIDNEXT" in line for line in await wire.say("b EXAMINE INBOX"))
-    assert "UIDNEXT" not in (await wire.say("c STATUS INBOX (MESSAGES UIDNEXT)"))[0]
+    await wire.ask("LOGIN alice secret")
+    assert not any("UIDNEXT" in line for line in await wire.ask("EXAMINE INBOX"))
+    assert "UIDNEXT" not in (await wire.ask("STATUS INBOX (MESSAGES UIDNEXT)"))[0]
 
 
 async def test_a_rebuilt_mailbox_has_another_uidvalidity(server: ImapServer, wire: Wire) -> None:
@@ -190,18 +170,46 @@ async def test_a_rebuilt_mailbox_has_another_uidvalidity(server: ImapServer, wir
     server.deliver("alice", mail.plausible(1))
     server.mailbox("alice").rebuild(99)
     await wire.line()
-    await wire.say("a LOGIN alice secret")
-    opened = "".join(await wire.say("b EXAMINE INBOX"))
+    await wire.ask("LOGIN alice secret")
+    opened = "".join(await wire.ask("EXAMINE INBOX"))
     assert "[UIDVALIDITY 99]" in opened
     assert "[UIDNEXT 2]" in opened
+
+
+async def test_an_independent_client_reads_what_the_extensions_tell(server: ImapServer) -> None:
+    server.offer("CONDSTORE", "QRESYNC")
+    server.create("alice", "Entwürfe", subscribed=True)
+    server.deliver("alice", mail.plausible(0))
+
+    def use(client: IMAPClient) -> list[object]:
+        return [
+            client.enable("QRESYNC"),
+            client.id_({"name": "idlebell"}),
+            [name for _, _, name in client.list_folders()],
+            client.namespace().personal,
+            client.folder_status("Entwürfe", ["MESSAGES", "UIDNEXT", "HIGHESTMODSEQ"]),
+            client.select_folder("INBOX", readonly=True)[b"HIGHESTMODSEQ"],
+            client.fetch([1], ["FLAGS"], ["CHANGEDSINCE 1"])[1][b"MODSEQ"],
+        ]
+
+    assert await with_client(server, use) == [
+        [b"QRESYNC"],
+        ((b"name", b"idlebell-testing"),),
+        ["INBOX", "Entwürfe"],
+        (("", "/"),),
+        {b"MESSAGES": 0, b"UIDNEXT": 1, b"HIGHESTMODSEQ": 1},
+        2,
+        (2,),
+    ]
+    assert server.identities == [{"name": "idlebell"}]
 
 
 async def test_a_planned_refusal_strikes_once(server: ImapServer, wire: Wire) -> None:
     planned = server.plan(commands.Login, Refuse("try later", "UNAVAILABLE"))
     await wire.line()
-    assert await wire.say("a LOGIN alice secret") == ["a NO [UNAVAILABLE] try later\r\n"]
+    assert await wire.ask("LOGIN alice secret") == ["NO [UNAVAILABLE] try later"]
     await planned.hit()
-    assert (await wire.say("b LOGIN alice secret"))[-1].startswith("b OK")
+    assert (await wire.ask("LOGIN alice secret"))[-1].startswith("OK")
 
 
 async def test_a_held_command_is_answered_when_released_and_what_came_meanwhile_after_it(
@@ -210,7 +218,7 @@ async def test_a_held_command_is_answered_when_released_and_what_came_meanwhile_
     hold = Hold()
     planned = server.plan(commands.Noop, hold)
     await wire.line()
-    await wire.say("a LOGIN alice secret")
+    await wire.ask("LOGIN alice secret")
     wire.writer.write(b"b NOOP\r\nc CAPABILITY\r\n")
     await planned.hit()
     hold.release()
@@ -278,10 +286,10 @@ async def test_a_session_that_is_reset_fails_at_the_client(server: ImapServer) -
 async def test_only_listed_mechanisms_are_offered(server: ImapServer, wire: Wire) -> None:
     server.behave(login_disabled_in_clear=True)
     greeting = await wire.line()
-    listed = await wire.say("a CAPABILITY")
+    listed = await wire.ask("CAPABILITY")
     assert "LOGINDISABLED" in listed[0]
     assert "STARTTLS" in greeting
-    assert (await wire.say("b AUTHENTICATE PLAIN"))[0].startswith("b NO")
+    assert (await wire.ask("AUTHENTICATE PLAIN"))[0].startswith("NO")
 
 
 def test_messages_are_plausible_and_always_the_same() -> None:
