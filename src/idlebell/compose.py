@@ -253,6 +253,7 @@ async def _engine(
             per_host_connect_rate=settings.imap.per_host_connect_rate,
             per_host_connections=settings.imap.per_host_connections,
             sessions_at=lambda host: fleet.sessions_at(host),  # noqa: PLW0108 - the fleet comes after the door
+            support_url=settings.imap.support_url,
         )
         dispatcher = Dispatcher(
             store,

@@ -12,8 +12,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final, TypeAlias
 
+from idlebell import __version__
+from idlebell.discover.providers import of_host
+from idlebell.imap.commands import Id
 from idlebell.imap.errors import LocalProtocolError, RemoteProtocolError
-from idlebell.imap.responses import Condition, ResponseCode
+from idlebell.imap.quirks import ID_BEFORE_SELECT
+from idlebell.imap.responses import Condition, PlainCode, ResponseCode, StatusResponse
 from idlebell.imap.sasl import (
     LOGIN_COMMAND,
     SCRAM_ENTROPY_BYTES,
@@ -27,7 +31,7 @@ from idlebell.imap.sasl import (
 )
 from idlebell.login import refusal
 from idlebell.login.keyring import Keyring
-from idlebell.login.pacing import Paces, RefusalGuard
+from idlebell.login.pacing import Doubts, Paces, RefusalGuard
 from idlebell.model.account import Account, BearerCredentials, Credentials, ImapTarget, PasswordCredentials
 from idlebell.model.ids import AccountId, SubscriptionId
 from idlebell.model.problem import Fault
@@ -46,9 +50,12 @@ Refused: TypeAlias = Callable[[AccountId, SubscriptionId, Fault], Awaitable[None
 
 
 class LoginFailed(Exception):  # noqa: N818 - named as the fact it is
-    def __init__(self, fault: Fault) -> None:
+    """``unexplained``: the server refused without a word why."""
+
+    def __init__(self, fault: Fault, *, unexplained: bool = False) -> None:
         super().__init__(f"{fault.code}: {fault.detail}")
         self.fault = fault
+        self.unexplained = unexplained
 
 
 def _no_sessions(host: str) -> int:
@@ -64,6 +71,7 @@ class Door:
 
     ``connect`` opens a connection that is greeted and, unless the target says otherwise, under TLS. ``sessions_at`` counts
     the sessions at a host, for ``per_host_connections`` (0: no cap). ``entropy`` gives that many random bytes.
+    ``support_url``: told to servers by ID (RFC 2971), after a login and never before one.
     """
 
     def __init__(
@@ -78,13 +86,16 @@ class Door:
         per_host_connect_rate: float = 0.0,
         per_host_connections: int = 0,
         sessions_at: Callable[[str], int] = _no_sessions,
+        support_url: str = "",
     ) -> None:
         self._connect = connect
         self._keyring = keyring
         self._clock = clock
         self._entropy = entropy
         self._emit = emit
-        self._paces = Paces(connect_rate, per_host_connect_rate)
+        self.paces: Final = Paces(connect_rate, per_host_connect_rate, _rate_of)
+        self._doubts = Doubts()
+        self._identity = identity(support_url)
         self._guard = RefusalGuard()
         self._digest_key = entropy(32)
         self._cap = per_host_connections
@@ -126,29 +137,47 @@ class Door:
         """A session by any of the credentials that are kept, newest first. A set that the server refuses is wiped and its
         subscription's app is to be told; the next one is tried. A Fault where that failed, None where none are kept.
 
-        These credentials have worked before, so what strangers tried on the account does not hold them up.
+        These credentials have worked before, so what strangers tried on the account does not hold them up, and a refusal
+        without a reason is believed the second time only, :data:`~idlebell.login.refusal.DOUBT_SECONDS` later.
         """
         fault: Fault | None = None
+        doubted: Fault | None = None
         for subscription, credentials in self._keyring.sets(account.id):
             if not self._keyring.keeps(subscription, credentials):
                 continue  # replaced or wiped while another set was tried
+            proof = self._digest(_revealed(credentials))
+            left = self._doubts.left_seconds(subscription, proof, self._clock.monotonic(), refusal.DOUBT_SECONDS)
+            if left:
+                doubted = refusal.still_doubted(left)
+                continue
             try:
                 async with asyncio.timeout(LOGIN_SECONDS):
-                    return await self._open(account, credentials, LOGIN_SECONDS)
+                    connection = await self._open(account, credentials, LOGIN_SECONDS)
             except TimeoutError:
                 fault = refusal.unreachable(f"no login within {LOGIN_SECONDS:g} s")
                 self._tell(account, fault)
+                self.paces.slow(account.target.host, self._clock.monotonic())
                 return fault
             except LoginFailed as failure:
                 fault = failure.fault
+                if failure.unexplained and left is None:
+                    self._doubts.doubt(subscription, proof, self._clock.monotonic())
+                    doubted = refusal.doubted(fault)
+                    continue
+            else:
+                self._doubts.settle(subscription)
+                return connection
             if not refusal.refuses_credentials(fault):
+                if refusal.asks_for_less(fault):
+                    self.paces.slow(account.target.host, self._clock.monotonic())
                 return fault
+            self._doubts.settle(subscription)
             if not self._keyring.keeps(subscription, credentials):
                 # Newer ones came during this login, or they were wiped in the middle of it: it says nothing of what is held.
                 return Fault("server-error", "The credentials were replaced during the login.")
             self._keyring.drop(subscription)
             await self._on_refused(account.id, subscription, fault)
-        return fault
+        return doubted or fault
 
     # inside
 
@@ -157,7 +186,7 @@ class Door:
         began = self._clock.monotonic()
         try:
             with self._admitted(host):
-                wait = self._paces.reserve(host, began, max(0.0, patience_seconds))
+                wait = self.paces.reserve(host, began, max(0.0, patience_seconds))
                 if wait is None:
                     raise LoginFailed(
                         Fault("overloaded", "Too many sessions are being opened to this mail server now.")
@@ -167,15 +196,17 @@ class Door:
                 try:
                     connection = await self._connect(account.target)
                 except (TransportError, RemoteProtocolError) as error:
-                    raise LoginFailed(refusal.failed(error)) from None
+                    raise LoginFailed(refusal.failed(error, host)) from None
                 try:
                     await self._prove(connection, account, credentials)
+                    await self._introduce(connection)
                 except BaseException:
                     connection.close()
                     raise
         except LoginFailed as failure:
             self._tell(account, failure.fault)
             raise
+        self.paces.ease(host, self._clock.monotonic())
         took_ms = (self._clock.monotonic() - began) * 1000
         self._emit(facts.SessionOpened(account.id, host, round(took_ms, 1)))
         return connection
@@ -183,7 +214,9 @@ class Door:
     async def _prove(self, connection: ImapConnection, account: Account, credentials: Credentials) -> None:
         password = isinstance(credentials, PasswordCredentials)
         offered = choose(connection.capabilities, Proof.PASSWORD if password else Proof.TOKEN)
+        host = account.target.host
         fault: Fault | None = None
+        unexplained = False
         for name in offered:
             try:
                 mechanism = self._mechanism(name, account, credentials)
@@ -201,10 +234,11 @@ class Door:
             except ValueError:
                 raise LoginFailed(_cannot_be_carried()) from None
             except (TransportError, RemoteProtocolError) as error:
-                raise LoginFailed(refusal.failed(error)) from None
+                raise LoginFailed(refusal.failed(error, host)) from None
             if reply.ok:
                 return
-            fault = refusal.refused(*_said(reply))
+            unexplained = refusal.unexplained(*_said(reply))
+            fault = refusal.with_alerts(refusal.refused(*_said(reply), host), _alerts(reply))
             nothing_sent = isinstance(mechanism, _Scram) and not mechanism.proof_sent
             if not (nothing_sent and refusal.mechanism_unavailable(*_said(reply))):
                 break
@@ -215,7 +249,21 @@ class Door:
             else "The mail server offers no way to log in with an access token.",
         )
         await connection.logout()
-        raise LoginFailed(fault)
+        raise LoginFailed(fault, unexplained=unexplained)
+
+    async def _introduce(self, connection: ImapConnection) -> None:
+        """ID, once a session. A server that does not like it is not asked for more than that."""
+        host = connection.target.host
+        if not (connection.has("ID") or ID_BEFORE_SELECT.fits("", connection.capabilities, host)):
+            return
+        try:
+            reply = await connection.command(Id(self._identity))
+        except (TransportError, RemoteProtocolError) as error:
+            raise LoginFailed(refusal.failed(error, host)) from None
+        fault = None if reply.ok else refusal.not_connected(reply.completed.text)
+        if fault is not None:
+            await connection.logout()
+            raise LoginFailed(refusal.with_alerts(fault, _alerts(reply)))
 
     def _mechanism(self, name: str, account: Account, credentials: Credentials) -> Mechanism | None:
         """None: the LOGIN command. ValueError: it cannot carry these credentials."""
@@ -311,6 +359,29 @@ def _revealed(credentials: Credentials) -> str:
 
 def _said(reply: Reply) -> tuple[Condition, ResponseCode | None, str]:
     return reply.completed.condition, reply.completed.code, reply.completed.text
+
+
+def _alerts(reply: Reply) -> list[str]:
+    """What the server wants its user to read (RFC 9051 section 7.1), in the order in which it was said."""
+    said = [(one.code, one.text) for one in reply.untagged if isinstance(one, StatusResponse)]
+    said.append((reply.completed.code, reply.completed.text))
+    return [text for code, text in said if isinstance(code, PlainCode) and code.name == "ALERT"]
+
+
+def _rate_of(host: str) -> float | None:
+    provider = of_host(host)
+    return None if provider is None else provider.connect_rate
+
+
+def identity(support_url: str) -> tuple[tuple[str, str], ...]:
+    """What a server's staff sees of us (RFC 2971 section 3.3), so that it knows whom to ask. Nothing of the user."""
+    fields = [("name", "Idlebell"), ("version", __version__), ("vendor", "Idlebell")]
+    if support_url:
+        fields.append(("support-url", support_url))
+    if support_url.startswith("mailto:"):
+        # NetEase wants an address under this name, which RFC 2971 does not list.
+        fields.append(("support-email", support_url.removeprefix("mailto:").partition("?")[0]))
+    return tuple(fields)
 
 
 def _cannot_be_carried() -> Fault:

@@ -4,6 +4,7 @@ monotonic clock's seconds."""
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -24,38 +25,138 @@ SAME_AGAIN_SECONDS: Final = 60.0
 FORGOTTEN_AFTER_SECONDS: Final = 2 * 86_400.0
 
 
+UNBOUNDED_RATE: Final = 100.0
+"""Sessions a second from which a server is slowed that has no rate of its own."""
+SLOWEST_RATE: Final = 1.0
+"""Not slower than this: what comes back is noticed within a second."""
+SLOWED: Final = 0.5
+"""What is left of a server's rate after it refused (multiplicative decrease)."""
+SLOWED_EVERY_SECONDS: Final = 10.0
+"""Refusals within so much time count as one, and the first one changes nothing: it may be chance, or a restart."""
+EASED: Final = 0.05
+"""Part of its full rate that a server gets back for each session that it opens (additive increase)."""
+EASED_AFTER_SECONDS: Final = 3_600.0
+"""A server that was not slowed for so long has its full rate again."""
+
+
+def _no_rate(host: str) -> float | None:
+    return None
+
+
+@dataclass(slots=True)
+class _Host:
+    next_free: float = 0.0
+    rate: float | None = None
+    """Where it was slowed."""
+    slowed_at: float | None = None
+    """When it refused, as far as that counts."""
+
+
 class Paces:
-    """Slots in time for new sessions, in total and by server (``rate``s a second; 0: none is asked for)."""
+    """Slots in time for new sessions, in total and by server (``rate``s a second; 0: none is asked for).
 
-    __slots__ = ("_hosts", "_per_host", "_rate", "_total")
+    ``rate_of``: what a server's provider is known to bear, where that is less than ``per_host_rate``. A server that refuses
+    is slowed alone, and gets its rate back session by session: many accounts that come back after an outage are no storm.
+    """
 
-    def __init__(self, rate: float, per_host_rate: float) -> None:
+    __slots__ = ("_hosts", "_per_host", "_rate", "_rate_of", "_total")
+
+    def __init__(self, rate: float, per_host_rate: float, rate_of: Callable[[str], float | None] = _no_rate) -> None:
         self._rate = rate
         self._per_host = per_host_rate
+        self._rate_of = rate_of
         self._total = 0.0
-        self._hosts: OrderedDict[str, float] = OrderedDict()
+        self._hosts: OrderedDict[str, _Host] = OrderedDict()
 
     def reserve(self, host: str, now: float, patience_seconds: float) -> float | None:
         """How long to wait before connecting to ``host``, the slot being taken; None, and none is taken, where that is
         longer than ``patience_seconds``."""
+        rate = self.rate(host, now)
+        held = self._hosts.get(host)
         total = _slot(self._total, self._rate, now)
-        own = _slot(self._hosts.get(host, 0.0), self._per_host, now)
+        own = _slot(held.next_free if held is not None else 0.0, rate, now)
         wait = max(total, own, now) - now
         if wait > patience_seconds:
             return None
         if self._rate:
             self._total = total + 1 / self._rate
-        if self._per_host:
-            self._hosts[host] = own + 1 / self._per_host
-            self._hosts.move_to_end(host)
-            if len(self._hosts) > HOSTS:
-                self._hosts.popitem(last=False)
+        if rate:
+            self._held(host).next_free = own + 1 / rate
         return wait
+
+    def slow(self, host: str, now: float) -> None:
+        """It said that there is too much, or did not answer."""
+        held = self._held(host)
+        first = held.slowed_at is None or now - held.slowed_at >= EASED_AFTER_SECONDS
+        if held.slowed_at is not None and not first and now - held.slowed_at < SLOWED_EVERY_SECONDS:
+            return
+        full = self._full(host) or UNBOUNDED_RATE
+        held.rate = None if first else max(min(SLOWEST_RATE, full), (self.rate(host, now) or full) * SLOWED)
+        held.slowed_at = now
+
+    def ease(self, host: str, now: float) -> None:
+        """It opened a session."""
+        held = self._hosts.get(host)
+        if held is None or held.rate is None:
+            return
+        full = self._full(host) or UNBOUNDED_RATE
+        rate = min(full, (self.rate(host, now) or full) + full * EASED)
+        if rate < full:
+            held.rate = rate
+        else:
+            held.rate = held.slowed_at = None
+        # Slots that were given out at the slow pace are not waited for.
+        held.next_free = min(held.next_free, now + 1 / rate)
+
+    def rate(self, host: str, now: float) -> float:
+        """Sessions a second to ``host`` now; 0: as many as one likes."""
+        held = self._hosts.get(host)
+        if held is None or held.rate is None or held.slowed_at is None or now - held.slowed_at >= EASED_AFTER_SECONDS:
+            return self._full(host)
+        return held.rate
+
+    def _full(self, host: str) -> float:
+        known = self._rate_of(host)
+        if known is None:
+            return self._per_host
+        return min(known, self._per_host or known)
+
+    def _held(self, host: str) -> _Host:
+        held = self._hosts.setdefault(host, _Host())
+        self._hosts.move_to_end(host)
+        if len(self._hosts) > HOSTS:
+            self._hosts.popitem(last=False)
+        return held
 
 
 def _slot(next_free: float, rate: float, now: float) -> float:
     """The generic cell rate algorithm: slots are 1/rate apart, and those of the last second that went unused are kept."""
     return max(next_free, now - BURST_SECONDS) if rate else now
+
+
+class Doubts:
+    """Credentials that worked before and were refused once without a reason. Keys and digests as in
+    :class:`RefusalGuard`."""
+
+    __slots__ = ("_doubts",)
+
+    def __init__(self) -> None:
+        self._doubts: OrderedDict[str, tuple[bytes, float]] = OrderedDict()
+
+    def left_seconds(self, key: str, credentials: bytes, now: float, doubt_seconds: float) -> float | None:
+        """How long these credentials must wait before they are sent again; None: they were not refused."""
+        digest, since = self._doubts.get(key, (b"", 0.0))
+        return max(0.0, since + doubt_seconds - now) if digest == credentials else None
+
+    def doubt(self, key: str, credentials: bytes, now: float) -> None:
+        self._doubts[key] = (credentials, now)
+        self._doubts.move_to_end(key)
+        if len(self._doubts) > ACCOUNTS:
+            self._doubts.popitem(last=False)
+
+    def settle(self, key: str) -> None:
+        """They worked again, or they are given up."""
+        self._doubts.pop(key, None)
 
 
 @dataclass(slots=True)

@@ -8,13 +8,18 @@ providers say what matters in the text only, so known phrases are looked for fir
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
+from math import ceil
 from typing import Final
 
+from idlebell.discover.provider import Login, Provider
+from idlebell.discover.providers import of_host
 from idlebell.imap.errors import RemoteProtocolError
 from idlebell.imap.redacted import offence
 from idlebell.imap.responses import Condition, PlainCode, ResponseCode
 from idlebell.model.problem import Blame, Fault
-from idlebell.model.shown_text import quoting, shown
+from idlebell.model.shown_text import ALERT_CHARACTERS, SHOWN_CHARACTERS, quoting, shown
 from idlebell.net.errors import (
     ConnectionLost,
     NotImap,
@@ -28,17 +33,36 @@ from idlebell.net.errors import (
 PAUSE_SECONDS: Final = 900
 """Asked for when the server says "too often" without a number: lock-outs of the large providers last this long or more."""
 PAUSE_SECONDS_MAX: Final = 86_400
+CONNECTIONS_PAUSE_SECONDS: Final = 60
+"""After "too many connections": dead ones of the same account are given up by servers within minutes."""
+NOT_CONNECTED_PAUSE_SECONDS: Final = 1_800
+"""After Exchange's "authenticated but not connected", which each further login prolongs."""
+DOUBT_SECONDS: Final = 900
+"""Until credentials that worked before are tried once more, after a NO that gives no reason."""
 
-_THROTTLED: Final = (
-    "too many simultaneous connections",  # Gmail
-    "exceeded command or bandwidth limits",  # Gmail
+_AMBIGUOUS: Final = (
+    "password is incorrect",  # QQ: "service is not open, password is incorrect, login frequency limited, or ..."
+    "invalid credentials or",  # Yandex: "... or IMAP is disabled"
+)
+"""What names several reasons at once: the password is the one that a user can mend first."""
+_TOO_MANY: Final = (
+    "too many simultaneous connections",  # Gmail, Zoho
     "maximum number of connections",  # Dovecot
+    "too many concurrent",
+    "too many connections",  # Yandex
+    "too many open connections",  # Cyrus
+    "connection limit",  # Courier
+    "too many sessions",
+)
+_THROTTLED: Final = (
+    "exceeded command or bandwidth limits",  # Gmail
     "authenticated but not connected",  # Exchange: imap.quirks.AUTHENTICATED_NOT_CONNECTED
     "request is throttled",  # Exchange
-    "too many connections",
     "too many login",
     "too many failed",
     "too many authentication",
+    "too many attempts",
+    "login frequency",  # QQ, NetEase
     "rate limit",  # Yahoo
     "try again later",
 )
@@ -54,13 +78,24 @@ _APP_PASSWORD: Final = (
 _NOT_ENABLED: Final = (
     "not enabled for imap",  # Gmail
     "enable imap",  # Zoho
-    "imap is disabled",  # Yandex
-    "imap access is disabled",
+    "imap is disabled",
+    "imap access is disabled",  # Gmail: for a whole domain
     "imap access disabled",
     "imap is not enabled",
     "imap access is not enabled",
+    "imap support is not enabled",
     "imap disabled",
     "imap access is not allowed",
+    "enable pop3/imap",  # GMX, web.de
+)
+_PLAN: Final = (
+    "upgrade your plan",
+    "upgrade your account",
+    "free plan",
+    "your plan",
+    "current plan",
+    "paid accounts",
+    "premium",  # mail.com
 )
 _BACKOFF: Final = re.compile(r"backoff time:\s*([0-9]{1,12})\s*milliseconds", re.IGNORECASE)  # Exchange
 
@@ -71,32 +106,79 @@ _BY_CODE: Final = {
     "PRIVACYREQUIRED": "authentication-failed",
     "CONTACTADMIN": "authentication-failed",
     "NOPERM": "authentication-failed",
-    "LIMIT": "throttled",
+    "WEBALERT": "authentication-failed",  # Gmail: log in by a browser first
+    "LIMIT": "too-many-connections",
     "INUSE": "throttled",
     "OVERQUOTA": "throttled",  # at a login only bandwidth can be meant (Gmail)
     "THROTTLED": "throttled",
-    "UNAVAILABLE": "server-error",
-    "SERVERBUG": "server-error",
+    "UNAVAILABLE": "server-unavailable",
+    "SERVERBUG": "server-unavailable",
     "CLIENTBUG": "protocol-error",
 }
 _SENTENCES: Final = {
     "authentication-failed": "The mail server refused the user name or the password",
     "app-password-needed": "The mail server wants an app password instead of the account's own",
     "imap-not-enabled": "The mail server says that IMAP is switched off for this account",
+    "plan-without-imap": "The mail server says that this account's plan has no IMAP",
+    "too-many-connections": "The mail server says that this account has too many connections",
     "throttled": "The mail server asks for a pause",
+    "server-unavailable": "The mail server says that it cannot serve for now",
     "server-error": "The mail server reports trouble of its own",
     "protocol-error": "The mail server did not understand the login",
 }
+_PAUSES: Final = {
+    "throttled": PAUSE_SECONDS,
+    "too-many-connections": CONNECTIONS_PAUSE_SECONDS,
+}
 
 
-def refused(condition: Condition, code: ResponseCode | None, text: str) -> Fault:
-    """A NO or BAD to LOGIN or AUTHENTICATE, or a BYE instead of an answer."""
+def refused(condition: Condition, code: ResponseCode | None, text: str, host: str = "") -> Fault:
+    """A NO or BAD to LOGIN or AUTHENTICATE, or a BYE instead of an answer. ``host``: the server that says it; of one whose
+    provider is known the fault says where to mend it."""
     name = code.name if isinstance(code, PlainCode) else ""
     kind = _by_text(text.lower()) or _BY_CODE.get(name) or _by_condition(condition)
-    return _fault(kind, text)
+    return _fault(kind, text, host, alert=name == "ALERT")
 
 
-def failed(error: TransportError | RemoteProtocolError) -> Fault:
+def unexplained(condition: Condition, code: ResponseCode | None, text: str) -> bool:
+    """A NO without a code and without a word that one knows, as Cyrus, Courier and Exchange give it for a wrong password and
+    for trouble of their own alike."""
+    return condition is Condition.NO and not isinstance(code, PlainCode) and _by_text(text.lower()) is None
+
+
+def doubted(fault: Fault) -> Fault:
+    """For an :func:`unexplained` refusal of credentials that worked before: they are tried once more, not at once."""
+    return Fault("login-unexplained", fault.detail, fault.private, retry_after_seconds=DOUBT_SECONDS)
+
+
+def still_doubted(seconds: float) -> Fault:
+    """``seconds`` are left until then."""
+    detail = "The mail server refused credentials that worked before, without a reason; they are tried once more."
+    return Fault("login-unexplained", detail, retry_after_seconds=max(1, ceil(seconds)))
+
+
+def asks_for_less(fault: Fault) -> bool:
+    """The server cannot take what it is sent now, whoever sends it."""
+    return fault.code in ("too-many-connections", "throttled", "server-unavailable", "server-error", "unreachable")
+
+
+def not_connected(text: str) -> Fault | None:
+    """What a command after a successful login is refused with. None: it says nothing of the session."""
+    if "authenticated but not connected" not in text.lower():
+        return None
+    detail = quoting("The mail server let the user in but gives no mailbox, for it throttles the account", text)
+    return Fault("throttled", detail, retry_after_seconds=NOT_CONNECTED_PAUSE_SECONDS)
+
+
+def with_alerts(fault: Fault, alerts: Sequence[str]) -> Fault:
+    """``fault`` with what the server wants its user to read (RFC 9051 section 7.1), unless that is quoted already."""
+    words = shown(" ".join(alerts), ALERT_CHARACTERS)
+    if not words or words in fault.detail:
+        return fault
+    return replace(fault, detail=f"{_closed(fault.detail)} The mail server wants you to know: {words}")
+
+
+def failed(error: TransportError | RemoteProtocolError, host: str = "") -> Fault:
     """What happened on the way to a login or during it."""
     match error:
         case RemoteProtocolError():
@@ -111,7 +193,7 @@ def failed(error: TransportError | RemoteProtocolError) -> Fault:
         case NotImap():
             return Fault("not-imap", "What answers there does not speak IMAP.", private=error.detail)
         case ServerSaidBye():
-            return refused(Condition.BYE, error.bye.code, error.bye.text)
+            return refused(Condition.BYE, error.bye.code, error.bye.text, host)
         case TimedOut():
             # A port that accepts and never greets tells a scanner as much as one that refuses.
             if error.reason in ("greeting", "tls", "connect"):
@@ -145,12 +227,13 @@ def mechanism_unavailable(condition: Condition, code: ResponseCode | None, text:
 
 
 def _by_text(text: str) -> str | None:
-    # "Limited, busy, not open, or the password is incorrect" (QQ) names everything: the password is what one can mend.
-    if "password is incorrect" in text:
+    if any(phrase in text for phrase in _AMBIGUOUS):
         return None
     for code, phrases in (
         ("app-password-needed", _APP_PASSWORD),
+        ("plan-without-imap", _PLAN),
         ("imap-not-enabled", _NOT_ENABLED),
+        ("too-many-connections", _TOO_MANY),
         ("throttled", _THROTTLED),
     ):
         if any(phrase in text for phrase in phrases):
@@ -168,9 +251,31 @@ def _by_condition(condition: Condition) -> str:
             return "protocol-error"
 
 
-def _fault(kind: str, text: str) -> Fault:
-    after = None
-    if kind == "throttled":
-        told = _BACKOFF.search(text)
-        after = min(PAUSE_SECONDS_MAX, -(-int(told[1]) // 1000)) if told else PAUSE_SECONDS
-    return Fault(kind, quoting(_SENTENCES[kind], text), retry_after_seconds=after)
+def _fault(kind: str, text: str, host: str, *, alert: bool) -> Fault:
+    after = _PAUSES.get(kind)
+    told = _BACKOFF.search(text)
+    if told and kind == "throttled":
+        after = min(PAUSE_SECONDS_MAX, -(-int(told[1]) // 1000))
+    detail = quoting(_SENTENCES[kind], text, ALERT_CHARACTERS if alert else SHOWN_CHARACTERS)
+    provider = of_host(host)
+    advice = "" if provider is None else _advice(kind, provider)
+    return Fault(kind, f"{_closed(detail)} {advice}" if advice else detail, retry_after_seconds=after)
+
+
+def _advice(kind: str, provider: Provider) -> str:
+    """What this provider's users do about it, and where."""
+    match kind:
+        case "authentication-failed" if provider.login is not Login.OWN:
+            return f"{provider.name}: {provider.login.value}; see {provider.page}"
+        case "app-password-needed":
+            return f"{provider.name}: {provider.page}"
+        case "imap-not-enabled" if provider.switch_on:
+            return f"{provider.name}: {provider.switch_on} See {provider.switch_page}"
+        case "plan-without-imap" if provider.without_imap:
+            return f"{provider.name}: {provider.without_imap}"
+        case _:
+            return ""
+
+
+def _closed(sentence: str) -> str:
+    return sentence if sentence.endswith((".", "!", "?", "…")) else f"{sentence}."

@@ -6,18 +6,19 @@ from typing import Final
 
 SHOWN_CHARACTERS: Final = 200
 """Of one text."""
+ALERT_CHARACTERS: Final = 500
+"""Of what a server says in an ALERT: the user is to read it, and there may be a URL at its end."""
 
 
-def shown(text: str) -> str:
-    """Without control and format characters (which hide or turn text), white space folded, cut at
-    :data:`SHOWN_CHARACTERS`."""
-    printable = "".join(one if one.isprintable() else " " for one in text[: 4 * SHOWN_CHARACTERS])
-    return cut(" ".join(printable.split()), SHOWN_CHARACTERS)
+def shown(text: str, characters: int = SHOWN_CHARACTERS) -> str:
+    """Without control and format characters (which hide or turn text), white space folded, cut at ``characters``."""
+    printable = "".join(one if one.isprintable() else " " for one in text[: 4 * characters])
+    return cut(" ".join(printable.split()), characters)
 
 
-def quoting(sentence: str, text: str) -> str:
+def quoting(sentence: str, text: str, characters: int = SHOWN_CHARACTERS) -> str:
     """``sentence`` (without its full stop) and behind a colon what the stranger said, if that is anything."""
-    words = shown(text)
+    words = shown(text, characters)
     return f"{sentence}: {words}" if words else f"{sentence}."
 
 

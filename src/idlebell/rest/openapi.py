@@ -134,7 +134,7 @@ def _problem(status: int, codes: list[str]) -> dict[str, Any]:
     answer: dict[str, Any] = {"description": "\n\n".join(lines), "content": {MEDIA_TYPE: {"schema": schema}}}
     if status == 401:
         answer["headers"] = {"WWW-Authenticate": {"required": True, "schema": {"type": "string"}}}
-    if {"throttled", "too-many-requests", "overloaded", "unreachable"} & set(codes):
+    if {"throttled", "too-many-connections", "too-many-requests", "overloaded", "unreachable"} & set(codes):
         answer["headers"] = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
     return answer
 

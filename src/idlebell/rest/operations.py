@@ -27,13 +27,17 @@ ACCOUNT = (
     "authentication-failed",
     "app-password-needed",
     "imap-not-enabled",
+    "plan-without-imap",
+    "login-unexplained",
     "unreachable",
     "tls-failed",
     "not-imap",
     "throttled",
+    "too-many-connections",
     "no-such-mailbox",
     "protocol-error",
     "server-error",
+    "server-unavailable",
     "session-lost",
 )
 REGISTRATION = (

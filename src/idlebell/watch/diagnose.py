@@ -9,7 +9,8 @@ from idlebell.model.problem import Fault
 from idlebell.model.shown_text import quoting
 from idlebell.net.errors import ServerSaidBye, TimedOut, TransportError
 
-_THROTTLES = frozenset({"LIMIT", "INUSE", "THROTTLED", "OVERQUOTA"})
+_THROTTLES = frozenset({"INUSE", "THROTTLED", "OVERQUOTA"})
+_TOO_MANY = ("too many simultaneous", "too many connections", "too many concurrent", "maximum number of connections")
 
 
 def diagnose(error: TransportError | RemoteProtocolError) -> Fault:
@@ -17,6 +18,9 @@ def diagnose(error: TransportError | RemoteProtocolError) -> Fault:
     match error:
         case RemoteProtocolError():
             return Fault("protocol-error", f"The mail server broke the protocol: {error.reason}.", offence(error))
+        case ServerSaidBye() if _too_many(error):
+            detail = "The mail server ended the session, for the account has too many"
+            return Fault("too-many-connections", quoting(detail, error.bye.text), error.detail)
         case ServerSaidBye() if _plain(error.bye.code) in _THROTTLES:
             return Fault("throttled", quoting("The mail server ended the session", error.bye.text), error.detail)
         case ServerSaidBye():
@@ -31,9 +35,13 @@ def refused_mailbox(mailbox: str, code: ResponseCode | None, text: str) -> Fault
     """EXAMINE was answered NO or BAD. Servers differ in the code they give (Cyrus and Courier give none), so whatever the
     refusal says, what the user can do about it is the same: check the name."""
     word = _plain(code)
-    if word in _THROTTLES or word in ("UNAVAILABLE", "SERVERBUG"):
+    if word in _THROTTLES or word in ("LIMIT", "UNAVAILABLE", "SERVERBUG"):
         return Fault("server-error", quoting(f"The mail server does not open {mailbox!r} now", text), word or "")
     return Fault("no-such-mailbox", quoting(f"The mail server does not open {mailbox!r}", text), word or "")
+
+
+def _too_many(error: ServerSaidBye) -> bool:
+    return _plain(error.bye.code) == "LIMIT" or any(phrase in error.bye.text.lower() for phrase in _TOO_MANY)
 
 
 def _plain(code: ResponseCode | None) -> str | None:

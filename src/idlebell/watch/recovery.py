@@ -2,24 +2,56 @@
 
 from __future__ import annotations
 
-from idlebell.model.problem import Fault, Retry
+from dataclasses import dataclass
+from typing import Final
 
-FIRST_SECONDS = 1.0
-LONGEST_SECONDS = 900.0
-LATER_FIRST_SECONDS = 900.0
-"""Where a limit was met, or a server is broken: asking at once makes it worse."""
-LATER_LONGEST_SECONDS = 3_600.0
+from idlebell.model.problem import Blame, Fault, Retry
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Between ``least_seconds`` and a ceiling that doubles from ``first_seconds`` with each attempt, to ``longest_seconds``."""
+
+    least_seconds: float
+    first_seconds: float
+    longest_seconds: float
+
+
+SOON: Final = Backoff(0.1, 1.0, 900.0)
+"""A connection is lost, a server restarts, a name does not resolve: most are back within seconds."""
+LIMITED: Final = Backoff(60.0, 120.0, 3_600.0)
+"""The server said that it is too much, or that it cannot serve now: asking at once makes it worse."""
+REFUSED: Final = Backoff(900.0, 1_800.0, 14_400.0)
+"""Credentials: the next refusal may lock the account."""
+BROKEN: Final = Backoff(900.0, 1_800.0, 3_600.0)
+"""TLS that does not verify, what is no IMAP: somebody has to mend it first."""
+
+DOUBTED: Final = Backoff(900.0, 990.0, 990.0)
+"""Credentials that worked before, refused without a reason: tried once more (:mod:`idlebell.login.door` counts)."""
+ASKED_SPREAD: Final = 0.1
+"""On top of what a server asked for: it says the same to all."""
+
+_LIMITS: Final = frozenset({"too-many-connections", "throttled", "server-unavailable"})
+
+
+def backoff(fault: Fault) -> Backoff:
+    if fault.code in _LIMITS:
+        return LIMITED
+    if fault.code == "login-unexplained":
+        return DOUBTED
+    if fault.blame is Blame.CREDENTIALS:
+        return REFUSED
+    return SOON if fault.retry is Retry.SOON else BROKEN
 
 
 def pause(fault: Fault, attempt: int, entropy: float) -> float:
-    """Seconds before attempt number ``attempt`` (1: the first after the loss).
+    """Seconds before attempt number ``attempt`` (1: the first after the loss); ``entropy`` is in [0, 1).
 
-    Doubles from :data:`FIRST_SECONDS`, with full jitter in its upper half: a server that comes back is not met by all at once.
-    What the server asked for (``retry_after_seconds``) is a lower bound. ``entropy`` is in [0, 1).
+    Full jitter: any time up to the ceiling is as likely, so that those who were lost together do not come back together.
+    What the server asked for (``retry_after_seconds``) is a lower bound.
     """
-    if fault.retry is Retry.SOON:
-        first, longest = FIRST_SECONDS, LONGEST_SECONDS
-    else:
-        first, longest = LATER_FIRST_SECONDS, LATER_LONGEST_SECONDS
-    ceiling = min(longest, first * 2.0 ** min(attempt - 1, 20))
-    return max(ceiling * (0.5 + 0.5 * entropy), float(fault.retry_after_seconds or 0))
+    kind = backoff(fault)
+    ceiling = min(kind.longest_seconds, kind.first_seconds * 2.0 ** min(attempt - 1, 20))
+    least = kind.least_seconds
+    asked = float(fault.retry_after_seconds or 0)
+    return max(least + (ceiling - least) * entropy, asked * (1.0 + ASKED_SPREAD * entropy))

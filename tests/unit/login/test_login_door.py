@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 
+from idlebell import __version__
 from idlebell.imap import commands
+from idlebell.imap.responses import Condition
 from idlebell.login import door as door_module
-from idlebell.login.door import Door, LoginFailed
+from idlebell.login.door import Door, LoginFailed, identity
 from idlebell.login.keyring import Keyring
+from idlebell.login.refusal import DOUBT_SECONDS, NOT_CONNECTED_PAUSE_SECONDS
 from idlebell.model.account import (
     Account,
     BearerCredentials,
@@ -33,8 +36,21 @@ from idlebell.net.imap_connection import ImapConnection
 from idlebell.net.open_connection import open_connection
 from idlebell.net.tls_policy import TlsPolicy
 from idlebell.telemetry import facts
-from idlebell.testing.faults import Bye, Hold, Refuse
+from idlebell.testing.faults import Bye, Hold, Refuse, Say
 from idlebell.testing.imap_server import ImapServer
+
+
+class Hands(Clock):
+    """A clock that a test can move on."""
+
+    __slots__ = ("ahead",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ahead = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.ahead
 
 
 class Bench:
@@ -44,7 +60,7 @@ class Bench:
         self.facts: list[facts.Fact] = []
         self.refused: list[tuple[SubscriptionId, str]] = []
         self.opened: list[ImapConnection] = []
-        clock = Clock()
+        self.clock = clock = Hands()
         self._resolver = Resolver(clock)
         egress = Egress(allow=(ip_network("127.0.0.0/8"),), allow_plaintext=True)
         connector, policy = Connector(egress, self._resolver), TlsPolicy()
@@ -151,9 +167,9 @@ async def test_a_password_that_cannot_be_carried_is_told(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("fault", "code"),
     [
-        (Refuse("Too many", "LIMIT"), "throttled"),
+        (Refuse("Too many", "LIMIT"), "too-many-connections"),
         (Bye("going down"), "server-error"),
-        (Refuse("later", "UNAVAILABLE"), "server-error"),
+        (Refuse("later", "UNAVAILABLE"), "server-unavailable"),
     ],
 )
 async def test_a_server_in_trouble_is_not_a_wrong_password(bench: Bench, fault: Any, code: str) -> None:
@@ -233,7 +249,7 @@ async def test_trouble_of_the_server_costs_no_credentials(bench: Bench) -> None:
     bench.server.plan(commands.Authenticate, Refuse("Too many", "LIMIT"))
     fault = await bench.door.reopen(account)
     assert isinstance(fault, Fault)
-    assert fault.code == "throttled"
+    assert fault.code == "too-many-connections"
     assert bench.keyring.holds(account.id)
 
 
@@ -259,4 +275,128 @@ async def test_what_strangers_tried_does_not_hold_up_kept_credentials(bench: Ben
         await bench.fault(password(f"guess {number}"))
     account = bench.account()
     bench.keyring.keep(SubscriptionId("only"), account.id, password("secret"))
+    assert isinstance(await bench.door.reopen(account), ImapConnection)
+
+
+NO_REASON = Refuse("Login failed.")
+"""As Cyrus and Courier say it."""
+
+
+async def test_a_refusal_without_a_reason_is_believed_the_second_time(bench: Bench) -> None:
+    """Credentials that worked before: the server may be in trouble. Once more after 15 minutes, never sooner."""
+    account, only = bench.account(), SubscriptionId("only")
+    bench.keyring.keep(only, account.id, password("secret"))
+    bench.server.plan(commands.Authenticate, NO_REASON, times=None)
+    bench.server.plan(commands.Login, NO_REASON, times=None)
+
+    first = await bench.door.reopen(account)
+    early = await bench.door.reopen(account)
+    assert isinstance(first, Fault)
+    assert isinstance(early, Fault)
+    assert (first.code, first.retry_after_seconds) == ("login-unexplained", DOUBT_SECONDS)
+    assert early.code == "login-unexplained"
+    assert len(bench.opened) == 1, "the password was sent once"
+    assert bench.keyring.holds(account.id)
+
+    bench.clock.ahead += DOUBT_SECONDS
+    last = await bench.door.reopen(account)
+    assert isinstance(last, Fault)
+    assert last.code == "authentication-failed"
+    assert len(bench.opened) == 2
+    assert bench.refused == [(only, "authentication-failed")]
+    assert not bench.keyring.holds(account.id)
+
+
+async def test_a_doubt_ends_with_the_next_login_that_works(bench: Bench) -> None:
+    account = bench.account()
+    bench.keyring.keep(SubscriptionId("only"), account.id, password("secret"))
+    for _ in range(2):
+        bench.server.plan(commands.Authenticate, NO_REASON)
+        assert isinstance(await bench.door.reopen(account), Fault)
+        bench.clock.ahead += DOUBT_SECONDS
+        assert isinstance(await bench.door.reopen(account), ImapConnection)
+    assert bench.refused == []
+
+
+async def test_newer_credentials_are_not_doubted_for_the_old_ones(bench: Bench) -> None:
+    account, only = bench.account(), SubscriptionId("only")
+    bench.keyring.keep(only, account.id, password("old"))
+    bench.server.plan(commands.Authenticate, NO_REASON)
+    assert isinstance(await bench.door.reopen(account), Fault)
+    bench.keyring.keep(only, account.id, password("secret"))
+    assert isinstance(await bench.door.reopen(account), ImapConnection)
+
+
+async def test_who_registers_is_refused_at_once_with_or_without_a_reason(bench: Bench) -> None:
+    bench.server.plan(commands.Authenticate, NO_REASON)
+    assert (await bench.fault(password("secret"))).code == "authentication-failed"
+
+
+async def test_a_doubted_set_does_not_keep_another_from_being_tried(bench: Bench) -> None:
+    account = bench.account()
+    bench.keyring.keep(SubscriptionId("other"), account.id, password("secret"))
+    bench.keyring.keep(SubscriptionId("doubted"), account.id, password("secret too"))
+    bench.server.plan(commands.Authenticate, NO_REASON)
+    assert isinstance(await bench.door.reopen(account), ImapConnection)
+    assert bench.keyring.holds_of(SubscriptionId("doubted"))
+
+
+# what the server says beside, and what it is told
+
+
+async def test_an_alert_at_the_login_is_handed_to_the_user(bench: Bench) -> None:
+    bench.server.plan(commands.Authenticate, Say(b"* NO [ALERT] Renew your contract at https://example.org/\r\n"))
+    fault = await bench.fault(password("wrong"))
+    assert fault.code == "authentication-failed"
+    assert "The mail server wants you to know: Renew your contract at https://example.org/" in fault.detail
+
+
+async def test_a_server_learns_once_after_the_login_whom_to_ask(bench: Bench, server: ImapServer) -> None:
+    await bench.log_in(password("secret"))
+    (session,) = server.of("alice")
+    assert [name for name in session.commands if name in ("AUTHENTICATE", "ID")] == ["AUTHENTICATE", "ID"]
+
+
+def test_what_a_server_learns_holds_nothing_of_the_user() -> None:
+    assert dict(identity("")) == {"name": "Idlebell", "version": __version__, "vendor": "Idlebell"}
+    assert dict(identity("https://example.org/mail"))["support-url"] == "https://example.org/mail"
+    mailto = dict(identity("mailto:ops@example.org?subject=imap"))
+    assert mailto["support-url"] == "mailto:ops@example.org?subject=imap"
+    assert mailto["support-email"] == "ops@example.org"
+
+
+async def test_a_server_that_does_not_list_id_is_not_told(bench: Bench) -> None:
+    planned = bench.server.plan(commands.Id, Refuse("what?", condition=Condition.BAD))
+    bench.server.behave(always=("IMAP4rev1", "IDLE"))
+    await bench.log_in(password("secret"))
+    assert planned.hits == 0
+
+
+async def test_a_server_that_refuses_id_is_watched_all_the_same(bench: Bench) -> None:
+    planned = bench.server.plan(commands.Id, Refuse("no names, please"))
+    await bench.log_in(password("secret"))
+    assert planned.hits == 1
+
+
+async def test_exchange_lets_the_user_in_and_gives_nothing(bench: Bench) -> None:
+    """Quirk authenticated-not-connected: a long pause, and the credentials are kept."""
+    bench.server.plan(commands.Id, Refuse("User is authenticated but not connected.", condition=Condition.BAD))
+    account = bench.account()
+    bench.keyring.keep(SubscriptionId("only"), account.id, password("secret"))
+    fault = await bench.door.reopen(account)
+    assert isinstance(fault, Fault)
+    assert (fault.code, fault.retry_after_seconds) == ("throttled", NOT_CONNECTED_PAUSE_SECONDS)
+    assert bench.keyring.holds(account.id)
+
+
+async def test_a_server_that_is_away_is_slowed_and_no_other(bench: Bench) -> None:
+    account = bench.account()
+    bench.keyring.keep(SubscriptionId("only"), account.id, password("secret"))
+    bench.server.plan(commands.Authenticate, Refuse("later", "UNAVAILABLE"), times=3)
+    for _ in range(3):
+        assert isinstance(await bench.door.reopen(account), Fault)
+        bench.clock.ahead += 60
+    now = bench.clock.monotonic()
+    assert 0 < bench.door.paces.rate("127.0.0.1", now) < 100
+    assert bench.door.paces.rate("mail.example.org", now) == 0
     assert isinstance(await bench.door.reopen(account), ImapConnection)

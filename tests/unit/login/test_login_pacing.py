@@ -3,7 +3,15 @@ from __future__ import annotations
 import pytest
 
 from idlebell.login import pacing
-from idlebell.login.pacing import REFUSAL_PAUSES_SECONDS, SAME_AGAIN_SECONDS, Paces, RefusalGuard
+from idlebell.login.pacing import (
+    EASED_AFTER_SECONDS,
+    REFUSAL_PAUSES_SECONDS,
+    SAME_AGAIN_SECONDS,
+    SLOWED_EVERY_SECONDS,
+    Doubts,
+    Paces,
+    RefusalGuard,
+)
 from idlebell.model.problem import Fault
 
 WRONG = Fault("authentication-failed", "no")
@@ -41,6 +49,80 @@ def test_the_table_of_servers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> Non
     for host in "abcde":
         paces.reserve(host, 1.0, 60)
     assert list(paces._hosts) == ["c", "d", "e"]
+
+
+def slowed(paces: Paces, times: int, host: str = "a", start: float = 100.0) -> float:
+    """The server refuses so often; the moment after."""
+    for number in range(times):
+        paces.slow(host, start + number * SLOWED_EVERY_SECONDS)
+    return start + times * SLOWED_EVERY_SECONDS
+
+
+def test_the_rate_of_a_provider_holds_where_it_is_the_lower() -> None:
+    known = {"slow": 1.0, "fast": 50.0}
+    assert [Paces(0, 20, known.get).rate(host, 0.0) for host in ("slow", "fast", "else")] == [1.0, 20.0, 20.0]
+    assert [Paces(0, 0, known.get).rate(host, 0.0) for host in ("slow", "fast", "else")] == [1.0, 50.0, 0.0]
+
+
+def test_one_refusal_may_be_chance_and_each_further_one_halves_the_rate() -> None:
+    paces = Paces(0, 20)
+    rates = [paces.rate("a", slowed(paces, times, start=1_000.0 * times * 10)) for times in (1, 2, 3)]
+    assert rates == [20, 10, 5]
+    assert paces.rate("b", 100.0) == 20, "another server is not slowed"
+
+
+def test_refusals_of_the_same_moment_count_as_one() -> None:
+    paces = Paces(0, 20)
+    for number in range(1_000):
+        paces.slow("a", 100.0 + number * SLOWED_EVERY_SECONDS / 1_000)
+    assert paces.rate("a", 110.0) == 20
+
+
+@pytest.mark.parametrize(("rate", "slowest"), [(20, 1.0), (0, 1.0), (0.5, 0.5)])
+def test_a_server_is_never_slowed_to_a_stop(rate: float, slowest: float) -> None:
+    paces = Paces(0, rate)
+    now = slowed(paces, 50)
+    assert paces.rate("a", now) == slowest
+    assert paces.reserve("a", now, 60) == 0
+    assert paces.reserve("a", now + 10, 60) == 0
+
+
+def test_each_session_that_opens_gives_a_part_of_the_rate_back() -> None:
+    paces = Paces(0, 20)
+    now = slowed(paces, 3)
+    rates = []
+    for _ in range(16):
+        paces.ease("a", now)
+        rates.append(paces.rate("a", now))
+    assert rates[:3] == [6, 7, 8]
+    assert rates[-2:] == [20, 20]
+    paces.slow("a", now + 100)
+    assert paces.rate("a", now + 100) == 20, "what is forgotten is chance again"
+
+
+def test_what_was_slowed_long_ago_is_forgotten() -> None:
+    paces = Paces(0, 20)
+    now = slowed(paces, 5)
+    assert paces.rate("a", now + EASED_AFTER_SECONDS) == 20
+
+
+def test_easing_a_server_that_is_not_slowed_changes_nothing() -> None:
+    paces = Paces(0, 20)
+    paces.ease("a", 1.0)
+    assert list(paces._hosts) == []
+
+
+def test_doubts_are_bounded_and_belong_to_the_very_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pacing, "ACCOUNTS", 2)
+    doubts = Doubts()
+    for key in ("one", "two", "three"):
+        doubts.doubt(key, b"digest", 10.0)
+    assert doubts.left_seconds("one", b"digest", 11.0, 900) is None, "the oldest one is forgotten"
+    assert doubts.left_seconds("three", b"digest", 11.0, 900) == 899
+    assert doubts.left_seconds("three", b"digest", 2_000.0, 900) == 0
+    assert doubts.left_seconds("three", b"newer", 11.0, 900) is None
+    doubts.settle("three")
+    assert doubts.left_seconds("three", b"digest", 11.0, 900) is None
 
 
 def test_the_same_refused_credentials_are_answered_from_memory() -> None:

@@ -7,13 +7,22 @@ import pytest
 from idlebell.imap.errors import RemoteProtocolError
 from idlebell.imap.responses import Condition, PlainCode, StatusResponse
 from idlebell.login.refusal import (
+    CONNECTIONS_PAUSE_SECONDS,
+    DOUBT_SECONDS,
+    NOT_CONNECTED_PAUSE_SECONDS,
     PAUSE_SECONDS,
     PAUSE_SECONDS_MAX,
+    doubted,
     failed,
     mechanism_unavailable,
+    not_connected,
     refused,
     refuses_credentials,
+    still_doubted,
+    unexplained,
+    with_alerts,
 )
+from idlebell.model.shown_text import ALERT_CHARACTERS
 from idlebell.net.errors import (
     ConnectionLost,
     NotImap,
@@ -24,44 +33,110 @@ from idlebell.net.errors import (
     Unreachable,
 )
 
+NO, BAD, BYE = Condition.NO, Condition.BAD, Condition.BYE
+WRONG, LIMIT, DOWN = "authentication-failed", "too-many-connections", "server-unavailable"
 SAID = [
     # server, condition, code, text, what it means
-    ("Dovecot", Condition.NO, "AUTHENTICATIONFAILED", "Authentication failed.", "authentication-failed"),
-    ("Cyrus", Condition.NO, None, "Login failed: authentication failure", "authentication-failed"),
-    ("Courier", Condition.NO, None, "Login failed.", "authentication-failed"),
-    ("Exchange", Condition.NO, None, "LOGIN failed.", "authentication-failed"),
+    ("Dovecot", NO, "AUTHENTICATIONFAILED", "Authentication failed.", WRONG),
+    ("Dovecot", NO, "UNAVAILABLE", "Temporary authentication failure. [mail:2026-11-25 20:00:00]", DOWN),
     (
-        "QQ",
-        Condition.NO,
-        None,
-        "Login fail. Service is not open, password is incorrect, try again later",
-        "authentication-failed",
+        "Dovecot",
+        NO,
+        "LIMIT",
+        "Maximum number of connections from user+IP exceeded (mail_max_userip_connections=10)",
+        LIMIT,
     ),
-    ("RFC 5530", Condition.NO, "EXPIRED", "Your password has expired", "authentication-failed"),
-    ("RFC 5530", Condition.NO, "CONTACTADMIN", "Call us", "authentication-failed"),
+    (
+        "Dovecot",
+        NO,
+        "PRIVACYREQUIRED",
+        "Plaintext authentication disallowed on non-secure (SSL/TLS) connections.",
+        WRONG,
+    ),
+    ("Dovecot", NO, "EXPIRED", "Password expired.", WRONG),
+    ("Cyrus", NO, None, "Login failed: authentication failure", WRONG),
+    ("Cyrus", NO, "LIMIT", "Too many open connections for this user", LIMIT),
+    ("Courier", NO, None, "Login failed.", WRONG),
+    ("Courier", BYE, None, "Maximum connection limit reached for 192.0.2.1", LIMIT),
+    ("RFC 5530", NO, "CONTACTADMIN", "Call us", WRONG),
+    ("RFC 5530", NO, "INUSE", "Mailbox in use", "throttled"),
+    ("RFC 5530", NO, "SERVERBUG", "Oops", DOWN),
+    ("Gmail", NO, "AUTHENTICATIONFAILED", "Invalid credentials (Failure)", WRONG),
+    ("Gmail", NO, "WEBALERT", "Web login required.", WRONG),
     (
         "Gmail",
-        Condition.NO,
+        NO,
         "ALERT",
         "Application-specific password required: https://support.google.com/accounts/answer/185833 (Failure)",
         "app-password-needed",
     ),
-    ("Yahoo", Condition.NO, "AUTHORIZATIONFAILED", "LOGIN Use an app password", "app-password-needed"),
-    ("mail.ru", Condition.NO, "AUTHENTICATIONFAILED", "Application password is REQUIRED", "app-password-needed"),
-    ("Gmail", Condition.NO, "ALERT", "Your account is not enabled for IMAP use.", "imap-not-enabled"),
-    ("Zoho", Condition.NO, "ALERT", "You are yet to enable IMAP for your account.", "imap-not-enabled"),
-    ("Dovecot", Condition.NO, "LIMIT", "Maximum number of connections from user+IP exceeded", "throttled"),
-    ("Gmail", Condition.NO, "ALERT", "Too many simultaneous connections. (Failure)", "throttled"),
-    ("RFC 5530", Condition.NO, "INUSE", "Mailbox in use", "throttled"),
-    ("Exchange", Condition.BAD, None, "User is authenticated but not connected.", "throttled"),
-    ("iCloud", Condition.NO, "UNAVAILABLE", "Unexpected exception", "server-error"),
-    ("RFC 5530", Condition.NO, "SERVERBUG", "Oops", "server-error"),
-    ("a server that goes down", Condition.BYE, None, "Server shutting down.", "server-error"),
-    ("a server that does not understand", Condition.BAD, None, "Syntax error", "protocol-error"),
+    (
+        "Gmail",
+        NO,
+        "ALERT",
+        (
+            "Your account is not enabled for IMAP use. Please visit your Gmail settings page and enable your account for IMAP"
+            " access. (Failure)"
+        ),
+        "imap-not-enabled",
+    ),
+    (
+        "Gmail",
+        NO,
+        "ALERT",
+        (
+            "IMAP access is disabled for your domain. Please contact your domain administrator for questions about this"
+            " feature. (Failure)"
+        ),
+        "imap-not-enabled",
+    ),
+    ("Gmail", NO, "ALERT", "Too many simultaneous connections. (Failure)", LIMIT),
+    ("Gmail", NO, "OVERQUOTA", "Account exceeded command or bandwidth limits. (Failure)", "throttled"),
+    ("Gmail", NO, "UNAVAILABLE", "Temporary System Error", DOWN),
+    ("Exchange", NO, None, "LOGIN failed.", WRONG),
+    ("Exchange", NO, None, "AUTHENTICATE failed.", WRONG),
+    ("Exchange", BAD, None, "User is authenticated but not connected.", "throttled"),
+    ("Exchange", NO, None, "Request is throttled. Suggested Backoff Time: 299961 milliseconds", "throttled"),
+    ("Yahoo", NO, "AUTHENTICATIONFAILED", "LOGIN Invalid credentials", WRONG),
+    ("Yahoo", NO, "AUTHORIZATIONFAILED", "LOGIN Use an app password", "app-password-needed"),
+    ("Yahoo", NO, "LIMIT", "LOGIN Rate limit hit.", "throttled"),
+    ("Yahoo", NO, "UNAVAILABLE", "LOGIN Server error logging in", DOWN),
+    ("iCloud", NO, "AUTHENTICATIONFAILED", "Authentication failed", WRONG),
+    ("iCloud", NO, "UNAVAILABLE", "Unexpected exception", DOWN),
+    ("Fastmail", NO, "AUTHENTICATIONFAILED", "Sorry, you need to create an app password", "app-password-needed"),
+    ("mail.ru", NO, "AUTHENTICATIONFAILED", "Application password is REQUIRED", "app-password-needed"),
+    (
+        "Zoho",
+        NO,
+        "ALERT",
+        "You are yet to enable IMAP for your account. Please contact your administrator",
+        "imap-not-enabled",
+    ),
+    ("Zoho", NO, "ALERT", "Too many simultaneous connections", LIMIT),
+    ("Yandex", NO, "AUTHENTICATIONFAILED", "LOGIN Invalid credentials or IMAP is disabled sc=ebI8JB0ug4Y1", WRONG),
+    ("Yandex", NO, "UNAVAILABLE", "LOGIN internal server error", DOWN),
+    ("NetEase", NO, None, "LOGIN Login error or password error", WRONG),
+    (
+        "QQ",
+        NO,
+        None,
+        (
+            "Login fail. Account is abnormal, service is not open, password is incorrect, login frequency limited, or system is"
+            " busy. More information at https://help.mail.qq.com/detail/108/1023"
+        ),
+        WRONG,
+    ),
+    ("IMail", NO, None, "Full IMAP support is not enabled for this account", "imap-not-enabled"),
+    ("mail.com", NO, None, "IMAP is a Premium feature", "plan-without-imap"),
+    ("a provider", NO, "NOPERM", "Your plan does not include IMAP. Upgrade your plan", "plan-without-imap"),
+    ("a server that goes down", BYE, None, "Server shutting down.", "server-error"),
+    ("a server that does not understand", BAD, None, "Syntax error", "protocol-error"),
 ]
 
 
-@pytest.mark.parametrize(("server", "condition", "code", "text", "means"), SAID, ids=[f"{s[0]}-{s[4]}" for s in SAID])
+@pytest.mark.parametrize(
+    ("server", "condition", "code", "text", "means"), SAID, ids=[f"{s[0]}-{s[4]}-{s[3][:12]}" for s in SAID]
+)
 def test_refusal_is_classified_as_the_server_means_it(
     server: str, condition: Condition, code: str | None, text: str, means: str
 ) -> None:
@@ -73,7 +148,9 @@ def test_refusal_is_classified_as_the_server_means_it(
 def test_a_throttle_says_how_long() -> None:
     told = refused(Condition.NO, None, "Request is throttled. Suggested Backoff Time: 299961 milliseconds")
     assert told.retry_after_seconds == 300
-    assert refused(Condition.NO, PlainCode("LIMIT"), "no").retry_after_seconds == PAUSE_SECONDS
+    assert refused(Condition.NO, PlainCode("THROTTLED"), "no").retry_after_seconds == PAUSE_SECONDS
+    assert refused(Condition.NO, PlainCode("LIMIT"), "no").retry_after_seconds == CONNECTIONS_PAUSE_SECONDS
+    assert refused(Condition.NO, PlainCode("UNAVAILABLE"), "no").retry_after_seconds is None
     endless = refused(Condition.NO, None, "Request is throttled. Suggested Backoff Time: 999999999999 milliseconds")
     assert endless.retry_after_seconds == PAUSE_SECONDS_MAX
 
@@ -89,7 +166,7 @@ def test_a_throttle_says_how_long() -> None:
         (NotImap("HTTP/1.1 400"), "not-imap"),
         (
             ServerSaidBye(StatusResponse(Condition.BYE, PlainCode("UNAVAILABLE"), "later"), greeting=True),
-            "server-error",
+            "server-unavailable",
         ),
         (ConnectionLost("eof"), "server-error"),
         (TransportError("other"), "unreachable"),
@@ -132,3 +209,66 @@ def test_another_mechanism_is_tried_only_where_this_one_is_not_to_be_had() -> No
     assert not mechanism_unavailable(Condition.NO, PlainCode("AUTHENTICATIONFAILED"), "bad mechanism")
     assert not mechanism_unavailable(Condition.NO, None, "Login failed.")
     assert not mechanism_unavailable(Condition.BAD, None, "User is authenticated but not connected.")
+
+
+@pytest.mark.parametrize(
+    ("host", "code", "text", "told"),
+    [
+        (
+            "imap.gmail.com",
+            "AUTHENTICATIONFAILED",
+            "Invalid credentials (Failure)",
+            "https://myaccount.google.com/apppasswords",
+        ),
+        ("outlook.office365.com", None, "LOGIN failed.", "OAuth only"),
+        ("imap.mail.yahoo.com", None, "Use an app password", "https://login.yahoo.com/account/security"),
+        ("imap.zoho.eu", "ALERT", "You are yet to enable IMAP for your account", "Settings, Mail Accounts, IMAP."),
+        ("imap.mail.com", None, "IMAP is a Premium feature", "mail.com has IMAP with Premium only."),
+        ("imap.qq.com", None, "Login fail. password is incorrect", "an authorization code"),
+    ],
+)
+def test_where_the_provider_is_known_the_user_is_told_where_to_mend_it(
+    host: str, code: str | None, text: str, told: str
+) -> None:
+    condition, plain = Condition.NO, PlainCode(code) if code else None
+    assert told in refused(condition, plain, text, host).detail
+    assert told not in refused(condition, plain, text, "imap.example.org").detail
+
+
+def test_an_alert_is_handed_on_whole_but_bounded_and_clean() -> None:
+    """RFC 9051 section 7.1: it must be shown to the user."""
+    alert = "Read this:\x1b[31m \u202e" + "x" * 450
+    assert "x" * 450 in refused(Condition.NO, PlainCode("ALERT"), alert).detail
+    told = with_alerts(refused(Condition.NO, None, "Login failed."), ["Quota\r\nexceeded", "y" * 5_000])
+    assert "Quota exceeded yyy" in told.detail
+    assert len(told.detail) < ALERT_CHARACTERS + 150
+    assert told.detail.isprintable()
+
+
+def test_an_alert_that_is_quoted_already_is_not_said_twice() -> None:
+    fault = refused(Condition.NO, PlainCode("ALERT"), "Too many simultaneous connections. (Failure)")
+    assert with_alerts(fault, ["Too many simultaneous connections. (Failure)"]) == fault
+    assert with_alerts(fault, []) == fault
+
+
+def test_a_refusal_is_unexplained_only_without_any_word_why() -> None:
+    assert unexplained(Condition.NO, None, "Login failed.")
+    assert not unexplained(Condition.NO, PlainCode("AUTHENTICATIONFAILED"), "Login failed.")
+    assert not unexplained(Condition.NO, None, "Use an app password")
+    assert not unexplained(Condition.BAD, None, "Syntax error")
+    assert not unexplained(Condition.BYE, None, "bye")
+
+
+def test_doubt_costs_no_credentials_and_has_its_time() -> None:
+    fault = doubted(refused(Condition.NO, None, "Login failed."))
+    assert (fault.code, fault.retry_after_seconds) == ("login-unexplained", DOUBT_SECONDS)
+    assert not refuses_credentials(fault)
+    assert still_doubted(12.2).retry_after_seconds == 13
+
+
+def test_exchanges_half_login_is_a_long_pause_and_no_refusal() -> None:
+    fault = not_connected("User is authenticated but not connected.")
+    assert fault is not None
+    assert (fault.code, fault.retry_after_seconds) == ("throttled", NOT_CONNECTED_PAUSE_SECONDS)
+    assert not refuses_credentials(fault)
+    assert not_connected("ID what?") is None

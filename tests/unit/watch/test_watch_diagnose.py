@@ -20,7 +20,9 @@ def bye(text: str, code: str | None = None) -> ServerSaidBye:
     [
         (RemoteProtocolError("bad-literal", "a literal without a size"), "protocol-error"),
         (bye("Server shutting down."), "session-lost"),
-        (bye("Too many", "LIMIT"), "throttled"),
+        (bye("Enough", "LIMIT"), "too-many-connections"),
+        (bye("Too many simultaneous connections"), "too-many-connections"),
+        (bye("Slow down", "THROTTLED"), "throttled"),
         (ConnectionLost("eof"), "session-lost"),
         (TimedOut("DONE"), "session-lost"),
         (TransportError("odd"), "session-lost"),

@@ -2,36 +2,130 @@
 
 from __future__ import annotations
 
+import heapq
+from collections import Counter
+from random import Random
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from idlebell.model.problem import Fault
-from idlebell.watch.recovery import LATER_FIRST_SECONDS, LATER_LONGEST_SECONDS, LONGEST_SECONDS, pause
+from idlebell.login.pacing import Paces
+from idlebell.model.problem import PROBLEMS, Fault
+from idlebell.watch.recovery import (
+    ASKED_SPREAD,
+    BROKEN,
+    DOUBTED,
+    LIMITED,
+    REFUSED,
+    SOON,
+    Backoff,
+    backoff,
+    pause,
+)
 
 LOST = Fault("session-lost", "")
-LIMIT = Fault("throttled", "")
 
 
-def test_first_attempt_comes_within_a_second_but_not_at_once() -> None:
-    assert pause(LOST, 1, 0.0) == 0.5
+def test_the_first_attempt_comes_within_a_second_but_not_at_once() -> None:
+    assert pause(LOST, 1, 0.0) == SOON.least_seconds > 0
     assert pause(LOST, 1, 0.999) < 1.0
 
 
-def test_doubles_up_to_a_bound() -> None:
-    assert [pause(LOST, attempt, 0.0) for attempt in (1, 2, 3, 4)] == [0.5, 1.0, 2.0, 4.0]
-    assert pause(LOST, 10_000, 0.999999) < LONGEST_SECONDS
+def test_the_ceiling_doubles_up_to_a_bound() -> None:
+    highest = 0.9999999
+    assert [round(pause(LOST, attempt, highest)) for attempt in (1, 2, 3, 4, 5)] == [1, 2, 4, 8, 16]
+    assert round(pause(LOST, 10_000, highest)) == SOON.longest_seconds
 
 
-def test_limit_is_met_with_minutes() -> None:
-    assert pause(LIMIT, 1, 0.0) == LATER_FIRST_SECONDS / 2
-    assert pause(LIMIT, 50, 0.0) == LATER_LONGEST_SECONDS / 2
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("session-lost", SOON),
+        ("unreachable", SOON),
+        ("server-error", SOON),
+        ("internal", SOON),
+        ("overloaded", SOON),
+        ("too-many-connections", LIMITED),
+        ("throttled", LIMITED),
+        ("server-unavailable", LIMITED),
+        ("authentication-failed", REFUSED),
+        ("app-password-needed", REFUSED),
+        ("imap-not-enabled", REFUSED),
+        ("plan-without-imap", REFUSED),
+        ("login-unexplained", DOUBTED),
+        ("tls-failed", BROKEN),
+        ("not-imap", BROKEN),
+        ("protocol-error", BROKEN),
+    ],
+)
+def test_each_fault_has_the_waiting_that_fits_it(code: str, kind: Backoff) -> None:
+    assert backoff(Fault(code, "")) is kind
 
 
-def test_what_the_server_asked_for_is_a_lower_bound() -> None:
-    assert pause(Fault("server-error", "", retry_after_seconds=300), 1, 0.5) == 300.0
+def test_credentials_and_limits_are_never_met_within_seconds() -> None:
+    assert REFUSED.least_seconds >= 900
+    assert DOUBTED.least_seconds >= 900
+    assert 60 <= LIMITED.least_seconds < LIMITED.longest_seconds == 3_600
 
 
-@given(st.integers(1, 10_000), st.floats(0, 1, exclude_max=True))
-def test_every_pause_is_positive_and_bounded(attempt: int, entropy: float) -> None:
-    assert 0 < pause(LOST, attempt, entropy) <= LONGEST_SECONDS
-    assert 0 < pause(LIMIT, attempt, entropy) <= LATER_LONGEST_SECONDS
+def test_what_the_server_asked_for_is_a_lower_bound_with_a_spread() -> None:
+    asked = Fault("server-error", "", retry_after_seconds=300)
+    assert pause(asked, 1, 0.0) == 300.0
+    assert pause(asked, 1, 0.5) == 300 * (1 + ASKED_SPREAD / 2)
+    assert pause(asked, 30, 0.9) > 400, "it does not keep the pauses from growing"
+
+
+@given(
+    st.sampled_from(sorted(PROBLEMS)),
+    st.integers(1, 10_000),
+    st.floats(0, 1, exclude_max=True),
+    st.one_of(st.none(), st.integers(1, 86_400)),
+)
+def test_every_pause_is_positive_and_bounded(code: str, attempt: int, entropy: float, asked: int | None) -> None:
+    fault = Fault(code, "", retry_after_seconds=asked)
+    kind = backoff(fault)
+    assert kind.least_seconds <= pause(fault, attempt, entropy)
+    assert pause(fault, attempt, entropy) <= max(kind.longest_seconds, (asked or 0) * (1 + ASKED_SPREAD))
+
+
+@given(st.sampled_from(sorted(PROBLEMS)), st.integers(1, 30), st.floats(0, 0.5))
+def test_every_pause_is_spread_over_its_whole_length(code: str, attempt: int, entropy: float) -> None:
+    """Two that were lost at the same moment are a good part of the pause apart where their entropy is."""
+    kind = backoff(Fault(code, ""))
+    ceiling = min(kind.longest_seconds, kind.first_seconds * 2 ** min(attempt - 1, 20))
+    apart = pause(Fault(code, ""), attempt, entropy + 0.499) - pause(Fault(code, ""), attempt, entropy)
+    assert apart >= 0.4 * (ceiling - kind.least_seconds)
+
+
+ACCOUNTS, RATE, OUTAGE_SECONDS = 20_000, 20.0, 600.0
+
+
+def test_an_outage_of_a_provider_does_not_end_in_a_storm() -> None:
+    """All accounts of one server are lost at once; it is away for ten minutes, then every login succeeds."""
+    random, paces = Random(20), Paces(0.0, RATE)
+    ripe = [(pause(LOST, 1, random.random()), account, 1) for account in range(ACCOUNTS)]
+    heapq.heapify(ripe)
+    met: Counter[int] = Counter()
+    opened: list[float] = []
+    while ripe:
+        now, account, attempt = heapq.heappop(ripe)
+        wait = paces.reserve("mail.example.org", now, 60.0)
+        fault = Fault("overloaded", "")
+        if wait is not None:
+            now += wait
+            met[int(now)] += 1
+            if now >= OUTAGE_SECONDS:
+                paces.ease("mail.example.org", now)
+                opened.append(now)
+                continue
+            paces.slow("mail.example.org", now)
+            fault = Fault("unreachable", "")
+        heapq.heappush(ripe, (now + pause(fault, attempt + 1, random.random()), account, attempt + 1))
+
+    assert max(met.values()) <= 3 * RATE, "the burst of a second, and slots at the old pace"
+    away = sum(count for second, count in met.items() if 60 <= second < OUTAGE_SECONDS)
+    assert away <= 3 * (OUTAGE_SECONDS - 60), "a server that is away is asked about once a second"
+    assert opened[0] < OUTAGE_SECONDS + 10, "and that it is back is noticed soon"
+    assert len(opened) == ACCOUNTS
+    assert max(opened) < OUTAGE_SECONDS + 4 * ACCOUNTS / RATE
