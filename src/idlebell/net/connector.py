@@ -84,7 +84,9 @@ class Connector:
         deadline = asyncio.get_running_loop().time() + timeout_seconds
         try:
             async with asyncio.timeout_at(deadline):
-                addresses = self._permitted(await self._resolver.resolve(host), port, purpose)
+                # IMAP under TLS shows by its certificate whose address it is, so one known from before will do.
+                resolve = self._resolver.resolve_or_recall if purpose is Purpose.IMAP else self._resolver.resolve
+                addresses = self._permitted(await resolve(host), port, purpose)
         except TimeoutError as error:
             raise Unreachable("timeout", f"resolving {host}") from error
         failure = Unreachable("timeout", f"{host}:{port}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import suppress
 from ipaddress import ip_address
@@ -12,8 +13,10 @@ from typing import Final
 
 import aiodns
 from aiodns.error import DNSError
+from pycares import PTRRecordData, SRVRecordData
 from pycares import errno as ares
 
+from idlebell.discover.srv import RECORDS, SrvRecord
 from idlebell.net.addresses import Address
 from idlebell.net.clock import Clock
 from idlebell.net.errors import Unreachable
@@ -30,13 +33,17 @@ CONCURRENT_LOOKUPS: Final = 64
 ADDRESSES: Final = 16
 """Of one name; the rest is not looked at."""
 
+RECALLED_SECONDS: Final = 86_400.0
+RECALLED_NAMES: Final = 10_000
+"""Names whose last addresses are known for :meth:`Resolver.resolve_or_recall`; the one not dialled for longest goes."""
+
 _NO_SUCH_NAME: Final = frozenset({ares.ARES_ENOTFOUND, ares.ARES_ENODATA, ares.ARES_EBADNAME})
 
 
 class Resolver:
     """One for the process. ``nameservers``: ``ADDRESS:PORT``, else the system's."""
 
-    __slots__ = ("_ares", "_cache", "_clock", "_nameservers", "_renew_at", "_slots", "_under_way")
+    __slots__ = ("_ares", "_cache", "_clock", "_nameservers", "_recalled", "_renew_at", "_slots", "_under_way")
 
     def __init__(self, clock: Clock, nameservers: Sequence[str] = ()) -> None:
         self._clock = clock
@@ -46,16 +53,14 @@ class Resolver:
         self._slots = asyncio.Semaphore(CONCURRENT_LOOKUPS)
         self._cache: dict[str, tuple[float, tuple[Address, ...]]] = {}
         self._under_way: dict[str, asyncio.Task[tuple[Address, ...]]] = {}
+        self._recalled: OrderedDict[str, tuple[float, tuple[Address, ...]]] = OrderedDict()
 
     async def resolve(self, host: str) -> tuple[Address, ...]:
         """The addresses of ``host``, at least one, in the order of preference (RFC 6724); a literal is its own address.
 
         Unreachable: ``bad-host``, ``no-such-name``, ``dns`` (the resolver failed) or ``timeout``.
         """
-        try:
-            host = parse_host(host)
-        except BadHost as error:
-            raise Unreachable("bad-host", str(error)) from error
+        host = _parsed(host)
         with suppress(ValueError):
             return (ip_address(host),)
         kept = self._cache.get(host)
@@ -71,6 +76,50 @@ class Resolver:
             self._under_way[host] = task
             task.add_done_callback(lambda done: self._looked_up(host, done))
         return await asyncio.shield(task)
+
+    async def resolve_or_recall(self, host: str) -> tuple[Address, ...]:
+        """:meth:`resolve`, or where the name server fails or is silent what it last said of ``host``, up to a day ago. Only
+        for peers who prove their name by a certificate: an old address may be somebody else's by now."""
+        try:
+            found = await self.resolve(host)
+        except Unreachable as error:
+            since, known = self._recalled.get(host.lower(), (0.0, ()))
+            if error.reason in ("dns", "timeout") and known and self._clock.monotonic() - since < RECALLED_SECONDS:
+                return known
+            raise
+        self._recalled[host.lower()] = (self._clock.monotonic(), found)
+        self._recalled.move_to_end(host.lower())
+        if len(self._recalled) > RECALLED_NAMES:
+            self._recalled.popitem(last=False)
+        return found
+
+    async def services(self, service: str, domain: str) -> tuple[SrvRecord, ...]:
+        """The SRV records of ``service`` (``_imaps._tcp``) at ``domain``; none where it has none. Errors as in
+        :meth:`resolve`; not kept, for nobody asks twice."""
+        name = f"{service}.{_parsed(domain)}"
+        return tuple(
+            SrvRecord(data.priority, data.weight, data.port, data.target)
+            for data in await self._records(name, "SRV")
+            if isinstance(data, SRVRecordData)
+        )[:RECORDS]
+
+    async def reverse_name(self, address: Address) -> str | None:
+        """The name that DNS gives to ``address`` (PTR); None: it has none. Errors as in :meth:`resolve`."""
+        records = await self._records(address.reverse_pointer, "PTR")
+        return next((data.dname for data in records if isinstance(data, PTRRecordData)), None)
+
+    async def _records(self, name: str, kind: str) -> list[object]:
+        try:
+            async with asyncio.timeout(DEADLINE_SECONDS), self._slots:
+                answer = await self._channel().query_dns(name, kind)
+        except DNSError as error:
+            code = error.args[0] if error.args else 0
+            if code in _NO_SUCH_NAME:
+                return []
+            raise _failed(name, error) from error
+        except TimeoutError as error:
+            raise Unreachable("timeout", f"no answer to the question for {name}") from error
+        return [record.data for record in answer.answer]
 
     async def close(self) -> None:
         """Ends all lookups."""
@@ -93,7 +142,7 @@ class Resolver:
             code = error.args[0] if error.args else 0
             if code in _NO_SUCH_NAME:
                 raise Unreachable("no-such-name", host) from error
-            raise Unreachable("timeout" if code == ares.ARES_ETIMEOUT else "dns", f"{host}: {error}") from error
+            raise _failed(host, error) from error
         except TimeoutError as error:
             raise Unreachable("timeout", f"no answer to the question for {host}") from error
         addresses: dict[Address, None] = {}
@@ -122,3 +171,15 @@ class Resolver:
             )
             self._renew_at = now + CACHE_SECONDS
         return self._ares
+
+
+def _parsed(host: str) -> str:
+    try:
+        return parse_host(host)
+    except BadHost as error:
+        raise Unreachable("bad-host", str(error)) from error
+
+
+def _failed(name: str, error: DNSError) -> Unreachable:
+    silent = bool(error.args) and error.args[0] == ares.ARES_ETIMEOUT
+    return Unreachable("timeout" if silent else "dns", f"{name}: {error}")

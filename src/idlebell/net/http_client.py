@@ -33,7 +33,7 @@ CONNECT_SECONDS: Final = 5.0
 TOTAL_SECONDS: Final = 15.0
 """All of a request; a caller may ask for less."""
 BODY_BYTES: Final = 4_096
-"""Read of an answer; the connection of a longer one is closed."""
+"""Read of an answer, where its reader wants no more; the connection of a longer one is closed."""
 LINE_BYTES: Final = 8_190
 """A status line or one header field."""
 HEADERS: Final = 100
@@ -66,8 +66,11 @@ class HttpClient:
         self._proxy = URL(proxy) if proxy else None
         self._sessions: dict[Purpose, aiohttp.ClientSession] = {}
 
-    async def send(self, request: HttpRequest, *, timeout_seconds: float = TOTAL_SECONDS) -> Answer:
-        """The answer, whatever its status, or why there is none. Raises nothing but CancelledError."""
+    async def send(
+        self, request: HttpRequest, *, timeout_seconds: float = TOTAL_SECONDS, body_bytes: int = BODY_BYTES
+    ) -> Answer:
+        """The answer, whatever its status, or why there is none. Raises nothing but CancelledError. ``body_bytes``: what is
+        read of its body; the rest is not."""
         try:
             url, purpose = _read_url(request.url.reveal())
             if self._proxy is not None:
@@ -88,7 +91,7 @@ class HttpClient:
                 proxy=self._proxy,
                 timeout=timeout,
             ) as response:
-                body = await _read_body(response)
+                body = await _read_body(response, body_bytes)
                 return HttpResponse(response.status, _headers_of(response), body)
         except TimeoutError:
             return NoResponse("timeout", f"no answer within {timeout.total:g} s")
@@ -248,10 +251,10 @@ def _read_url(text: str) -> tuple[URL, Purpose]:
     return url, _PURPOSES[scheme]
 
 
-async def _read_body(response: ClientResponse) -> bytes:
+async def _read_body(response: ClientResponse, most: int) -> bytes:
     body = b""
-    while len(body) < BODY_BYTES:
-        data = await response.content.read(BODY_BYTES - len(body))
+    while len(body) < most:
+        data = await response.content.read(most - len(body))
         if not data:
             return body
         body += data

@@ -20,7 +20,7 @@ class HttpRequest:
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """``headers`` with lower-case names; ``body`` at most the first 4 KiB."""
+    """``headers`` with lower-case names; ``body`` at most as much of it as was to be read."""
 
     status: int
     headers: dict[str, str]

@@ -9,11 +9,14 @@ from ipaddress import ip_address
 import dns.flags
 import dns.message
 import dns.rcode
+import dns.rdatatype
 import dns.rrset
 import pytest
 
+from idlebell.discover.srv import RECORDS, SrvRecord
+from idlebell.net import dns as net_dns
 from idlebell.net.clock import Clock
-from idlebell.net.dns import CACHE_SECONDS, Resolver
+from idlebell.net.dns import CACHE_SECONDS, RECALLED_SECONDS, Resolver
 from idlebell.net.errors import Unreachable
 
 logging.getLogger("aiodns").setLevel(logging.ERROR)
@@ -25,6 +28,8 @@ class NameServer(asyncio.DatagramProtocol):
     def __init__(self) -> None:
         self.records: dict[str, tuple[int, list[str]]] = {}
         self.silent: set[str] = set()
+        self.failing: set[str] = set()
+        self.others: dict[tuple[str, str], list[str]] = {}  # (name, type) -> records as a zone file spells them
         self.asked: list[str] = []
 
     def connection_made(self, transport) -> None:
@@ -39,11 +44,15 @@ class NameServer(asyncio.DatagramProtocol):
             return
         answer = dns.message.make_response(query)
         answer.flags |= dns.flags.RA
-        if name not in self.records:
+        kind = dns.rdatatype.to_text(question.rdtype)
+        if name in self.failing:
+            answer.set_rcode(dns.rcode.SERVFAIL)
+        elif (name, kind) in self.others:
+            answer.answer.append(dns.rrset.from_text(question.name, 60, "IN", kind, *self.others[name, kind]))
+        elif name not in self.records:
             answer.set_rcode(dns.rcode.NXDOMAIN)
         else:
             ttl, addresses = self.records[name]
-            kind = "A" if question.rdtype == 1 else "AAAA"
             own = [text for text in addresses if (":" in text) == (kind == "AAAA")]
             if own:
                 answer.answer.append(dns.rrset.from_text(question.name, ttl, "IN", kind, *own))
@@ -154,3 +163,80 @@ async def test_a_literal_is_its_own_address_and_localhost_comes_from_the_hosts_f
     assert await resolver.resolve("2001:db8::9") == (ip_address("2001:db8::9"),)
     assert ip_address("127.0.0.1") in await resolver.resolve("localhost")
     assert names.asked == []
+
+
+async def test_service_records_come_as_the_name_server_has_them(names, resolver):
+    names.others["_imaps._tcp.example.org", "SRV"] = ["10 5 993 mail.example.org.", "20 0 1993 Other.example.net."]
+    assert set(await resolver.services("_imaps._tcp", "example.org")) == {
+        SrvRecord(10, 5, 993, "mail.example.org"),
+        SrvRecord(20, 0, 1993, "Other.example.net"),
+    }
+
+
+async def test_a_service_that_is_declined_is_told_from_one_that_is_not_named(names, resolver):
+    names.others["_imap._tcp.example.org", "SRV"] = ["0 0 0 ."]
+    (record,) = await resolver.services("_imap._tcp", "example.org")
+    assert not record.offers
+    assert await resolver.services("_imaps._tcp", "example.org") == ()
+
+
+async def test_of_many_service_records_a_few_are_taken(names, resolver):
+    names.others["_imaps._tcp.example.org", "SRV"] = [f"0 0 993 h{number}.example.org." for number in range(20)]
+    assert len(await resolver.services("_imaps._tcp", "example.org")) == RECORDS
+
+
+@pytest.mark.parametrize("domain", ["", "a b", "127.1", "x\0y", "-a.org"])
+async def test_services_of_what_is_no_domain_are_not_asked_for(names, resolver, domain):
+    with pytest.raises(Unreachable) as caught:
+        await resolver.services("_imaps._tcp", domain)
+    assert caught.value.reason == "bad-host"
+    assert names.asked == []
+
+
+async def test_a_name_server_that_fails_is_no_answer_about_services(names, resolver):
+    names.failing.add("_imaps._tcp.example.org")
+    with pytest.raises(Unreachable) as caught:
+        await resolver.services("_imaps._tcp", "example.org")
+    assert caught.value.reason == "dns"
+
+
+async def test_an_address_has_the_name_that_dns_gives_it(names, resolver):
+    names.others["7.2.0.192.in-addr.arpa", "PTR"] = ["push.example.org."]
+    assert await resolver.reverse_name(ip_address("192.0.2.7")) == "push.example.org"
+    assert await resolver.reverse_name(ip_address("192.0.2.8")) is None
+
+
+@pytest.mark.parametrize("trouble", ["failing", "silent"])
+async def test_where_the_name_server_fails_the_last_address_serves_for_a_day(
+    names, resolver, clock, trouble, monkeypatch
+):
+    """F18."""
+    monkeypatch.setattr(net_dns, "DEADLINE_SECONDS", 0.2)
+    names.records["mail.example.org"] = (60, ["192.0.2.7"])
+    await resolver.resolve_or_recall("Mail.example.org")
+    getattr(names, trouble).add("mail.example.org")
+    clock.seconds += RECALLED_SECONDS - 1
+    assert await resolver.resolve_or_recall("mail.example.org") == (ip_address("192.0.2.7"),)
+    with pytest.raises(Unreachable):
+        await resolver.resolve("mail.example.org")
+    clock.seconds += 2
+    with pytest.raises(Unreachable):
+        await resolver.resolve_or_recall("mail.example.org")
+
+
+async def test_a_name_that_is_gone_is_gone_although_it_was_known(names, resolver, clock):
+    names.records["mail.example.org"] = (1, ["192.0.2.7"])
+    await resolver.resolve_or_recall("mail.example.org")
+    del names.records["mail.example.org"]
+    clock.seconds += CACHE_SECONDS + 1
+    with pytest.raises(Unreachable) as caught:
+        await resolver.resolve_or_recall("mail.example.org")
+    assert caught.value.reason == "no-such-name"
+
+
+async def test_recalled_names_are_bounded(names, resolver, monkeypatch):
+    monkeypatch.setattr(net_dns, "RECALLED_NAMES", 2)
+    for number in range(4):
+        names.records[f"m{number}.example.org"] = (60, ["192.0.2.7"])
+        await resolver.resolve_or_recall(f"m{number}.example.org")
+    assert list(resolver._recalled) == ["m2.example.org", "m3.example.org"]
