@@ -6,6 +6,7 @@ import base64
 import hashlib
 import os
 import subprocess
+from collections.abc import Iterable
 from itertools import count
 from pathlib import Path
 
@@ -56,7 +57,7 @@ MAILDIRPATH=Maildir
 COURIERTLS=/usr/bin/couriertls
 set +a
 /usr/lib/courier/courier-authlib/authdaemond &
-tcpd="/usr/sbin/couriertcpd -address=127.0.0.1 -maxprocs=40 -maxperip=40 -nodnslookup -noidentlookup"
+tcpd="/usr/sbin/couriertcpd -address=127.0.0.1 -maxprocs={connections} -maxperip={connections} -nodnslookup -noidentlookup"
 login="/usr/lib/courier/courier/imaplogin /usr/bin/imapd Maildir"
 IMAP_TLS=1 $tcpd -stderr={folder}/courier.log {imaps} /usr/bin/couriertls -server -tcpd $login &
 exec $tcpd -stderr={folder}/courier.log {imap} $login
@@ -67,7 +68,10 @@ exec $tcpd -stderr={folder}/courier.log {imap} $login
 class CourierServer(SandboxedServer):
     """Users ``alice``/``apass`` and ``bob``/``bpass``. It has no LMTP: mail is put into the Maildir, as Courier's own does."""
 
-    def __init__(self) -> None:
+    title = "Courier 5.0"
+
+    def __init__(self, connections: int = 40) -> None:
+        """``connections``: who is one more is not greeted."""
         root = packages.find("courier")
         assert root is not None, "see why_not_courier"
         super().__init__(Sandbox("courier", root, keep_root=True), lmtp=False)
@@ -76,7 +80,7 @@ class CourierServer(SandboxedServer):
         sandbox.write("authdaemonrc", _AUTHDAEMON)
         self._names = {
             "folder": sandbox.folder, "root": root, "uid": sandbox.uid, "both": self.both,
-            "imap": self.ports.imap, "imaps": self.ports.imaps,
+            "connections": connections, "imap": self.ports.imap, "imaps": self.ports.imaps,
         }  # fmt: skip
         self.add_user("alice", "apass")
         self.add_user("bob", "bpass")
@@ -96,14 +100,20 @@ class CourierServer(SandboxedServer):
             subprocess.run([*enter, "sh", "-ec", script], check=True, timeout=20)
         return user
 
-    def deliver(self, user: str, message: bytes) -> None:
+    def deliver_all(self, user: str, messages: Iterable[bytes], mailbox: str = "INBOX") -> None:
+        for message in messages:
+            self._put(self._home(user) / "Maildir" / mailbox.removeprefix("INBOX"), message)
+
+    def _put(self, maildir: Path, message: bytes) -> None:
         """Write to ``tmp``, rename to ``new``: the delivery that Maildir defines."""
-        maildir = self._home(user) / "Maildir"
         name = f"{next(self._deliveries)}.M1P{os.getpid()}.localhost"
         draft = maildir / "tmp" / name
         draft.write_bytes(message.replace(b"\r\n", b"\n"))
         os.chown(draft, self.sandbox.uid, self.sandbox.uid)
         draft.rename(maildir / "new" / name)
+
+    def spell(self, *names: str) -> str:
+        return ".".join(("INBOX", *names))
 
     def start(self) -> None:
         self.sandbox.start((_SERVE.replace("set -a\n", _USERS + "set -a\n", 1)).format(**self._names), self._greets)

@@ -64,7 +64,10 @@ _BIN = "/usr/lib/cyrus/bin"
 
 
 class CyrusServer(SandboxedServer):
-    """Users ``alice``/``apass`` and ``bob``/``bpass``. Cyrus makes an INBOX at the first login or delivery."""
+    """Users ``alice``/``apass`` and ``bob``/``bpass``. Cyrus makes an INBOX at the first login or delivery.
+    Into another mailbox anyone may deliver who has the right ``p`` there (RFC 4314)."""
+
+    title = "Cyrus 3.6"
 
     def __init__(self) -> None:
         super().__init__(Sandbox("cyrus", packages.find("cyrus")))

@@ -100,6 +100,8 @@ class DovecotServer(SandboxedServer):
     Users ``alice``/``apass`` and ``bob``/``bpass`` are there; :meth:`add_user` makes more at any time.
     """
 
+    title = "Dovecot 2.3"
+
     def __init__(self, options: Mapping[str, str] | None = None) -> None:
         super().__init__(Sandbox("dovecot", packages.find("dovecot")))
         sandbox = self.sandbox
@@ -117,11 +119,16 @@ class DovecotServer(SandboxedServer):
         self.add_user("bob", "bpass")
 
     def add_user(self, name: str | None = None, password: str = "apass") -> User:
-        """A new user with an empty INBOX; without a name, one that nobody has. Dovecot reads the file again by itself."""
         user = User(self._name(name), password)
         self.users[user.name] = user
         self._write_users()
         return user
+
+    def add_users(self, count: int) -> list[User]:
+        users = [User(self._name(None), "apass") for _ in range(count)]
+        self.users.update((user.name, user) for user in users)
+        self._write_users()
+        return users
 
     def set_password(self, name: str, password: str) -> None:
         self.users[name] = User(name, password)
@@ -146,6 +153,16 @@ class DovecotServer(SandboxedServer):
             lmtp.ehlo_or_helo_if_needed()
             lmtp.mail("sender@example.net")
             return lmtp.rcpt(user.name)[0] == 250
+
+    def drop_into_maildir(self, user: str, message: bytes, mailbox: str) -> None:
+        """As a delivery agent that knows nothing of Dovecot."""
+        maildir = self.sandbox.folder / "home" / user / "Maildir" / f".{mailbox}"
+        name = f"{next(self._writes)}.M1P{os.getpid()}.localhost"
+        draft = maildir / "tmp" / name
+        draft.write_bytes(message.replace(b"\r\n", b"\n"))
+        if os.geteuid() == 0:
+            os.chown(draft, self.sandbox.uid, self.sandbox.uid)
+        draft.rename(maildir / "new" / name)
 
     def file_by(self, user: str, script: str) -> None:
         """From now on mail to ``user`` goes through this Sieve script (RFC 5228); see :func:`why_not_sieve`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import smtplib
 import socket
 import ssl
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -39,7 +40,8 @@ class MailServer(Protocol):
     ca_file: Path
 
     def add_user(self, name: str | None = None, password: str = "apass") -> User: ...
-    def deliver(self, user: str, message: bytes) -> None: ...
+    def deliver(self, user: str, message: bytes, mailbox: str = "INBOX") -> None: ...
+    def spell(self, *names: str) -> str: ...
     def start(self) -> None: ...
     def stop(self) -> None: ...
     def kill(self) -> None: ...
@@ -49,6 +51,8 @@ class SandboxedServer:
     """The common half: a sandbox, ports, a certificate of its own authority, users. ``with`` starts and surely ends it."""
 
     host = "localhost"
+    title: str
+    """Name and version, for tables."""
 
     def __init__(self, sandbox: Sandbox, *, lmtp: bool = True) -> None:
         self.sandbox = sandbox
@@ -66,10 +70,21 @@ class SandboxedServer:
         """A context that trusts this server and nothing else."""
         return ssl.create_default_context(cafile=str(self.ca_file))
 
-    def deliver(self, user: str, message: bytes) -> None:
-        """Hand over a message by LMTP (RFC 2033), as a mail server would; returns when the server has taken it."""
+    def deliver(self, user: str, message: bytes, mailbox: str = "INBOX") -> None:
+        """Hand over a message by LMTP (RFC 2033), as a mail server would; returns when the server has taken it. Another
+        mailbox than INBOX is named by the detail of the address (RFC 5233), and is there already."""
+        self.deliver_all(user, [message], mailbox)
+
+    def deliver_all(self, user: str, messages: Iterable[bytes], mailbox: str = "INBOX") -> None:
+        """One after another over one connection."""
+        recipient = user if mailbox == "INBOX" else f"{user}+{mailbox}"
         with smtplib.LMTP("127.0.0.1", self.ports.lmtp, local_hostname="localhost", timeout=CONNECT_SECONDS) as lmtp:
-            lmtp.sendmail("sender@example.net", [user], message)
+            for message in messages:
+                lmtp.sendmail("sender@example.net", [recipient], message)
+
+    def spell(self, *names: str) -> str:
+        """How this server calls a mailbox of the user's own: ``spell("Work", "Old")``."""
+        return "/".join(names)
 
     def start(self) -> None:
         raise NotImplementedError
@@ -95,6 +110,14 @@ class SandboxedServer:
     ) -> None:
         self.sandbox.stop()
         self.sandbox.close()
+
+    def add_user(self, name: str | None = None, password: str = "apass") -> User:
+        """A new user with an empty INBOX; without a name, one that nobody has."""
+        raise NotImplementedError
+
+    def add_users(self, count: int) -> list[User]:
+        """Several at once."""
+        return [self.add_user() for _ in range(count)]
 
     def _name(self, name: str | None) -> str:
         return name if name is not None else f"user{next(self._serial)}"
