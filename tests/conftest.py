@@ -24,6 +24,7 @@ from servers.cyrus_server import CyrusServer, why_not_cyrus
 from servers.dovecot_server import DovecotServer, why_not_dovecot
 
 NOT_RUN = "not run: "
+NOTICED = "noticed"
 ROOM = "IDLEBELL_TESTS_ROOM"
 """Environment variable: the folder of the locks that keep serial tests alone."""
 
@@ -107,6 +108,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
+    _show_noticed(terminalreporter)
     skipped = terminalreporter.stats.get("skipped", [])
     if not skipped:
         return
@@ -119,10 +121,32 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         terminalreporter.write_line(f"{tests} test{'s' if tests > 1 else ''}: {reason}")
 
 
+def _show_noticed(terminalreporter: Any) -> None:
+    """The table of the fault suite: what came of each fault, and after how long."""
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    lines = sorted(
+        value
+        for report in reports
+        if getattr(report, "when", None) == "call"
+        for name, value in report.user_properties
+        if name == NOTICED
+    )
+    if lines:
+        terminalreporter.section("faults, and after how long they were noticed")
+        for fault, outcome, seconds in lines:
+            terminalreporter.write_line(f"{seconds:6.1f} s  {fault}: {outcome}")
+
+
 def _reason(report: Any) -> str:
     """``Skipped: not run: dovecot: …`` without the words that pytest and we put in front."""
     text = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
     return str(text).removeprefix("Skipped: ").removeprefix(NOT_RUN)
+
+
+@pytest.fixture
+def noticed(record_property: pytest.RecordProperty) -> Callable[[str, str, float], None]:
+    """For :mod:`faults`: a line of the table at the end of the run. Fault, what came of it, seconds until it did."""
+    return lambda fault, outcome, seconds: record_property(NOTICED, [fault, outcome, seconds])
 
 
 @pytest.fixture(scope="session")

@@ -30,6 +30,7 @@ from idlebell.testing.certificate import Authority
 from idlebell.testing.imap_server import Habits, ImapServer
 from idlebell.testing.push_service import PushService
 from idlebell.watch import mailbox_session
+from idlebell.watch.cadence import Cadence
 
 SHORT: Final = Deadlines(
     connect_seconds=1.0, tls_seconds=2.0, greeting_seconds=1.0, command_seconds=2.0, idle_ack_seconds=2.0,
@@ -149,9 +150,17 @@ class Scene:
         raise AssertionError("it never came to be")
 
 
-def settings(folder: Path, authority: Authority, *, allow: tuple[Any, ...] = HOME, plaintext: bool = True) -> Settings:
+def settings(
+    folder: Path,
+    authority: Authority,
+    *,
+    allow: tuple[Any, ...] = HOME,
+    plaintext: bool = True,
+    more_ca_pem: bytes = b"",
+) -> Settings:
+    """``more_ca_pem``: authorities of further servers."""
     ca_file = folder / "ca.pem"
-    ca_file.write_bytes(authority.ca_pem)
+    ca_file.write_bytes(authority.ca_pem + more_ca_pem)
     return Settings(
         server=sections.Server(listen=Address("127.0.0.1", 0)),
         store=sections.Store(url=f"sqlite:{folder}/idlebell.db"),
@@ -163,13 +172,17 @@ def settings(folder: Path, authority: Authority, *, allow: tuple[Any, ...] = HOM
 
 
 @asynccontextmanager
-async def scene(folder: Path, *, deadlines: Deadlines = SHORT, **given: Any) -> AsyncIterator[Scene]:
-    """``given``: for :func:`settings`."""
+async def scene(
+    folder: Path, *, deadlines: Deadlines = SHORT, cadence: Cadence | None = None, **given: Any
+) -> AsyncIterator[Scene]:
+    """``cadence`` stands in for what the settings would make, which has lower bounds. ``given``: for :func:`settings`."""
     authority = Authority()
     facts: list[Fact] = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(mailbox_session, "COMMAND_SECONDS", deadlines.command_seconds)
         patch.setattr(mailbox_session, "IDLE_ACK_SECONDS", deadlines.idle_ack_seconds)
+        if cadence is not None:
+            patch.setattr(Cadence, "of", lambda *_: cadence)
         patch.setattr(compose, "open_connection", functools.partial(open_connection, deadlines=deadlines))
         async with (
             ImapServer(habits=Habits(tls_context=authority.server_context())) as server,

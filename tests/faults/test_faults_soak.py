@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from faults.cutting_proxy import CuttingProxy
+from faults.unruly_proxy import UnrulyProxy, Welcome
 from gateway_process import GatewayProcess, subscription
 from idlebell.testing import mail
 from idlebell.testing.push_service import PushService, Received
@@ -33,7 +33,7 @@ async def test_mail_that_arrives_while_sessions_are_cut_is_announced_once(
     delivered = dict.fromkeys((user.name for user in users), 0)
     async with (
         PushService() as service,
-        CuttingProxy(dovecot.ports.imaps) as proxy,
+        UnrulyProxy(dovecot.ports.imaps) as proxy,
         GatewayProcess(tmp_path, dovecot.ca_file, imap="per_host_connect_rate = 0") as gateway,
     ):
         for user in users:
@@ -65,15 +65,15 @@ async def test_mail_that_arrives_while_sessions_are_cut_is_announced_once(
         async def cut() -> None:
             while going_on():
                 await asyncio.sleep(dice.uniform(0.05, 0.7))
-                if len(proxy):
-                    proxy.cut(dice.randrange(len(proxy)))
+                if proxy.connections:
+                    dice.choice(proxy.connections).cut()
                 if dice.random() < 0.03:
-                    proxy.refusing = True
+                    proxy.welcome = Welcome.RESET
                     await asyncio.sleep(dice.uniform(0.2, 2.0))
-                    proxy.refusing = False
+                    proxy.welcome = Welcome.RELAY
 
         await asyncio.gather(deliver(), cut())
-        proxy.refusing = False
+        proxy.welcome = Welcome.RELAY
         await service.wait_for(lambda _: announced(service, delivered) == delivered, 150)
         # What was announced is announced: one more mail each, and nothing else comes with it.
         for user in users:

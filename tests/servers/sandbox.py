@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -25,6 +26,10 @@ STOP_SECONDS = 15
 UID_BASE = 100_000
 """User ids of servers: this plus a free port, so that two servers never share one."""
 NOBODY = 65_534
+
+_spawner = ThreadPoolExecutor(1, "sandbox")
+"""What is to die with its parent dies with the *thread* that started it: this one lives as long as the process, whichever
+thread asks for a server."""
 
 
 def free_port() -> int:
@@ -117,9 +122,10 @@ class Sandbox:
         output = (self.folder / "output.log").open("ab")
         with output:
             # A session of its own: Cyrus and Courier pass SIGTERM on to their process group, which would be ours.
-            self._process = subprocess.Popen(
-                self._spell(script), stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
-            )
+            self._process = _spawner.submit(
+                subprocess.Popen,
+                self._spell(script), stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True,
+            ).result()  # fmt: skip
         end = time.monotonic() + START_SECONDS
         while not ready():
             if self._process.poll() is not None or time.monotonic() > end:
@@ -193,6 +199,8 @@ class Sandbox:
             drop = ["unshare", "--user", f"--map-user={NOBODY}", f"--map-group={NOBODY}"]
         elif not self.keep_root:
             drop = ["setpriv", f"--reuid={self.uid}", f"--regid={self.uid}", "--clear-groups"]
+        # With the user id the kernel forgets that this is to die with its parent (PR_SET_PDEATHSIG(2const)).
+        drop += ["setpriv", "--pdeathsig", "KILL"]
         lines.append("exec " + shlex.join([*drop, "sh", "-c", f"set -e\n{script}"]))
         # The first setpriv ties the whole to us: when the tests are killed, so is this, and with it the namespace.
         return ["setpriv", "--pdeathsig", "KILL", *_namespaces(), "sh", "-c", "\n".join(lines)]
