@@ -18,6 +18,7 @@ from idlebell.deliver.dispatcher import Dispatcher
 from idlebell.deliver.pruning import Pruner
 from idlebell.deliver.settings import DeliverySettings
 from idlebell.gateway.declared import Declared, DeclaredAccount
+from idlebell.gateway.discovery import Discovery
 from idlebell.gateway.policy import Policy
 from idlebell.gateway.reach import Reach
 from idlebell.gateway.verbs import Gateway
@@ -241,6 +242,8 @@ async def _engine(
         tls_policy = TlsPolicy(settings.imap.ca_file)
         http = HttpClient(egress, resolver, tls_policy, proxy=settings.network.proxy)
         stack.push_async_callback(http.close)
+        discovery = Discovery(resolver.services, http.send, clock)
+        stack.push_async_callback(discovery.close)
         status, sessions, keyring = Status(), SessionInbox(), Keyring()
         connect = _connect(settings, egress, resolver, tls_policy, clock)
         door = Door(
@@ -286,6 +289,7 @@ async def _engine(
             os.urandom,
             emit,
             Reach(egress, resolver.resolve),
+            discovery.find,
         )
         pruner = Pruner(store, emit, clock, gateway.over, dispatcher.nudge)
         accounts = Declared(gateway)

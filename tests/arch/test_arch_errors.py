@@ -16,9 +16,7 @@ MADE_BY = {"Fault", "Problem", "refuse", "_refused"}
 NAMES_ALL = {"model/problem.py", "rest/operations.py", "rest/openapi.py"}
 """The table itself, and the list of what each route may answer: to be named there is not to be used."""
 
-AWAITED = {
-    "host-unconfirmed": "said when a host that was found for an address is to be confirmed; today the host is given",
-}
+AWAITED: dict[str, str] = {}
 """Codes of the interface that nothing says yet, and what will."""
 
 

@@ -13,6 +13,7 @@ from typing import Any, cast
 from idlebell.deliver.dispatcher import Dispatcher, TestResult
 from idlebell.deliver.verification import Challenge, VerifyResult
 from idlebell.gateway.callers import Caller
+from idlebell.gateway.discovery import Discover, no_discovery
 from idlebell.gateway.policy import Policy
 from idlebell.gateway.reach import Reach
 from idlebell.gateway.reading import read
@@ -184,7 +185,12 @@ class WatchingFleet:
 class Bench:
     """Everything together, and short ways to say what the tests say often."""
 
-    def __init__(self, policy: Policy | None = None, addresses: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        policy: Policy | None = None,
+        addresses: dict[str, str] | None = None,
+        discover: Discover = no_discovery,
+    ) -> None:
         self.clock = VirtualClock()
         self.store = MemoryStore(os.urandom)
         self.status = Status()
@@ -209,6 +215,7 @@ class Bench:
             os.urandom,
             self.facts.append,
             Reach(self.policy.egress, self._resolve),
+            discover,
         )
 
     async def _resolve(self, host: str) -> tuple[Address, ...]:

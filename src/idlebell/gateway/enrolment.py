@@ -16,7 +16,7 @@ from idlebell.gateway.reading import Faults
 from idlebell.gateway.registration import CONFLICTS, Accepted, Attempt, Order, copied, has_shown_right
 from idlebell.gateway.shapes import Registration, SubscriptionRequest
 from idlebell.gateway.standing import unproven_view
-from idlebell.gateway.wish import DEFAULT_MAILBOXES, Wish, read_wish, with_mailboxes
+from idlebell.gateway.wish import DEFAULT_MAILBOXES, TO_DISCOVER, Wish, read_wish, with_mailboxes
 from idlebell.model.account import Account, BearerCredentials, Credentials, Retention
 from idlebell.model.endpoint import Endpoints
 from idlebell.model.ids import (
@@ -59,6 +59,8 @@ class Enrolment:
         means = self._means
         began = means.clock.monotonic()
         await means.reach.check(wish.endpoints, vapid_subject=means.policy.vapid_subject)
+        if wish.target == TO_DISCOVER:
+            wish = replace(wish, target=await means.discovered(wish.username, began, wish.wait_seconds))
         owner, existing = await self._find(wish, caller)
         held = caller.holds_token_of(existing)
         if existing is not None and held and has_shown_right(existing) and self._token_is_enough(existing, wish):

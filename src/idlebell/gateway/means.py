@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, NoReturn
 
 from idlebell.deliver.dispatcher import Dispatcher
 from idlebell.gateway.callers import Caller
+from idlebell.gateway.discovery import DISCOVERY_SECONDS, Discover, Found, choose
 from idlebell.gateway.keys import key_material
 from idlebell.gateway.policy import Policy
 from idlebell.gateway.reach import Reach
@@ -47,6 +50,7 @@ class Means:
     emit: Emit
     reach: Reach
     registrar: Registrar
+    discover: Discover
 
     def key(self, owner: ApiKeyId | None, target: ImapTarget, username: str, new_mail: Endpoint) -> bytes:
         return self.store.fingerprint(key_material(owner, target, username, new_mail))
@@ -132,9 +136,25 @@ class Means:
     async def refuse(self, fault: Fault, began: float, wait_seconds: float) -> NoReturn:
         """The answer 422. ``unreachable`` comes after a floor, or when the caller's patience ends."""
         if fault.code == "unreachable":
-            passed = self.clock.monotonic() - began
-            await self.clock.sleep(min(UNREACHABLE_FLOOR_SECONDS, wait_seconds) - passed)
+            await self._floor(began, wait_seconds)
         raise ProblemError(fault.problem())
+
+    async def discovered(self, address: str, began: float, wait_seconds: float) -> ImapTarget:
+        """Where the credentials of ``address`` may go. ProblemError ``host-unconfirmed``, after the same floor: how a search
+        failed is nobody's business."""
+        found: Sequence[Found] = ()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DISCOVERY_SECONDS):
+                found = await self.discover(address)
+        try:
+            return choose(found)
+        except ProblemError:
+            await self._floor(began, wait_seconds)
+            raise
+
+    async def _floor(self, began: float, wait_seconds: float) -> None:
+        passed = self.clock.monotonic() - began
+        await self.clock.sleep(min(UNREACHABLE_FLOOR_SECONDS, wait_seconds) - passed)
 
     def tell(self, subscription: Subscription, change: str) -> None:
         self.emit(SubscriptionChanged(subscription.id, subscription.account_id, change))

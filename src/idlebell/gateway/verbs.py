@@ -11,6 +11,7 @@ from idlebell.deliver.dispatcher import Dispatcher
 from idlebell.gateway import legacy
 from idlebell.gateway.callers import Caller
 from idlebell.gateway.changing import Changes
+from idlebell.gateway.discovery import Discover, no_discovery
 from idlebell.gateway.enrolment import Enrolment
 from idlebell.gateway.means import Means
 from idlebell.gateway.policy import Policy
@@ -86,6 +87,7 @@ class Gateway:
         entropy: Callable[[int], bytes],
         emit: Emit,
         reach: Reach,
+        discover: Discover = no_discovery,
     ) -> None:
         registrar = Registrar(
             store,
@@ -113,6 +115,7 @@ class Gateway:
             emit,
             reach,
             registrar,
+            discover,
         )
         self._enrolment = Enrolment(self._means)
         self._changes = Changes(self._means)

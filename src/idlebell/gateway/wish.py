@@ -12,6 +12,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
+from idlebell.gateway.discovery import domain_of
 from idlebell.gateway.endpoints import heartbeat_fault, payload_fault, read_endpoints
 from idlebell.gateway.policy import SUPPORTED_RETENTIONS, Policy
 from idlebell.gateway.reading import NOT_SUPPORTED, Faults, pointer
@@ -35,6 +36,8 @@ PASSWORD_BYTES: Final = 4_096
 ACCESS_TOKEN_BYTES: Final = 16_384
 """Some providers' tokens hold a whole signed document."""
 MAILBOX_BYTES: Final = 1_000
+TO_DISCOVER: Final = ImapTarget("", 0, Tls.IMPLICIT)
+"""What a wish without a host has as its target, until :mod:`idlebell.gateway.discovery` has found one."""
 DEFAULT_MAILBOXES: Final = ("INBOX",)
 """Also those of a selection, until what it selects is found."""
 Mailboxes: TypeAlias = tuple[str, ...] | Selection
@@ -208,12 +211,19 @@ def _target(faults: Faults, imap: ImapShape, policy: Policy) -> ImapTarget:
         faults.add("/imap/port", "must be from 1 to 65535")
     host = ""
     if imap.host is None:
-        faults.add("/imap/host", f"is missing, and discovery is {NOT_SUPPORTED}")
-    else:
-        try:
-            host = parse_host(imap.host)
-        except BadHost as error:
-            faults.add("/imap/host", str(error))
+        if domain_of(imap.username) is None:
+            faults.add(
+                "/imap/host", "is missing, and the user name is no mail address whose server could be discovered"
+            )
+        if imap.port is not None:
+            faults.add("/imap/port", "must be left out with the host")
+        if tls is not Tls.IMPLICIT:
+            faults.add("/imap/tls", "must be left out with the host")
+        return TO_DISCOVER
+    try:
+        host = parse_host(imap.host)
+    except BadHost as error:
+        faults.add("/imap/host", str(error))
     return ImapTarget(host, port, tls)
 
 

@@ -8,7 +8,7 @@ import pytest
 from idlebell.gateway.policy import Policy
 from idlebell.gateway.reading import read
 from idlebell.gateway.shapes import SubscriptionRequest
-from idlebell.gateway.wish import Wish, read_wish
+from idlebell.gateway.wish import TO_DISCOVER, Wish, read_wish
 from idlebell.model.account import BearerCredentials, ImapTarget, Retention, Tls
 from idlebell.model.problem import ProblemError
 from idlebell.model.selection import Personal, Selection, Subscribed, Subtree
@@ -41,7 +41,14 @@ def test_absent_members_are_absent() -> None:
 def test_host_and_port_in_the_form_of_the_key() -> None:
     found = wish(imap={"host": "IMAP.Bücher.example", "tls": "starttls"})
     assert found.target == ImapTarget("imap.xn--bcher-kva.example", 143, Tls.STARTTLS)
-    assert set(pointers(imap={"host": None, "port": 65_536})) == {"/imap/host", "/imap/port"}
+    assert set(pointers(imap={"host": "-", "port": 65_536})) == {"/imap/host", "/imap/port"}
+
+
+def test_a_host_that_is_left_out_is_to_be_discovered_and_takes_port_and_tls_with_it() -> None:
+    address = {"host": None, "username": "alice@example.org"}
+    assert wish(imap=address).target == TO_DISCOVER
+    assert set(pointers(imap={**address, "port": 993, "tls": "starttls"})) == {"/imap/port", "/imap/tls"}
+    assert set(pointers(imap={"host": None})) == {"/imap/host"}, "alice is no address"
 
 
 def test_without_tls_only_where_the_operator_allows_it() -> None:

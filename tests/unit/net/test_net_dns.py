@@ -6,11 +6,6 @@ import asyncio
 import logging
 from ipaddress import ip_address
 
-import dns.flags
-import dns.message
-import dns.rcode
-import dns.rdatatype
-import dns.rrset
 import pytest
 
 from idlebell.discover.srv import RECORDS, SrvRecord
@@ -18,45 +13,9 @@ from idlebell.net import dns as net_dns
 from idlebell.net.clock import Clock
 from idlebell.net.dns import CACHE_SECONDS, RECALLED_SECONDS, Resolver
 from idlebell.net.errors import Unreachable
+from name_server import serving_names
 
 logging.getLogger("aiodns").setLevel(logging.ERROR)
-
-
-class NameServer(asyncio.DatagramProtocol):
-    """Answers from ``records``: name -> (TTL, addresses); an unknown name does not exist; ``silent`` names get no answer."""
-
-    def __init__(self) -> None:
-        self.records: dict[str, tuple[int, list[str]]] = {}
-        self.silent: set[str] = set()
-        self.failing: set[str] = set()
-        self.others: dict[tuple[str, str], list[str]] = {}  # (name, type) -> records as a zone file spells them
-        self.asked: list[str] = []
-
-    def connection_made(self, transport) -> None:
-        self.transport = transport
-
-    def datagram_received(self, data, source) -> None:
-        query = dns.message.from_wire(data)
-        question = query.question[0]
-        name = question.name.to_text(omit_final_dot=True)
-        self.asked.append(name)
-        if name in self.silent:
-            return
-        answer = dns.message.make_response(query)
-        answer.flags |= dns.flags.RA
-        kind = dns.rdatatype.to_text(question.rdtype)
-        if name in self.failing:
-            answer.set_rcode(dns.rcode.SERVFAIL)
-        elif (name, kind) in self.others:
-            answer.answer.append(dns.rrset.from_text(question.name, 60, "IN", kind, *self.others[name, kind]))
-        elif name not in self.records:
-            answer.set_rcode(dns.rcode.NXDOMAIN)
-        else:
-            ttl, addresses = self.records[name]
-            own = [text for text in addresses if (":" in text) == (kind == "AAAA")]
-            if own:
-                answer.answer.append(dns.rrset.from_text(question.name, ttl, "IN", kind, *own))
-        self.transport.sendto(answer.to_wire(), source)
 
 
 class Hands(Clock):
@@ -78,16 +37,13 @@ def clock() -> Hands:
 
 @pytest.fixture
 async def names():
-    transport, server = await asyncio.get_running_loop().create_datagram_endpoint(
-        NameServer, local_addr=("127.0.0.1", 0)
-    )
-    yield server
-    transport.close()
+    async with serving_names() as server:
+        yield server
 
 
 @pytest.fixture
 async def resolver(names, clock):
-    resolver = Resolver(clock, [f"127.0.0.1:{names.transport.get_extra_info('sockname')[1]}"])
+    resolver = Resolver(clock, [names.address])
     yield resolver
     await resolver.close()
 
