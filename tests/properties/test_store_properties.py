@@ -160,6 +160,7 @@ class TwoStores(RuleBasedStateMachine):
         phase=st.none() | st.sampled_from(Phase),
         outdated=st.booleans(),
         rhythm=heartbeat,
+        renewed=st.booleans(),
     )
     def change(
         self,
@@ -169,11 +170,14 @@ class TwoStores(RuleBasedStateMachine):
         phase: Phase | None,
         outdated: bool,
         rhythm: int | None,
+        renewed: bool,
     ) -> None:
         stored = self.stored(one)
         if stored is None:
             return
         changes: dict[str, Any] = {"revision": stored.revision - outdated, "heartbeat_seconds": rhythm}
+        if renewed:
+            changes |= {"expires_at": self.now + 10 * samples.DAY, "expiring_sent": False}
         if to is not None:
             changes["endpoints"] = to
         if paused is not None:
@@ -230,6 +234,10 @@ class TwoStores(RuleBasedStateMachine):
     @rule(limit=st.integers(1, 3))
     def remind(self, limit: int) -> None:
         self.both(lambda store: store.remind(self.now, limit))
+
+    @rule(limit=st.integers(1, 3))
+    def warn(self, limit: int) -> None:
+        self.both(lambda store: store.warn(self.now, limit))
 
     @rule(
         one=number,

@@ -1,9 +1,10 @@
-"""What time alone brings about: leases end, and a ``reconnect`` that nobody answered is repeated."""
+"""What time alone brings about: leases end, which is told before, and a ``reconnect`` that nobody answered is repeated."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from datetime import datetime
 
 from idlebell.model.subscription import Subscription
 from idlebell.net.clock import Clock
@@ -12,10 +13,11 @@ from idlebell.telemetry.facts import Emit, StoreFailed, SubscriptionChanged, Sup
 
 EVERY_SECONDS = 30.0
 """A lease may live this much longer than it says; the shortest is a minute."""
-REMINDERS_AT_ONCE = 100
+TOLD_AT_ONCE = 100
 """In one step of the store."""
-REMINDERS_PAUSE_SECONDS = 1.0
-"""Between two steps, so that thousands of reminders after an outage do not come at once."""
+TOLD_PAUSE_SECONDS = 1.0
+"""Between two steps, so that thousands of reminders after an outage do not come at once, nor all apps whose leases began
+together renew them together."""
 
 
 def _nothing() -> None:
@@ -24,7 +26,7 @@ def _nothing() -> None:
 
 class Pruner:
     """``on_expired`` is told of subscriptions whose lease is over: their accounts may not be wanted any more.
-    ``on_reminded`` that something is due in the outbox."""
+    ``on_told`` that something is due in the outbox."""
 
     def __init__(
         self,
@@ -32,13 +34,13 @@ class Pruner:
         emit: Emit,
         clock: Clock,
         on_expired: Callable[[tuple[Subscription, ...]], None],
-        on_reminded: Callable[[], None] = _nothing,
+        on_told: Callable[[], None] = _nothing,
     ) -> None:
         self._store = store
         self._emit = emit
         self._clock = clock
         self._on_expired = on_expired
-        self._on_reminded = on_reminded
+        self._on_told = on_told
         self._loop: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -57,11 +59,15 @@ class Pruner:
             self._on_expired(expired)
             if len(expired) < EXPIRED_AT_ONCE:
                 break
-        while (reminded := await self._store.remind(self._clock.now(), REMINDERS_AT_ONCE)) > 0:
-            self._on_reminded()
-            if reminded < REMINDERS_AT_ONCE:
+        await self._tell(self._store.warn)
+        await self._tell(self._store.remind)
+
+    async def _tell(self, step: Callable[[datetime, int], Awaitable[int]]) -> None:
+        while (told := await step(self._clock.now(), TOLD_AT_ONCE)) > 0:
+            self._on_told()
+            if told < TOLD_AT_ONCE:
                 break
-            await self._clock.sleep(REMINDERS_PAUSE_SECONDS)
+            await self._clock.sleep(TOLD_PAUSE_SECONDS)
 
     async def _run(self) -> None:
         while True:

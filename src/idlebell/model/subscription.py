@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from idlebell.model.account import Retention
-from idlebell.model.endpoint import Endpoints
+from idlebell.model.endpoint import Endpoints, Role
 from idlebell.model.ids import AccountId, ApiKeyId, SubscriptionId
 from idlebell.model.notification import LossReason
 from idlebell.model.selection import Selection
@@ -19,6 +19,10 @@ SHOWN_AFTER_END = timedelta(days=7)
 """How long an expired or ended subscription is shown, and can be revived."""
 MAX_TOKENS = 5
 """The newest token and up to four older ones that go on working."""
+EXPIRING_SHARE = 10
+EXPIRING_AHEAD_MIN = timedelta(hours=1)
+EXPIRING_AHEAD_MAX = timedelta(days=3)
+"""The ``expiring`` is sent when a tenth of the lease is left, within these bounds, but never before half of it is over."""
 HEARTBEAT_SECONDS_MIN = 60
 HEARTBEAT_SECONDS_MAX = 86_400
 ALSO = frozenset({"appended", "seen"})
@@ -137,6 +141,16 @@ class Subscription:
     def wanted(self) -> bool:
         """Does it want its account watched? A paused one does: the session is kept. A pending one has no right to it yet."""
         return self.phase is Phase.ACTIVE
+
+    @property
+    def expiring_at(self) -> datetime | None:
+        """When it is to be told that its lease ends; None: it is not, or has been."""
+        told = self.phase is Phase.ACTIVE and self.endpoints.serving(Role.EXPIRING) is not None
+        if self.declared or self.expiring_sent or not told:
+            return None
+        lease = timedelta(seconds=self.lease_seconds)
+        ahead = min(max(lease / EXPIRING_SHARE, EXPIRING_AHEAD_MIN), EXPIRING_AHEAD_MAX)
+        return self.expires_at - min(ahead, lease / 2)
 
     def floor(self, mailbox: str) -> Floor | None:
         return next((floor for floor in self.floors if floor.mailbox == mailbox), None)

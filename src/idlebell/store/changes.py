@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from idlebell.model.endpoint import Endpoints, Role
-from idlebell.model.notification import Draft, LossReason, NewMail, Reconnect
+from idlebell.model.notification import Draft, Expiring, LossReason, NewMail, Reconnect
 from idlebell.model.subscription import Floor, Loss, Phase, StandingProblem, Subscription
 from idlebell.store.contract import EndpointGone
 
@@ -52,8 +52,16 @@ def obsolete(subscription: Subscription, before: Subscription | None, type_of_co
     """Is what waits of this type of no use any more, ``before`` having become ``subscription``?"""
     if type_of_content == NewMail.type:
         return subscription.paused
-    closed = before is not None and before.loss is not None and subscription.loss is None
-    return closed and type_of_content == Reconnect.type
+    if type_of_content == Reconnect.type:
+        return before is not None and before.loss is not None and subscription.loss is None
+    if type_of_content == Expiring.type:
+        return before is not None and before.expiring_sent and not subscription.expiring_sent
+    return False
+
+
+def closes(subscription: Subscription, before: Subscription | None) -> bool:
+    """Has something that was asked of the app been done?"""
+    return any(obsolete(subscription, before, content.type) for content in (Reconnect, Expiring))
 
 
 def asked(subscription: Subscription, at: datetime) -> Subscription | None:
@@ -79,6 +87,16 @@ def reconnect(subscription: Subscription, at: datetime, due_at: datetime) -> Dra
         due_at=due_at,
         expires_at=max(at, due_at) + RECONNECT_KEPT,
     )
+
+
+def warned(subscription: Subscription, now: datetime) -> Subscription | None:
+    at = subscription.expiring_at
+    return None if at is None or at > now else replace(subscription, expiring_sent=True)
+
+
+def expiring(subscription: Subscription, now: datetime) -> Draft:
+    ends = subscription.expires_at
+    return Draft(subscription.id, Expiring(ends), at=now, due_at=now, expires_at=ends)
 
 
 def expired(subscription: Subscription, now: datetime) -> Subscription | None:

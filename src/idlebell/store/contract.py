@@ -144,6 +144,12 @@ class Subscriptions(Protocol):
         """Enqueues the ``reconnect`` of each loss whose ``next_at`` has come (:class:`~idlebell.model.subscription.Loss`)."""
         ...
 
+    async def warn(self, now: datetime, limit: int) -> int:
+        """Enqueues the ``expiring`` of each whose lease ends soon, once a lease
+        (:attr:`~idlebell.model.subscription.Subscription.expiring_at`). One that was not sent yet is dropped where the lease
+        is renewed. Fewer than ``limit``: that was all."""
+        ...
+
 
 class Cursors(Protocol):
     async def cursor(self, account: AccountId, mailbox: str) -> Cursor | None: ...

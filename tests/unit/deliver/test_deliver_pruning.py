@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from idlebell.deliver.pruning import EVERY_SECONDS, REMINDERS_AT_ONCE, Pruner
+from idlebell.deliver.pruning import EVERY_SECONDS, TOLD_AT_ONCE, Pruner
 from idlebell.model.notification import LossReason
 from idlebell.model.subscription import Phase, Subscription
 from idlebell.store.contract import EXPIRED_AT_ONCE, StoreError
 from idlebell.telemetry.facts import StoreFailed, SubscriptionChanged, SupervisorCaught
 from idlebell.testing.virtual_clock import VirtualClock
-from unit.deliver.deliver_scene import Scene, scene, simple
+from unit.deliver.deliver_scene import Scene, hook, scene, simple
 
 
 class Pruned:
@@ -22,11 +23,11 @@ class Pruned:
         self.clock = VirtualClock()
         self.scene: Scene = scene(self.clock)
         self.expired: list[Subscription] = []
-        self.reminded = 0
+        self.told = 0
         self.pruner = Pruner(self.scene.store, self.scene.facts.append, self.clock, self.expired.extend, self._count)
 
     def _count(self) -> None:
-        self.reminded += 1
+        self.told += 1
 
 
 @pytest.fixture
@@ -57,12 +58,31 @@ async def test_a_reconnect_that_nobody_answered_is_repeated(pruned: Pruned) -> N
     pruned.pruner.start()
     await pruned.clock.advance(3600 + 2 * EVERY_SECONDS)
     assert pruned.scene.http.urls() == ["https://push.example.net/b"] * 2
-    assert pruned.reminded == 1
+    assert pruned.told == 1
+    await pruned.scene.dispatcher.stop()
+
+
+async def test_the_end_of_a_lease_is_told_once_before_it_comes(pruned: Pruned) -> None:
+    subscription = await pruned.scene.subscribe(hook())
+    await pruned.scene.store.put(
+        replace(subscription, lease_seconds=86_400, expires_at=pruned.clock.now() + timedelta(days=1))
+    )
+    pruned.scene.dispatcher.start()
+    pruned.pruner.start()
+    await pruned.clock.advance(86_400 * 0.9 - 1)
+    assert pruned.scene.http.requests == []
+    await pruned.clock.advance(1 + EVERY_SECONDS)
+    (request,) = pruned.scene.http.requests
+    assert json.loads(request.body)["type"] == "expiring"
+    assert json.loads(request.body)["expires_at"] == "2026-11-23T04:00:00.000Z"
+    await pruned.clock.advance(86_400 * 0.1)
+    assert len(pruned.scene.http.requests) == 1
+    assert [one.id for one in pruned.expired] == [subscription.id]
     await pruned.scene.dispatcher.stop()
 
 
 async def test_many_reminders_are_paced(pruned: Pruned, monkeypatch: pytest.MonkeyPatch) -> None:
-    left = [REMINDERS_AT_ONCE, REMINDERS_AT_ONCE, 3]
+    left = [TOLD_AT_ONCE, TOLD_AT_ONCE, 3]
     at: list[float] = []
 
     async def remind(now: object, limit: int) -> int:
@@ -111,6 +131,6 @@ async def test_stopping_what_was_never_started_is_nothing(pruned: Pruned) -> Non
 async def test_nobody_has_to_listen_to_reminders() -> None:
     one = Pruned()
     quiet = Pruner(one.scene.store, one.scene.facts.append, one.clock, one.expired.extend)
-    quiet._on_reminded()
+    quiet._on_told()
     await quiet.prune()
     assert one.scene.facts == []

@@ -239,6 +239,8 @@ async def test_a_database_of_schema_1_works_on(path: Path) -> None:
     assert await store.get(first.id) == changed
     (leased,) = await store.lease((await store.lanes(samples.NOW, 1))[0], samples.NOW, samples.NOW + samples.LEASE, 1)
     assert leased.notification.content == samples.new_mail()
+    assert await store.warn(first.expires_at - 3 * samples.DAY, 10) == 2, "one has no endpoint for it, but is looked at"
+    assert await store.warn(first.expires_at - samples.SECOND, 10) == 0
     await store.close()
 
 

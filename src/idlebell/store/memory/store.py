@@ -217,6 +217,19 @@ class MemoryStore(MemoryOutbox, MemoryLearnings, MemoryKeys):
             told += self._enqueue(changes.reconnect(changed, now, now)) is not None
         return told
 
+    async def warn(self, now: datetime, limit: int) -> int:
+        due = [
+            (one.expiring_at, one.id)
+            for one in self._subscriptions.values()
+            if one.expiring_at is not None and one.expiring_at <= now
+        ]
+        for _, one_id in sorted(due)[:limit]:
+            changed = changes.warned(self._subscriptions[one_id], now)
+            assert changed is not None
+            self._save(changed)
+            self._enqueue(changes.expiring(changed, now))
+        return len(due[:limit])
+
     # Cursors
 
     async def cursor(self, account: AccountId, mailbox: str) -> Cursor | None:

@@ -101,8 +101,7 @@ class Queues:
         may have changed."""
         subscription = replace(subscription, revision=subscription.revision + 1)
         rerouted = self._rows.write(connection, subscription)
-        closed = before is not None and before.loss is not None and subscription.loss is None
-        if not (rerouted or closed or subscription.paused or subscription.phase.over):
+        if not (rerouted or changes.closes(subscription, before) or subscription.paused or subscription.phase.over):
             return subscription
         found = self.of_subscription(connection, subscription.id)
         if subscription.phase.over:

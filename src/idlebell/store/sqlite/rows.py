@@ -26,18 +26,20 @@ PAGE: Final = _SELECT + "WHERE id > ? ORDER BY id LIMIT ?"
 PAGE_OF_OWNER: Final = _SELECT + "WHERE owner = ? AND id > ? ORDER BY id LIMIT ?"
 LAPSED: Final = _SELECT + "WHERE lapses_us <= ? ORDER BY lapses_us, id LIMIT ?"
 REMINDED: Final = _SELECT + "WHERE reminder_us <= ? ORDER BY reminder_us, id LIMIT ?"
+EXPIRING: Final = _SELECT + "WHERE expiring_us <= ? ORDER BY expiring_us, id LIMIT ?"
 BEATING: Final = _SELECT + "WHERE beat_us <= ? ORDER BY beat_us, id LIMIT ?"
 
 _WRITE: Final = """
 INSERT INTO subscriptions (id, account, key_digest, owner, phase, paused, revision, created_us, lapses_us, ended_us,
-                           reminder_us, beat_us, mailboxes, selection, fresh, routes, endpoints, details)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                           reminder_us, expiring_us, beat_us, mailboxes, selection, fresh, routes, endpoints, details)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET
     account = excluded.account, key_digest = excluded.key_digest, owner = excluded.owner, phase = excluded.phase,
     paused = excluded.paused, revision = excluded.revision, created_us = excluded.created_us,
     lapses_us = excluded.lapses_us, ended_us = excluded.ended_us, reminder_us = excluded.reminder_us,
-    beat_us = excluded.beat_us, mailboxes = excluded.mailboxes, selection = excluded.selection, fresh = excluded.fresh,
-    routes = excluded.routes, endpoints = excluded.endpoints, details = excluded.details
+    expiring_us = excluded.expiring_us, beat_us = excluded.beat_us, mailboxes = excluded.mailboxes,
+    selection = excluded.selection, fresh = excluded.fresh, routes = excluded.routes, endpoints = excluded.endpoints,
+    details = excluded.details
 """
 _BEFORE: Final = "SELECT routes, beaten_us FROM subscriptions WHERE id = ?"
 
@@ -67,6 +69,7 @@ class Rows:
         beaten_us = None if before is None else before[1]
         beat_at = changes.next_heartbeat(subscription, None if beaten_us is None else moment(beaten_us))
         after = codec.encode_routes(routes(subscription.endpoints, self._sealer.fingerprint))
+        expiring_at = subscription.expiring_at
         over = subscription.phase.over
         loss = subscription.loss
         fresh = changes.fresh_mailboxes(subscription)
@@ -84,6 +87,7 @@ class Rows:
                 None if over or subscription.declared else microseconds(subscription.expires_at),
                 microseconds(subscription.over_since) if over and subscription.over_since is not None else None,
                 microseconds(loss.next_at) if loss is not None and loss.next_at is not None and not over else None,
+                None if expiring_at is None else microseconds(expiring_at),
                 None if beat_at is None else microseconds(beat_at),
                 codec.encode_strings(subscription.mailboxes),
                 None if subscription.selection is None else codec.encode_selection(subscription.selection),

@@ -206,6 +206,21 @@ class SubscriptionsPart:
 
         return await self._database.write(job)
 
+    async def warn(self, now: datetime, limit: int) -> int:
+        queues = self._database.queues
+
+        def job(connection: sqlite3.Connection) -> int:
+            found = self._database.rows.select(connection, rows.EXPIRING, microseconds(now), limit)
+            for one in found:
+                changed = changes.warned(one, now)
+                # What was not due after all was reckoned by a migration: written again, it is reckoned as it should be.
+                queues.save(connection, changed or one)
+                if changed is not None:
+                    queues.enqueue(connection, changes.expiring(changed, now))
+            return len(found)
+
+        return await self._database.write(job)
+
     def _one(self, query: str, value: Any) -> Subscription | None:
         return self._database.read(lambda connection: self._database.rows.one(connection, query, value))
 
