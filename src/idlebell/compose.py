@@ -11,10 +11,12 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from idlebell.config import ConfigError, Settings, parse_imap_url
 from idlebell.deliver.dispatcher import Dispatcher
+from idlebell.deliver.heartbeats import Heartbeats
 from idlebell.deliver.pruning import Pruner
 from idlebell.deliver.settings import DeliverySettings
 from idlebell.gateway.declared import Declared, DeclaredAccount
@@ -29,6 +31,7 @@ from idlebell.model.account import ImapTarget
 from idlebell.model.endpoint import PushUrl
 from idlebell.model.problem import PROBLEMS, Blame
 from idlebell.model.secret import Secret
+from idlebell.model.subscription import Subscription
 from idlebell.net.clock import Clock
 from idlebell.net.connector import Connector
 from idlebell.net.dns import Resolver
@@ -292,6 +295,7 @@ async def _engine(
             discovery.find,
         )
         pruner = Pruner(store, emit, clock, gateway.over, dispatcher.nudge)
+        heartbeats = Heartbeats(store, emit, clock, partial(_watched, status), dispatcher.nudge)
         accounts = Declared(gateway)
         for gauge in _gauges(fleet, status, keyring):
             metrics.show(gauge)
@@ -301,6 +305,7 @@ async def _engine(
         watching = asyncio.create_task(fleet.run(), name="fleet")
         dispatcher.start()
         pruner.start()
+        heartbeats.start()
         try:
             yield Engine(settings, store, gateway, fleet, dispatcher, accounts, emit, metrics)
         finally:
@@ -309,8 +314,14 @@ async def _engine(
             await fleet.stop()
             watching.cancel()
             await pruner.stop()
+            await heartbeats.stop()
             await dispatcher.stop()
             await asyncio.gather(watching, return_exceptions=True)
+
+
+def _watched(status: Status, subscription: Subscription) -> bool:
+    found = status.of(subscription.account_id)
+    return found is not None and found.watching().issuperset(subscription.mailboxes)
 
 
 def egress_of(settings: Settings) -> Egress:

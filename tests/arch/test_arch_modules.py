@@ -16,6 +16,7 @@ MODULE = pytest.mark.parametrize("module", MODULES, ids=lambda module: module.pa
 
 SUPERVISORS = {
     "deliver/dispatcher.py": 2,  # the round, and the one notification under way
+    "deliver/heartbeats.py": 1,
     "deliver/pruning.py": 1,
     "gateway/registration.py": 1,
     "store/sqlite/writer.py": 1,  # hands it to whoever waits for the batch
