@@ -70,10 +70,7 @@ async def test_a_session_that_cannot_be_opened_again_is_asked_for_once(
         shown = await alice.until_state("needs_credentials")
         assert shown["problem"]["type"] == "/problems/session-lost"
         await alice.mail()
-        auth = {"auth": alice.body["imap"]["auth"], "wait_seconds": 20}
-        path = f"/v1/subscriptions/{alice.id}/credentials"
-        answer = await alice.scene.call("PUT", path, auth, token=alice.token)
-        assert answer.status == 200, answer
+        await alice.resupply(alice.password)
         await alice.rung()
         await alice.still_there()
         assert len(alice.calls()) == 1

@@ -5,18 +5,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import pytest
+
 from faults.fault_scene import Scene, scene
 from faults.unruly_proxy import UnrulyProxy
 from gateway_process import subscription
+from idlebell.login import refusal
 from idlebell.net.deadlines import Deadlines
 from idlebell.testing import mail
 from idlebell.testing.push_service import Received
+from idlebell.watch import recovery
 from idlebell.watch.cadence import Cadence
 from servers.dovecot_server import DovecotServer
 
@@ -100,10 +104,29 @@ class Watched:
         await self.rung()
         assert len(self.calls()) == calls
 
+    async def resupply(self, password: str) -> None:
+        """The app answers the call for credentials."""
+        body = {"auth": {"type": "password", "password": password}, "wait_seconds": 30}
+        path = f"/v1/subscriptions/{self.id}/credentials"
+        answer = await self.scene.call("PUT", path, body, token=self.token)
+        assert answer.status == 200, answer
+
     async def reconnected(self, before: int) -> None:
         """A connection was accepted that is not one of the first ``before``, and the mailbox is watched."""
         await self.proxy.until(lambda: self.proxy.accepted > before, BOUND_SECONDS)
         await self.until_state("watching")
+
+
+@contextmanager
+def hurried() -> Iterator[None]:
+    """The pauses before a session is opened again are tenths of a second, not minutes; what decides between them is as ever."""
+    with pytest.MonkeyPatch.context() as patch:
+        for kind in ("LIMITED", "REFUSED", "BROKEN", "DOUBTED"):
+            patch.setattr(recovery, kind, recovery.Backoff(0.1, 0.2, 0.5))
+        for name in ("DOUBT_SECONDS", "NOT_CONNECTED_PAUSE_SECONDS"):
+            patch.setattr(refusal, name, 1)
+        patch.setattr(refusal, "_PAUSES", dict.fromkeys(refusal._PAUSES, 1))
+        yield
 
 
 async def timed(waiting: Coroutine[Any, Any, Any]) -> float:
