@@ -16,6 +16,7 @@ from idlebell.imap.framing import Frame, Framer
 from idlebell.imap.limits import DEFAULT_LIMITS
 from idlebell.imap.parse_command import parse_command
 from idlebell.imap.parse_response import parse_response
+from idlebell.imap.quirks import QUIRKS
 from idlebell.imap.responses import FetchData, Response, StatusData, Unknown
 from idlebell.imap.state import Phase, State
 from transcripts.transcript import Transcript, load_all
@@ -105,6 +106,10 @@ def hear(client: Client, *chunks: bytes) -> tuple[list[ClientEvent | str], State
             events = [error.reason]
     over = client.phase is Phase.OVER
     return events, client.state, client.phase, b"" if over else client.data_to_send()
+
+
+def test_every_quirk_has_a_dialogue_that_shows_it() -> None:
+    assert {quirk.name for quirk in QUIRKS} == {name for transcript in ALL for name in transcript.quirks}
 
 
 def test_every_server_of_the_collection_is_here() -> None:

@@ -2,7 +2,8 @@
 
 ``C:`` and ``S:`` lines in the order seen, each without its CRLF; a literal runs on over the next lines of its side. Lines
 with ``#`` come first and say what is special. ``# unknown: PREFIX`` names server lines that are expected to have no
-meaning for us.
+meaning for us, ``# quirk: NAME`` what of :data:`~idlebell.imap.quirks.QUIRKS` it shows, ``# from: SERVER`` who was asked or
+``# constructed from: SOURCE`` what it was put together from where nobody could be.
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ class Transcript:
     """``C`` or ``S`` with the bytes of that side up to the other's turn."""
     unknown: tuple[bytes, ...]
     """How server lines begin that become ``Unknown``."""
+    quirks: tuple[str, ...]
+    source: str
+    """Where it is from."""
+    constructed: bool
 
     @property
     def server_bytes(self) -> bytes:
@@ -29,11 +34,11 @@ class Transcript:
 
 def load(path: Path) -> Transcript:
     exchanges: list[tuple[str, bytes]] = []
-    unknown: list[bytes] = []
+    said: dict[str, list[str]] = {}
     for line in path.read_bytes().splitlines():
         if line.startswith(b"#"):
-            if line.startswith(b"# unknown: "):
-                unknown.append(line.removeprefix(b"# unknown: "))
+            key, _, value = line.decode().removeprefix("# ").partition(": ")
+            said.setdefault(key, []).append(value)
             continue
         side, wire = line[:1].decode(), line[3:] + b"\r\n"
         if side not in ("C", "S") or line[1:3] not in (b": ", b":"):
@@ -41,7 +46,15 @@ def load(path: Path) -> Transcript:
         if exchanges and exchanges[-1][0] == side:
             wire = exchanges.pop()[1] + wire
         exchanges.append((side, wire))
-    return Transcript(path.relative_to(HERE).with_suffix("").as_posix(), tuple(exchanges), tuple(unknown))
+    [source] = said.get("from", []) + said.get("constructed from", [])
+    return Transcript(
+        path.relative_to(HERE).with_suffix("").as_posix(),
+        tuple(exchanges),
+        tuple(prefix.encode() for prefix in said.get("unknown", ())),
+        tuple(said.get("quirk", ())),
+        source,
+        "constructed from" in said,
+    )
 
 
 def load_all() -> list[Transcript]:

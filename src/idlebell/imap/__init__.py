@@ -10,7 +10,8 @@ connection's end. What a server refuses is a value (:class:`~idlebell.imap.event
 
 Read in this order: ``limits``, ``errors``, ``commands``, ``responses``, ``events`` (the contract); ``state``,
 ``permitted`` (the tables); ``client``, ``server`` (the two halves); ``framing``, ``tokens``, ``parse_response``,
-``parse_command``, ``encode`` (the grammar); ``mailbox_view``, ``sasl``, ``capabilities``, ``quirks`` (what a session knows).
+``parse_command``, ``encode`` (the grammar); ``mailbox_view``, ``sasl``, ``capabilities``, ``quirks``, ``short_lines`` (what
+a session knows); ``redacted`` (what an operator is shown).
 """
 
 from idlebell.imap.capabilities import SharedCapabilities

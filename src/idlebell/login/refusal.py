@@ -56,7 +56,7 @@ _TOO_MANY: Final = (
 )
 _THROTTLED: Final = (
     "exceeded command or bandwidth limits",  # Gmail
-    "authenticated but not connected",  # Exchange: imap.quirks.AUTHENTICATED_NOT_CONNECTED
+    "authenticated but not connected",  # quirk authenticated-not-connected (Exchange)
     "request is throttled",  # Exchange
     "too many login",
     "too many failed",

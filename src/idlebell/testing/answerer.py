@@ -18,7 +18,7 @@ from idlebell.imap.server import Server
 from idlebell.imap.state import Phase, State
 from idlebell.testing.fetch_items import NEEDS, UnknownItemError
 from idlebell.testing.imap_login import Challenge, Exchange, Verdict, check_password
-from idlebell.testing.listing import UnknownOptionError, listing, namespace
+from idlebell.testing.listing import UnknownOptionError, listing, namespace, subscriptions
 from idlebell.testing.mail_store import Mailbox, User
 from idlebell.testing.news import News
 from idlebell.testing.notifications import NotifyRefusedError
@@ -115,6 +115,9 @@ class Answerer:
                 self._answer([namespace(habits)])
             case c.List():
                 self._list(command)
+            case c.Lsub():
+                assert self.user is not None
+                self._answer(subscriptions(self.user, command, habits))
             case c.Status(name, items):
                 self._status(name, items)
             case c.Examine() | c.Select():

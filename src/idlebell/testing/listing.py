@@ -26,9 +26,7 @@ def listing(user: User, command: c.List, habits: Habits, capabilities: frozenset
     if command.pattern == "":  # RFC 9051 section 6.3.9: asks for the delimiter
         yield r.ListData(frozenset({"\\Noselect"}), habits.delimiter, "")
         return
-    wildcards = {"*": ".*", "%": f"[^{re.escape(habits.delimiter)}]*"}
-    spelled = "".join(wildcards.get(one, re.escape(one)) for one in command.reference + command.pattern)
-    pattern = re.compile(spelled, re.DOTALL)
+    pattern = _pattern(command.reference + command.pattern, habits.delimiter)
     names = user.subscribed if "SUBSCRIBED" in selection else user.mailboxes
     for name in sorted(names, key=lambda name: (name != "INBOX", name)):
         mailbox = user.mailboxes.get(name)
@@ -44,6 +42,14 @@ def listing(user: User, command: c.List, habits: Habits, capabilities: frozenset
         if status is not None and mailbox is not None and mailbox.selectable:
             items = status.removeprefix("STATUS (").removesuffix(")").split()
             yield status_of(mailbox, items, uid_next=habits.uid_next)
+
+
+def subscriptions(user: User, command: c.Lsub, habits: Habits) -> Iterator[r.ListData]:
+    """LSUB (RFC 3501 section 6.3.9), without what ``%`` adds of parents."""
+    pattern = _pattern(command.reference + command.pattern, habits.delimiter)
+    for name in sorted(user.subscribed):
+        if pattern.fullmatch(name):
+            yield r.ListData(_attributes(user, name, habits) - {"\\NonExistent"}, habits.delimiter, name, lsub=True)
 
 
 def told(user: User, change: MailboxChanged, habits: Habits) -> r.ListData:
@@ -76,6 +82,11 @@ def matches(group: c.EventGroup, mailbox: Mailbox, user: User, delimiter: str) -
         case "mailboxes":
             return mailbox.name in group.mailboxes
     return False
+
+
+def _pattern(spelled: str, delimiter: str) -> re.Pattern[str]:
+    wildcards = {"*": ".*", "%": f"[^{re.escape(delimiter)}]*"}
+    return re.compile("".join(wildcards.get(one, re.escape(one)) for one in spelled), re.DOTALL)
 
 
 def _attributes(user: User, name: str, habits: Habits) -> frozenset[str]:

@@ -58,6 +58,14 @@ async def test_mailboxes_are_found_by_pattern_and_option(wire: Wire, command: st
     assert found == expected
 
 
+async def test_lsub_has_names_of_mailboxes_that_are_gone(wire: Wire) -> None:
+    assert (await wire.ask('LSUB "" "*"'))[:-1] == [
+        '* LSUB () "/" "Gone"',
+        '* LSUB () "/" "INBOX"',
+        '* LSUB () "/" "Lists/bell"',
+    ]
+
+
 async def test_status_comes_with_the_list(server: ImapServer, wire: Wire) -> None:
     server.deliver("alice", mail.make(), "Lists/bell")
     told = await wire.ask('LIST (SUBSCRIBED) "" "*" RETURN (STATUS (UIDNEXT UIDVALIDITY))')
