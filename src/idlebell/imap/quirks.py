@@ -14,9 +14,12 @@ from typing import Final
 from idlebell.imap.quirk import Quirk
 from idlebell.imap.quirk_table import QUIRKS
 
-__all__ = ["BY_NAME", "QUIRKS", "Quirk", "detect"]
+__all__ = ["BY_NAME", "ID_BEFORE_SELECT", "QUIRKS", "Quirk", "detect"]
 
 BY_NAME: Final[Mapping[str, Quirk]] = MappingProxyType({quirk.name: quirk for quirk in QUIRKS})
+
+ID_BEFORE_SELECT: Final = BY_NAME["id-before-select"]
+"""The quirks that code asks for have a constant each."""
 
 
 def detect(greeting_text: str, capabilities: frozenset[str], host: str) -> frozenset[Quirk]:
