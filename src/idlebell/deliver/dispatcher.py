@@ -73,7 +73,7 @@ def _nothing(subscription: Subscription) -> None:
 class Dispatcher:
     """One for a process. ``signer`` None: Web Push goes out without VAPID. ``on_ended`` is told of a subscription whose last
     ``new_mail`` endpoint is gone: its account may not be wanted any more. ``on_line`` writes to the terminal, where there is
-    one."""
+    one; ``on_canary`` hears the tokens of the canary's mails, where there is one."""
 
     def __init__(
         self,
@@ -86,6 +86,7 @@ class Dispatcher:
         settings: DeliverySettings | None = None,
         on_ended: Callable[[Subscription], None] = _nothing,
         on_line: Callable[[str], None] | None = None,
+        on_canary: Callable[[tuple[str, ...]], None] | None = None,
     ) -> None:
         self._store = store
         self._emit = emit
@@ -93,7 +94,7 @@ class Dispatcher:
         self._entropy = entropy
         self._settings = settings or DeliverySettings()
         self._on_ended = on_ended
-        self._sender = Sender(http, emit, clock, entropy, signer, on_line)
+        self._sender = Sender(http, emit, clock, entropy, signer, on_line, on_canary)
         self._verifier = Verifier(store, self._sender, clock, entropy, self._settings)
         self._lanes = Lanes(self._settings)
         self._refusals: OrderedDict[PushUrl, int] = OrderedDict()

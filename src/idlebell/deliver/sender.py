@@ -13,7 +13,19 @@ from idlebell.net.clock import Clock
 from idlebell.net.http_client import HttpClient
 from idlebell.push import registry
 from idlebell.push.attempt import Attempt, Entropy
-from idlebell.push.exchange import AnyAnswer, CommandRun, Exchange, HttpRequest, Lines, LinesWritten, NoResponse
+from idlebell.push.exchange import (
+    AnyAnswer,
+    CommandEnded,
+    CommandRun,
+    Exchange,
+    HttpRequest,
+    HttpResponse,
+    Lines,
+    LinesWritten,
+    NoResponse,
+    Tokens,
+    TokensHeard,
+)
 from idlebell.push.outcome import Outcome, Refused, TooLarge
 from idlebell.push.vapid import VapidSigner
 from idlebell.telemetry.facts import Emit, PushAttempted
@@ -37,6 +49,7 @@ class Sender:
         entropy: Entropy,
         signer: VapidSigner | None,
         on_line: Callable[[str], None] | None = None,
+        on_canary: Callable[[tuple[str, ...]], None] | None = None,
     ) -> None:
         self._http = http
         self._emit = emit
@@ -44,6 +57,7 @@ class Sender:
         self._entropy = entropy
         self._signer = signer
         self._on_line = on_line
+        self._on_canary = on_canary
 
     async def send(self, notification: Notification, endpoint: Endpoint, *, timeout_seconds: float) -> Sent:
         """Sends it. Answered with "too large" it is sent again at once, shorter, as long as there is less to say; answered
@@ -86,6 +100,12 @@ class Sender:
             self._on_line(line)
         return LinesWritten()
 
+    def _hear(self, request: Tokens) -> TokensHeard | NoResponse:
+        if self._on_canary is None:
+            return NoResponse("not-allowed", "this process has no canary")
+        self._on_canary(request.tokens)
+        return TokensHeard()
+
     async def _exchange(
         self, notification: Notification, endpoint: Endpoint, request: Exchange, timeout_seconds: float
     ) -> tuple[AnyAnswer, Outcome]:
@@ -98,6 +118,8 @@ class Sender:
                 answer = await child_process.run(request, timeout_seconds=timeout_seconds)
             case Lines():
                 answer = self._write(request)
+            case Tokens():
+                answer = self._hear(request)
         outcome = registry.read(endpoint, answer, self._clock.now())
         detail = sentence(outcome)
         if isinstance(answer, NoResponse):
@@ -109,7 +131,7 @@ class Sender:
                 endpoint.kind,
                 notification.content.type,
                 word(outcome),
-                None if isinstance(answer, NoResponse | LinesWritten) else answer.status,
+                answer.status if isinstance(answer, HttpResponse | CommandEnded) else None,
                 (self._clock.monotonic() - started) * 1000,
                 detail,
             )

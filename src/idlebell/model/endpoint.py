@@ -120,7 +120,21 @@ class TerminalEndpoint:
         return PushUrl("terminal:")
 
 
-Endpoint: TypeAlias = SimplePushEndpoint | WebPushEndpoint | WebhookEndpoint | CommandEndpoint | TerminalEndpoint
+@dataclass(frozen=True, slots=True)
+class CanaryEndpoint:
+    """The gateway itself, that mailed the account. Only ``[canary]`` of the configuration makes one."""
+
+    kind: ClassVar[str] = "canary"
+    carries_body: ClassVar[bool] = True
+
+    @property
+    def url(self) -> PushUrl:
+        return PushUrl("canary:")
+
+
+Endpoint: TypeAlias = (
+    SimplePushEndpoint | WebPushEndpoint | WebhookEndpoint | CommandEndpoint | TerminalEndpoint | CanaryEndpoint
+)
 
 
 @dataclass(frozen=True, slots=True)

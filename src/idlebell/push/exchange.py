@@ -63,6 +63,18 @@ class LinesWritten:
 
 
 @dataclass(frozen=True, slots=True)
+class Tokens:
+    """For the canary of this process: what it wrote into the subjects of its mails."""
+
+    tokens: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TokensHeard:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
 class NoResponse:
     """Nothing usable came back. ``reason`` is a stable word: ``timeout``, ``refused``, ``tls``, ``dns``, ``not-allowed``,
     ``broken``; ``detail`` is for the operator."""
@@ -71,7 +83,7 @@ class NoResponse:
     detail: str = ""
 
 
-Exchange: TypeAlias = HttpRequest | CommandRun | Lines
+Exchange: TypeAlias = HttpRequest | CommandRun | Lines | Tokens
 Answer: TypeAlias = HttpResponse | NoResponse
 """To an HTTP request."""
-AnyAnswer: TypeAlias = HttpResponse | CommandEnded | LinesWritten | NoResponse
+AnyAnswer: TypeAlias = HttpResponse | CommandEnded | LinesWritten | TokensHeard | NoResponse

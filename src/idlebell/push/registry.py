@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, Final, Protocol, TypeVar
 
 from idlebell.model.endpoint import (
+    CanaryEndpoint,
     CommandEndpoint,
     Endpoint,
     SimplePushEndpoint,
@@ -21,7 +22,7 @@ from idlebell.model.endpoint import (
     WebPushEndpoint,
 )
 from idlebell.model.notification import Notification
-from idlebell.push import command, simplepush, terminal, webhook, webpush
+from idlebell.push import canary, command, simplepush, terminal, webhook, webpush
 from idlebell.push.attempt import Attempt
 from idlebell.push.exchange import (
     Answer,
@@ -33,6 +34,8 @@ from idlebell.push.exchange import (
     Lines,
     LinesWritten,
     NoResponse,
+    Tokens,
+    TokensHeard,
 )
 from idlebell.push.outcome import Outcome
 
@@ -60,6 +63,7 @@ def _table(
     hook: PushKind[WebhookEndpoint, HttpRequest, Answer],
     own: PushKind[CommandEndpoint, CommandRun, CommandEnded | NoResponse],
     here: PushKind[TerminalEndpoint, Lines, LinesWritten | NoResponse],
+    round_trip: PushKind[CanaryEndpoint, Tokens, TokensHeard | NoResponse],
 ) -> Mapping[str, PushKind[Any, Exchange, Any]]:
     """Here the type checker sees that each module takes its own endpoints."""
     return MappingProxyType(
@@ -69,11 +73,12 @@ def _table(
             WebhookEndpoint.kind: hook,
             CommandEndpoint.kind: own,
             TerminalEndpoint.kind: here,
+            CanaryEndpoint.kind: round_trip,
         }
     )
 
 
-KINDS: Final = _table(simplepush, webpush, webhook, command, terminal)
+KINDS: Final = _table(simplepush, webpush, webhook, command, terminal, canary)
 
 
 def build(notification: Notification, endpoint: Endpoint, attempt: Attempt) -> Exchange:

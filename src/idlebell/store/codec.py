@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from idlebell.model.account import Retention
 from idlebell.model.endpoint import (
+    CanaryEndpoint,
     CommandEndpoint,
     Endpoint,
     Endpoints,
@@ -213,7 +214,7 @@ def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
             return members | {"secret": _base64(endpoint.secret.reveal()), "verified": endpoint.verified}
         case CommandEndpoint():
             return members | {"command": endpoint.command}
-        case TerminalEndpoint():
+        case TerminalEndpoint() | CanaryEndpoint():
             return members
 
 
@@ -230,6 +231,8 @@ def _read_endpoint(value: dict[str, Any]) -> Endpoint:
             return CommandEndpoint(value["command"])
         case TerminalEndpoint.kind:
             return TerminalEndpoint()
+        case CanaryEndpoint.kind:
+            return CanaryEndpoint()
         case unknown:
             raise StoreError(f"A stored endpoint has the unknown kind {unknown}: it was written by a newer Idlebell.")
 

@@ -9,10 +9,11 @@ from datetime import timedelta
 import pytest
 
 from idlebell.deliver.sender import Sender
-from idlebell.model.endpoint import Endpoint
+from idlebell.model.endpoint import CanaryEndpoint, Endpoint
 from idlebell.model.ids import NotificationId, SubscriptionId
 from idlebell.model.message import MessageSummary
 from idlebell.model.notification import Content, NewMail, Notification, Test
+from idlebell.push import canary
 from idlebell.push.encryption import decrypt
 from idlebell.push.exchange import Answer, HttpRequest, HttpResponse, NoResponse
 from idlebell.push.outcome import Accepted, Refused, Retry, TooLarge
@@ -115,3 +116,21 @@ async def test_the_operator_is_told_why_there_was_no_answer_and_the_user_is_not(
         sent = await sender(http, facts).send(notification(Test()), simple(), timeout_seconds=15.0)
         assert sent.outcome == Retry("The push service cannot be reached.")
         assert [(fact.status, fact.detail) for fact in facts if isinstance(fact, PushAttempted)] == [(None, detail)]
+
+
+async def test_a_canary_is_heard_in_the_process_itself() -> None:
+    heard: list[tuple[str, ...]] = []
+    facts: list[Fact] = []
+    song = NewMail("INBOX", 1, 1, None, (MessageSummary(uid=1, subject=canary.subject(bytes(16))),))
+    own = Sender(ScriptedHttp(), facts.append, CLOCK, os.urandom, None, on_canary=heard.append)  # type: ignore[arg-type]
+    sent = await own.send(notification(song), CanaryEndpoint(), timeout_seconds=15.0)
+    assert sent.outcome == Accepted(0)
+    assert heard == [(bytes(16).hex(),)]
+    (fact,) = facts
+    assert isinstance(fact, PushAttempted)
+    assert (fact.kind, fact.outcome, fact.status) == ("canary", "accepted", None)
+
+
+async def test_a_canary_that_nobody_keeps_any_more_is_given_up() -> None:
+    sent = await sender(ScriptedHttp()).send(notification(LONG), CanaryEndpoint(), timeout_seconds=15.0)
+    assert sent.outcome == Refused("not-allowed")
