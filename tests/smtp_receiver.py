@@ -39,19 +39,18 @@ class SmtpReceiver:
         username: str = "canary@example.org",
         password: str | None = None,
         mechanisms: frozenset[str] = frozenset({"PLAIN", "LOGIN"}),
-        deliver: Callable[[Received], None] | None = None,
     ) -> None:
         self.port = 0
         self.refuse: dict[str, str] = {}
         self.received: list[Received] = []
         self.logins: list[str] = []
         """Passwords that were tried, in order."""
+        self.on_received: Callable[[Received], None] | None = None
         self._tls = tls
         self._implicit = implicit
         self._username = username
         self._password = password
         self._mechanisms = mechanisms
-        self._deliver = deliver
         self._listener: asyncio.Server | None = None
         self._transports: set[asyncio.BaseTransport] = set()
         self.connections = 0
@@ -135,6 +134,6 @@ class SmtpReceiver:
             session.ssl is not None or self._implicit,
         )
         self.received.append(received)
-        if self._deliver is not None:
-            self._deliver(received)
+        if self.on_received is not None:
+            self.on_received(received)
         return "250 OK"

@@ -14,6 +14,8 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
+from idlebell.canary.chain import Rhythm
+from idlebell.canary.rounds import Canary, CanarySettings
 from idlebell.config import ConfigError, Settings, parse_imap_url
 from idlebell.deliver.dispatcher import Dispatcher
 from idlebell.deliver.heartbeats import Heartbeats
@@ -27,9 +29,9 @@ from idlebell.gateway.verbs import Gateway
 from idlebell.imap.capabilities import SharedCapabilities
 from idlebell.login.door import Connect, Door
 from idlebell.login.keyring import Keyring
-from idlebell.model.account import ImapTarget
+from idlebell.model.account import ImapTarget, Tls
 from idlebell.model.endpoint import PushUrl
-from idlebell.model.problem import PROBLEMS, Blame
+from idlebell.model.problem import PROBLEMS, Blame, Problem
 from idlebell.model.secret import Secret
 from idlebell.model.subscription import Subscription
 from idlebell.net.clock import Clock
@@ -41,6 +43,7 @@ from idlebell.net.http_client import HttpClient
 from idlebell.net.imap_connection import ImapConnection
 from idlebell.net.open_connection import open_connection
 from idlebell.net.session_inbox import SessionInbox
+from idlebell.net.smtp_client import submit
 from idlebell.net.tls_policy import TlsPolicy
 from idlebell.net.wheel import Wheel
 from idlebell.push.vapid import VapidKey, VapidSigner
@@ -50,7 +53,7 @@ from idlebell.store.contract import Store, StoreError
 from idlebell.store.memory import MemoryStore
 from idlebell.store.sealing import Sealer, default_key_path, load_or_make_key
 from idlebell.store.sqlite import open_sqlite
-from idlebell.telemetry.facts import Complained, Emit, Fact, LoginFailed, Noted
+from idlebell.telemetry.facts import Complained, Emit, Fact, LoginFailed, Noted, StoreFailed
 from idlebell.telemetry.fan_out import fan_out
 from idlebell.telemetry.log_sink import LogSink
 from idlebell.telemetry.prometheus_sink import Gauge, PrometheusSink
@@ -72,6 +75,23 @@ class Engine:
     declared: Declared
     emit: Emit
     metrics: PrometheusSink
+    canary: Canary | None = None
+
+    async def follow(self, accounts: Sequence[DeclaredAccount]) -> None:
+        """Makes what is declared fit ``accounts``. The canary stays the one that the process was started with."""
+        own = () if self.canary is None else (self.canary.account,)
+        for complaint in await self.declared.follow((*accounts, *own)):
+            self.emit(Complained(complaint))
+
+    async def ready(self) -> Problem | None:
+        """What keeps it from doing its work, in words for anybody."""
+        try:
+            await self.store.check()
+        except StoreError as error:
+            self.emit(StoreFailed(str(error)))  # it may name a path
+            return Problem("store-unavailable", "The gateway is not ready; its log says why.")
+        trouble = None if self.canary is None else self.canary.trouble()
+        return None if trouble is None else Problem("canary-silent", trouble)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +112,9 @@ async def running(settings: Settings, *, emit_also: Callable[[Fact], None] | Non
     async with AsyncExitStack() as stack:
         store = await _open_store(settings.store.path, settings.store.key_file)
         stack.push_async_callback(store.close)
-        engine = await stack.enter_async_context(_engine(settings, store, emit_also, declared=_declared(settings)))
+        engine = await stack.enter_async_context(
+            _engine(settings, store, emit_also, declared=_declared(settings), canary=True)
+        )
         rest = RestServer(engine.gateway, _rest_options(engine))
         await rest.start()
         stack.push_async_callback(rest.stop)
@@ -143,15 +165,10 @@ async def _reload(engine: Engine, reload: Callable[[], Settings] | None) -> None
             engine.emit(Complained(f"the configuration was not taken: {line}"))
         return
     try:
-        await _follow(engine.declared, engine.emit, _declared(settings))
+        await engine.follow(_declared(settings))
     except StoreError as error:
         # Every session would go with the process.
         engine.emit(Complained(f"the configuration was taken in part only: {error}"))
-
-
-async def _follow(declared: Declared, emit: Emit, accounts: Sequence[DeclaredAccount]) -> None:
-    for complaint in await declared.follow(accounts):
-        emit(Complained(complaint))
 
 
 def _declared(settings: Settings) -> tuple[DeclaredAccount, ...]:
@@ -234,6 +251,7 @@ async def _engine(
     *,
     declared: Sequence[DeclaredAccount],
     on_line: Callable[[str], None] | None = None,
+    canary: bool = False,
 ) -> AsyncIterator[Engine]:
     async with AsyncExitStack() as stack:
         clock = Clock()
@@ -248,7 +266,9 @@ async def _engine(
         discovery = Discovery(resolver.services, http.send, clock)
         stack.push_async_callback(discovery.close)
         status, sessions, keyring = Status(), SessionInbox(), Keyring()
-        connect = _connect(settings, egress, resolver, tls_policy, clock)
+        connector = Connector(egress, resolver, source_addresses=settings.imap.source_addresses)
+        connect = _connect(connector, tls_policy, clock)
+        bird = _canary(settings, connector, tls_policy, clock, emit) if canary else None
         door = Door(
             connect,
             keyring,
@@ -271,6 +291,7 @@ async def _engine(
             DeliverySettings(verify_endpoints=settings.push.verify_endpoints),
             on_ended=lambda subscription: gateway.over((subscription,)),
             on_line=on_line,
+            on_canary=bird.hear if bird is not None else None,
         )
         keep = timedelta(seconds=settings.push.retry_for_seconds)
         cadence = Cadence.of(
@@ -297,19 +318,24 @@ async def _engine(
         pruner = Pruner(store, emit, clock, gateway.over, dispatcher.nudge)
         heartbeats = Heartbeats(store, emit, clock, partial(_watched, status), dispatcher.nudge)
         accounts = Declared(gateway)
-        for gauge in _gauges(fleet, status, keyring):
+        for gauge in (*_gauges(fleet, status, keyring), *_canary_gauges(bird)):
             metrics.show(gauge)
 
-        await _follow(accounts, emit, declared)
+        engine = Engine(settings, store, gateway, fleet, dispatcher, accounts, emit, metrics, bird)
+        await engine.follow(declared)
         await fleet.announce_restart()
         watching = asyncio.create_task(fleet.run(), name="fleet")
         dispatcher.start()
         pruner.start()
         heartbeats.start()
+        if bird is not None:
+            bird.start(partial(accounts.standing, bird.account))
         try:
-            yield Engine(settings, store, gateway, fleet, dispatcher, accounts, emit, metrics)
+            yield engine
         finally:
             # In the order in which work flows: nothing new comes in, sessions take their leave, what is due goes out.
+            if bird is not None:
+                await bird.stop()
             await gateway.stop()
             await fleet.stop()
             watching.cancel()
@@ -348,8 +374,7 @@ def policy_of(settings: Settings, egress: Egress) -> Policy:
     )
 
 
-def _connect(settings: Settings, egress: Egress, resolver: Resolver, tls_policy: TlsPolicy, clock: Clock) -> Connect:
-    connector = Connector(egress, resolver, source_addresses=settings.imap.source_addresses)
+def _connect(connector: Connector, tls_policy: TlsPolicy, clock: Clock) -> Connect:
     share, wheel = SharedCapabilities(), Wheel()
 
     async def connect(target: ImapTarget) -> ImapConnection:
@@ -360,6 +385,28 @@ def _connect(settings: Settings, egress: Egress, resolver: Resolver, tls_policy:
     return connect
 
 
+def _canary(settings: Settings, connector: Connector, tls_policy: TlsPolicy, clock: Clock, emit: Emit) -> Canary | None:
+    given = settings.canary
+    if given.account is None or given.smtp is None:
+        return None
+    account = DeclaredAccount(
+        target=given.account.target,
+        username=given.account.username,
+        mailboxes=(given.account.mailbox or "INBOX",),
+        password_file=given.password_file,
+        canary=True,
+    )
+    mailed = CanarySettings(
+        account=account,
+        sender=given.sender or given.address,
+        recipient=given.address,
+        logs_in=given.smtp.tls is not Tls.NONE,
+        rhythm=Rhythm(given.every_seconds, given.late_seconds),
+    )
+    hand_in = partial(submit, given.smtp, connector=connector, tls_policy=tls_policy)
+    return Canary(mailed, hand_in, clock, os.urandom, emit)
+
+
 async def _signer(settings: Settings, store: Store) -> VapidSigner:
     der = await store.vapid_key() or await store.put_vapid_key(VapidKey.generate(os.urandom).der())
     return VapidSigner(VapidKey.load(der), settings.push.vapid_subject or settings.server.public_url or None)
@@ -367,13 +414,6 @@ async def _signer(settings: Settings, store: Store) -> VapidSigner:
 
 def _rest_options(engine: Engine) -> RestOptions:
     server = engine.settings.server
-
-    async def ready() -> str | None:
-        try:
-            await engine.store.check()
-        except StoreError as error:
-            return str(error)
-        return None
 
     return RestOptions(
         host=server.listen.host,
@@ -383,7 +423,7 @@ def _rest_options(engine: Engine) -> RestOptions:
         tls_key=server.tls_key,
         trusted_proxies=server.trusted_proxies,
         cors=server.cors,
-        ready=ready,
+        ready=engine.ready,
         metrics=engine.metrics.exposition,
         emit=engine.emit,
     )
@@ -394,4 +434,14 @@ def _gauges(fleet: Fleet, status: Status, keyring: Keyring) -> tuple[Gauge, ...]
         Gauge("sessions", "IMAP sessions that are open.", fleet.sessions),
         Gauge("mailboxes", "Mailboxes by what is being done about them.", status.totals, "watch"),
         Gauge("credentials", "Sets of credentials that are held in memory.", lambda: len(keyring)),
+    )
+
+
+def _canary_gauges(canary: Canary | None) -> tuple[Gauge, ...]:
+    if canary is None:
+        return ()
+    return (
+        Gauge("canary_ok", "1 while the canary is neither late nor failed, else 0.", lambda: not canary.trouble()),
+        Gauge("canary_seconds", "From handing in the last canary's mail to its notification.", canary.last_seconds),
+        Gauge("canary_age_seconds", "Since a canary was last heard, or since the start.", canary.age_seconds),
     )

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Final
 
 from idlebell.gateway.endpoints import url_fault, webhook_secret
-from idlebell.gateway.keys import key_material
 from idlebell.gateway.means import Means
+from idlebell.gateway.shapes import SubscriptionView
 from idlebell.gateway.verbs import Gateway
 from idlebell.model.account import ImapTarget, PasswordCredentials, Retention
 from idlebell.model.endpoint import (
+    CanaryEndpoint,
     CommandEndpoint,
     Endpoint,
     Endpoints,
@@ -56,6 +57,8 @@ class DeclaredAccount:
     """Gives the password where neither a file nor a command does."""
     terminal: bool = False
     """A line for each message, too."""
+    canary: bool = False
+    """The operator's canary: the gateway itself is told."""
 
     def __str__(self) -> str:
         return f"{self.username} at {self.target}"
@@ -94,9 +97,24 @@ class Declared:
                     await self._means.forget(subscription)
             return tuple(complaints)
 
+    async def standing(self, account: DeclaredAccount, wait_seconds: float = 0.0) -> SubscriptionView | None:
+        """How its first endpoint's subscription stands; waited for up to ``wait_seconds`` until it is being watched or
+        cannot be. None: it was not followed. StoreError is the caller's."""
+        means = self._means
+        endpoints, _ = endpoints_of(account, means)
+        if not endpoints:
+            return None
+        found = await means.store.by_key(means.key(_OWNER, account.target, account.username, endpoints[0]))
+        if found is None:
+            return None
+        if wait_seconds > 0:
+            await means.first_verdict(found, wait_seconds)
+            found = await means.store.get(found.id) or found
+        return await means.view(found)
+
     async def _follow(self, account: DeclaredAccount, endpoint: Endpoint, password: Secret | None) -> SubscriptionId:
         means = self._means
-        key = means.store.fingerprint(key_material(_OWNER, account.target, account.username, endpoint))
+        key = means.key(_OWNER, account.target, account.username, endpoint)
         now = means.clock.now()
         while True:
             watched = await means.store.account(account.target, account.username)
@@ -173,6 +191,8 @@ def endpoints_of(account: DeclaredAccount, means: Means) -> tuple[list[Endpoint]
         found.append(CommandEndpoint(account.command))
     if account.terminal:
         found.append(TerminalEndpoint())
+    if account.canary:
+        found.append(CanaryEndpoint())
     if not found and not faults:
         faults.append("neither notify nor exec is given, so nobody would be told")
     return found, faults

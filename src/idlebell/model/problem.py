@@ -436,6 +436,15 @@ PROBLEMS = _table(
         Severity.ERROR,
         "Try again later; nothing was changed.",
     ),
+    Entry(
+        "canary-silent",
+        "The canary is late or failed",
+        503,
+        _O,
+        Retry.SOON,
+        Severity.ERROR,
+        "Look into the log: canary_failed says where the chain from mail to bell is broken.",
+    ),
     Entry("overloaded", "The gateway can take no more", 503, _G, Retry.SOON, Severity.ERROR, "Try again later."),
     Entry(
         "internal",

@@ -240,7 +240,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "Operation",
         "Can it do its work?",
         {200: ("It can", "Health")},
-        problems=("store-unavailable",),
+        problems=("store-unavailable", "canary-silent"),
     ),
     Operation(
         "get",

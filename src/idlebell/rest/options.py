@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from idlebell.model.problem import Problem
 from idlebell.telemetry.facts import Emit, Fact
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-async def always_ready() -> str | None:
+async def always_ready() -> Problem | None:
     return None
 
 
@@ -27,7 +28,7 @@ def silent(fact: Fact) -> None:
 
 @dataclass(frozen=True, slots=True)
 class RestOptions:
-    """``ready``: None where all is well, else one sentence for the operator. ``metrics``: the text of /metrics."""
+    """``ready``: None where all is well, else what is answered to anybody who asks. ``metrics``: the text of /metrics."""
 
     host: str = "127.0.0.1"
     port: int = 8025
@@ -36,6 +37,6 @@ class RestOptions:
     tls_key: Path | None = None
     trusted_proxies: tuple[Network, ...] = ()
     cors: tuple[str, ...] = ()
-    ready: Callable[[], Awaitable[str | None]] = always_ready
+    ready: Callable[[], Awaitable[Problem | None]] = always_ready
     metrics: Callable[[], bytes] = no_metrics
     emit: Emit = silent

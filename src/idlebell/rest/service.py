@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 
+from idlebell.model.problem import ProblemError
 from idlebell.rest.answers import answer
 from idlebell.rest.callers import caller, peer
 from idlebell.rest.options import RestOptions
@@ -27,10 +28,9 @@ def routes(gateway: Gateway, options: RestOptions) -> list[HTTPRouteHandler]:
 
     @get("/readyz")
     async def readyz() -> Response[bytes]:
-        reason = await options.ready()
-        if reason is not None:
-            # The reason is for the log: it may name paths and servers, and this page asks nobody who he is.
-            raise refuse("store-unavailable", "The gateway is not ready; its log says why.")
+        problem = await options.ready()
+        if problem is not None:
+            raise ProblemError(problem)
         return answer({"status": "ready"})
 
     @get("/metrics")

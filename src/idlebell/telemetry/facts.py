@@ -186,6 +186,30 @@ class Complained(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class CanarySent(Fact):
+    """The canary's mail was handed in."""
+
+    level: ClassVar[int] = logging.DEBUG
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryHeard(Fact):
+    """The canary's mail rang. ``seconds``: from handing it in."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class CanaryFailed(Fact):
+    """The chain that the canary measures is broken. ``stage``: smtp, watch, delivery, late."""
+
+    level: ClassVar[int] = logging.ERROR
+    labels: ClassVar[tuple[str, ...]] = ("stage",)
+    stage: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class SupervisorCaught(Fact):
     """An error that nobody expected reached a supervisor: a bug. The part it supervises goes on."""
 

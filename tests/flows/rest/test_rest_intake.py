@@ -7,6 +7,7 @@ import ipaddress
 
 import pytest
 
+from idlebell.model.problem import Problem
 from idlebell.rest import limits
 
 PROXY = {"trusted_proxies": (ipaddress.ip_network("127.0.0.0/8"),)}
@@ -258,11 +259,11 @@ async def test_health_and_readiness(stage, stage_with):
     assert (await stage.ask("GET", "/healthz")).json == {"status": "alive"}
     assert (await stage.ask("GET", "/readyz")).json == {"status": "ready"}
 
-    async def broken() -> str | None:
-        return "/secret/path is full"
+    async def broken() -> Problem | None:
+        return Problem("canary-silent", "The canary's account is not being watched.")
 
     async with stage_with(ready=broken) as unready:
         answer = await unready.ask("GET", "/readyz")
-        assert (answer.status, answer.json["type"]) == (503, "/problems/store-unavailable")
-        assert b"/secret/path" not in answer.content
+        assert (answer.status, answer.json["type"]) == (503, "/problems/canary-silent")
+        assert answer.json["detail"] == "The canary's account is not being watched."
         assert (await unready.ask("GET", "/healthz")).status == 200
