@@ -16,35 +16,46 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="What is wrong with a configuration, what a server can do.")
-@click.argument("server", required=False, metavar="[imaps://[USER@]HOST]")
+@click.argument("server", required=False, metavar="[imaps://[USER@]HOST | USER@DOMAIN]")
 @click.option("--commands", is_flag=True, help="Which IMAP commands are ever sent, and why.")
+@click.option("--providers", is_flag=True, help="What mail providers see of this gateway, and what it keeps to.")
 @password_options
 @config_option
 def check(
     server: str | None,
     commands: bool,
+    providers: bool,
     password_file: Path | None,
     password_command: str | None,
     config: Path | None,
 ) -> None:
     """Say what is wrong with a configuration, or what a server can do and how it would be watched.
 
-    A server is asked for what it tells everybody; with a password option also for what it tells its user.
+    A server is asked for what it tells everybody; with a password option also for what it tells its user. The server of a
+    mail address is found as for an app that leaves it out.
     """
     if commands:
         _print_commands()
         return
     password = password_source(password_file, password_command)
     settings = loaded(config)
+    if providers:
+        from idlebell.cli import outbound
+
+        run(outbound.report(settings, click.echo))
+        return
     if server is None:
         if config is None:
-            raise click.UsageError("name a server, or say --config FILE or --commands")
+            raise click.UsageError("name a server or an address, or say --config FILE, --commands or --providers")
         _check_files(settings, config)
         click.echo(f"{config}: all is well")
         return
-    from idlebell.cli.reach import report
+    from idlebell.cli.reach import report, report_address
     from idlebell.config import parse_imap_url
 
+    if "://" not in server and "@" in server:
+        run(report_address(settings, server, password, click.echo))
+        return
     try:
         url = parse_imap_url(server, needs_user=password is not None)
     except ValueError as error:

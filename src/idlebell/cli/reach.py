@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
 
 from idlebell.cli.failure import Failure
+from idlebell.compose import egress_of
 from idlebell.config import ImapUrl, Settings
+from idlebell.discover.providers import of_address, of_host
+from idlebell.gateway.discovery import Discovery, Found, domain_of
+from idlebell.imap import quirks
 from idlebell.imap.errors import RemoteProtocolError
 from idlebell.login.door import Door, LoginFailed
 from idlebell.login.keyring import Keyring
-from idlebell.model.account import Account, ImapTarget, PasswordCredentials
+from idlebell.model.account import Account, ImapTarget, PasswordCredentials, Tls
 from idlebell.model.ids import AccountId
 from idlebell.model.secret import Secret
 from idlebell.net.clock import Clock
@@ -18,12 +24,14 @@ from idlebell.net.connector import Connector
 from idlebell.net.dns import Resolver
 from idlebell.net.egress import Egress
 from idlebell.net.errors import TlsFailed, TransportError, Unreachable
-from idlebell.net.imap_connection import ImapConnection
+from idlebell.net.http_client import HttpClient
+from idlebell.net.imap_connection import ImapConnection, WireLog
 from idlebell.net.open_connection import open_connection
 from idlebell.net.tls_policy import TlsPolicy
 from idlebell.telemetry.facts import Fact
 
 LOGIN_SECONDS = 30.0
+_TLS = {Tls.IMPLICIT: "TLS from the first byte", Tls.STARTTLS: "STARTTLS", Tls.NONE: "no TLS"}
 WORTH_NAMING = (
     "IMAP4REV2",
     "IDLE",
@@ -38,50 +46,135 @@ WORTH_NAMING = (
 )
 
 
-async def report(
-    settings: Settings, url: ImapUrl, password: Callable[[], Secret] | None, say: Callable[[str], None]
-) -> None:
+Say: TypeAlias = Callable[[str], None]
+Password: TypeAlias = Callable[[], Secret] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Tools:
+    """The gateway's own, so that the answer is the one that a subscriber would get."""
+
+    settings: Settings
+    clock: Clock
+    resolver: Resolver
+    tls_policy: TlsPolicy
+    egress: Egress
+
+    @classmethod
+    def of(cls, settings: Settings) -> _Tools:
+        clock = Clock()
+        return cls(settings, clock, Resolver(clock), TlsPolicy(settings.imap.ca_file), egress_of(settings))
+
+    async def connect(self, target: ImapTarget, wire_log: WireLog | None = None) -> ImapConnection:
+        connector = Connector(self.egress, self.resolver, source_addresses=self.settings.imap.source_addresses)
+        return await open_connection(
+            target, connector=connector, tls_policy=self.tls_policy, clock=self.clock, wire_log=wire_log
+        )
+
+
+async def report(settings: Settings, url: ImapUrl, password: Password, say: Say) -> None:
     """Prints line by line. A Failure names the check that failed."""
-    clock = Clock()
-    resolver = Resolver(clock)
-    network = settings.network
-    # The gateway's own rules, so that the answer is the one that a subscriber would get.
-    egress = Egress(
-        allow=network.allow,
-        imap_ports=frozenset(network.imap_ports),
-        allow_plaintext=network.allow_plaintext,
-        only_hosts=frozenset(settings.imap.only_hosts),
-    )
-    connector = Connector(egress, resolver, source_addresses=settings.imap.source_addresses)
-    tls_policy = TlsPolicy(settings.imap.ca_file)
-
-    async def connect(target: ImapTarget) -> ImapConnection:
-        return await open_connection(target, connector=connector, tls_policy=tls_policy, clock=clock)
-
+    tools = _Tools.of(settings)
     try:
-        connection = await _connected(connect, url)
-        try:
-            say(f"{url.target}: connected")
-            say(f"TLS: {connection.tls_description or 'none'}")
-            say(f"Before login: {_listed(connection)}")
-            if password is None:
-                say(
-                    f"Would be watched by: {way(connection.has)} (servers tell more after login; name a password option)"
-                )
-                return
-        finally:
-            await connection.logout()
-        door = Door(connect, Keyring(), clock, secrets.token_bytes, _unheard)
-        account = Account(AccountId("acc_check"), url.target, url.username)
-        try:
-            session = await door.log_in(account, PasswordCredentials(password()), deadline_seconds=LOGIN_SECONDS)
-        except LoginFailed as failure:
-            raise Failure(f"{failure.fault.detail} {failure.fault.problem().entry.mend}") from None
-        say(f"After login: {_listed(session)}")
-        say(f"Would be watched by: {way(session.has)}")
-        await session.logout()
+        await _report(tools, url, password, say)
     finally:
-        await resolver.close()
+        await tools.resolver.close()
+
+
+async def report_address(settings: Settings, address: str, password: Password, say: Say) -> None:
+    """The same of the server that an app would be given that leaves the host out."""
+    tools = _Tools.of(settings)
+    http = HttpClient(tools.egress, tools.resolver, tools.tls_policy, proxy=settings.network.proxy)
+    try:
+        found = await Discovery(tools.resolver.services, http.send, tools.clock).find(address)
+        chosen = _chosen(address, found, say)
+        if password is not None and not chosen.confirmed:
+            raise Failure(
+                f"the password is not sent to {chosen.target.host}, which is not in the domain of the address; if it is"
+                f" right, name it: imaps://{address}@{chosen.target.host}"
+            )
+        await _report(tools, ImapUrl(chosen.target, address, None), password, say)
+    finally:
+        await http.close()
+        await tools.resolver.close()
+
+
+def _chosen(address: str, found: Sequence[Found], say: Say) -> Found:
+    if not found:
+        provider = of_address(address)
+        if provider is not None:
+            raise Failure(f"{provider.name}: {provider.login.value}. {provider.without_imap} See {provider.page}")
+        domain = domain_of(address)
+        if domain is None:
+            raise Failure(f"{address} is no mail address whose server could be discovered")
+        raise Failure(
+            f"no IMAP server was found for {domain}: it has no SRV records (RFC 6186) and no autoconfig file, and is not in"
+            f" the table of providers; name the server: imaps://{address}@HOST"
+        )
+    for one in found:
+        name = f"; user name {one.username}" if one.username not in ("", address) else ""
+        strange = "" if one.confirmed else "; not in the domain, so an app has to name it"
+        say(f"Found {one.target}, {_TLS[one.target.tls]}, by {one.source}: {one.where}{name}{strange}")
+    return next((one for one in found if one.confirmed), found[0])
+
+
+async def _report(tools: _Tools, url: ImapUrl, password: Password, say: Say) -> None:
+    heard: list[str] = []
+
+    def listen(side: str, line: str) -> None:
+        if side == "S" and not heard:
+            heard.append(line)  # the greeting
+
+    connection = await _connected(lambda target: tools.connect(target, listen), url)
+    try:
+        say(f"{url.target}: connected")
+        say(f"TLS: {connection.tls_description or 'none'}")
+        say(f"Before login: {_listed(connection)}")
+        known = connection.capabilities
+        if password is None:
+            _tell_known(url.target.host, "".join(heard), known, say)
+            say(f"Would be watched by: {way(connection.has)} (servers tell more after login; name a password option)")
+            return
+    finally:
+        await connection.logout()
+    door = Door(
+        tools.connect,
+        Keyring(),
+        tools.clock,
+        secrets.token_bytes,
+        _unheard,
+        support_url=tools.settings.imap.support_url,
+    )
+    account = Account(AccountId("acc_check"), url.target, url.username)
+    try:
+        session = await door.log_in(account, PasswordCredentials(password()), deadline_seconds=LOGIN_SECONDS)
+    except LoginFailed as failure:
+        raise Failure(f"{failure.fault.detail} {failure.fault.problem().entry.mend}") from None
+    say(f"After login: {_listed(session)}")
+    _tell_known(url.target.host, "".join(heard), known | session.capabilities, say)
+    say(f"Would be watched by: {way(session.has)}")
+    await session.logout()
+
+
+def _tell_known(host: str, greeting: str, capabilities: frozenset[str], say: Say) -> None:
+    """What the tables say of the server: its provider, and its departures from the RFCs."""
+    provider = of_host(host)
+    if provider is not None:
+        say(f"Provider: {provider.name}")
+        say(f"  password: {provider.login.value}; {provider.page}")
+        for label, sentence, page in (
+            ("IMAP", provider.switch_on, provider.switch_page),
+            ("plans", provider.without_imap, ""),
+        ):
+            if sentence:
+                say(f"  {label}: {sentence} {page}".rstrip())
+        if provider.sessions is not None:
+            bears = f"about {provider.sessions.value} of an account ({provider.sessions.evidence})"
+            say(f"  sessions: it bears {bears}; Idlebell takes {provider.sessions_taken}")
+        for note in provider.notes:
+            say(f"  note: {note}")
+    for quirk in sorted(quirks.detect(greeting, capabilities, host), key=lambda one: one.name):
+        say(f"Quirk {quirk.name}: {quirk.sentence}")
 
 
 def way(has: Callable[[str], bool]) -> str:

@@ -363,6 +363,8 @@ def test_what_a_server_learns_holds_nothing_of_the_user() -> None:
     mailto = dict(identity("mailto:ops@example.org?subject=imap"))
     assert mailto["support-url"] == "mailto:ops@example.org?subject=imap"
     assert mailto["support-email"] == "ops@example.org"
+    for unfit in ("https://bücher.example/", "https://example.org/" + "x" * 1_024):
+        assert "support-url" not in dict(identity(unfit))
 
 
 async def test_a_server_that_does_not_list_id_is_not_told(bench: Bench) -> None:

@@ -223,7 +223,7 @@ def test_another_mechanism_is_tried_only_where_this_one_is_not_to_be_had() -> No
         ("outlook.office365.com", None, "LOGIN failed.", "OAuth only"),
         ("imap.mail.yahoo.com", None, "Use an app password", "https://login.yahoo.com/account/security"),
         ("imap.zoho.eu", "ALERT", "You are yet to enable IMAP for your account", "Settings, Mail Accounts, IMAP."),
-        ("imap.mail.com", None, "IMAP is a Premium feature", "mail.com has IMAP with Premium only."),
+        ("imap.mail.com", None, "IMAP is a Premium feature", "IMAP comes with Premium only."),
         ("imap.qq.com", None, "Login fail. password is incorrect", "an authorization code"),
     ],
 )
