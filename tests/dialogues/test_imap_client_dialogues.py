@@ -115,6 +115,7 @@ def play(steps: list[Step], *, tls: bool = True) -> None:
 def hear_all(client: Client, pieces: list[bytes]) -> None:
     for piece in pieces:
         client.receive_data(piece)
+    client.data_to_send()  # raises the fault where something came before it
 
 
 def untagged(text: str = "", code: ResponseCode | None = None, condition: Condition = Condition.OK) -> Received:

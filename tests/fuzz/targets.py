@@ -243,6 +243,9 @@ def _session(
                 events.append(event)
                 if isinstance(event, Received):
                     events.append(view.apply(event.response))
+            if half.fault is not None:
+                assert half.phase is Phase.OVER
+                return events, half.fault.reason
             assert (half.phase is Phase.OVER) == any(isinstance(event, Ended) for event in heard)
         if half.phase is not Phase.OVER:
             _act(half, ahead)

@@ -95,7 +95,7 @@ def ask(client: Client, wire: bytes) -> None:
 
 
 def hear(client: Client, *chunks: bytes) -> tuple[list[ClientEvent | str], State, Phase, bytes]:
-    """The events, and where they lead. Of a turn that breaks the protocol the reason alone is told."""
+    """The events with the reason of the end, if one came, and where they lead."""
     events: list[ClientEvent | str] = []
     for chunk in chunks:
         if client.phase is Phase.OVER:
@@ -103,7 +103,9 @@ def hear(client: Client, *chunks: bytes) -> tuple[list[ClientEvent | str], State
         try:
             events += client.receive_data(chunk)
         except RemoteProtocolError as error:
-            events = [error.reason]
+            events.append(error.reason)
+        if client.fault is not None:
+            events.append(client.fault.reason)
     over = client.phase is Phase.OVER
     return events, client.state, client.phase, b"" if over else client.data_to_send()
 

@@ -39,6 +39,7 @@ from idlebell.imap.responses import (
 from idlebell.imap.state import EXCHANGE, GREETINGS, Move, Phase, State, first_phase, outcome
 
 _NOTHING: Final[frozenset[str]] = frozenset()
+_INJECTED: Final = "injected-plaintext"
 
 
 class Client:
@@ -50,8 +51,8 @@ class Client:
 
     After a :class:`~idlebell.imap.errors.RemoteProtocolError` or an :class:`~idlebell.imap.events.Ended` the connection
     is to be closed: every further call raises :class:`~idlebell.imap.errors.LocalProtocolError`, so look at the events
-    before you ask for data to send. Where :meth:`receive_data` raises, what the same bytes held before the fault is not
-    reported; the next session asks anew.
+    before you ask for data to send. What came before a fault is still reported, however the bytes were cut: then
+    :attr:`fault` holds it, and the next call raises it.
     """
 
     __slots__ = (
@@ -68,6 +69,7 @@ class Client:
         "_untagged",
         "capabilities",
         "enabled",
+        "fault",
         "in_flight",
         "state",
         "tls",
@@ -91,6 +93,8 @@ class Client:
         self.enabled: frozenset[str] = _NOTHING
         """What ENABLE switched on (RFC 5161)."""
         self.in_flight: c.Command | None = None
+        self.fault: RemoteProtocolError | None = None
+        """What the server did wrong after the events that were given last."""
         self._limits = limits
         self._permitted = permitted
         self._allow_plaintext_login = allow_plaintext_login
@@ -192,7 +196,8 @@ class Client:
     # --- in ---
 
     def receive_data(self, data: bytes) -> list[ClientEvent]:
-        """What the server's bytes mean, in order. RemoteProtocolError: it broke the grammar, a bound or the order."""
+        """What the server's bytes mean, in order. RemoteProtocolError: it broke the grammar, a bound or the order, before it
+        said anything that made sense; else :attr:`fault` is set."""
         self._alive()
         events: list[ClientEvent] = []
         frame: Frame | LiteralAnnounced | None = None
@@ -212,7 +217,9 @@ class Client:
             if not error.where and isinstance(frame, Frame):
                 error.where = frame.raw[:WHERE_BYTES]  # the response makes sense and does not belong here
             self._finish()
-            raise
+            if not events or error.reason == _INJECTED:
+                raise  # the OK of a STARTTLS that somebody meddled with is not to be acted on
+            self.fault = error
         return events
 
     def receive_eof(self) -> list[ClientEvent]:
@@ -250,6 +257,9 @@ class Client:
                         raise LocalProtocolError(f"NOTIFY event with more than what never sets \\Seen: {event!r}")
 
     def _alive(self) -> None:
+        if self.fault is not None:
+            fault, self.fault = self.fault, None
+            raise fault
         if self._phase is Phase.OVER:
             raise LocalProtocolError("the connection is finished")
 
@@ -408,7 +418,7 @@ def _decode_challenge(text: bytes) -> bytes:
 
 
 def _injected(data: bytes) -> RemoteProtocolError:
-    return RemoteProtocolError("injected-plaintext", "bytes in clear after the OK of STARTTLS", data)
+    return RemoteProtocolError(_INJECTED, "bytes in clear after the OK of STARTTLS", data)
 
 
 def _not_imap(where: bytes) -> RemoteProtocolError:

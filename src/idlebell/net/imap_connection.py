@@ -89,7 +89,7 @@ class ImapConnection:
         self._early: list[UntaggedResponse] = []  # said since the last call returned; bounded by one read
         self._idle_reply: Completed | None = None  # of an IDLE that the server ended by itself
         self._received = 0  # bytes since the last command was sent
-        self._end: TransportError | None = None  # said after the reply that was returned; told by the next call
+        self._end: TransportError | RemoteProtocolError | None = None  # after what was returned; told by the next call
 
     def __repr__(self) -> str:
         return f"<ImapConnection {self.target}, {self._client.state.value}>"
@@ -345,6 +345,8 @@ class ImapConnection:
         self.last_heard_at = self._clock.monotonic()
         authenticating = isinstance(self._client.in_flight, c.Login | c.Authenticate)
         events = self._client.receive_data(data)
+        if self._client.fault is not None:
+            self._end = self._client.fault  # first what it said, then what it did wrong
         self._received += len(data)
         if self._received > REPLY_BYTES:
             raise RemoteProtocolError("reply-too-large", f"more than {REPLY_BYTES} bytes before the tagged response")

@@ -682,3 +682,27 @@ def test_an_idle_client_is_small() -> None:
     finally:
         tracemalloc.stop()
     assert each < 1_024, f"{each:.0f} bytes"
+
+
+def test_what_came_before_a_fault_is_told_and_the_fault_by_the_next_call() -> None:
+    client = logged_in()
+    exists = Received(ExistsData(3))
+    assert client.receive_data(b"* 3 EXISTS\r\nA9 OK nobody asked\r\n* 4 EXISTS\r\n") == [exists]
+    assert client.phase is Phase.OVER
+    assert client.fault is not None
+    with pytest.raises(RemoteProtocolError) as raised:
+        client.send(c.Noop())
+    assert raised.value.reason == "unexpected-tag"
+    assert client.fault is None
+    with pytest.raises(LocalProtocolError):
+        client.send(c.Noop())
+
+
+def test_the_ok_of_a_starttls_that_was_meddled_with_is_not_told() -> None:
+    client = Client(tls=False)
+    client.receive_data(b"* OK ready\r\n")
+    client.send(c.StartTls())
+    with pytest.raises(RemoteProtocolError) as raised:
+        client.receive_data(b"* OK first\r\nA1 OK go\r\n* OK injected\r\n")
+    assert raised.value.reason == "injected-plaintext"
+    assert client.fault is None

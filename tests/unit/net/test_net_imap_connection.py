@@ -252,6 +252,33 @@ async def test_a_quiet_idle_gives_nothing_and_stays_usable(serve, opener, server
     assert (await connection.done()).ok
 
 
+async def test_news_before_a_fault_of_the_server_are_told_first(serve, opener, server_tls):
+    async def after(peer, tag):
+        await peer.say(b"* 7 EXISTS\r\nhuh?\r\n* 8 EXISTS")
+
+    connection = await idling(serve, opener, server_tls, after)
+    assert await connection.wait_for_change(5) == [ExistsData(7)]
+    with pytest.raises(RemoteProtocolError) as caught:
+        await connection.done()
+    assert caught.value.reason == "bad-tagged-response"
+    with pytest.raises(ConnectionLost):
+        await connection.command(c.Noop())
+
+
+async def test_a_reply_before_a_fault_of_the_server_is_a_reply(serve, opener, server_tls):
+    async def handler(peer):
+        await peer.say(GREETING)
+        await peer.answer(text=b"[CAPABILITY IMAP4rev1] in\r\nhuh?")
+        await peer.rest()
+
+    connection = await opener(await serve(handler, server_tls))
+    assert (await connection.login("bob", PASSWORD)).ok
+    with pytest.raises(RemoteProtocolError):
+        await connection.command(c.Noop())
+    with pytest.raises(ConnectionLost):
+        await connection.command(c.Noop())
+
+
 async def test_a_cancelled_wait_loses_nothing(serve, opener, server_tls):
     go = asyncio.Event()
 
