@@ -15,7 +15,8 @@ from functools import partial
 from pathlib import Path
 
 from idlebell.canary.chain import Rhythm
-from idlebell.canary.rounds import Canary, CanarySettings
+from idlebell.canary.post import Post
+from idlebell.canary.rounds import Canary
 from idlebell.config import ConfigError, Settings, parse_imap_url
 from idlebell.deliver.dispatcher import Dispatcher
 from idlebell.deliver.heartbeats import Heartbeats
@@ -268,7 +269,9 @@ async def _engine(
         status, sessions, keyring = Status(), SessionInbox(), Keyring()
         connector = Connector(egress, resolver, source_addresses=settings.imap.source_addresses)
         connect = _connect(connector, tls_policy, clock)
-        bird = _canary(settings, connector, tls_policy, clock, emit) if canary else None
+        post = post_of(settings, connector, tls_policy, clock) if canary else None
+        rhythm = Rhythm(settings.canary.every_seconds, settings.canary.late_seconds)
+        bird = None if post is None else Canary(post, rhythm, clock, os.urandom, emit)
         door = Door(
             connect,
             keyring,
@@ -385,7 +388,8 @@ def _connect(connector: Connector, tls_policy: TlsPolicy, clock: Clock) -> Conne
     return connect
 
 
-def _canary(settings: Settings, connector: Connector, tls_policy: TlsPolicy, clock: Clock, emit: Emit) -> Canary | None:
+def post_of(settings: Settings, connector: Connector, tls_policy: TlsPolicy, clock: Clock) -> Post | None:
+    """For the canary's mail; None: no canary is kept."""
     given = settings.canary
     if given.account is None or given.smtp is None:
         return None
@@ -396,15 +400,9 @@ def _canary(settings: Settings, connector: Connector, tls_policy: TlsPolicy, clo
         password_file=given.password_file,
         canary=True,
     )
-    mailed = CanarySettings(
-        account=account,
-        sender=given.sender or given.address,
-        recipient=given.address,
-        logs_in=given.smtp.tls is not Tls.NONE,
-        rhythm=Rhythm(given.every_seconds, given.late_seconds),
-    )
     hand_in = partial(submit, given.smtp, connector=connector, tls_policy=tls_policy)
-    return Canary(mailed, hand_in, clock, os.urandom, emit)
+    logs_in = given.smtp.tls is not Tls.NONE
+    return Post(account, given.sender or given.address, given.address, hand_in, clock, logs_in=logs_in)
 
 
 async def _signer(settings: Settings, store: Store) -> VapidSigner:

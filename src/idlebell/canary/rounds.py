@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import TypeAlias
 
 from idlebell.canary import chain
 from idlebell.canary.chain import LATE, Failed, Heard, Late, Mail, NeverSent, Rhythm, Stage, State
-from idlebell.canary.letter import compose
-from idlebell.gateway.declared import DeclaredAccount, NoPassword, read_password
+from idlebell.canary.post import Post
+from idlebell.gateway.declared import DeclaredAccount
 from idlebell.gateway.shapes import SubscriptionView
-from idlebell.model.secret import Secret
 from idlebell.net.clock import Clock
-from idlebell.net.errors import SubmissionRefused, TransportError
-from idlebell.net.smtp_client import Letter, Login
 from idlebell.push.canary import TOKEN_BYTES
 from idlebell.store.contract import StoreError
 from idlebell.telemetry.facts import (
@@ -28,34 +24,16 @@ from idlebell.telemetry.facts import (
     where_raised,
 )
 
-LOGIN_PAUSE_SECONDS: Final = 3_600.0
-"""A password that was refused is not tried again before: servers lock accounts out. Another one is, at once."""
-
-Submit: TypeAlias = Callable[[Login | None, Letter], Awaitable[None]]
-"""Hands a letter in. TransportError: it was not taken."""
 Standing: TypeAlias = Callable[[float], Awaitable[SubscriptionView | None]]
 """How the canary's subscription stands, waited for up to so many seconds until it is being watched; None: there is none."""
-
-
-@dataclass(frozen=True, slots=True)
-class CanarySettings:
-    """What the operator gave. ``logs_in``: SMTP wants the account's user and password."""
-
-    account: DeclaredAccount
-    sender: str
-    recipient: str
-    logs_in: bool
-    rhythm: Rhythm
 
 
 class Canary:
     """One for a process. :meth:`hear` is where the chain ends."""
 
-    def __init__(
-        self, settings: CanarySettings, submit: Submit, clock: Clock, entropy: Callable[[int], bytes], emit: Emit
-    ) -> None:
-        self._settings = settings
-        self._submit = submit
+    def __init__(self, post: Post, rhythm: Rhythm, clock: Clock, entropy: Callable[[int], bytes], emit: Emit) -> None:
+        self._post = post
+        self._rhythm = rhythm
         self._clock = clock
         self._entropy = entropy
         self._emit = emit
@@ -63,13 +41,12 @@ class Canary:
         self._heard_at = clock.monotonic()
         self._last_seconds: float | None = None
         self._failures = 0
-        self._refused: tuple[Secret, float] | None = None
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     @property
     def account(self) -> DeclaredAccount:
-        return self._settings.account
+        return self._post.account
 
     def start(self, standing: Standing) -> None:
         self._task = asyncio.create_task(self._run(standing), name="canary")
@@ -78,7 +55,7 @@ class Canary:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        self._forget_refusal()
+        self._post.forget()
 
     # what is asked of it
 
@@ -94,7 +71,7 @@ class Canary:
 
     def trouble(self) -> str | None:
         """What is wrong with the chain, for whoever asks; None: nothing."""
-        return chain.trouble(self._state, self._clock.monotonic(), self._settings.rhythm)
+        return chain.trouble(self._state, self._clock.monotonic(), self._rhythm)
 
     def last_seconds(self) -> float:
         """Of the last chain that was whole; NaN before the first."""
@@ -123,22 +100,21 @@ class Canary:
         """Until the next round is due; a mail that is heard meanwhile may bring it forward."""
         while True:
             self._changed.clear()
-            due = began + chain.pause_seconds(self._state, self._settings.rhythm, self._failures)
+            due = began + chain.pause_seconds(self._state, self._rhythm, self._failures)
             left = due - self._clock.monotonic()
             if left <= 0:
                 return
             await self._changed_within(left)
 
     async def _round(self, standing: Standing) -> None:
-        rhythm = self._settings.rhythm
-        before = await standing(rhythm.late_seconds)
+        before = await standing(self._rhythm.late_seconds)
         if not _watched(before):
             self._failed(Stage.WATCH, _why(before))
             return
         token = self._entropy(TOKEN_BYTES)
         mail = Mail(token.hex(), self._clock.monotonic())
-        self._state = waiting = chain.sent(self._state, mail, rhythm)
-        fault = await self._hand_in(token)
+        self._state = waiting = chain.sent(self._state, mail, self._rhythm)
+        fault = await self._post.hand_in(token)
         if fault is not None:
             self._failed(Stage.SMTP, fault)
             return
@@ -146,35 +122,11 @@ class Canary:
         self._emit(CanarySent())
         while self._state is waiting:
             self._changed.clear()
-            left = mail.sent_at + rhythm.late_seconds - self._clock.monotonic()
+            left = mail.sent_at + self._rhythm.late_seconds - self._clock.monotonic()
             if left <= 0:
                 self._missed(before, await standing(0.0))
                 return
             await self._changed_within(left)
-
-    async def _hand_in(self, token: bytes) -> str | None:
-        """Why the SMTP server does not have the mail, for the operator; None: it has."""
-        settings = self._settings
-        content = compose(token, settings.sender, settings.recipient, self._clock.now())
-        password: Secret | None = None
-        try:
-            if settings.logs_in:
-                password = await read_password(settings.account)
-                if self._is_refused(password):
-                    return "the SMTP server has refused this password; put the right one into password_file"
-            login = None if password is None else Login(settings.account.username, password)
-            await self._submit(login, Letter(settings.sender, settings.recipient, content))
-        except NoPassword as error:
-            return str(error)
-        except TransportError as error:
-            if password is not None and isinstance(error, SubmissionRefused) and error.login_refused:
-                self._refused = (Secret(password.reveal()), self._clock.monotonic() + LOGIN_PAUSE_SECONDS)
-            return str(error)
-        finally:
-            if password is not None:
-                password.wipe()
-        self._forget_refusal()
-        return None
 
     def _failed(self, stage: Stage, detail: str) -> None:
         self._state = chain.failed(self._state, stage, self._clock.monotonic())
@@ -191,23 +143,12 @@ class Canary:
             case Failed(stage=stage):
                 self._emit(CanaryFailed(stage.value, _why(now)))
             case Late():
-                seconds = self._settings.rhythm.late_seconds
+                seconds = self._rhythm.late_seconds
                 self._emit(
                     CanaryFailed(LATE, f"the SMTP server took the mail and it has not come within {seconds:g} s")
                 )
             case _:
                 pass  # heard while we asked
-
-    def _is_refused(self, password: Secret) -> bool:
-        if self._refused is None:
-            return False
-        refused, until = self._refused
-        return refused == password and self._clock.monotonic() < until
-
-    def _forget_refusal(self) -> None:
-        if self._refused is not None:
-            self._refused[0].wipe()
-            self._refused = None
 
     async def _changed_within(self, seconds: float) -> None:
         waits = [asyncio.ensure_future(self._changed.wait()), asyncio.ensure_future(self._clock.sleep(seconds))]

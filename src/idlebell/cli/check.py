@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 @click.argument("server", required=False, metavar="[imaps://[USER@]HOST | USER@DOMAIN]")
 @click.option("--commands", is_flag=True, help="Which IMAP commands are ever sent, and why.")
 @click.option("--providers", is_flag=True, help="What mail providers see of this gateway, and what it keeps to.")
+@click.option("--canary", is_flag=True, help="With --config: try [canary] too, by one login and one mail.")
 @password_options
 @config_option
 def check(
     server: str | None,
     commands: bool,
     providers: bool,
+    canary: bool,
     password_file: Path | None,
     password_command: str | None,
     config: Path | None,
@@ -48,6 +50,10 @@ def check(
         if config is None:
             raise click.UsageError("name a server or an address, or say --config FILE, --commands or --providers")
         _check_files(settings, config)
+        if canary:
+            from idlebell.cli.canary import try_canary
+
+            run(try_canary(settings, click.echo))
         click.echo(f"{config}: all is well")
         return
     from idlebell.cli.reach import report, report_address

@@ -15,7 +15,8 @@ import pytest
 
 import store_samples as samples
 from idlebell.canary.chain import Rhythm, Stage
-from idlebell.canary.rounds import LOGIN_PAUSE_SECONDS, Canary, CanarySettings
+from idlebell.canary.post import LOGIN_PAUSE_SECONDS, Post
+from idlebell.canary.rounds import Canary
 from idlebell.gateway import standing
 from idlebell.gateway.declared import DeclaredAccount
 from idlebell.gateway.shapes import SubscriptionView
@@ -113,8 +114,8 @@ async def kept(folder: Path | None = None, **given: object) -> AsyncIterator[Yar
     account = DeclaredAccount(
         ImapTarget("imap.example.org", 993, Tls.IMPLICIT), ADDRESS, password_file=file, canary=True
     )
-    settings = CanarySettings(account, ADDRESS, ADDRESS, folder is not None, RHYTHM)
-    yard.canary = Canary(settings, yard.submit, yard.clock, os.urandom, yard.emit)
+    post = Post(account, ADDRESS, ADDRESS, yard.submit, yard.clock, logs_in=folder is not None)
+    yard.canary = Canary(post, RHYTHM, yard.clock, os.urandom, yard.emit)
     yard.canary.start(yard.standing)
     try:
         yield yard
