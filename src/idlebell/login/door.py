@@ -35,13 +35,16 @@ from idlebell.login.pacing import Doubts, Paces, RefusalGuard
 from idlebell.model.account import Account, BearerCredentials, Credentials, ImapTarget, PasswordCredentials
 from idlebell.model.ids import AccountId, SubscriptionId
 from idlebell.model.problem import Fault
+from idlebell.model.shown_text import ALERT_CHARACTERS, shown
 from idlebell.net.clock import Clock
 from idlebell.net.errors import TransportError
 from idlebell.net.imap_connection import ImapConnection, Reply
 from idlebell.telemetry import facts
 
 LOGIN_SECONDS: Final = 60.0
-"""For one login that nobody waits for, from its slot to the tagged OK."""
+"""For one login, from its slot to the tagged OK."""
+SLOT_SECONDS: Final = 60.0
+"""How long a login that nobody waits for stands in line; more of them are told to come again."""
 QUEUED: Final = 16
 """Logins of one account that wait for each other; more are refused, whoever asks."""
 
@@ -50,12 +53,13 @@ Refused: TypeAlias = Callable[[AccountId, SubscriptionId, Fault], Awaitable[None
 
 
 class LoginFailed(Exception):  # noqa: N818 - named as the fact it is
-    """``unexplained``: the server refused without a word why."""
+    """``unexplained``: the server refused without a word why. ``ours``: it was not asked, by a bound of this gateway."""
 
-    def __init__(self, fault: Fault, *, unexplained: bool = False) -> None:
+    def __init__(self, fault: Fault, *, unexplained: bool = False, ours: bool = False) -> None:
         super().__init__(f"{fault.code}: {fault.detail}")
         self.fault = fault
         self.unexplained = unexplained
+        self.ours = ours
 
 
 def _no_sessions(host: str) -> int:
@@ -151,8 +155,7 @@ class Door:
                 doubted = refusal.still_doubted(left)
                 continue
             try:
-                async with asyncio.timeout(LOGIN_SECONDS):
-                    connection = await self._open(account, credentials, LOGIN_SECONDS)
+                connection = await self._open(account, credentials, SLOT_SECONDS)
             except TimeoutError:
                 fault = refusal.unreachable(f"no login within {LOGIN_SECONDS:g} s")
                 self._tell(account, fault)
@@ -164,13 +167,13 @@ class Door:
                     self._doubts.doubt(subscription, proof, self._clock.monotonic())
                     doubted = refusal.doubted(fault)
                     continue
+                if not refusal.refuses_credentials(fault):
+                    if not failure.ours and refusal.asks_for_less(fault):
+                        self.paces.slow(account.target.host, self._clock.monotonic())
+                    return fault
             else:
                 self._doubts.settle(subscription)
                 return connection
-            if not refusal.refuses_credentials(fault):
-                if refusal.asks_for_less(fault):
-                    self.paces.slow(account.target.host, self._clock.monotonic())
-                return fault
             self._doubts.settle(subscription)
             if not self._keyring.keeps(subscription, credentials):
                 # Newer ones came during this login, or they were wiped in the middle of it: it says nothing of what is held.
@@ -188,21 +191,18 @@ class Door:
             with self._admitted(host):
                 wait = self.paces.reserve(host, began, max(0.0, patience_seconds))
                 if wait is None:
-                    raise LoginFailed(
-                        Fault("overloaded", "Too many sessions are being opened to this mail server now.")
-                    )
+                    detail = "Too many sessions are being opened to this mail server now."
+                    raise LoginFailed(Fault("overloaded", detail), ours=True)
                 if wait > 0:
                     await self._clock.sleep(wait)
-                try:
-                    connection = await self._connect(account.target)
-                except (TransportError, RemoteProtocolError) as error:
-                    raise LoginFailed(refusal.failed(error, host)) from None
-                try:
-                    await self._prove(connection, account, credentials)
-                    await self._introduce(connection)
-                except BaseException:
-                    connection.close()
-                    raise
+                async with asyncio.timeout(LOGIN_SECONDS):
+                    connection = await self._connected(account.target)
+                    try:
+                        await self._prove(connection, account, credentials)
+                        await self._introduce(connection, account.id)
+                    except BaseException:
+                        connection.close()
+                        raise
         except LoginFailed as failure:
             self._tell(account, failure.fault)
             raise
@@ -210,6 +210,12 @@ class Door:
         took_ms = (self._clock.monotonic() - began) * 1000
         self._emit(facts.SessionOpened(account.id, host, round(took_ms, 1)))
         return connection
+
+    async def _connected(self, target: ImapTarget) -> ImapConnection:
+        try:
+            return await self._connect(target)
+        except (TransportError, RemoteProtocolError) as error:
+            raise LoginFailed(refusal.failed(error, target.host)) from None
 
     async def _prove(self, connection: ImapConnection, account: Account, credentials: Credentials) -> None:
         password = isinstance(credentials, PasswordCredentials)
@@ -236,6 +242,7 @@ class Door:
             except (TransportError, RemoteProtocolError) as error:
                 raise LoginFailed(refusal.failed(error, host)) from None
             if reply.ok:
+                self._hand_on(account.id, host, reply)
                 return
             unexplained = refusal.unexplained(*_said(reply))
             fault = refusal.with_alerts(refusal.refused(*_said(reply), host), _alerts(reply))
@@ -251,7 +258,7 @@ class Door:
         await connection.logout()
         raise LoginFailed(fault, unexplained=unexplained)
 
-    async def _introduce(self, connection: ImapConnection) -> None:
+    async def _introduce(self, connection: ImapConnection, account: AccountId) -> None:
         """ID, once a session. A server that does not like it is not asked for more than that."""
         host = connection.target.host
         if not (connection.has("ID") or ID_BEFORE_SELECT.fits("", connection.capabilities, host)):
@@ -260,6 +267,7 @@ class Door:
             reply = await connection.command(Id(self._identity))
         except (TransportError, RemoteProtocolError) as error:
             raise LoginFailed(refusal.failed(error, host)) from None
+        self._hand_on(account, host, reply)
         fault = None if reply.ok else refusal.not_connected(reply.completed.text)
         if fault is not None:
             await connection.logout()
@@ -288,7 +296,8 @@ class Door:
                     "throttled",
                     "This gateway holds as many sessions at this mail server as its operator allows.",
                     retry_after_seconds=refusal.PAUSE_SECONDS,
-                )
+                ),
+                ours=True,
             )
         return _Admission(self._under_way, host)
 
@@ -312,6 +321,11 @@ class Door:
         """Keyed with this process's own randomness, so that it is of no use to anyone who reads it."""
         joined = "\0".join(parts).encode("utf-8", "surrogatepass")
         return hmac.digest(self._digest_key, joined, "sha256")
+
+    def _hand_on(self, account: AccountId, host: str, reply: Reply) -> None:
+        """Alerts beside what went well: there is no fault to carry them."""
+        for text in _alerts(reply):
+            self._emit(facts.AlertReceived(account, host, shown(text, ALERT_CHARACTERS)))
 
     def _tell(self, account: Account, fault: Fault) -> None:
         self._emit(facts.LoginFailed(account.id, account.target.host, fault.code, fault.detail, fault.private))

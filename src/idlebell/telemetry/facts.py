@@ -44,6 +44,15 @@ class LoginFailed(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class AlertReceived(Fact):
+    """A mail server wants its user to read something. Told beside a login that worked."""
+
+    account: AccountId
+    host: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class SessionLost(Fact):
     """A session ended that was not asked to."""
 

@@ -351,6 +351,24 @@ async def test_an_alert_at_the_login_is_handed_to_the_user(bench: Bench) -> None
     assert "The mail server wants you to know: Renew your contract at https://example.org/" in fault.detail
 
 
+async def test_an_alert_beside_a_login_that_works_is_told_too(bench: Bench) -> None:
+    bench.server.plan(commands.Authenticate, Say(b"* OK [ALERT] Moving\x1b[2J on Friday\r\n"))
+    await bench.log_in(password("secret"))
+    told = [fact.text for fact in bench.facts if isinstance(fact, facts.AlertReceived)]
+    assert told == ["Moving [2J on Friday"]
+
+
+async def test_our_own_bounds_slow_no_server(server: ImapServer) -> None:
+    bench = Bench(server, per_host_connections=1, sessions_at=lambda host: 1)
+    account = bench.account()
+    bench.keyring.keep(SubscriptionId("only"), account.id, password("secret"))
+    for _ in range(3):
+        assert isinstance(await bench.door.reopen(account), Fault)
+        bench.clock.ahead += 60
+    assert bench.door.paces.rate("127.0.0.1", bench.clock.monotonic()) == 0
+    await bench.close()
+
+
 async def test_a_server_learns_once_after_the_login_whom_to_ask(bench: Bench, server: ImapServer) -> None:
     await bench.log_in(password("secret"))
     (session,) = server.of("alice")
