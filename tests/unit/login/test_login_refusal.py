@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from idlebell.imap.errors import RemoteProtocolError
 from idlebell.imap.responses import Condition, PlainCode, StatusResponse
@@ -22,6 +24,7 @@ from idlebell.login.refusal import (
     unexplained,
     with_alerts,
 )
+from idlebell.model.problem import PROBLEMS
 from idlebell.model.shown_text import ALERT_CHARACTERS
 from idlebell.net.errors import (
     ConnectionLost,
@@ -272,3 +275,20 @@ def test_exchanges_half_login_is_a_long_pause_and_no_refusal() -> None:
     assert (fault.code, fault.retry_after_seconds) == ("throttled", NOT_CONNECTED_PAUSE_SECONDS)
     assert not refuses_credentials(fault)
     assert not_connected("ID what?") is None
+
+
+@given(
+    st.sampled_from(Condition),
+    st.one_of(st.none(), st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ-", min_size=1, max_size=20)),
+    st.text(max_size=300),
+    st.sampled_from(["", "imap.example.org", "imap.gmail.com", "imap.zoho.com", "imap.qq.com", "imap.mail.com"]),
+    st.lists(st.text(max_size=100), max_size=5),
+)
+def test_whatever_a_server_says_the_fault_is_one_line_and_bounded(
+    condition: Condition, code: str | None, text: str, host: str, alerts: list[str]
+) -> None:
+    fault = with_alerts(refused(condition, PlainCode(code) if code else None, text, host), alerts)
+    assert fault.code in PROBLEMS
+    assert len(fault.detail) < 2 * ALERT_CHARACTERS + 400
+    assert fault.detail.isprintable()
+    assert fault.retry_after_seconds is None or 0 < fault.retry_after_seconds <= PAUSE_SECONDS_MAX
