@@ -26,13 +26,14 @@ from idlebell.gateway.declared import Declared, DeclaredAccount
 from idlebell.gateway.discovery import Discovery
 from idlebell.gateway.policy import Policy
 from idlebell.gateway.reach import Reach
+from idlebell.gateway.readiness import Readiness, nothing_troubles
 from idlebell.gateway.verbs import Gateway
 from idlebell.imap.capabilities import SharedCapabilities
 from idlebell.login.door import Connect, Door
 from idlebell.login.keyring import Keyring
 from idlebell.model.account import ImapTarget, Tls
 from idlebell.model.endpoint import PushUrl
-from idlebell.model.problem import PROBLEMS, Blame, Problem
+from idlebell.model.problem import PROBLEMS, Blame
 from idlebell.model.secret import Secret
 from idlebell.model.subscription import Subscription
 from idlebell.net.clock import Clock
@@ -54,7 +55,7 @@ from idlebell.store.contract import Store, StoreError
 from idlebell.store.memory import MemoryStore
 from idlebell.store.sealing import Sealer, default_key_path, load_or_make_key
 from idlebell.store.sqlite import open_sqlite
-from idlebell.telemetry.facts import Complained, Emit, Fact, LoginFailed, Noted, StoreFailed
+from idlebell.telemetry.facts import Complained, Emit, Fact, LoginFailed, Noted
 from idlebell.telemetry.fan_out import fan_out
 from idlebell.telemetry.log_sink import LogSink
 from idlebell.telemetry.prometheus_sink import Gauge, PrometheusSink
@@ -83,16 +84,6 @@ class Engine:
         own = () if self.canary is None else (self.canary.account,)
         for complaint in await self.declared.follow((*accounts, *own)):
             self.emit(Complained(complaint))
-
-    async def ready(self) -> Problem | None:
-        """What keeps it from doing its work, in words for anybody."""
-        try:
-            await self.store.check()
-        except StoreError as error:
-            self.emit(StoreFailed(str(error)))  # it may name a path
-            return Problem("store-unavailable", "The gateway is not ready; its log says why.")
-        trouble = None if self.canary is None else self.canary.trouble()
-        return None if trouble is None else Problem("canary-silent", trouble)
 
 
 @dataclass(frozen=True, slots=True)
@@ -411,7 +402,8 @@ async def _signer(settings: Settings, store: Store) -> VapidSigner:
 
 
 def _rest_options(engine: Engine) -> RestOptions:
-    server = engine.settings.server
+    server, canary = engine.settings.server, engine.canary
+    readiness = Readiness(engine.store, Clock(), engine.emit, nothing_troubles if canary is None else canary.trouble)
 
     return RestOptions(
         host=server.listen.host,
@@ -421,7 +413,7 @@ def _rest_options(engine: Engine) -> RestOptions:
         tls_key=server.tls_key,
         trusted_proxies=server.trusted_proxies,
         cors=server.cors,
-        ready=engine.ready,
+        ready=readiness.problem,
         metrics=engine.metrics.exposition,
         emit=engine.emit,
     )
