@@ -384,7 +384,7 @@ class Client:
             case CapabilityData():
                 self._list_capabilities(response.capabilities)
             case EnabledData() if isinstance(self.in_flight, c.Enable):
-                self._announced = response.capabilities | (self._announced or _NOTHING)
+                self._announced = self._bounded(response.capabilities | (self._announced or _NOTHING))
         events.append(Received(response))
 
     def _learn(self, response: StatusResponse) -> None:
@@ -398,7 +398,13 @@ class Client:
             self.capabilities = self._shared(listed)
 
     def _shared(self, capabilities: frozenset[str]) -> frozenset[str]:
+        capabilities = self._bounded(capabilities)
         return capabilities if self._share is None else self._share(capabilities)
+
+    def _bounded(self, capabilities: frozenset[str]) -> frozenset[str]:
+        if sum(map(len, capabilities)) + len(capabilities) > self._limits.capability_bytes:
+            raise RemoteProtocolError("too-many-capabilities", "a list of capabilities over the bound")
+        return capabilities
 
     def _count(self) -> None:
         self._untagged += 1

@@ -36,6 +36,10 @@ class Limits:
     set_ranges: int = 5_000
     """Ranges in one sequence set (ESEARCH, VANISHED)."""
 
+    capability_bytes: int = 8_192
+    """All names of one capability list, and all that is enabled. They are kept as long as the session, so without a bound of
+    its own a server could make each of its sessions hold a line; Dovecot's list has 500."""
+
     untagged_per_command: int = 50_000
     """Untagged responses before the tagged one."""
 

@@ -580,6 +580,24 @@ def test_equal_lists_of_many_clients_are_one_object() -> None:
     assert clients[0].capabilities is clients[1].capabilities
 
 
+@pytest.mark.parametrize("line", [b"* CAPABILITY %s", b"* OK [CAPABILITY %s] x", b"A2 OK [CAPABILITY %s] x"])
+def test_a_list_of_capabilities_over_the_bound_ends_the_connection(line: bytes) -> None:
+    client = logged_in()
+    client.send(c.Noop())
+    with pytest.raises(RemoteProtocolError) as raised:
+        client.receive_data(line % b" ".join(b"CAP%d" % number for number in range(1_200)) + b"\r\n")
+    assert raised.value.reason == "too-many-capabilities"
+
+
+def test_what_enabled_adds_up_to_is_bounded_too() -> None:
+    client = logged_in("IMAP4rev1 ENABLE")
+    client.send(c.Enable(("QRESYNC",)))
+    client.receive_data(b"* ENABLED " + b" ".join(b"X%d" % number for number in range(1_000)) + b"\r\n")
+    with pytest.raises(RemoteProtocolError) as raised:
+        client.receive_data(b"* ENABLED " + b" ".join(b"Y%d" % number for number in range(1_000)) + b"\r\n")
+    assert raised.value.reason == "too-many-capabilities"
+
+
 def test_the_capability_response_is_an_event_too() -> None:
     assert greeted().receive_data(b"* CAPABILITY IMAP4rev1\r\n") == [Received(CapabilityData(frozenset({"IMAP4REV1"})))]
 
