@@ -17,11 +17,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from faults.cable import why_not_cable
 from servers.courier_server import CourierServer, why_not_courier
 from servers.cyrus_server import CyrusServer, why_not_cyrus
 from servers.dovecot_server import DovecotServer, why_not_dovecot
+
+# How long an example takes says how busy the machine is; what must not take long has a test of its own.
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
 
 NOT_RUN = "not run: "
 NOTICED = "noticed"
