@@ -12,8 +12,10 @@ import pytest
 from flows.gateway_bench import Bench
 from idlebell.gateway import declared as declared_module
 from idlebell.gateway.declared import Declared, DeclaredAccount, NoPassword, read_password
-from idlebell.model.account import ImapTarget, PasswordCredentials, Tls
-from idlebell.model.endpoint import CommandEndpoint, PushUrl, SimplePushEndpoint, WebhookEndpoint
+from idlebell.model.account import Account, ImapTarget, PasswordCredentials, Tls
+from idlebell.model.endpoint import CanaryEndpoint, CommandEndpoint, PushUrl, SimplePushEndpoint, WebhookEndpoint
+from idlebell.model.ids import AccountId
+from idlebell.model.secret import Secret
 
 HOOK = PushUrl("https://hook.example.net/x")
 
@@ -96,6 +98,26 @@ async def test_the_kind_of_an_endpoint_is_in_its_url(bench: Bench, account: Decl
     hook = by_kind[WebhookEndpoint]
     assert isinstance(hook, WebhookEndpoint)
     assert hook.secret.reveal() == bytes(24)
+
+
+async def test_how_an_entry_stands_is_told_once_it_is_watched(bench: Bench, account: DeclaredAccount) -> None:
+    following = Declared(bench.gateway)
+    bird = replace(account, notify=(), canary=True)
+    assert await following.standing(bird) is None
+    await following.follow([bird])
+    session = await bench.door.log_in(
+        Account(AccountId("any"), bird.target, bird.username),
+        PasswordCredentials(Secret("right")),
+        deadline_seconds=1,
+    )
+    (stored,) = await bench.stored()
+    bench.sessions.adopt(stored.account_id, session)
+    bench.fleet.nudge(stored.account_id)
+    found = await following.standing(bird, wait_seconds=10)
+    assert found is not None
+    assert (found.id, found.state) == (stored.id, "watching")
+    assert isinstance(stored.endpoints.new_mail, CanaryEndpoint)
+    assert await following.standing(replace(bird, canary=False)) is None
 
 
 async def test_an_entry_that_tells_nobody_is_complained_about(bench: Bench, account: DeclaredAccount) -> None:

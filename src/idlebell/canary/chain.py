@@ -110,7 +110,11 @@ State: TypeAlias = NeverSent | Waiting | Heard | Late | Failed
 
 
 def sent(state: State, mail: Mail, rhythm: Rhythm) -> State:
-    return Waiting(mail.sent_at, mail, trouble(state, mail.sent_at, rhythm))
+    """A mail that is still waited for was given up without a verdict, by a failing store or a bug: that counts as late."""
+    before = trouble(state, mail.sent_at, rhythm)
+    if before is None and isinstance(state, Waiting):
+        before = trouble(Late(mail.sent_at, state.mail), mail.sent_at, rhythm)
+    return Waiting(mail.sent_at, mail, before)
 
 
 def heard(state: State, tokens: Iterable[str], now: float) -> State:

@@ -23,6 +23,12 @@ def test_a_mail_that_is_sent_is_waited_for(state: State) -> None:
     assert chain.sent(state, MAIL, RHYTHM) == WAITING
 
 
+@pytest.mark.parametrize("state", [WAITING, Waiting(1_000.0, MAIL, Stage.SMTP.sentence)])
+def test_a_mail_that_was_given_up_without_a_verdict_was_not_heard(state: Waiting) -> None:
+    told = chain.trouble(chain.sent(state, NEXT, RHYTHM), 1_301.0, RHYTHM)
+    assert told == (state.trouble or chain.trouble(LATE, 1_301.0, RHYTHM))
+
+
 @pytest.mark.parametrize("state", [SLOW, LATE, REFUSED, BLIND])
 def test_a_trouble_lasts_until_a_mail_is_heard_in_time(state: State) -> None:
     told = chain.trouble(state, 1_250.0, RHYTHM)

@@ -24,7 +24,7 @@ from idlebell.model.account import ImapTarget, Tls
 from idlebell.model.ids import AccountId
 from idlebell.model.problem import Fault
 from idlebell.model.subscription import Activity, Counts
-from idlebell.net.errors import SubmissionRefused, TransportError, Unreachable
+from idlebell.net.errors import SubmissionRefused, Unreachable
 from idlebell.net.smtp_client import Letter, Login
 from idlebell.push.canary import token_of
 from idlebell.store.contract import StoreError
@@ -51,7 +51,7 @@ class Yard:
 
     clock: VirtualClock = field(default_factory=VirtualClock)
     view: SubscriptionView | Exception | None = field(default_factory=seen)
-    fault: TransportError | None = None
+    fault: Exception | None = None
     rings: bool = True
     letters: list[Letter] = field(default_factory=list)
     passwords: list[str] = field(default_factory=list)
@@ -283,6 +283,26 @@ async def test_a_store_that_fails_and_a_bug_end_a_round_and_not_the_canary() -> 
         yard.view = seen()
         await yard.clock.advance(120)
         assert (yard.count(StoreFailed), yard.count(SupervisorCaught), yard.count(CanaryHeard)) == (1, 1, 1)
+
+
+async def test_a_bug_that_comes_every_time_does_not_look_like_health() -> None:
+    async with kept(rings=False, fault=ZeroDivisionError()) as yard:
+        await yard.clock.advance(0)
+        assert yard.canary.trouble() is None
+        await yard.clock.advance(60)
+        assert yard.canary.trouble() == "The canary's mail was not heard of within 120 s."
+
+
+async def test_a_store_that_fails_while_a_mail_is_looked_for_does_not_hide_it() -> None:
+    async with kept(rings=False) as yard:
+        await yard.clock.advance(60)
+        yard.view = StoreError("disk full")
+        await yard.clock.advance(60)
+        assert yard.count(StoreFailed) > 0
+        yard.view = seen()
+        await yard.clock.advance(150)
+        assert len(yard.letters) == 2
+        assert yard.canary.trouble() == "The canary's mail was not heard of within 120 s."
 
 
 async def test_a_canary_that_was_stopped_is_not_taken_for_a_healthy_one() -> None:

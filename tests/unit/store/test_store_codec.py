@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import store_samples as samples
-from idlebell.model.endpoint import Endpoints, Role
+from idlebell.model.endpoint import CanaryEndpoint, CommandEndpoint, Endpoints, Role, TerminalEndpoint
 from idlebell.model.ids import AccountId
 from idlebell.model.message import MessageSummary
 from idlebell.model.notification import NewMail
@@ -58,6 +58,7 @@ def test_strings_come_back(strings: list[str]) -> None:
         Endpoints(None),
         Endpoints(samples.simplepush()),
         Endpoints(samples.webpush(), samples.simplepush(), samples.webhook(), samples.webhook()),
+        Endpoints(CommandEndpoint("beep"), TerminalEndpoint(), CanaryEndpoint()),
     ],
 )
 def test_endpoints_come_back(endpoints: Endpoints) -> None:
