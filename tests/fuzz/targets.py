@@ -33,7 +33,7 @@ OPTION_BYTES: Final = 2
 
 SMALL: Final = Limits(
     line_bytes=60, literal_bytes=12, response_bytes=100, literals=3, depth=4, items=12, number_digits=5, set_ranges=3,
-    untagged_per_command=8,
+    untagged_per_command=8, elements_per_command=25,
 )  # fmt: skip
 """So that short inputs reach the bounds."""
 

@@ -58,6 +58,7 @@ class Client:
     __slots__ = (
         "_allow_plaintext_login",
         "_announced",
+        "_elements",
         "_framer",
         "_limits",
         "_outgoing",
@@ -103,6 +104,7 @@ class Client:
         self._phase = Phase.READY
         self._tags = 0
         self._untagged = 0  # since the last command was sent
+        self._elements = 0  # of them
         self._outgoing = b""
         self._rest: tuple[bytes, ...] = ()  # of the command in flight, each waits for a +
         self._announced: frozenset[str] | None = None  # capabilities that the command in flight brought
@@ -167,7 +169,7 @@ class Client:
             # RFC 4959 section 3: without SASL-IR the message waits for an empty challenge. The caller need not care.
             self._rest = (_sasl_line(command.initial),)
             self._phase = Phase.SASL_INITIAL
-        self._untagged = 0
+        self._untagged = self._elements = 0
         self._announced = None
         self.in_flight = command
         return self.tag
@@ -210,7 +212,7 @@ class Client:
                 if frame is None:
                     break
                 assert isinstance(frame, Frame)  # literals are announced to servers only
-                self._receive(self._parse(frame), events)
+                self._receive(self._parse(frame), frame, events)
                 if self._phase is Phase.TLS_DUE and self._framer.pending:
                     raise _injected(self._framer.take_rest())
         except RemoteProtocolError as error:
@@ -290,10 +292,12 @@ class Client:
                 raise _not_imap(error.where) from error
             raise
 
-    def _receive(self, response: Response, events: list[ClientEvent]) -> None:
+    def _receive(self, response: Response, frame: Frame, events: list[ClientEvent]) -> None:
         if self.state is State.GREETING:
             self._greeted(response, events)
             return
+        if not isinstance(response, TaggedResponse) and self._phase is not Phase.IDLING:
+            self._count(frame)
         match response:
             case TaggedResponse():
                 events.append(self._completed(response))
@@ -332,7 +336,7 @@ class Client:
         ]
         self.in_flight = None
         self._rest = ()
-        self._untagged = 0
+        self._untagged = self._elements = 0
         announced, self._announced = self._announced, None
         if isinstance(command, c.Login | c.Authenticate):
             # The list from before the login is void (RFC 9051 section 6.2.2); some servers send the new one untagged.
@@ -355,7 +359,6 @@ class Client:
         if phase is None:
             raise RemoteProtocolError("unexpected-continuation", "a + that nothing waits for")
         self._phase = phase
-        self._count()
         match phase:
             case Phase.LITERAL:
                 self._outgoing += self._rest[0]
@@ -370,7 +373,6 @@ class Client:
                 events.append(Challenged(_decode_challenge(response.text)))
 
     def _untagged_response(self, response: UntaggedResponse, events: list[ClientEvent]) -> None:
-        self._count()
         match response:
             case StatusResponse(condition=Condition.BYE):
                 # Quirk bye-repeated (Yandex): the first one ends it, whatever follows.
@@ -406,10 +408,14 @@ class Client:
             raise RemoteProtocolError("too-many-capabilities", "a list of capabilities over the bound")
         return capabilities
 
-    def _count(self) -> None:
+    def _count(self, frame: Frame) -> None:
         self._untagged += 1
         if self._untagged > self._limits.untagged_per_command:
             raise RemoteProtocolError("too-many-responses", "more untagged responses than the bound for one command")
+        for text in frame.parts[::2]:
+            self._elements += text.count(b" ") + text.count(b"(") + text.count(b",")
+        if self._elements > self._limits.elements_per_command:
+            raise RemoteProtocolError("too-many-elements", "more elements of lists than the bound for one command")
 
 
 def _sasl_line(data: bytes) -> bytes:

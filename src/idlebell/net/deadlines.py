@@ -38,5 +38,13 @@ READ_BYTES: Final = 16_384
 REPLY_BYTES: Final = 8_388_608
 """What a server may send before one tagged response. 5,000 header blocks of 1.5 KiB stay under it."""
 
+AVERAGE_BYTES_PER_SECOND: Final = 65_536
+BURST_BYTES: Final = 2 * REPLY_BYTES
+"""What a server may say over the life of a session, a leaky bucket: a burst, and from then on so much a second. A mailbox
+that gets 20 mails a second stays under half of it; a server that floods us while we idle is left."""
+
+RESPONSE_BYTES: Final = 96
+"""Added for each response: short lines cost more to read than their bytes. 100,000 messages expunged at once are a burst."""
+
 CHALLENGES: Final = 16
 """SASL messages in one exchange. SCRAM has two."""

@@ -22,7 +22,15 @@ from idlebell.imap.sasl import Mechanism, ScramSha256
 from idlebell.imap.state import Phase
 from idlebell.model.account import ImapTarget
 from idlebell.net.clock import Clock
-from idlebell.net.deadlines import CHALLENGES, READ_BYTES, REPLY_BYTES, Deadlines
+from idlebell.net.deadlines import (
+    AVERAGE_BYTES_PER_SECOND,
+    BURST_BYTES,
+    CHALLENGES,
+    READ_BYTES,
+    REPLY_BYTES,
+    RESPONSE_BYTES,
+    Deadlines,
+)
 from idlebell.net.errors import ConnectionLost, ServerSaidBye, TimedOut, TransportError
 from idlebell.net.tls_engine import Channel
 
@@ -59,6 +67,7 @@ class ImapConnection:
         "_client",
         "_clock",
         "_deadlines",
+        "_debt_bytes",
         "_early",
         "_end",
         "_idle_reply",
@@ -89,6 +98,7 @@ class ImapConnection:
         self._early: list[UntaggedResponse] = []  # said since the last call returned; bounded by one read
         self._idle_reply: Completed | None = None  # of an IDLE that the server ended by itself
         self._received = 0  # bytes since the last command was sent
+        self._debt_bytes = 0.0  # in the leaky bucket, when the last bytes came
         self._end: TransportError | RemoteProtocolError | None = None  # after what was returned; told by the next call
 
     def __repr__(self) -> str:
@@ -175,6 +185,7 @@ class ImapConnection:
                     return refusal
                 if self.idling:
                     return None
+                await _give_way()
 
     async def wait_for_change(self, timeout: float) -> list[UntaggedResponse]:
         """Waits up to ``timeout`` seconds for the server to say anything while it idles, and gives what it said; ``[]`` where
@@ -272,6 +283,7 @@ class ImapConnection:
                             raise RemoteProtocolError("unexpected-event", f"{type(event).__name__} during {what}")
                 if completed:
                     return Reply(completed, untagged)
+                await _give_way()
 
     async def _answer(self, exchange: Mechanism, challenge: bytes, rounds: int) -> None:
         if rounds > CHALLENGES:
@@ -342,7 +354,7 @@ class ImapConnection:
         data = await self._channel.read(READ_BYTES)
         if not data:
             return self._client.receive_eof()
-        self.last_heard_at = self._clock.monotonic()
+        heard_before, self.last_heard_at = self.last_heard_at, self._clock.monotonic()
         authenticating = isinstance(self._client.in_flight, c.Login | c.Authenticate)
         events = self._client.receive_data(data)
         if self._client.fault is not None:
@@ -350,6 +362,10 @@ class ImapConnection:
         self._received += len(data)
         if self._received > REPLY_BYTES:
             raise RemoteProtocolError("reply-too-large", f"more than {REPLY_BYTES} bytes before the tagged response")
+        drained = (self.last_heard_at - heard_before) * AVERAGE_BYTES_PER_SECOND
+        self._debt_bytes = max(0.0, self._debt_bytes - drained) + len(data) + RESPONSE_BYTES * len(events)
+        if self._debt_bytes > BURST_BYTES:
+            raise RemoteProtocolError("too-fast", f"more than {AVERAGE_BYTES_PER_SECOND} bytes a second, for long")
         if self._wire_log is not None:
             for event in events:
                 self._wire_log("S", _spell_event(event, redacted=authenticating))
@@ -383,6 +399,11 @@ class ImapConnection:
         except BaseException:
             self.close()
             raise
+
+
+async def _give_way() -> None:
+    """Between two reads: the socket of a server that sends without a pause is never found empty, and others want their turn."""
+    await asyncio.sleep(0)
 
 
 def _end_of(event: Ended) -> TransportError:

@@ -665,6 +665,32 @@ def test_untagged_responses_between_commands_are_bounded_too() -> None:
     breaks(client, b"* 3 EXISTS\r\n", "too-many-responses")
 
 
+def test_elements_of_lists_are_bounded_for_each_command_too() -> None:
+    """Three bytes of a list may cost 60 to hold."""
+    client = Client(Limits(elements_per_command=9), tls=True)
+    client.receive_data(REV1)
+    for _ in range(2):
+        client.send(c.Noop())
+        client.data_to_send()
+        client.receive_data(b"* FLAGS (a b)\r\n* SEARCH 1\r\n" + client.tag.encode() + b" OK a b c d e f g h\r\n")
+    client.send(c.Noop())
+    client.receive_data(b"* FLAGS (a b)\r\n* VANISHED 1,2,3\r\n")
+    breaks(client, b"* X {1}\r\n( ()\r\n", "too-many-elements")
+
+
+def test_what_is_said_while_idle_is_on_gathers_nowhere_and_is_not_counted() -> None:
+    """A user's own client may expunge more messages in one IDLE than one command ever brings."""
+    client = Client(Limits(untagged_per_command=3, elements_per_command=9), tls=True)
+    client.receive_data(b"* PREAUTH hi\r\n")
+    client.send(c.Idle())
+    client.data_to_send()
+    client.receive_data(b"* 9 EXISTS\r\n+ idling\r\n")
+    assert len(client.receive_data(b"* 1 EXPUNGE\r\n* FLAGS (a b c d e)\r\n" * 9)) == 18
+    client.done()
+    client.receive_data(b"* 9 EXISTS\r\n")
+    breaks(client, b"* 9 EXISTS\r\n", "too-many-responses")
+
+
 def test_challenges_are_bounded() -> None:
     client = Client(Limits(untagged_per_command=2), tls=True)
     client.receive_data(REV1)

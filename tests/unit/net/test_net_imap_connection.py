@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import socket
 import ssl
 from collections.abc import Awaitable, Callable
 
 import pytest
 
 from idlebell.imap import commands as c
+from idlebell.imap.client import Client
 from idlebell.imap.errors import LocalProtocolError, RemoteProtocolError
 from idlebell.imap.responses import Condition, ExistsData, PlainCode, StatusResponse
 from idlebell.imap.sasl import Plain, ScramSha256
@@ -17,11 +19,19 @@ from idlebell.imap.sasl_server import ScramSha256Server, ScramVerifier
 from idlebell.model.account import ImapTarget, Tls
 from idlebell.net.clock import Clock
 from idlebell.net.connector import Connector
-from idlebell.net.deadlines import DEFAULT_DEADLINES, Deadlines
+from idlebell.net.deadlines import (
+    AVERAGE_BYTES_PER_SECOND,
+    BURST_BYTES,
+    DEFAULT_DEADLINES,
+    RESPONSE_BYTES,
+    Deadlines,
+)
 from idlebell.net.errors import ConnectionLost, NotImap, ServerSaidBye, TimedOut, TlsFailed
 from idlebell.net.imap_connection import ImapConnection
 from idlebell.net.open_connection import open_connection
+from idlebell.net.tls_engine import PlainChannel
 from idlebell.net.tls_policy import TlsPolicy
+from idlebell.net.wire import Wire
 
 GREETING = b"* OK [CAPABILITY IMAP4rev1 SASL-IR IDLE AUTH=PLAIN] hello"
 STARTTLS_GREETING = b"* OK [CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED] hello"
@@ -403,6 +413,63 @@ async def test_an_endless_reply_is_ended_by_its_bound(serve, opener, server_tls)
     with pytest.raises(RemoteProtocolError) as caught:
         await connection.command(c.Noop())
     assert caught.value.reason == "reply-too-large"
+
+
+class Pouring(PlainChannel):
+    """A socket that is never found empty: the server sends faster than anybody reads."""
+
+    reads = 0
+
+    async def read(self, max_bytes: int) -> bytes:
+        self.reads += 1
+        return b"* 1 EXISTS\r\n" if self.reads > 1 else b"* PREAUTH [CAPABILITY IMAP4rev1 IDLE] hello\r\n"
+
+    async def write(self, data: bytes) -> None:
+        pass
+
+
+@pytest.mark.parametrize("ask", [lambda one: one.command(c.Noop()), lambda one: one.idle()], ids=["command", "idle"])
+async def test_a_server_that_sends_without_a_pause_gives_others_their_turn(ask):
+    here, there = socket.socketpair()
+    channel = Pouring(Wire(here))
+    connection = ImapConnection(
+        ImapTarget("mail.test", 143, Tls.NONE), channel, Client(tls=True), clock=Clock(), deadlines=DEFAULT_DEADLINES
+    )
+    with there:
+        await connection.greeting()
+        asking = asyncio.create_task(ask(connection))
+        for turn in range(5):
+            await asyncio.sleep(0)
+            assert channel.reads <= turn + 2
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+
+
+async def test_a_server_that_floods_an_idle_session_is_left(serve, opener, server_tls):
+    """I2: in IDLE there is no tagged response to wait for, so what counts is the average."""
+
+    async def after(peer, tag):
+        for _ in range(BURST_BYTES // 50_000):
+            await peer.say(b"* OK " + b"x" * 60_000)
+
+    connection = await idling(serve, opener, server_tls, after)
+    heard = 0
+
+    async def listen():
+        nonlocal heard
+        while True:
+            heard += sum(len(response.text) for response in await connection.wait_for_change(5))
+
+    with pytest.raises(RemoteProtocolError) as caught:
+        await listen()
+    assert caught.value.reason == "too-fast"
+    assert heard >= BURST_BYTES * 0.9
+
+
+def test_a_mailbox_that_is_emptied_elsewhere_is_no_flood():
+    assert 100_000 * (len(b"* 100000 EXPUNGE\r\n") + RESPONSE_BYTES) < BURST_BYTES
+    twenty_mails = 20 * (1_500 + 8 * RESPONSE_BYTES)
+    assert twenty_mails < AVERAGE_BYTES_PER_SECOND
 
 
 async def test_a_long_line_is_ended_by_the_limits_of_the_protocol(serve, opener, server_tls):
