@@ -112,11 +112,23 @@ async def lets_in_and_hears_who_we_are(server: MailServer, *, lists_id: bool) ->
         await session.logout()
 
 
+async def with_a_password_that_was_changed(door: Entrance, server: MailServer) -> Account:
+    """It has opened a session before, and is kept."""
+    user = server.add_user()
+    account = door.account(user.name)
+    door.keyring.keep(ONLY, account.id, credentials(user.password))
+    session = await door.door.reopen(account)
+    assert isinstance(session, ImapConnection)
+    await session.logout()
+    server.add_user(user.name, "changed")
+    door.sent.clear()
+    return account
+
+
 async def test_dovecot_gives_a_reason_and_is_believed_at_once(dovecot: DovecotServer) -> None:
     await refuses_a_registration_once(dovecot)
     async with entrance(dovecot) as door:
-        door.keyring.keep(ONLY, AccountId("acc_a"), credentials("worked before"))
-        fault = await door.door.reopen(door.account(dovecot.add_user().name))
+        fault = await door.door.reopen(await with_a_password_that_was_changed(door, dovecot))
         assert isinstance(fault, Fault)
         assert fault.code == "authentication-failed"
         assert door.logins == 1
@@ -124,17 +136,16 @@ async def test_dovecot_gives_a_reason_and_is_believed_at_once(dovecot: DovecotSe
 
 
 async def believed_the_second_time(server: MailServer) -> None:
-    user = server.add_user()
     async with entrance(server) as door:
-        door.keyring.keep(ONLY, AccountId("acc_a"), credentials("worked before"))
-        first = await door.door.reopen(door.account(user.name))
-        early = await door.door.reopen(door.account(user.name))
+        account = await with_a_password_that_was_changed(door, server)
+        first = await door.door.reopen(account)
+        early = await door.door.reopen(account)
         assert isinstance(first, Fault)
         assert isinstance(early, Fault)
         assert [first.code, early.code] == ["login-unexplained"] * 2
         assert door.logins == 1
         door.clock.ahead += DOUBT_SECONDS
-        last = await door.door.reopen(door.account(user.name))
+        last = await door.door.reopen(account)
         assert isinstance(last, Fault)
         assert last.code == "authentication-failed"
         assert door.logins == 2

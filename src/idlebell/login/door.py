@@ -116,7 +116,7 @@ class Door:
     async def log_in(self, account: Account, credentials: Credentials, *, deadline_seconds: float) -> ImapConnection:
         """An authenticated session. LoginFailed: none was opened. ``credentials`` stay the caller's, to keep or to wipe."""
         key = self._digest(account.target.host, str(account.target.port), account.username)
-        proof = self._digest(_revealed(credentials))
+        proof = self._proof(account, credentials)
         until = self._clock.monotonic() + deadline_seconds
         try:
             async with asyncio.timeout(deadline_seconds), self._turn(key):
@@ -149,13 +149,13 @@ class Door:
         for subscription, credentials in self._keyring.sets(account.id):
             if not self._keyring.keeps(subscription, credentials):
                 continue  # replaced or wiped while another set was tried
-            proof = self._digest(_revealed(credentials))
-            left = self._doubts.left_seconds(subscription, proof, self._clock.monotonic(), refusal.DOUBT_SECONDS)
+            proof = self._proof(account, credentials)
+            left = self._doubts.left_seconds(proof, self._clock.monotonic(), refusal.DOUBT_SECONDS)
             if left:
                 doubted = refusal.still_doubted(left)
                 continue
             try:
-                connection = await self._open(account, credentials, SLOT_SECONDS)
+                return await self._open(account, credentials, SLOT_SECONDS, doubting=True)
             except TimeoutError:
                 fault = refusal.unreachable(f"no login within {LOGIN_SECONDS:g} s")
                 self._tell(account, fault)
@@ -163,18 +163,13 @@ class Door:
                 return fault
             except LoginFailed as failure:
                 fault = failure.fault
-                if failure.unexplained and left is None:
-                    self._doubts.doubt(subscription, proof, self._clock.monotonic())
-                    doubted = refusal.doubted(fault)
+                if failure.unexplained and not refusal.refuses_credentials(fault):
+                    doubted = fault
                     continue
                 if not refusal.refuses_credentials(fault):
                     if not failure.ours and refusal.asks_for_less(fault):
                         self.paces.slow(account.target.host, self._clock.monotonic())
                     return fault
-            else:
-                self._doubts.settle(subscription)
-                return connection
-            self._doubts.settle(subscription)
             if not self._keyring.keeps(subscription, credentials):
                 # Newer ones came during this login, or they were wiped in the middle of it: it says nothing of what is held.
                 return Fault("server-error", "The credentials were replaced during the login.")
@@ -184,7 +179,10 @@ class Door:
 
     # inside
 
-    async def _open(self, account: Account, credentials: Credentials, patience_seconds: float) -> ImapConnection:
+    async def _open(
+        self, account: Account, credentials: Credentials, patience_seconds: float, *, doubting: bool = False
+    ) -> ImapConnection:
+        """``doubting``: a refusal without a reason is not believed at once, if these credentials have worked before."""
         host = account.target.host
         began = self._clock.monotonic()
         try:
@@ -204,8 +202,11 @@ class Door:
                         connection.close()
                         raise
         except LoginFailed as failure:
+            if failure.unexplained and doubting and self._doubts.doubt(self._proof(account, credentials), began):
+                failure = LoginFailed(refusal.doubted(failure.fault), unexplained=True)
             self._tell(account, failure.fault)
-            raise
+            raise failure from None
+        self._doubts.worked(self._proof(account, credentials))
         self.paces.ease(host, self._clock.monotonic())
         took_ms = (self._clock.monotonic() - began) * 1000
         self._emit(facts.SessionOpened(account.id, host, round(took_ms, 1)))
@@ -316,6 +317,9 @@ class Door:
             self._queued[key] -= 1
             if not self._queued[key]:
                 del self._queued[key], self._turns[key]
+
+    def _proof(self, account: Account, credentials: Credentials) -> bytes:
+        return self._digest(account.target.host, str(account.target.port), account.username, _revealed(credentials))
 
     def _digest(self, *parts: str) -> bytes:
         """Keyed with this process's own randomness, so that it is of no use to anyone who reads it."""

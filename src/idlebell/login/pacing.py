@@ -135,28 +135,33 @@ def _slot(next_free: float, rate: float, now: float) -> float:
 
 
 class Doubts:
-    """Credentials that worked before and were refused once without a reason. Keys and digests as in
-    :class:`RefusalGuard`."""
+    """Credentials that worked in this process, and which of them were refused since, once, without a reason. Digests as in
+    :class:`RefusalGuard`, here of account and credentials together."""
 
-    __slots__ = ("_doubts",)
+    __slots__ = ("_worked",)
 
     def __init__(self) -> None:
-        self._doubts: OrderedDict[str, tuple[bytes, float]] = OrderedDict()
+        self._worked: dict[bytes, float | None] = {}  # in the order of the logins; half as large as an ordered one
 
-    def left_seconds(self, key: str, credentials: bytes, now: float, doubt_seconds: float) -> float | None:
-        """How long these credentials must wait before they are sent again; None: they were not refused."""
-        digest, since = self._doubts.get(key, (b"", 0.0))
-        return max(0.0, since + doubt_seconds - now) if digest == credentials else None
+    def worked(self, credentials: bytes) -> None:
+        """They opened a session: whatever was doubted is settled."""
+        self._worked.pop(credentials, None)
+        self._worked[credentials] = None
+        if len(self._worked) > ACCOUNTS:
+            del self._worked[next(iter(self._worked))]
 
-    def doubt(self, key: str, credentials: bytes, now: float) -> None:
-        self._doubts[key] = (credentials, now)
-        self._doubts.move_to_end(key)
-        if len(self._doubts) > ACCOUNTS:
-            self._doubts.popitem(last=False)
+    def doubt(self, credentials: bytes, now: float) -> bool:
+        """They were refused without a reason. True: they are to be tried once more; False: the refusal is to be believed."""
+        if self._worked.get(credentials, now) is not None:
+            self._worked.pop(credentials, None)
+            return False
+        self._worked[credentials] = now
+        return True
 
-    def settle(self, key: str) -> None:
-        """They worked again, or they are given up."""
-        self._doubts.pop(key, None)
+    def left_seconds(self, credentials: bytes, now: float, doubt_seconds: float) -> float:
+        """How long they must wait before they are sent again; 0: not at all."""
+        since = self._worked.get(credentials)
+        return 0.0 if since is None else max(0.0, since + doubt_seconds - now)
 
 
 @dataclass(slots=True)

@@ -26,8 +26,8 @@ REFUSED: Final = Backoff(900.0, 1_800.0, 14_400.0)
 BROKEN: Final = Backoff(900.0, 1_800.0, 3_600.0)
 """TLS that does not verify, what is no IMAP: somebody has to mend it first."""
 
-DOUBTED: Final = Backoff(900.0, 990.0, 990.0)
-"""Credentials that worked before, refused without a reason: tried once more (:mod:`idlebell.login.door` counts)."""
+DOUBTED: Final = Backoff(0.1, 60.0, 60.0)
+"""Credentials that worked before, refused without a reason: the door says how much is left of its 15 minutes."""
 ASKED_SPREAD: Final = 0.1
 """On top of what a server asked for: it says the same to all."""
 

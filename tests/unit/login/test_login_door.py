@@ -282,12 +282,19 @@ NO_REASON = Refuse("Login failed.")
 """As Cyrus and Courier say it."""
 
 
+async def worked_before(bench: Bench, subscription: str, text: str) -> Account:
+    """Credentials that are kept and have opened a session."""
+    account = bench.account()
+    bench.keyring.keep(SubscriptionId(subscription), account.id, password(text))
+    assert isinstance(await bench.door.reopen(account), ImapConnection)
+    bench.opened.pop().close()
+    return account
+
+
 async def test_a_refusal_without_a_reason_is_believed_the_second_time(bench: Bench) -> None:
     """Credentials that worked before: the server may be in trouble. Once more after 15 minutes, never sooner."""
-    account, only = bench.account(), SubscriptionId("only")
-    bench.keyring.keep(only, account.id, password("secret"))
+    account, only = await worked_before(bench, "only", "secret"), SubscriptionId("only")
     bench.server.plan(commands.Authenticate, NO_REASON, times=None)
-    bench.server.plan(commands.Login, NO_REASON, times=None)
 
     first = await bench.door.reopen(account)
     early = await bench.door.reopen(account)
@@ -297,6 +304,8 @@ async def test_a_refusal_without_a_reason_is_believed_the_second_time(bench: Ben
     assert early.code == "login-unexplained"
     assert len(bench.opened) == 1, "the password was sent once"
     assert bench.keyring.holds(account.id)
+    told = [fact.code for fact in bench.facts if isinstance(fact, facts.LoginFailed)]
+    assert told == ["login-unexplained"], "nobody is told of wrong credentials"
 
     bench.clock.ahead += DOUBT_SECONDS
     last = await bench.door.reopen(account)
@@ -307,9 +316,29 @@ async def test_a_refusal_without_a_reason_is_believed_the_second_time(bench: Ben
     assert not bench.keyring.holds(account.id)
 
 
-async def test_a_doubt_ends_with_the_next_login_that_works(bench: Bench) -> None:
+async def test_credentials_that_never_worked_are_refused_at_once_with_or_without_a_reason(bench: Bench) -> None:
+    """As those of a configuration file, which are tried first when they are kept already."""
     account = bench.account()
     bench.keyring.keep(SubscriptionId("only"), account.id, password("secret"))
+    bench.server.plan(commands.Authenticate, NO_REASON)
+    fault = await bench.door.reopen(account)
+    assert isinstance(fault, Fault)
+    assert fault.code == "authentication-failed"
+    assert not bench.keyring.holds(account.id)
+
+
+async def test_a_registration_shows_that_credentials_work(bench: Bench) -> None:
+    account = bench.account()
+    await bench.log_in(password("secret"))
+    bench.keyring.keep(SubscriptionId("only"), account.id, password("secret"))
+    bench.server.plan(commands.Authenticate, NO_REASON)
+    fault = await bench.door.reopen(account)
+    assert isinstance(fault, Fault)
+    assert fault.code == "login-unexplained"
+
+
+async def test_a_doubt_ends_with_the_next_login_that_works(bench: Bench) -> None:
+    account = await worked_before(bench, "only", "secret")
     for _ in range(2):
         bench.server.plan(commands.Authenticate, NO_REASON)
         assert isinstance(await bench.door.reopen(account), Fault)
@@ -319,26 +348,30 @@ async def test_a_doubt_ends_with_the_next_login_that_works(bench: Bench) -> None
 
 
 async def test_newer_credentials_are_not_doubted_for_the_old_ones(bench: Bench) -> None:
-    account, only = bench.account(), SubscriptionId("only")
-    bench.keyring.keep(only, account.id, password("old"))
+    account, only = await worked_before(bench, "only", "secret"), SubscriptionId("only")
     bench.server.plan(commands.Authenticate, NO_REASON)
     assert isinstance(await bench.door.reopen(account), Fault)
-    bench.keyring.keep(only, account.id, password("secret"))
+    bench.server.add_user("alice", "newer")
+    bench.keyring.keep(only, account.id, password("newer"))
     assert isinstance(await bench.door.reopen(account), ImapConnection)
 
 
 async def test_who_registers_is_refused_at_once_with_or_without_a_reason(bench: Bench) -> None:
+    await bench.log_in(password("secret"))
     bench.server.plan(commands.Authenticate, NO_REASON)
     assert (await bench.fault(password("secret"))).code == "authentication-failed"
 
 
 async def test_a_doubted_set_does_not_keep_another_from_being_tried(bench: Bench) -> None:
-    account = bench.account()
-    bench.keyring.keep(SubscriptionId("other"), account.id, password("secret"))
-    bench.keyring.keep(SubscriptionId("doubted"), account.id, password("secret too"))
-    bench.server.plan(commands.Authenticate, NO_REASON)
-    assert isinstance(await bench.door.reopen(account), ImapConnection)
+    account = await worked_before(bench, "doubted", "secret")
+    bench.server.add_user("alice", "changed")
+    bench.keyring.keep(SubscriptionId("other"), account.id, password("changed"))
+    bench.server.plan(commands.Authenticate, NO_REASON, times=2)
+    first = await bench.door.reopen(account)
+    assert isinstance(first, Fault)
+    assert first.code == "login-unexplained", "one is refused, the other in doubt"
     assert bench.keyring.holds_of(SubscriptionId("doubted"))
+    assert bench.refused == [(SubscriptionId("other"), "authentication-failed")]
 
 
 # what the server says beside, and what it is told

@@ -112,17 +112,33 @@ def test_easing_a_server_that_is_not_slowed_changes_nothing() -> None:
     assert list(paces._hosts) == []
 
 
-def test_doubts_are_bounded_and_belong_to_the_very_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_credentials_that_worked_are_doubted_and_once() -> None:
+    doubts = Doubts()
+    assert not doubts.doubt(b"never worked", 10.0)
+    doubts.worked(b"worked")
+    assert doubts.left_seconds(b"worked", 10.0, 900) == 0
+    assert doubts.doubt(b"worked", 10.0)
+    assert doubts.left_seconds(b"worked", 11.0, 900) == 899
+    assert doubts.left_seconds(b"newer", 11.0, 900) == 0
+    assert doubts.left_seconds(b"worked", 2_000.0, 900) == 0
+    assert not doubts.doubt(b"worked", 2_000.0)
+    assert not doubts.doubt(b"worked", 2_001.0)
+
+
+def test_a_login_that_works_settles_a_doubt() -> None:
+    doubts = Doubts()
+    for now in (10.0, 2_000.0):
+        doubts.worked(b"worked")
+        assert doubts.doubt(b"worked", now)
+
+
+def test_what_worked_is_remembered_in_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pacing, "ACCOUNTS", 2)
     doubts = Doubts()
-    for key in ("one", "two", "three"):
-        doubts.doubt(key, b"digest", 10.0)
-    assert doubts.left_seconds("one", b"digest", 11.0, 900) is None, "the oldest one is forgotten"
-    assert doubts.left_seconds("three", b"digest", 11.0, 900) == 899
-    assert doubts.left_seconds("three", b"digest", 2_000.0, 900) == 0
-    assert doubts.left_seconds("three", b"newer", 11.0, 900) is None
-    doubts.settle("three")
-    assert doubts.left_seconds("three", b"digest", 11.0, 900) is None
+    for name in (b"one", b"two", b"three"):
+        doubts.worked(name)
+    assert not doubts.doubt(b"one", 1.0), "the oldest one is forgotten"
+    assert doubts.doubt(b"three", 1.0)
 
 
 def test_the_same_refused_credentials_are_answered_from_memory() -> None:

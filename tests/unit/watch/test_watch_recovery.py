@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from idlebell.login.pacing import Paces
+from idlebell.login.refusal import doubted
 from idlebell.model.problem import PROBLEMS, Fault
 from idlebell.watch.recovery import (
     ASKED_SPREAD,
@@ -65,7 +66,7 @@ def test_each_fault_has_the_waiting_that_fits_it(code: str, kind: Backoff) -> No
 
 def test_credentials_and_limits_are_never_met_within_seconds() -> None:
     assert REFUSED.least_seconds >= 900
-    assert DOUBTED.least_seconds >= 900
+    assert pause(doubted(Fault("authentication-failed", "")), 1, 0.0) >= 900
     assert 60 <= LIMITED.least_seconds < LIMITED.longest_seconds == 3_600
 
 
