@@ -45,7 +45,7 @@ from idlebell.net.http_client import HttpClient
 from idlebell.net.imap_connection import ImapConnection
 from idlebell.net.open_connection import open_connection
 from idlebell.net.session_inbox import SessionInbox
-from idlebell.net.smtp_client import submit
+from idlebell.net.smtp_client import SUBMIT_SECONDS, submit
 from idlebell.net.tls_policy import TlsPolicy
 from idlebell.net.wheel import Wheel
 from idlebell.push.vapid import VapidKey, VapidSigner
@@ -391,7 +391,13 @@ def post_of(settings: Settings, connector: Connector, tls_policy: TlsPolicy, clo
         password_file=given.password_file,
         canary=True,
     )
-    hand_in = partial(submit, given.smtp, connector=connector, tls_policy=tls_policy)
+    hand_in = partial(
+        submit,
+        given.smtp,
+        connector=connector,
+        tls_policy=tls_policy,
+        timeout_seconds=min(SUBMIT_SECONDS, given.late_seconds),  # a mail that is late is late there, too
+    )
     logs_in = given.smtp.tls is not Tls.NONE
     return Post(account, given.sender or given.address, given.address, hand_in, clock, logs_in=logs_in)
 

@@ -133,6 +133,8 @@ def _canary(settings: Settings) -> Iterator[Broken]:
         yield Broken(
             ("canary.recipient", "canary.account"), "is missing; the user name is no address that mail could be sent to"
         )
+    if settings.imap.only_hosts and canary.account.target.host not in settings.imap.only_hosts:
+        yield Broken(("canary.account", "imap.only_hosts"), "names a server that is not among imap.only_hosts")
     for key, tls in (
         ("canary.account", canary.account.target.tls),
         ("canary.smtp", None if canary.smtp is None else canary.smtp.tls),

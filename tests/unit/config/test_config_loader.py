@@ -96,6 +96,10 @@ def test_all_faults_are_told_at_once(tmp_path):
         ('[canary]\nsmtp = "https://h"', "must begin with smtps://"),
         ('[canary]\naccount = "imap+plain://a@h"', "[canary] account: a connection without TLS needs"),
         ('[canary]\naccount = "imaps://a@h"\nsmtp = "smtp+plain://h"', "[canary] smtp: a connection without TLS needs"),
+        (
+            '[imap]\nonly_hosts = ["x"]\n[canary]\naccount = "imaps://a@h"',
+            "[canary] account: names a server that is not",
+        ),
         ('[canary]\nsender = "Ringer <a@h>"', "an address like"),
         ('[canary]\nrecipient = "zoë@example.org"', "an address like"),
         ("[canary]\nevery_seconds = 30", "from 60 to 86400"),

@@ -38,6 +38,9 @@ def test_no_special_block_is_reachable_for_any_purpose(block, purpose):
         (993, Purpose.HTTPS, False),
         (80, Purpose.HTTP, False),
         (443, Purpose.HTTP, False),
+        (465, Purpose.SMTP, True),
+        (2525, Purpose.SMTP, True),  # the operator wrote it down himself
+        (25, Purpose.SMTP_PLAINTEXT, False),
         (143, Purpose.IMAP_PLAINTEXT, False),
     ],
 )
