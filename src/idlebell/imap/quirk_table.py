@@ -296,8 +296,8 @@ QUIRKS: Final[tuple[Quirk, ...]] = (
     Quirk(
         "notify-misses-external",
         "Dovecot",
-        "Mail that a program writes into the Maildir itself is no event for NOTIFY, though it is for IDLE; a STATUS now and"
-        " then finds it.",
+        "Mail that a program writes into the Maildir itself is told of the selected mailbox in IDLE, and of no other; a STATUS"
+        " now and then finds it.",
         "RFC 5465 section 5.2: MessageNew, however it came",
         greeting=_DOVECOT,
     ),

@@ -84,7 +84,7 @@ class Habits:
     notify_mutes: frozenset[str] = frozenset()
     """Mailboxes that NOTIFY never speaks of."""
     notify_sees_external: bool = True
-    """False: not of what was delivered behind the server's back either; IDLE without NOTIFY does."""
+    """False: not of what was delivered behind the server's back either; IDLE does, of the selected mailbox."""
     notify_repeats: bool = False
     """The first event after SET brings a STATUS of every mailbox, changed or not, and each STATUS comes twice."""
     notify_fetches_again: bool = False

@@ -15,7 +15,7 @@ from idlebell.testing.open_mailbox import OpenMailbox
 class News:
     """From the login on. ``unasked`` is called whenever :meth:`unasked` may have something to give."""
 
-    __slots__ = ("_due", "_habits", "_notify", "_unasked", "_user", "mod_seq", "open")
+    __slots__ = ("_due", "_due_in_idle", "_habits", "_notify", "_unasked", "_user", "mod_seq", "open")
 
     def __init__(self, habits: Callable[[], Habits], user: User, unasked: Callable[[], None]) -> None:
         self._habits = habits
@@ -23,6 +23,7 @@ class News:
         self._unasked = unasked
         self._notify: Notifications | None = None
         self._due = False  # something was heard since the open mailbox was last told of
+        self._due_in_idle = False  # the same of what only IDLE notices
         self.open: OpenMailbox | None = None
         self.mod_seq = False
         """CONDSTORE is in use: mod-sequences are told with flags and in STATUS (RFC 7162 section 3.1)."""
@@ -63,11 +64,12 @@ class News:
         habits, notify = self._habits(), self._notify
         if idling and not habits.speaks_in_idle:
             return
-        if self._due and (idling or (notify is not None and notify.groups is not None)):
+        due = self._due or (idling and self._due_in_idle)
+        notified = notify is not None and notify.groups is not None and not habits.notify_selected_needs_idle
+        if due and (idling or notified):
             delayed = not idling and notify is not None and notify.delays_expunges
-            if idling or not habits.notify_selected_needs_idle:
-                self._due = delayed
-                yield from self.changes(expunged=not delayed)
+            self._due, self._due_in_idle = delayed, False
+            yield from self.changes(expunged=not delayed)
         if notify is not None:
             yield from notify.take()
 
@@ -88,6 +90,8 @@ class News:
                 self._flagged(change)
             unseen = isinstance(change, MessagesChanged) and change.external and not self._habits().notify_sees_external
             if unseen and self._notify.groups is not None:
+                self._due_in_idle |= change.mailbox is mailbox
+                self._unasked()
                 return
         self._due = True
         self._unasked()

@@ -308,17 +308,23 @@ async def test_a_second_set_without_none_loses_events_of_dovecot_2_4(server: Ima
         assert (await wire.line()).startswith('* STATUS "Work"')
 
 
-async def test_what_is_delivered_behind_its_back_is_not_told_by_notify_but_by_idle(server: ImapServer) -> None:
+async def test_what_is_delivered_behind_its_back_is_told_in_idle_of_the_selected_mailbox_only(
+    server: ImapServer,
+) -> None:
     server.behave(notify_sees_external=False)
     async with logged_in(server) as wire, logged_in(server) as plain:
         await wire.ask("EXAMINE INBOX")
         await wire.ask(ALL)
         await plain.ask("EXAMINE INBOX")
         await plain.idle()
-        deliver(server, external=True)
         deliver(server, "Work", external=True)
+        deliver(server, external=True)
         assert await plain.line() == "* 1 EXISTS"
         await wire.quiet()
+        await wire.idle()
+        deliver(server, external=True)
+        assert await wire.lines(3) == ["* 1 EXISTS", "* 1 FETCH (UID 1 FLAGS ())", "* 2 EXISTS"]
+        await wire.done()
         assert "UIDNEXT 2" in (await wire.ask("STATUS Work (UIDNEXT)"))[0]
 
 
