@@ -265,8 +265,14 @@ def _fault(kind: str, text: str, host: str, *, alert: bool) -> Fault:
 def _advice(kind: str, provider: Provider) -> str:
     """What this provider's users do about it, and where."""
     match kind:
-        case "authentication-failed" if provider.login is not Login.OWN:
-            return f"{provider.name}: {provider.login.value}; see {provider.page}"
+        case "authentication-failed":
+            # Some answer the same where IMAP is off (Yandex and QQ say so themselves).
+            wants = "" if provider.login is Login.OWN else f"{provider.login.value}; see {provider.page}"
+            off = (
+                f"IMAP has to be switched on: {provider.switch_on} {provider.switch_page}" if provider.switch_on else ""
+            )
+            told = ". ".join(one for one in (wants, off) if one)
+            return f"{provider.name}: {told}" if told else ""
         case "app-password-needed":
             return f"{provider.name}: {provider.page}"
         case "imap-not-enabled" if provider.switch_on:

@@ -233,6 +233,22 @@ async def test_what_is_kept_is_bounded(world: World, monkeypatch: pytest.MonkeyP
     assert len(world.discovery._kept) == 3
 
 
+async def test_who_cannot_have_a_turn_in_time_has_the_table_and_is_looked_up_the_next_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(discovery, "AT_ONCE", 1)
+    monkeypatch.setattr(discovery, "TURN_SECONDS", 0.01)
+    world = World()
+    world.gate.clear()
+    first = asyncio.create_task(world.hosts())
+    await asyncio.sleep(0)
+    assert await world.hosts("a@gmx.de") == [("imap.gmx.net", Source.TABLE, True)] * 2
+    world.gate.set()
+    await first
+    world.records["_imaps._tcp.gmx.de"] = [SrvRecord(0, 0, 993, "new.gmx.de")]
+    assert await world.hosts("a@gmx.de") == [("new.gmx.de", Source.SRV, True)]
+
+
 async def test_dns_that_is_silent_is_given_up_in_time(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(discovery, "SRV_SECONDS", 0.01)
     world.gate.clear()

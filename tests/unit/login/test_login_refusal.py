@@ -228,6 +228,13 @@ def test_another_mechanism_is_tried_only_where_this_one_is_not_to_be_had() -> No
         ("imap.zoho.eu", "ALERT", "You are yet to enable IMAP for your account", "Settings, Mail Accounts, IMAP."),
         ("imap.mail.com", None, "IMAP is a Premium feature", "IMAP comes with Premium only."),
         ("imap.qq.com", None, "Login fail. password is incorrect", "an authorization code"),
+        (
+            "imap.yandex.com",
+            None,
+            "invalid credentials or IMAP is disabled",
+            "IMAP has to be switched on: Settings, Email",
+        ),
+        ("imap.wp.pl", "AUTHENTICATIONFAILED", "no", "IMAP has to be switched on: Settings, Mail programs."),
     ],
 )
 def test_where_the_provider_is_known_the_user_is_told_where_to_mend_it(
