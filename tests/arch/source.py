@@ -17,6 +17,9 @@ PURE_MODULES = (
     "watch.diagnose",
     "watch.recovery",
     "watch.strategy",
+    "watch.lapses",
+    "watch.census",
+    "watch.identity",
     "deliver.retry",
     "login.refusal",
 )

@@ -61,7 +61,12 @@ async def test_a_mailbox_that_was_found_without_a_floor_is_fresh(store: Store, a
 async def test_finding_the_same_again_changes_nothing(store: Store, account: Account) -> None:
     one = await put(store, account, selection=Personal(), floors=(INBOX,))
     await store.resolve(one.id, ("INBOX",), [Floor("INBOX", 9, 9)])
-    assert await store.get(one.id) == one
+    found = await store.get(one.id)
+    assert found is not None
+    assert found.resolved
+    assert found.floors == (INBOX,)
+    await store.resolve(one.id, ("INBOX",), [Floor("INBOX", 9, 9)])
+    assert await store.get(one.id) == found
 
 
 async def test_fixed_names_are_not_resolved(store: Store, account: Account) -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from gateway_process import subscription
 from idlebell import compose
+from idlebell.compose import parts
 from idlebell.config import Settings
 from idlebell.config import settings as sections
 from idlebell.config.values import Address
@@ -183,7 +184,7 @@ async def scene(
         patch.setattr(mailbox_session, "IDLE_ACK_SECONDS", deadlines.idle_ack_seconds)
         if cadence is not None:
             patch.setattr(Cadence, "of", lambda *_: cadence)
-        patch.setattr(compose, "open_connection", functools.partial(open_connection, deadlines=deadlines))
+        patch.setattr(parts, "open_connection", functools.partial(open_connection, deadlines=deadlines))
         async with (
             ImapServer(habits=Habits(tls_context=authority.server_context())) as server,
             PushService() as service,

@@ -70,6 +70,9 @@ class Session:
     def __init__(self) -> None:
         self.logged_out = False
 
+    def has(self, capability: str) -> bool:
+        return capability == "IDLE"
+
     async def logout(self) -> None:
         self.logged_out = True
 
@@ -202,6 +205,7 @@ class Bench:
         self.facts: list[Fact] = []
         self.policy = policy or Policy(vapid_subject=True)
         self._addresses = addresses or {}
+        self.budget = 100
         self.gateway = Gateway(
             self.store,
             cast(Door, self.door),
@@ -215,6 +219,7 @@ class Bench:
             os.urandom,
             self.facts.append,
             Reach(self.policy.egress, self._resolve),
+            lambda _: self.budget,
             discover,
         )
 

@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from flows.gateway_bench import Bench, request
-from idlebell.compose import Engine, _reload
+from idlebell.compose import Engine, follow_configuration
 from idlebell.config import load
 from idlebell.gateway.declared import Declared, DeclaredAccount
 from idlebell.model.account import Account, ImapTarget, Tls
@@ -214,6 +214,6 @@ async def test_a_configuration_that_the_store_cannot_follow_costs_no_session() -
     async def follow(_: object) -> tuple[str, ...]:
         raise StoreError("the disk is full")
 
-    engine = cast(Engine, SimpleNamespace(declared=SimpleNamespace(follow=follow), emit=facts.append))
-    await _reload(engine, lambda: load(None, {}))
+    engine = cast(Engine, SimpleNamespace(follow=follow, emit=facts.append))
+    await follow_configuration(engine, lambda: load(None, {}))
     assert [type(fact) for fact in facts] == [Complained]

@@ -20,13 +20,14 @@ from idlebell.model.subscription import Floor, Payload
 from idlebell.store.contract import StoreError
 from idlebell.store.memory import MemoryStore
 from idlebell.telemetry.facts import LookFailed, MailDetected, StoreFailed
-from idlebell.telemetry.status import Watch
+from idlebell.telemetry.status import Mode, Watch
 from idlebell.testing import mail
 from idlebell.testing.faults import Hold, Refuse
 from idlebell.testing.imap_server import ImapServer
-from idlebell.watch import watcher as watcher_module
+from idlebell.watch import catch_up as catch_up_module
 from idlebell.watch.cadence import Cadence
 from idlebell.watch.detect import FLOOD_MESSAGES
+from idlebell.watch.lapses import REFUSALS
 
 
 @pytest.fixture
@@ -46,10 +47,10 @@ def fail(monkeypatch: pytest.MonkeyPatch, method: str, calls: set[int]) -> None:
     """The store cannot answer these calls of ``method``, counted from 0."""
     working, count = getattr(MemoryStore, method), iter(range(1_000_000))
 
-    async def failing(self: MemoryStore, *args: Any) -> Any:
+    async def failing(self: MemoryStore, *args: Any, **named: Any) -> Any:
         if next(count) in calls:
             raise StoreError("the disk is full")
-        return await working(self, *args)
+        return await working(self, *args, **named)
 
     monkeypatch.setattr(MemoryStore, method, failing)
 
@@ -119,7 +120,7 @@ async def test_another_uidvalidity_is_seen_also_where_the_first_look_fails(
     stage.server.deliver("alice", mail.make())
     await stage.fact(MailDetected)
 
-    assert await stage.store.cursor(stage.account.id, "INBOX") == Cursor(77, 2, count=1)
+    assert await stage.place() == Cursor(77, 2, count=1)
 
 
 async def test_another_uidvalidity_in_the_middle_of_a_session_is_taken_up(stage: Stage) -> None:
@@ -130,7 +131,7 @@ async def test_another_uidvalidity_in_the_middle_of_a_session_is_taken_up(stage:
     await idling(stage)
     stage.server.mailbox("alice").rebuild(77)
     stage.server.of("alice")[0].say(b"* OK [UIDVALIDITY 77] rebuilt\r\n")
-    await until(lambda: stage.store.cursor(stage.account.id, "INBOX"), Cursor(77, 1, count=0))
+    await until(stage.place, Cursor(77, 1, count=0))
 
 
 async def test_who_is_new_stands_where_the_mailbox_ended_also_where_the_first_look_fails(
@@ -237,7 +238,7 @@ async def test_what_comes_while_a_flood_is_counted_is_counted_once(stage: Stage)
     await stage.adopt()
     await searching.hit()
     stage.server.deliver("alice", message)
-    stage.server.of("alice")[0]._tell_changes()
+    stage.server.of("alice")[0]._answerer._tell_changes()
     hold.release()
     await stage.fact(MailDetected, 2)
 
@@ -261,14 +262,22 @@ async def test_a_server_that_refuses_to_count_the_unseen_holds_up_no_mail(stage:
     assert notification.content.unseen is None
 
 
-async def test_a_server_that_always_refuses_idle_is_asked_less_and_less_often(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    owed: list[int] = []
-    monkeypatch.setattr(watcher_module, "_owed_seconds", lambda failures: owed.append(failures) or 0.0)
-    stage.server.plan(c.Idle, Refuse("not now"), times=None)
-    await stage.subscribe()
-    await stage.adopt()
-    await stage.fact(LookFailed, 4)
+async def test_a_server_that_always_refuses_idle_is_polled(server: ImapServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catch_up_module, "owed_seconds", lambda failures: 0.0)
+    async with staged(server, Cadence(idle=540, poll=0.05)) as stage:
+        refusing = stage.server.plan(c.Idle, Refuse("not now"), times=None)
+        await stage.subscribe()
+        await stage.adopt()
+        await stage.fact(LookFailed, REFUSALS)
+        await stage.status.wait_for(
+            stage.account.id,
+            lambda status: status is not None and status.mailboxes["INBOX"].mode is Mode.POLL,
+            10,
+        )
+        stage.server.deliver("alice", mail.make())
+        await stage.fact(MailDetected)
 
-    assert owed[:3] == [1, 2, 3]
+        status = stage.status.of(stage.account.id)
+        assert status is not None
+        assert status.mailboxes["INBOX"].mode_reason == "the server refuses IDLE: not now"
+        assert refusing.hits == REFUSALS

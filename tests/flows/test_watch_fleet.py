@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -49,7 +50,7 @@ async def test_mail_that_arrives_is_committed_once(stage: Stage) -> None:
 
     (notification,) = await stage.outbox()
     assert notification.content == NewMail("INBOX", 1, 1, None)
-    assert await stage.store.cursor(stage.account.id, "INBOX") == Cursor(1, 2, count=1)
+    assert await stage.place() == Cursor(1, 2, count=1)
 
 
 async def test_what_was_there_before_is_not_announced(stage: Stage) -> None:
@@ -58,7 +59,7 @@ async def test_what_was_there_before_is_not_announced(stage: Stage) -> None:
     await stage.adopt()
     await stage.watching()
 
-    assert await stage.store.cursor(stage.account.id, "INBOX") == Cursor(1, 2, count=1)
+    assert await stage.place() == Cursor(1, 2, count=1)
     assert await stage.outbox() == []
 
 
@@ -168,7 +169,7 @@ async def test_each_mailbox_has_a_session_of_its_own(stage: Stage) -> None:
 
     assert {one.mailbox: one.mode for one in status} == {"INBOX": Mode.IDLE, "Work": Mode.IDLE}
     await stage.server.until(lambda: stage.server.idling("alice") == 2)
-    stage.server.deliver("alice", mail.make(), "Work")
+    stage.server.deliver("alice", mail.make(subject="to work"), "Work")
     await stage.fact(MailDetected)
     (notification,) = await stage.outbox()
     assert isinstance(notification.content, NewMail)
@@ -184,7 +185,7 @@ async def test_mailbox_without_a_session_of_its_own_is_polled_over_another(serve
         modes = {one.mailbox: (one.mode, bool(one.mode_reason)) for one in status}
         assert modes == {"INBOX": (Mode.IDLE, False), "Work": (Mode.POLL, True)}
 
-        stage.server.deliver("alice", mail.make(), "Work")
+        stage.server.deliver("alice", mail.make(subject="to work"), "Work")
         stage.server.deliver("alice", mail.make(), "INBOX")
         await stage.fact(MailDetected, 2)
 
@@ -205,7 +206,7 @@ async def test_one_of_two_sessions_lost_is_polled_over_the_other(server: ImapSer
             lambda status: status is not None and {one.mode for one in status} == {Mode.IDLE, Mode.POLL},
             10,
         )
-        stage.server.deliver("alice", mail.make(), "Work")
+        stage.server.deliver("alice", mail.make(subject="to work"), "Work")
         stage.server.deliver("alice", mail.make(), "INBOX")
         await stage.fact(MailDetected, 2)
 
@@ -231,7 +232,7 @@ async def test_server_without_uidnext_is_grounded_on_its_last_message(server: Im
         await stage.subscribe()
         await stage.adopt()
         await stage.watching()
-        assert await stage.store.cursor(stage.account.id, "INBOX") == Cursor(1, 2, count=1)
+        assert await stage.place() == Cursor(1, 2, count=1)
         await stage.server.until(lambda: stage.server.idling("alice") == 1)
 
         stage.server.deliver("alice", mail.make())
@@ -260,12 +261,12 @@ async def test_failing_store_costs_no_session_and_loses_nothing(stage: Stage, mo
     await stage.server.until(lambda: stage.server.idling("alice") == 1)
     commit, failures = stage.store.commit, [StoreError("the disk is full")]
 
-    async def failing(*args: object) -> object:
+    async def failing(*args: Any, **named: Any) -> object:
         if failures:
             raise failures.pop()
-        return await commit(*args)  # type: ignore[arg-type]
+        return await commit(*args, **named)
 
-    monkeypatch.setattr(MemoryStore, "commit", lambda self, *args: failing(*args))
+    monkeypatch.setattr(MemoryStore, "commit", lambda self, *args, **named: failing(*args, **named))
     stage.server.deliver("alice", mail.make())
     await stage.fact(StoreFailed)
     await stage.fact(MailDetected)
@@ -301,7 +302,7 @@ async def test_uidvalidity_change_announces_nothing_old(stage: Stage) -> None:
     await stage.adopt()
     await stage.watching()
 
-    assert await stage.store.cursor(stage.account.id, "INBOX") == Cursor(77, 2, count=1)
+    assert await stage.place() == Cursor(77, 2, count=1)
     assert await stage.counted() == 1
 
 

@@ -7,13 +7,14 @@ import os
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from pathlib import Path
 
 from idlebell.imap.sasl import Plain
 from idlebell.model.account import Account, ImapTarget, Retention, Tls
+from idlebell.model.cursor import Cursor
 from idlebell.model.endpoint import Endpoints, PushUrl, SimplePushEndpoint
 from idlebell.model.ids import SubscriptionId
 from idlebell.model.notification import Notification
@@ -33,7 +34,8 @@ from idlebell.telemetry.status import AccountStatus, Status
 from idlebell.testing.imap_server import ImapServer
 from idlebell.watch.cadence import Cadence
 from idlebell.watch.fleet import Fleet
-from idlebell.watch.watcher import Means
+from idlebell.watch.hosts import Hosts
+from idlebell.watch.look import Means
 
 KEEP = timedelta(hours=1)
 
@@ -52,6 +54,8 @@ class Stage:
     facts: list[Fact]
     held: bool = False
     """Credentials are held: a lost session may be opened again."""
+    budget: int = 10
+    """Sessions that the server bears of one account."""
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def subscribe(self, name: str = "sub_1", *mailboxes: str, payload: Payload = Payload.ALERT) -> Subscription:
@@ -110,6 +114,11 @@ class Stage:
                 found.extend(leased.notification for leased in leases)
         return sorted(found, key=lambda one: one.version)
 
+    async def place(self, mailbox: str = "INBOX") -> Cursor | None:
+        """What has been announced of a mailbox, without the time of the look."""
+        found = await self.store.cursor(self.account.id, mailbox)
+        return None if found is None else replace(found, looked_at=None)
+
     async def counted(self, name: str = "sub_1") -> int:
         return (await self.store.activity(SubscriptionId(name))).counts.detected
 
@@ -139,17 +148,22 @@ async def staged(server: ImapServer, cadence: Cadence | None = None) -> AsyncIte
             return Fault("unreachable", "The mail server cannot be reached.", str(error))
 
     stage: Stage
+    cadence = cadence or Cadence()
     means = Means(
         store=store,
         status=status,
         clock=clock,
         emit=lambda fact: stage.emit(fact),  # noqa: PLW0108 - the stage comes after it
         entropy=lambda: 0.0,
-        cadence=cadence or Cadence(),
+        cadence=cadence,
+        hosts=Hosts(store, clock, cadence, lambda fact: stage.emit(fact), lambda _: stage.budget),  # noqa: PLW0108
         keep=KEEP,
+        max_mailboxes=100,
+        sessions=lambda: fleet.sessions(),  # noqa: PLW0108
+        resolved=lambda account: fleet.nudge(account),  # noqa: PLW0108
         committed=lambda: None,
     )
-    fleet = Fleet(means, inbox, reopen, lambda _: stage.held)
+    fleet = Fleet(means, inbox, reopen, lambda _: stage.held, lambda _: True)
     stage = Stage(server, store, status, inbox, fleet, account, connect, [])  # type: ignore[arg-type]
     running = asyncio.create_task(fleet.run())
     try:

@@ -42,11 +42,14 @@ from idlebell.telemetry.status import Status
 from idlebell.testing import mail
 from idlebell.testing.faults import Drop, Fault, Refuse
 from idlebell.testing.imap_server import ImapServer
+from idlebell.watch import catch_up as catch_up_module
 from idlebell.watch import watcher as watcher_module
 from idlebell.watch.cadence import Cadence
+from idlebell.watch.hosts import Hosts
+from idlebell.watch.look import Books, Means
 from idlebell.watch.mailbox_session import MailboxSession
 from idlebell.watch.strategy import Assignment
-from idlebell.watch.watcher import Means, Watcher
+from idlebell.watch.watcher import Watcher
 
 T = TypeVar("T")
 SECRET = Secret(b"endpoint-secret-of-32-bytes-long")
@@ -90,10 +93,16 @@ class BrittleStore(MemoryStore):
         await super().ground(subscription, floor)
 
     async def commit(
-        self, account: AccountId, mailbox: str, expected: Cursor | None, new: Cursor, drafts: Sequence[Draft]
+        self,
+        account: AccountId,
+        mailbox: str,
+        expected: Cursor | None,
+        new: Cursor,
+        drafts: Sequence[Draft],
+        **sightings: Any,
     ) -> tuple[Notification, ...]:
         self._may("commit")
-        taken = await super().commit(account, mailbox, expected, new, drafts)
+        taken = await super().commit(account, mailbox, expected, new, drafts, **sightings)
         for one in taken:
             assert isinstance(one.content, NewMail)
             assert one.content.count == len(one.content.messages)
@@ -109,7 +118,7 @@ class Watching(RuleBasedStateMachine):
         super().__init__()
         self.loop = asyncio.new_event_loop()
         self.patches = pytest.MonkeyPatch()
-        self.patches.setattr(watcher_module, "_owed_seconds", lambda failures: 0.0)
+        self.patches.setattr(catch_up_module, "owed_seconds", lambda failures: 0.0)
         self.patches.setattr(watcher_module, "SIT_OUT_SECONDS", 0.001)
         self.store = BrittleStore()
         self.numbers = itertools.count(1)
@@ -144,14 +153,20 @@ class Watching(RuleBasedStateMachine):
         self.tls_policy = TlsPolicy()
         self.status = Status()
         self.account = await self.store.account(ImapTarget("127.0.0.1", self.server.port, Tls.NONE), "alice")
+        cadence = Cadence(idle=0.01, poll=0.01)
+        self.books = Books()
         self.means = Means(
             store=self.store,
             status=self.status,
             clock=self.clock,
             emit=lambda fact: None,
             entropy=lambda: 0.0,
-            cadence=Cadence(idle=0.01, poll=0.01),
+            cadence=cadence,
+            hosts=Hosts(self.store, self.clock, cadence, lambda fact: None, lambda host: 2),
             keep=timedelta(hours=1),
+            max_mailboxes=100,
+            sessions=lambda: 1,
+            resolved=lambda account: None,
             committed=lambda: None,
         )
 
@@ -285,9 +300,9 @@ class Watching(RuleBasedStateMachine):
         assert (await connection.authenticate(Plain("alice", "apass"))).ok
         fresh = wanted.fresh if wanted is not None else ()
         session = MailboxSession(connection, self.clock)
-        self.tasks.append(
-            asyncio.create_task(Watcher(self.account, session, Assignment("INBOX"), fresh, self.means).run())
-        )
+        watcher = Watcher(self.account, session, Assignment("INBOX"), self.books, self.means, near=True)
+        watcher.assign(Assignment("INBOX"), fresh)
+        self.tasks.append(asyncio.create_task(watcher.run()))
 
     async def _settle(self) -> None:
         """Sessions that were lost are opened again, until all that must be told is."""

@@ -237,6 +237,7 @@ class Enrolment:
                 now,
                 mailboxes=kept.mailboxes,
                 selection=kept.selection,
+                resolved=kept.resolved,
                 also=kept.also,
                 heartbeat_seconds=kept.heartbeat_seconds,
                 endpoints=kept.endpoints,

@@ -33,6 +33,8 @@ from idlebell.store.changes import RECONNECT_KEPT
 from idlebell.store.contract import ConflictError, Store, StoreError
 from idlebell.telemetry.facts import Emit, ReconnectAsked, StoreFailed, SupervisorCaught, where_raised
 from idlebell.telemetry.status import Status
+from idlebell.watch.lapses import Lapses
+from idlebell.watch.strategy import Way, choose, sessions_worth
 
 AT_ONCE: Final = 256
 """Registrations that log in at the same time."""
@@ -141,7 +143,9 @@ class Registrar:
         emit: Emit,
         *,
         verify_endpoints: bool,
+        budget: Callable[[str], int],
     ) -> None:
+        """``budget``: how many sessions of one account a host bears."""
         self._store = store
         self._door = door
         self._keyring = keyring
@@ -152,6 +156,7 @@ class Registrar:
         self._clock = clock
         self._emit = emit
         self._verify = verify_endpoints
+        self._budget = budget
         self._groups: dict[bytes, _Group] = {}
         self._under_way = 0
         self._slots = asyncio.Semaphore(AT_ONCE)
@@ -280,8 +285,8 @@ class Registrar:
         async with group.turn, self._slots:
             opened: list[ImapConnection] = []
             try:
-                needed = self._needed(order)
                 opened.append(await self._door.log_in(order.account, order.credentials, deadline_seconds=LOGIN_SECONDS))
+                needed = self._needed(order, opened[0])
                 endpoints = await self.verified(order.subscription, order.endpoints)
                 if isinstance(endpoints, Fault):
                     return endpoints
@@ -305,11 +310,15 @@ class Registrar:
                 for connection in opened:
                     self._sessions.log_out(connection)
 
-    def _needed(self, order: Order) -> int:
-        """Mailboxes without a session: 0 where the login is nothing but the proof."""
+    def _needed(self, order: Order, session: ImapConnection) -> int:
+        """How many sessions its mailboxes need: 0 where the login is nothing but the proof."""
         status = self._status.of(order.account.id)
         watched = status.watching() if status is not None else frozenset()
-        return len(set(order.mailboxes) - watched)
+        missing = len(set(order.mailboxes) - watched)
+        way = choose(session.has, Lapses(), self._clock.monotonic(), several=True).way
+        if watched and way is Way.NOTIFY:
+            return 0  # the session that is there can be told to look after more
+        return sessions_worth(missing, way, self._budget(order.account.target.host), found_by_list=False)
 
     async def _activate(self, order: Order, endpoints: Endpoints, opened: list[ImapConnection]) -> Accepted | Fault:
         for _ in range(CONFLICTS):
@@ -325,7 +334,9 @@ class Registrar:
                     stored = await self._store.put(wanted)
                 except ConflictError:
                     continue
-                if self._needed(order):  # asked again: a session that was there may have been lost during the login
+                if self._needed(
+                    order, opened[0]
+                ):  # asked again: a session that was there may have been lost during the login
                     while opened:
                         self._sessions.adopt(account.id, opened.pop())
                 if order.retention is Retention.MEMORY:

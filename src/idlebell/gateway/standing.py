@@ -55,6 +55,8 @@ def state_of(subscription: Subscription, status: AccountStatus | None) -> State:
 def verdict(subscription: Subscription, status: AccountStatus | None) -> Fault | bool:
     """Of a first watch: True when every mailbox is watched, a Fault when one cannot be, False while that is open. A mailbox
     that was not named but found fails for itself alone."""
+    if subscription.selection is not None and not subscription.resolved:
+        return False  # which mailboxes it means is still to be found
     own = _own(subscription.mailboxes, status)
     failed = [one for one in own if one.watch is Watch.FAILED]
     if failed and subscription.selection is None:

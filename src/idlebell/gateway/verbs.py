@@ -70,7 +70,8 @@ def _store_told(
 class Gateway:
     """One for a process. Every verb raises ProblemError and nothing else.
 
-    ``nudge`` tells the fleet that something about an account may have changed.
+    ``nudge`` tells the fleet that something about an account may have changed. ``budget``: how many sessions of one account a
+    host bears.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class Gateway:
         entropy: Callable[[int], bytes],
         emit: Emit,
         reach: Reach,
+        budget: Callable[[str], int],
         discover: Discover = no_discovery,
     ) -> None:
         registrar = Registrar(
@@ -100,6 +102,7 @@ class Gateway:
             clock,
             emit,
             verify_endpoints=policy.verify_endpoints,
+            budget=budget,
         )
         self._means = Means(
             store,

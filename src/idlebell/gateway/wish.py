@@ -138,8 +138,9 @@ def with_mailboxes(subscription: Subscription, mailboxes: Mailboxes | None) -> S
     if mailboxes is None:
         return subscription
     if isinstance(mailboxes, tuple):
-        return replace(subscription, mailboxes=mailboxes, selection=None)
-    return replace(subscription, selection=mailboxes)
+        return replace(subscription, mailboxes=mailboxes, selection=None, resolved=False)
+    resolved = subscription.resolved and subscription.selection == mailboxes
+    return replace(subscription, selection=mailboxes, resolved=resolved)
 
 
 def read_also(faults: Faults, given: Any, at: str = "/also") -> frozenset[str]:

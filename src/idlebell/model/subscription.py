@@ -127,6 +127,8 @@ class Subscription:
     also: frozenset[str] = frozenset()
     """Of :data:`ALSO`."""
     heartbeat_seconds: int | None = None
+    resolved: bool = False
+    """Has it been found at least once what the ``selection`` selects? What appears from then on is new."""
     declared: bool = False
     """From ``[[watch]]`` of the configuration, not from an app: it has no lease and follows the file."""
     revision: int = 0

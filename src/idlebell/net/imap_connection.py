@@ -130,6 +130,11 @@ class ImapConnection:
         return self._channel.description
 
     @property
+    def peer(self) -> str:
+        """The server's address; empty where the connection is gone."""
+        return self._channel.peer
+
+    @property
     def deadlines(self) -> Deadlines:
         return self._deadlines
 

@@ -37,6 +37,10 @@ class Channel(Protocol):
     def description(self) -> str:
         """TLS version and cipher suite for the operator; empty in clear."""
 
+    @property
+    def peer(self) -> str:
+        """The address at the other end; empty where it is gone."""
+
     async def read(self, max_bytes: int) -> bytes:
         """1 to ``max_bytes`` bytes, waiting for them; ``b""`` once the peer has closed in an orderly way."""
 
@@ -67,6 +71,10 @@ class PlainChannel:
     @property
     def description(self) -> str:
         return ""
+
+    @property
+    def peer(self) -> str:
+        return self._wire.peer
 
     async def read(self, max_bytes: int) -> bytes:
         return await self._wire.receive(max_bytes)
@@ -111,6 +119,10 @@ class TlsChannel:
         self._left = 0  # bytes of that record still to come
         self._unsent = b""  # ciphertext that the kernel has not taken; kept over a cancellation
         self.description = ""
+
+    @property
+    def peer(self) -> str:
+        return self._wire.peer
 
     async def handshake(self) -> None:
         """TlsFailed or ConnectionLost; the caller sets the deadline and closes."""

@@ -37,6 +37,14 @@ class Wire:
         """The descriptor; -1 once closed."""
         return -1 if self._sock is None else self._sock.fileno()
 
+    @property
+    def peer(self) -> str:
+        """The address at the other end; empty where it is gone."""
+        try:
+            return str(self._socket().getpeername()[0])
+        except (OSError, ConnectionLost):
+            return ""
+
     async def receive(self, max_bytes: int) -> bytes:
         """What is there, waiting until something is; ``b""`` at the end of the stream."""
         while True:

@@ -118,7 +118,7 @@ def resolved(subscription: Subscription, mailboxes: tuple[str, ...], floors: Seq
     for floor in floors:
         if floor.mailbox in mailboxes:
             kept.setdefault(floor.mailbox, floor)
-    changed = replace(subscription, mailboxes=mailboxes, floors=tuple(kept.values()))
+    changed = replace(subscription, mailboxes=mailboxes, floors=tuple(kept.values()), resolved=True)
     return None if changed == subscription else changed
 
 

@@ -125,6 +125,7 @@ def encode_details(subscription: Subscription) -> str:
             "tokens": [token_hash.hex() for token_hash in subscription.token_hashes],
             "also": sorted(subscription.also),
             "heartbeat": subscription.heartbeat_seconds,
+            "resolved": subscription.resolved,
         }
     ).decode("ascii")
 
@@ -149,6 +150,7 @@ def decode_details(encoded: str) -> dict[str, Any]:
         # Not in what was written under schema 1.
         "also": frozenset(value.get("also", ())),
         "heartbeat_seconds": value.get("heartbeat"),
+        "resolved": value.get("resolved", False),
     }
 
 

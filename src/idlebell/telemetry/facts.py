@@ -75,6 +75,36 @@ class WatchStarted(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class WatchChanged(Fact):
+    """A session is watched in another way than the best one. ``reason`` says what the server does not do."""
+
+    level: ClassVar[int] = logging.WARNING
+    labels: ClassVar[tuple[str, ...]] = ("way",)
+    account: AccountId
+    way: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServerAlerted(Fact):
+    """A mail server has something to say to its user (ALERT, RFC 9051 section 7.1)."""
+
+    account: AccountId
+    host: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CycleLearnt(Fact):
+    """The ends of sessions have shown how long a server bears quiet. ``change``: shortened, lengthened."""
+
+    labels: ClassVar[tuple[str, ...]] = ("change",)
+    host: str
+    seconds: float
+    change: str
+
+
+@dataclass(frozen=True, slots=True)
 class MailDetected(Fact):
     """New messages were found and their notifications committed. ``took_ms``: from the server's word to the commit."""
 

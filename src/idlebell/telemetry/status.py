@@ -42,9 +42,18 @@ class MailboxStatus:
     fault: Fault | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """What the server wants its user to read (RFC 9051 section 7.1)."""
+
+    text: str
+    at: datetime
+
+
 @dataclass(slots=True)
 class AccountStatus:
     mailboxes: dict[str, MailboxStatus] = field(default_factory=dict)
+    alert: Alert | None = None
 
     def __iter__(self) -> Iterator[MailboxStatus]:
         return iter(self.mailboxes.values())
@@ -69,6 +78,10 @@ class Status:
     def report(self, account: AccountId, mailbox: MailboxStatus) -> None:
         self._accounts.setdefault(account, AccountStatus()).mailboxes[mailbox.mailbox] = mailbox
         self._wake(account)
+
+    def alert(self, account: AccountId, text: str, at: datetime) -> None:
+        """The latest one stands until the account is forgotten."""
+        self._accounts.setdefault(account, AccountStatus()).alert = Alert(text, at)
 
     def forget(self, account: AccountId, mailbox: str | None = None) -> None:
         """Nothing is being done any more: about one mailbox, or about the account."""

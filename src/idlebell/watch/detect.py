@@ -1,21 +1,29 @@
 """What is new mail (RFC 9051 section 2.3.1.1). Pure: what the server said in, a decision out.
 
-A message is new when its UID is at or above the cursor's ``uid_next`` under the same UIDVALIDITY, and it is not \\Seen (it was
-filed as read), \\Deleted or \\Draft. Never EXISTS arithmetic: EXISTS only says that a look is worth while.
+A message is looked at when its UID is at or above the cursor's ``uid_next`` under the same UIDVALIDITY. It is new mail unless
+it is \\Deleted or a \\Draft; whether it is \\Seen, or was filed rather than delivered, is marked, for some want to hear of
+those too. Never EXISTS arithmetic: EXISTS only says that a look is worth while.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from idlebell.imap.responses import FetchData
+from idlebell.model.arrival import Arrival, Mark
 from idlebell.model.cursor import Cursor
+from idlebell.model.ids import SubscriptionId
 
 FLOOD_MESSAGES = 500
 """More than this at once is announced as a count: describing them helps nobody and holds their envelopes in memory."""
-NOT_NEW = ("\\Seen", "\\Deleted", "\\Draft")
+NOT_NEW = ("\\Deleted", "\\Draft")
+"""Somebody has dealt with it already, or is still writing it."""
+FILED_MARGIN = timedelta(hours=1)
+"""A delivery is dated by the server that takes it (RFC 9051 section 2.3.3), so what was delivered after a look is dated after
+it; mail that was scanned, held or fetched from elsewhere first, and clocks that differ, have this much."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,23 +55,23 @@ class Behind:
 
 @dataclass(frozen=True, slots=True)
 class Quiet:
-    """Nothing to announce. The cursor may have moved all the same: over messages that are not new mail."""
+    """Nothing came. The cursor may have moved all the same: over messages that are nobody's new mail."""
 
     cursor: Cursor
 
 
 @dataclass(frozen=True, slots=True)
 class NewUids:
-    messages: tuple[FetchData, ...]
+    arrivals: tuple[Arrival, ...]
     """In order of UID, each once."""
     cursor: Cursor
 
 
 @dataclass(frozen=True, slots=True)
 class Flood:
-    """More than is worth fetching: announced as a count."""
+    """More than is worth fetching: announced as a count, of each set of marks that somebody hears of."""
 
-    count: int
+    counts: Mapping[frozenset[str], int]
     cursor: Cursor
 
 
@@ -71,21 +79,32 @@ Position: TypeAlias = Baseline | Rebased | UpToDate | Behind
 Decision: TypeAlias = Quiet | NewUids
 
 
-def locate(cursor: Cursor | None, uid_validity: int, uid_next: int | None, exists: int | None) -> Position:
+def locate(
+    cursor: Cursor | None,
+    uid_validity: int,
+    uid_next: int | None,
+    exists: int | None,
+    *,
+    floor: int | None = None,
+    mod_seq: int | None = None,
+) -> Position:
     """Compares the cursor with what the server says of the mailbox.
 
-    ``uid_next`` None: the server told none (Courier does not). Without a cursor it must be known.
+    ``uid_next`` None: the server told none (Courier does not). Without a cursor it must be known. ``floor``: the lowest UID
+    that somebody is to be told of in a mailbox that was never looked at, as one that was made while its account was
+    watched. ``mod_seq``: HIGHESTMODSEQ, where the server keeps one.
     """
-    if cursor is None:
-        if uid_next is None:
-            raise ValueError("a baseline needs to know where the mailbox ends")
-        return Baseline(Cursor(uid_validity, uid_next, count=exists))
-    if cursor.uid_validity != uid_validity:
+    if cursor is None or cursor.uid_validity != uid_validity:
         # RFC 9051 section 2.3.1.1: no UID of the old epoch means anything. Where it ends is where we begin.
         if uid_next is None:
             raise ValueError("a baseline needs to know where the mailbox ends")
-        return Rebased(Cursor(uid_validity, uid_next, count=exists))
+        start = uid_next if floor is None else min(floor, uid_next)
+        # The count belongs to the place: of what lies above it nothing is known yet.
+        begin = Cursor(uid_validity, start, mod_seq, exists if start == uid_next else None)
+        return Baseline(begin) if cursor is None else Rebased(begin)
     if uid_next is None:
+        if mod_seq is not None and mod_seq == cursor.highest_mod_seq:
+            return UpToDate()  # RFC 7162 section 3.1.2.1: every new message raises it
         return Behind(cursor.uid_next, None)
     if uid_next <= cursor.uid_next:
         # Below: a replica that lags. UIDNEXT never goes back under one UIDVALIDITY (RFC 9051 section 2.3.1.1), and following
@@ -94,30 +113,90 @@ def locate(cursor: Cursor | None, uid_validity: int, uid_next: int | None, exist
     return Behind(cursor.uid_next, uid_next - cursor.uid_next)
 
 
-def decide(cursor: Cursor, fetched: Iterable[FetchData], uid_next: int | None, exists: int | None) -> Decision:
-    """What of ``fetched`` is new. ``UID FETCH n:*`` also returns the last message when nothing came (RFC 9051 section 6.4.9):
-    UIDs below the cursor are not looked at. A UID may come twice."""
+def decide(
+    cursor: Cursor,
+    fetched: Iterable[FetchData],
+    exists: int | None,
+    *,
+    delivered_since: datetime | None = None,
+    known: Mapping[int, frozenset[SubscriptionId]] | None = None,
+    mod_seq: int | None = None,
+) -> Decision:
+    """What came. ``UID FETCH n:*`` also returns the last message when nothing did (RFC 9051 section 6.4.9): UIDs below the
+    cursor are not looked at. A UID may come twice.
+
+    ``delivered_since``: what is dated before it was not delivered since the last look (:func:`filed_before`). ``known``: by
+    UID, whom the mail has passed before.
+
+    The cursor moves over what was seen and no further: what a replica that lags does not show yet has its UID still to come.
+    """
+    seen = _by_uid(cursor, fetched)
+    if not seen:
+        return Quiet(replace(cursor, count=exists, highest_mod_seq=mod_seq or cursor.highest_mod_seq))
+    moved = replace(cursor, uid_next=max(seen) + 1, count=exists, highest_mod_seq=mod_seq or cursor.highest_mod_seq)
+    arrivals = tuple(
+        Arrival(message, _marks(message, delivered_since), (known or {}).get(uid, frozenset()))
+        for uid, message in sorted(seen.items())
+        if not any(message.has_flag(flag) for flag in NOT_NEW)
+    )
+    return NewUids(arrivals, moved) if arrivals else Quiet(moved)
+
+
+def decide_count(
+    cursor: Cursor, counts: Mapping[frozenset[str], int], uid_next: int, exists: int | None
+) -> Quiet | Flood:
+    """The same where the new messages were counted instead of fetched."""
+    moved = replace(cursor, uid_next=max(uid_next, cursor.uid_next), count=exists)
+    return Flood(counts, moved) if any(counts.values()) else Quiet(moved)
+
+
+def filed_before(looked_at: datetime | None, clock_lag_seconds: float | None) -> datetime | None:
+    """Mail dated before this was not delivered after ``looked_at``, it was filed: copied, moved or uploaded. None: that
+    cannot be told, and then everything counts as delivered: a ring too many is better than one too few.
+
+    ``clock_lag_seconds``: how far the server's clock can be behind ours at most (:mod:`idlebell.watch.hosts`).
+    """
+    if looked_at is None or clock_lag_seconds is None:
+        return None
+    return looked_at - FILED_MARGIN - timedelta(seconds=clock_lag_seconds)
+
+
+def is_late(message: FetchData, looked_at: datetime, now: datetime, clock_lag_seconds: float, late: float) -> bool:
+    """Has ``message`` certainly lain there for ``late`` seconds, unsaid? It was delivered since the last look (older mail was
+    filed, and nobody knows when), and even by a clock as slow as the server's can be that is long ago."""
+    date = message.internal_date
+    return date is not None and looked_at <= date <= now - timedelta(seconds=clock_lag_seconds + late)
+
+
+def _by_uid(cursor: Cursor, fetched: Iterable[FetchData]) -> dict[int, FetchData]:
     seen: dict[int, FetchData] = {}
     for message in fetched:
         if message.uid is not None and message.uid >= cursor.uid_next:
             # An unsolicited FETCH of flags may come beside the answer: the fuller one stands, the later flags count.
             seen[message.uid] = _merged(seen.get(message.uid), message)
-    reached = max((*(uid + 1 for uid in seen), uid_next or 0, cursor.uid_next))
-    moved = replace(cursor, uid_next=reached, count=exists)
-    new = tuple(seen[uid] for uid in sorted(seen) if not any(seen[uid].has_flag(flag) for flag in NOT_NEW))
-    if not new:
-        return Quiet(moved)
-    return NewUids(new, moved)
+    return seen
 
 
-def decide_count(cursor: Cursor, count: int, uid_next: int, exists: int | None) -> Quiet | Flood:
-    """The same where the new messages were counted instead of fetched."""
-    moved = replace(cursor, uid_next=max(uid_next, cursor.uid_next), count=exists)
-    return Flood(count, moved) if count else Quiet(moved)
+def _marks(message: FetchData, delivered_since: datetime | None) -> frozenset[str]:
+    marks = []
+    if message.has_flag("\\Seen"):
+        marks.append(Mark.SEEN)
+    date = message.internal_date
+    if delivered_since is not None and date is not None and date < delivered_since:
+        marks.append(Mark.APPENDED)
+    return frozenset(marks)
 
 
 def _merged(old: FetchData | None, new: FetchData) -> FetchData:
     if old is None:
         return new
-    fuller, other = (old, new) if old.envelope is not None or new.envelope is None else (new, old)
+    fuller, other = (new, old) if _told(new) > _told(old) else (old, new)
     return replace(fuller, flags=new.flags if new.flags is not None else other.flags)
+
+
+def _told(message: FetchData) -> int:
+    """How much an answer tells besides the flags, which come unasked."""
+    return sum(
+        one is not None
+        for one in (message.envelope, message.internal_date, message.size, message.email_id, message.sections or None)
+    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -20,17 +20,18 @@ from idlebell.model.ids import AccountId
 from idlebell.model.notification import LossReason
 from idlebell.model.problem import Blame, Fault
 from idlebell.model.subscription import Floor, StandingProblem
-from idlebell.net.errors import TransportError
+from idlebell.net.errors import TimedOut, TransportError
 from idlebell.net.imap_connection import ImapConnection
 from idlebell.net.session_inbox import SessionInbox
 from idlebell.store.contract import StoreError, WantedAccount
 from idlebell.telemetry.facts import ReconnectAsked, SessionLost, StoreFailed, SupervisorCaught, where_raised
 from idlebell.telemetry.status import MailboxStatus, Watch
 from idlebell.watch.diagnose import diagnose
+from idlebell.watch.look import Books, Means
 from idlebell.watch.mailbox_session import MailboxSession
 from idlebell.watch.recovery import pause
-from idlebell.watch.strategy import assign, uncovered
-from idlebell.watch.watcher import Means, Watcher
+from idlebell.watch.strategy import assign, by_want, choose, sessions_worth
+from idlebell.watch.watcher import HUNG_UP_SECONDS, Watcher
 
 ROUND_SECONDS = 60.0
 """Between two looks at everything."""
@@ -38,6 +39,9 @@ AT_ONCE = 64
 """Accounts reconciled at the same time."""
 RESTARTS_PER_SECOND = 50.0
 """Apps that are told of a restart: their answers come back as logins."""
+SUSPECTS_PER_SECOND = 500.0
+"""Sessions that are probed after a jump of the clock: twenty thousand in forty seconds, without a stall."""
+SUSPECTS_AT_ONCE = 50
 STOP_SECONDS = 10.0
 """For all sessions to be logged out in good order."""
 STORE_RETRY_SECONDS = 5.0
@@ -52,6 +56,9 @@ class _Held:
 
     account: Account
     wanted: tuple[str, ...] = ()
+    found_by_list: bool = False
+    """Some of them are those of a selection."""
+    books: Books = field(default_factory=Books)
     watchers: list[Watcher] = field(default_factory=list)
     reopening: asyncio.Task[None] | None = None
     fault: Fault | None = None
@@ -64,7 +71,7 @@ class _Held:
 
 class Fleet:
     """``reopen`` opens a session with credentials that are held: a Fault where that fails, None where none are left.
-    ``holds`` says whether there are any."""
+    ``holds`` says whether there are any; ``is_near`` whether a server is on a network that the operator names as his own."""
 
     def __init__(
         self,
@@ -72,11 +79,13 @@ class Fleet:
         inbox: SessionInbox,
         reopen: Callable[[Account], Awaitable[ImapConnection | Fault | None]],
         holds: Callable[[AccountId], bool],
+        is_near: Callable[[ImapConnection], bool],
     ) -> None:
         self._means = means
         self._inbox = inbox
         self._reopen = reopen
         self._holds = holds
+        self._is_near = is_near
         self._held: dict[AccountId, _Held] = {}
         self._nudged: dict[AccountId, None] = {}
         self._at_work: dict[AccountId, asyncio.Task[None]] = {}
@@ -198,7 +207,8 @@ class Fleet:
             held = self._held[account] = _Held(wanted.account)
         for gone in set(held.wanted) - set(wanted.mailboxes):
             self._means.status.forget(account, gone)
-        held.wanted = wanted.mailboxes
+        held.wanted = by_want(wanted.mailboxes)
+        held.found_by_list = bool(wanted.selections)
         self._deal(held, wanted, self._inbox.take(account))
         await self._ground(held, wanted)
         await self._mend(held)
@@ -206,16 +216,20 @@ class Fleet:
     def _deal(self, held: _Held, wanted: WantedAccount, offered: list[ImapConnection]) -> None:
         """Gives every session its mailboxes; starts watchers for new sessions, logs out what is not needed."""
         watchers = [watcher for watcher in held.watchers if watcher.primary is not None]
-        assignments = assign(wanted.mailboxes, [*(watcher.primary for watcher in watchers), *(None for _ in offered)])
+        worth = self._worth(held, offered)
+        assignments = assign(held.wanted, [*(watcher.primary for watcher in watchers), *(None for _ in offered)], worth)
+        surveyor = next((one for one, work in zip(watchers, assignments, strict=False) if work is not None), None)
         for watcher, assignment in zip(watchers, assignments, strict=False):
-            watcher.assign(assignment, wanted.fresh)
+            watcher.assign(assignment, wanted.fresh, wanted.selections if watcher is surveyor else ())
         for connection, assignment in zip(offered, assignments[len(watchers) :], strict=True):
             if assignment is None:
                 self._inbox.log_out(connection)
                 continue
-            watcher = Watcher(
-                held.account, MailboxSession(connection, self._means.clock), assignment, wanted.fresh, self._means
-            )
+            session = MailboxSession(connection, self._means.clock)
+            near = self._is_near(connection)
+            watcher = Watcher(held.account, session, assignment, held.books, self._means, near=near)
+            watcher.assign(assignment, wanted.fresh, () if surveyor is not None else wanted.selections)
+            surveyor = surveyor or watcher
             watcher.task = asyncio.create_task(watcher.run())
             held.watchers.append(watcher)
             self._at_host[held.account.target.host] += 1
@@ -238,8 +252,7 @@ class Fleet:
         if sessions and not held.served:
             await self._means.store.clear_loss(held.account.id)
             held.served = True
-        missing = uncovered(held.wanted, sessions)
-        if not missing or (held.reopening is not None and not held.reopening.done()):
+        if not self._missing(held) or (held.reopening is not None and not held.reopening.done()):
             return
         if self._holds(held.account.id):
             held.reopening = asyncio.create_task(self._reopen_safely(held))
@@ -289,6 +302,10 @@ class Fleet:
         if not self._at_host[held.account.target.host]:
             del self._at_host[held.account.target.host]
         error = None if task.cancelled() else task.exception()
+        quiet = watcher.quiet_seconds
+        if isinstance(error, TransportError) and quiet is not None and quiet >= HUNG_UP_SECONDS:
+            silently = isinstance(error, TimedOut)
+            self._means.hosts.hung_up(held.account.target.host, quiet, silently=silently)
         if isinstance(error, TransportError | RemoteProtocolError):
             held.fault = diagnose(error)
             host = held.account.target.host
@@ -303,6 +320,30 @@ class Fleet:
             held.reopening.cancel()  # it may be waiting long for one more session; now it is the first that is missing
         if not self._stopping:
             self.nudge(held.account.id)
+
+    def _living(self, held: _Held) -> list[Watcher]:
+        return [watcher for watcher in held.watchers if watcher.primary is not None]
+
+    def _worth(self, held: _Held, offered: Sequence[ImapConnection] = ()) -> int:
+        """How many sessions the account is to have, by what its server can do as far as that is known."""
+        known = [*(watcher.connection for watcher in self._living(held)), *offered]
+        now = self._means.clock.monotonic()
+        way = choose(known[0].has, held.books.lapses, now, several=True).way if known else None
+        budget = self._means.hosts.sessions(held.account.target.host)
+        return sessions_worth(len(held.wanted), way, budget, found_by_list=held.found_by_list)
+
+    def _missing(self, held: _Held) -> int:
+        return max(0, self._worth(held) - len(self._living(held)))
+
+    # --- when time has passed unnoticed ---
+
+    async def suspect_all(self) -> None:
+        """The machine slept, the process stood still, or the clock jumped: every session has to show that it lives, paced."""
+        watchers = [watcher for held in self._held.values() for watcher in held.watchers]
+        for start in range(0, len(watchers), SUSPECTS_AT_ONCE):
+            for watcher in watchers[start : start + SUSPECTS_AT_ONCE]:
+                watcher.probe()
+            await self._means.clock.sleep(SUSPECTS_AT_ONCE / SUSPECTS_PER_SECOND)
 
     # --- for the operator ---
 
@@ -326,7 +367,7 @@ class Fleet:
     async def _reopen_one(self, held: _Held) -> None:
         """Tries, with the credentials that are held, until there is a session, and offers it as whoever registers does."""
         account = held.account
-        while uncovered(held.wanted, [watcher.primary for watcher in held.watchers]) and self._holds(account.id):
+        while self._missing(held) and self._holds(account.id):
             if held.fault is not None:
                 held.attempts += 1
                 await self._means.clock.sleep(pause(held.fault, held.attempts, self._means.entropy()))
@@ -337,6 +378,10 @@ class Fleet:
                 held.fault = None
                 self._inbox.adopt(account.id, answer)
                 return
+            if answer.code == "too-many-connections" and (live := len(self._living(held))):
+                # Not lost: its other sessions look after all mailboxes. The server has told what it bears.
+                self._means.hosts.limited(account.target.host, live)
+                continue
             held.fault = answer
             looked_after = {mailbox for watcher in held.watchers for mailbox in watcher.mailboxes}
             for mailbox in held.wanted:

@@ -1,10 +1,12 @@
-"""One session and the mailbox that it has open: the questions a watcher asks, each in as few round trips as it takes."""
+"""One session and the mailbox that it has open: the questions a watcher asks, each in as few round trips as it takes, and what
+the server says unasked."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from idlebell.imap import commands as c
 from idlebell.imap.mailbox_view import MailboxView
@@ -12,9 +14,13 @@ from idlebell.imap.responses import (
     Condition,
     ESearchData,
     FetchData,
+    ListData,
+    NamespaceData,
+    PlainCode,
     ResponseCode,
     SearchData,
     StatusData,
+    StatusResponse,
     UntaggedResponse,
 )
 from idlebell.imap.sequence_set import STAR, SequenceSet
@@ -46,26 +52,55 @@ class LookRefusedError(Exception):
     """The server answered NO or BAD to what it must be able to do in an open mailbox. It may be able to later; the session is
     too precious to be given up for it."""
 
-    def __init__(self, command: str, condition: Condition, text: str) -> None:
+    def __init__(self, command: str, condition: Condition, code: ResponseCode | None, text: str) -> None:
         super().__init__(f"{command} was answered {condition}")
         self.command = command
+        self.code = code
         self.text = text
 
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """Where a mailbox stands. ``uid_next`` None: the server does not tell."""
+    """Where a mailbox stands. ``uid_next`` None: the server does not tell. ``mod_seq``: HIGHESTMODSEQ, where it keeps one."""
 
     uid_validity: int
     uid_next: int | None
     exists: int | None
+    mod_seq: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What LIST said, with the STATUS that came along."""
+
+    mailboxes: tuple[ListData, ...]
+    statuses: tuple[StatusData, ...]
+    subscribed: tuple[str, ...]
+
+
+SELECTED_ONLY: Final = (c.EventGroup("selected", ("MessageNew", "MessageExpunge")),)
+_NOBODY: Final[frozenset[str]] = frozenset()
 
 
 class MailboxSession:
     """Owns the connection while a watcher runs. Every method raises what :class:`ImapConnection` raises, and then the session
     is over."""
 
-    __slots__ = ("_clock", "_connection", "_interrupted", "_news", "_pausing", "_view")
+    __slots__ = (
+        "_alert",
+        "_attended",
+        "_clock",
+        "_connection",
+        "_interrupted",
+        "_names_changed",
+        "_news",
+        "_notified",
+        "_overflowed",
+        "_pausing",
+        "_statuses",
+        "_view",
+        "quiet_since",
+    )
 
     def __init__(self, connection: ImapConnection, clock: Clock) -> None:
         self._connection = connection
@@ -74,10 +109,23 @@ class MailboxSession:
         self._interrupted = False
         self._view: MailboxView | None = None
         self._news = False
+        self._attended: frozenset[str] = _NOBODY
+        self._statuses: dict[str, StatusData] | None = None
+        self._names_changed = False
+        self._overflowed = False
+        self._notified: tuple[c.EventGroup, ...] = ()
+        self._alert: str | None = None
+        self.quiet_since: float | None = None
+        """Since when nothing was to be said by either side, by the monotonic clock; None while something is."""
+
+    # --- what is known ---
 
     @property
     def connection(self) -> ImapConnection:
         return self._connection
+
+    def has(self, capability: str) -> bool:
+        return self._connection.has(capability)
 
     @property
     def open_mailbox(self) -> str | None:
@@ -93,21 +141,56 @@ class MailboxSession:
         return self._view.uid_validity if self._view else None
 
     @property
-    def idles(self) -> bool:
-        return self._connection.has("IDLE")
+    def mod_seq(self) -> int | None:
+        """HIGHESTMODSEQ of the open mailbox, as of its EXAMINE."""
+        return self._view.highest_mod_seq if self._view else None
 
     @property
     def news(self) -> bool:
-        """Has the server said anything since the last look that may mean new mail?"""
+        """Has the server said anything since the last look that may mean new mail in the open mailbox?"""
         return self._news
+
+    @property
+    def stirred(self) -> bool:
+        """Has it said anything at all that asks for something to be done?"""
+        return self._news or bool(self._statuses) or self._names_changed or self._overflowed
 
     def looked(self) -> None:
         self._news = False
 
+    def attend(self, mailboxes: Iterable[str]) -> None:
+        """Beside the open mailbox, what is said of these is kept for :meth:`take_statuses`."""
+        self._attended = frozenset(mailboxes)
+
+    def take_statuses(self) -> dict[str, StatusData]:
+        """The latest that was said of each mailbox that is attended to, given once."""
+        statuses, self._statuses = self._statuses, None
+        return statuses or {}
+
+    def take_names_changed(self) -> bool:
+        """Were mailboxes made, renamed or deleted, as far as NOTIFY tells? Given once."""
+        changed, self._names_changed = self._names_changed, False
+        return changed
+
+    def take_overflow(self) -> bool:
+        """Has the server said that it dropped events (RFC 5465 section 5.8), so that NOTIFY is off? Given once."""
+        overflowed, self._overflowed = self._overflowed, False
+        if overflowed:
+            self._notified = ()
+        return overflowed
+
+    def take_alert(self) -> str | None:
+        """What the server wants its user to read (RFC 9051 section 7.1), given once."""
+        alert, self._alert = self._alert, None
+        return alert
+
+    # --- opening ---
+
     async def examine(self, mailbox: str) -> Extent:
         """EXAMINE, never SELECT: \\Recent stays with the user's own client and nothing can be changed."""
         self._view = MailboxView(mailbox)
-        reply = await self._run(c.Examine(mailbox))
+        condstore = self.has("CONDSTORE")  # HIGHESTMODSEQ comes along, at no cost (RFC 7162 section 3.1.8)
+        reply = await self._run(c.Examine(mailbox, condstore=condstore))
         if not reply.completed.ok:
             self._view = None
             raise MailboxRefusedError(mailbox, reply.completed.condition, reply.completed.code, reply.completed.text)
@@ -117,25 +200,26 @@ class MailboxSession:
             # RFC 9051 section 6.3.2 requires it. Without one no UID can be trusted from one session to the next, so the
             # epoch is one that never changes: the most that such a server allows.
             view.uid_validity = 1
-        return Extent(view.uid_validity, view.uid_next, view.exists)
+        return Extent(view.uid_validity, view.uid_next, view.exists, view.highest_mod_seq)
 
-    async def uid_next(self) -> int:
-        """Where the open mailbox ends, on a server that does not say so: one above the last message's UID."""
-        fetched = await self.fetch(SequenceSet(((STAR, STAR),)), ("UID",)) if self.exists else ()
-        return max((message.uid + 1 for message in fetched if message.uid is not None), default=1)
+    # --- questions about the open mailbox ---
+
+    async def last_message(self) -> FetchData | None:
+        """UID and date of the last message; None where there is none."""
+        fetched = await self.fetch(SequenceSet(((STAR, STAR),)), ("UID", "INTERNALDATE")) if self.exists else ()
+        return max((one for one in fetched if one.uid is not None), key=lambda one: one.uid or 0, default=None)
 
     async def fetch(self, uids: SequenceSet, items: tuple[str, ...]) -> tuple[FetchData, ...]:
         reply = await self._run(c.UidFetch(uids, items))
         self._expect(reply, "UID FETCH")
         return tuple(one for one in reply.untagged if isinstance(one, FetchData))
 
-    async def count_new(self, first: int, last: int) -> int:
-        """How many messages with a UID from ``first`` to ``last`` would be announced, without fetching them. Never ``*``:
-        what comes meanwhile would be counted now and found again later."""
-        criteria = "UNSEEN UNDELETED UNDRAFT"
+    async def count_new(self, first: int, last: int, criteria: str) -> int:
+        """How many messages with a UID from ``first`` to ``last`` fit ``criteria``, without fetching them. Never ``*``: what
+        comes meanwhile would be counted now and found again later."""
         if last < first:
             return 0
-        if self._connection.has("ESEARCH"):
+        if self.has("ESEARCH"):
             return await self._search_count(f"UID {first}:{last} {criteria}", esearch=True)
         count = 0
         for window in range(WINDOWS):
@@ -149,7 +233,7 @@ class MailboxSession:
 
     async def count_unseen(self) -> int | None:
         """Unseen messages of the open mailbox; None where only a long answer would tell, or the server refuses one."""
-        if self._connection.has("ESEARCH"):
+        if self.has("ESEARCH"):
             try:
                 return await self._search_count("UNSEEN", esearch=True)
             except LookRefusedError:
@@ -157,32 +241,101 @@ class MailboxSession:
         status = await self.status(self.open_mailbox or "INBOX", ("UNSEEN",))
         return status.unseen if status else None
 
+    # --- questions about others ---
+
     async def status(self, mailbox: str, items: tuple[str, ...]) -> StatusData | None:
         """STATUS of any mailbox; None where the server refuses it. Of the open one some servers answer with [CLIENTBUG]
         beside the figures: it is asked only where nothing else tells."""
         reply = await self._run(c.Status(mailbox, items))
+        if self._statuses:
+            self._statuses.pop(mailbox, None)  # it was asked for
         if not reply.completed.ok:
             return None
         return next((one for one in reply.untagged if isinstance(one, StatusData)), None)
 
+    async def namespace(self) -> NamespaceData | None:
+        """RFC 2342; None where the server has none, or does not say."""
+        if not self.has("NAMESPACE"):
+            return None
+        reply = await self._run(c.Namespace())
+        return next((one for one in reply.untagged if isinstance(one, NamespaceData)), None)
+
+    async def list_all(self, status_items: tuple[str, ...]) -> Listing:
+        """Every mailbox, with its special use and subscription, and its STATUS where the server tells it along
+        (RFC 5819)."""
+        returning: list[str] = []
+        if self.has("LIST-EXTENDED"):
+            returning += ["SUBSCRIBED", "CHILDREN"]
+        if self.has("SPECIAL-USE"):
+            returning.append("SPECIAL-USE")
+        if self.has("LIST-STATUS"):
+            returning.append(f"STATUS ({' '.join(status_items)})")
+        reply = await self._run(c.List("", "*", returning=tuple(returning)))
+        self._expect(reply, "LIST")
+        names = tuple(one for one in reply.untagged if isinstance(one, ListData))
+        statuses = tuple(one for one in reply.untagged if isinstance(one, StatusData))
+        subscribed: tuple[str, ...] = ()
+        if not self.has("LIST-EXTENDED"):
+            own = await self._run(c.Lsub("", "*"))
+            subscribed = tuple(one.mailbox for one in own.untagged if isinstance(one, ListData) and one.lsub)
+        self._names_changed = False
+        self._statuses = None
+        return Listing(names, statuses, subscribed)
+
+    # --- NOTIFY (RFC 5465) ---
+
+    async def notify(self, groups: tuple[c.EventGroup, ...]) -> None:
+        """Has the server tell of ``groups`` from now on, and how their mailboxes stand. LookRefusedError: it does not."""
+        if self._notified == groups:
+            return
+        if self._notified:
+            # Dovecot 2.4 loses the events of unselected mailboxes when a SET follows a SET.
+            self._expect(await self._run(c.Notify(())), "NOTIFY")
+            self._notified = ()
+        self._expect(await self._run(c.Notify(groups, status=True)), "NOTIFY")
+        self._notified = groups
+
+    async def notify_no_more(self) -> None:
+        """Back to plain IDLE. After NONE alone Dovecot stays silent about the selected mailbox for the rest of the session, so
+        that one goes on to be told of."""
+        if not self._notified:
+            return
+        await self._run(c.Notify(()))
+        await self._run(c.Notify(SELECTED_ONLY))
+        self._notified = ()
+
+    @property
+    def notified(self) -> bool:
+        return bool(self._notified)
+
+    # --- waiting ---
+
     async def noop(self) -> None:
         self._expect(await self._run(c.Noop()), "NOOP")
 
-    async def idle(self, seconds: float) -> None:
-        """Enters IDLE and leaves it when the server says something that may mean new mail, when :meth:`interrupt` is called,
-        or after ``seconds``. Keep-alives of the server do not end it."""
+    async def idle(self, seconds: float) -> bool:
+        """Enters IDLE and leaves it when the server says something that asks for something to be done, when
+        :meth:`interrupt` is called, or after ``seconds``. Keep-alives of the server do not end it. True: the time is over,
+        and nothing was said."""
         refusal = await self._connection.idle(timeout=IDLE_ACK_SECONDS)
         if refusal is not None:
-            raise LookRefusedError("IDLE", refusal.condition, refusal.text)
-        deadline = self._clock.monotonic() + seconds
-        while not self._news and not self._interrupted and (left := deadline - self._clock.monotonic()) > 0:
+            raise LookRefusedError("IDLE", refusal.condition, refusal.code, refusal.text)
+        self.quiet_since = self._clock.monotonic()
+        deadline = self.quiet_since + seconds
+        ended = False
+        while not self.stirred and not self._interrupted and (left := deadline - self._clock.monotonic()) > 0:
             said = await self._connection.wait_for_change(left)
             if not said:
+                ended = not self._connection.idling or self._interrupted
                 break
+            self.quiet_since = self._clock.monotonic()
             self._apply(said)
+        quiet = not (self.stirred or self._interrupted or ended)
         self._interrupted = False
         reply = await self._connection.done(timeout=IDLE_ACK_SECONDS)
+        self.quiet_since = None
         self._apply(reply.untagged)
+        return quiet and not self.stirred
 
     async def pause(self, seconds: float) -> None:
         """Waits without IDLE: ``seconds``, or until :meth:`interrupt` is called."""
@@ -210,19 +363,35 @@ class MailboxSession:
     def close(self) -> None:
         self._connection.close()
 
+    # --- inside ---
+
     async def _run(self, command: c.Command) -> Reply:
         reply = await self._connection.command(command, timeout=COMMAND_SECONDS)
         self._apply(reply.untagged)
         if self._view is not None and reply.completed.code is not None:
             self._view.note(reply.completed.code)
+        self._note_alert(reply.completed.code, reply.completed.text)
         return reply
 
     def _apply(self, said: Iterable[UntaggedResponse]) -> None:
-        if self._view is None:
-            return
+        view = self._view
         for response in said:
-            if self._view.apply(response):
+            match response:
+                case StatusData() if response.mailbox in self._attended and response.mailbox != self.open_mailbox:
+                    self._statuses = self._statuses or {}
+                    self._statuses[response.mailbox] = response
+                case ListData():
+                    self._names_changed = bool(self._notified)
+                case StatusResponse():
+                    self._note_alert(response.code, response.text)
+                    if self._notified and _events_lost(response):
+                        self._overflowed = True
+            if view is not None and view.apply(response):
                 self._news = True
+
+    def _note_alert(self, code: ResponseCode | None, text: str) -> None:
+        if isinstance(code, PlainCode) and code.name == "ALERT":
+            self._alert = text
 
     async def _search_count(self, criteria: str, *, esearch: bool) -> int:
         reply = await self._run(c.UidSearch(criteria, ("COUNT",) if esearch else ()))
@@ -236,7 +405,14 @@ class MailboxSession:
 
     def _expect(self, reply: Reply, name: str) -> None:
         if not reply.completed.ok:
-            raise LookRefusedError(name, reply.completed.condition, reply.completed.text)
+            raise LookRefusedError(name, reply.completed.condition, reply.completed.code, reply.completed.text)
+
+
+def _events_lost(response: StatusResponse) -> bool:
+    """NOTIFICATIONOVERFLOW, or Dovecot's ``* NO NOTIFY error, some events may have got lost``."""
+    if isinstance(response.code, PlainCode) and response.code.name == "NOTIFICATIONOVERFLOW":
+        return True
+    return response.condition is Condition.NO and "NOTIFY" in response.text
 
 
 def too_many(span: int | None, exists_before: int | None, exists_now: int | None) -> bool:

@@ -1,51 +1,133 @@
-"""Which session looks after which mailboxes. Pure.
+"""How an account is watched, and which session looks after which mailboxes. Pure.
 
-A mailbox with a session of its own is watched in IDLE; one without is looked at by STATUS over a session that is there, every
-``poll_seconds``. The sessions that are there are all that there may ever be: with retention ``session`` none can be opened.
+NOTIFY (RFC 5465) covers all mailboxes over one session. Without it a session idles on one mailbox and asks STATUS of those
+that have no session of their own; without IDLE it polls. The sessions that are there may be all that there will ever be: with
+retention ``session`` none can be opened.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from idlebell.imap.commands import EventGroup
+from idlebell.model.selection import Personal, Selection, Subscribed, Subtree
+from idlebell.watch.lapses import Lapses, Promise
+
+NAMES_AT_ONCE: Final = 100
+"""Dovecot answers NOTIFICATIONOVERFLOW to more names in one NOTIFY."""
+_MESSAGES: Final = ("MessageNew", "MessageExpunge")
+"""Only together: RFC 5465 section 5.2."""
+
+
+class Way(Enum):
+    """How one session watches."""
+
+    NOTIFY = "notify"
+    """IDLE on one mailbox, and NOTIFY for the others: Dovecot 2.3 says nothing of the selected mailbox unless one idles."""
+    IDLE = "idle"
+    IDLE_STATUS = "idle and status"
+    POLL = "poll"
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    way: Way
+    reason: str | None = None
+    """Why it is not the best way there is; shown as ``mode_reason``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """What one session does. ``primary`` is examined and idled on; ``polled`` are looked at in between."""
+    """What one session does. ``primary`` is examined and idled on; ``others`` are looked after beside it."""
 
     primary: str
-    polled: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
 
 
-def assign(wanted: Sequence[str], held: Sequence[str | None]) -> tuple[Assignment | None, ...]:
+def choose(has: Callable[[str], bool], lapses: Lapses, now: float, *, several: bool) -> Chosen:
+    """``has``: the server's capabilities. ``several``: mailboxes beside the open one are to be looked after."""
+    if not has("IDLE"):
+        return Chosen(Way.POLL, "the server has no IDLE")
+    if not lapses.trusts(Promise.IDLE, now):
+        return Chosen(Way.POLL, lapses.reason(Promise.IDLE))
+    if not several:
+        return Chosen(Way.IDLE)
+    if not has("NOTIFY"):
+        return Chosen(Way.IDLE_STATUS, "the server has no NOTIFY")
+    if not lapses.trusts(Promise.NOTIFY, now):
+        return Chosen(Way.IDLE_STATUS, lapses.reason(Promise.NOTIFY))
+    return Chosen(Way.NOTIFY)
+
+
+def sessions_worth(mailboxes: int, way: Way | None, budget: int, *, found_by_list: bool) -> int:
+    """How many sessions an account is worth: one where NOTIFY serves or nothing idles, else one for each mailbox within the
+    ``budget`` that its server bears. ``way`` None: not known yet. ``found_by_list``: the mailboxes are those of a selection,
+    of which INBOX idles and the others are asked by STATUS: nobody's mailboxes are all worth a session."""
+    if not mailboxes:
+        return 0
+    if found_by_list or way in (Way.NOTIFY, Way.POLL):
+        return 1
+    return max(1, min(mailboxes, budget))
+
+
+def assign(wanted: Sequence[str], held: Sequence[str | None], most: int | None = None) -> tuple[Assignment | None, ...]:
     """``wanted``: mailboxes, most wanted first. ``held``: for each session the mailbox it is on now, None for a new one.
+    ``most``: how many sessions are to be used; None: all that find something to do.
 
     Answers in the order of ``held``; None: the session is not needed. A session stays where it is if it may: moving costs a
     round trip and a look.
     """
-    primaries: list[str | None] = []
-    taken: set[str] = set()
-    for mailbox in held:
-        keep = mailbox is not None and mailbox in wanted and mailbox not in taken
-        primaries.append(mailbox if keep else None)
-        if keep and mailbox is not None:
-            taken.add(mailbox)
-    open_mailboxes = [mailbox for mailbox in dict.fromkeys(wanted) if mailbox not in taken]
+    wanted = list(dict.fromkeys(wanted))
+    most = len(held) if most is None else most
+    primaries: list[str | None] = [None] * len(held)
+    for index, mailbox in enumerate(held):
+        if mailbox in wanted and mailbox not in primaries and len(held) - primaries.count(None) < most:
+            primaries[index] = mailbox
+    alone = [mailbox for mailbox in wanted if mailbox not in primaries]
     for index, primary in enumerate(primaries):
-        if primary is None and open_mailboxes:
-            primaries[index] = open_mailboxes.pop(0)
+        if primary is None and alone and len(held) - primaries.count(None) < most:
+            primaries[index] = alone.pop(0)
     working = [index for index, primary in enumerate(primaries) if primary is not None]
-    polled: dict[int, list[str]] = {index: [] for index in working}
-    for turn, mailbox in enumerate(open_mailboxes):
+    others: dict[int, list[str]] = {index: [] for index in working}
+    for turn, mailbox in enumerate(alone):
         if working:
-            polled[working[turn % len(working)]].append(mailbox)
+            others[working[turn % len(working)]].append(mailbox)
     return tuple(
-        None if primary is None else Assignment(primary, tuple(polled[index]))
+        None if primary is None else Assignment(primary, tuple(others[index]))
         for index, primary in enumerate(primaries)
     )
 
 
-def uncovered(wanted: Sequence[str], held: Sequence[str | None]) -> int:
-    """How many more sessions it takes to give each wanted mailbox one of its own."""
-    return len(set(wanted) - set(held))
+def by_want(mailboxes: Sequence[str]) -> tuple[str, ...]:
+    """INBOX first: it is what most wait for, and where an IDLE of its own pays."""
+    return tuple(sorted(mailboxes, key=lambda name: name != "INBOX"))
+
+
+def event_groups(
+    mailboxes: Sequence[str], selections: Sequence[Selection], selected: Collection[str], *, with_names: bool
+) -> tuple[EventGroup, ...]:
+    """What NOTIFY is to tell of. ``mailboxes``: all that are looked after; ``selected``: those of them that the ``selections``
+    mean. ``with_names``: also of mailboxes that are made, renamed and deleted, which not every server can.
+
+    The open mailbox has a group of its own (RFC 5465 section 6.1): without it Dovecot says nothing of it, at NOOP neither.
+    """
+    groups = [EventGroup("selected", _MESSAGES)]
+    names = ("MailboxName",) if with_names else ()
+    for selection in dict.fromkeys(selections):
+        match selection:
+            case Personal():
+                groups.append(EventGroup("personal", _MESSAGES + names))
+            case Subscribed():
+                changes = (*names, "SubscriptionChange") if with_names else ()
+                groups.append(EventGroup("subscribed", _MESSAGES + changes))
+            case Subtree(root):
+                groups.append(EventGroup("subtree", _MESSAGES + names, (root,)))
+    fixed = tuple(mailbox for mailbox in mailboxes if mailbox not in selected)
+    if len(fixed) > NAMES_AT_ONCE:
+        groups.append(EventGroup("personal", _MESSAGES))
+    elif fixed:
+        groups.append(EventGroup("mailboxes", _MESSAGES, fixed))
+    return tuple(groups)

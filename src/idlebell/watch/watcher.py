@@ -1,6 +1,6 @@
 """The watcher: one session's coroutine, from its first look at a mailbox to its last.
 
-open -> ground -> catch up -> wait (IDLE, or a pause where there is none) -> catch up -> wait ...
+open -> survey -> arrange (NOTIFY where it serves) -> look at the others -> wait (IDLE, or a pause) -> look -> ...
 
 It ends by returning (its session was not needed any more and was logged out) or by raising what ended the session.
 """
@@ -8,86 +8,61 @@ It ends by returning (its session was not needed any more and was logged out) or
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from collections.abc import Sequence
+from typing import Final
 
-from idlebell.imap.sequence_set import SequenceSet
+from idlebell.imap.responses import BadEventCode, StatusData
 from idlebell.model.account import Account
-from idlebell.model.cursor import Cursor
 from idlebell.model.ids import SubscriptionId
-from idlebell.model.notification import Draft
-from idlebell.model.problem import Fault
+from idlebell.model.selection import Selection
 from idlebell.model.shown_text import shown
-from idlebell.model.subscription import Floor, Subscription
-from idlebell.net.clock import Clock
-from idlebell.rules.match import listening, match, match_flood
-from idlebell.rules.needs import fetch_items
-from idlebell.store.contract import ConflictError, Store, StoreError
-from idlebell.telemetry.facts import CursorRebased, Emit, LookFailed, MailDetected, StoreFailed, WatchStarted
-from idlebell.telemetry.status import MailboxStatus, Mode, Status, Watch
-from idlebell.watch.cadence import Cadence
-from idlebell.watch.detect import (
-    Baseline,
-    Behind,
-    Flood,
-    NewUids,
-    Quiet,
-    Rebased,
-    UpToDate,
-    decide,
-    decide_count,
-    locate,
-)
-from idlebell.watch.diagnose import refused_mailbox
+from idlebell.net.imap_connection import ImapConnection
+from idlebell.store.contract import StoreError
+from idlebell.telemetry.facts import LookFailed, WatchChanged
+from idlebell.watch.catch_up import OWED_FIRST_SECONDS, OWED_LONGEST_SECONDS, CatchUp
+from idlebell.watch.lapses import LADDER, Promise, Rung
+from idlebell.watch.look import NOTHING, Books, Found, Looks, Means
 from idlebell.watch.mailbox_session import (
-    Extent,
     LookRefusedError,
     MailboxRefusedError,
     MailboxSession,
-    too_many,
 )
-from idlebell.watch.strategy import Assignment
+from idlebell.watch.reports import Reports
+from idlebell.watch.strategy import Assignment, Chosen, Way, choose, event_groups
+from idlebell.watch.survey import STATUS_ITEMS, Survey, Surveyed
 
 SIT_OUT_SECONDS = 300.0
 """How long a mailbox that the server does not open is left alone before it is asked for again. Short enough to keep the session
 alive meanwhile."""
-CONFLICTS = 5
-"""Lost compare-and-sets in a row before a look is left to the next cycle."""
-OWED_FIRST_SECONDS = 1.0
-OWED_LONGEST_SECONDS = 60.0
-"""Between looks that failed for the store's or the server's sake, doubling."""
-_POLLED_ITEMS = ("UIDNEXT", "UIDVALIDITY", "MESSAGES")
-
-
-@dataclass(frozen=True, slots=True)
-class Means:
-    """What every watcher works with; one for all of them."""
-
-    store: Store
-    status: Status
-    clock: Clock
-    emit: Emit
-    entropy: Callable[[], float]
-    """A number in [0, 1)."""
-    cadence: Cadence
-    keep: timedelta
-    """How long a ring is of use (``retry_for_seconds``)."""
-    committed: Callable[[], None]
-    """Tells the dispatcher that something may be due: a hint."""
+STATUS_EVERY: Final = 4
+"""Of so many probes one asks STATUS instead of NOOP: it finds what a server does not even say at NOOP. Under NOTIFY it asks
+for all mailboxes."""
+EXAMINE_EVERY: Final = 10
+"""Of so many polls one opens the mailbox anew, where a cheaper way has proven itself."""
+FULL_CYCLE: Final = 0.8
+"""A quiet wait of this part of the cycle that a server bears shows that it still does."""
+HUNG_UP_SECONDS: Final = 60.0
+"""A session that ends in a shorter quiet than this does not end for its sake."""
 
 
 class Watcher:
     __slots__ = (
         "_assignment",
-        "_failures",
-        "_fresh",
+        "_books",
+        "_caught",
         "_means",
-        "_polled_at",
-        "_refusals",
+        "_names_told",
+        "_near",
+        "_others_at",
+        "_polls",
+        "_probes",
+        "_reports",
+        "_selections",
         "_session",
-        "_settled",
-        "_unlooked",
+        "_survey",
+        "_survey_at",
+        "_surveyed",
+        "_suspected",
         "account",
         "task",
     )
@@ -97,53 +72,97 @@ class Watcher:
         account: Account,
         session: MailboxSession,
         assignment: Assignment,
-        fresh: Sequence[tuple[SubscriptionId, str]],
+        books: Books,
         means: Means,
+        *,
+        near: bool,
     ) -> None:
+        """``near``: the server is on a network that the operator names as his own."""
         self.account = account
         self._session = session
         self._assignment: Assignment | None = assignment
-        self._fresh = tuple(fresh)
+        self._books = books
         self._means = means
-        self._polled_at = 0.0
-        self._settled = True
-        self._failures = 0  # looks in a row that came to nothing
-        self._refusals = 0  # waits in a row that the server refused
-        self._unlooked: tuple[str, Extent] | None = None  # opened, and the first look at it is still owed
+        self._near = near
+        self._caught = CatchUp(account, session, Looks(account, session, books, means), means)
+        self._reports = Reports(account, lambda: self.mailboxes, means)
+        self._selections: tuple[tuple[SubscriptionId, Selection], ...] = ()
+        self._survey: Survey | None = None
+        self._surveyed: Surveyed | None = None
+        self._survey_at = 0.0
+        self._others_at = 0.0
+        self._names_told = True  # NOTIFY can tell of new mailboxes, as far as we know
+        self._probes = 0
+        self._polls = 0
+        self._suspected = False
         self.task: asyncio.Task[None] | None = None
         """Where the fleet runs it."""
 
     @property
     def mailboxes(self) -> tuple[str, ...]:
         """All that it looks after. Empty: it is leaving."""
-        return (self._assignment.primary, *self._assignment.polled) if self._assignment else ()
+        return (self._assignment.primary, *self._assignment.others) if self._assignment else ()
 
     @property
     def primary(self) -> str | None:
         """The mailbox it is on, or on its way to. None: it is leaving."""
         return self._assignment.primary if self._assignment else None
 
-    def assign(self, assignment: Assignment | None, fresh: Sequence[tuple[SubscriptionId, str]] = ()) -> None:
+    @property
+    def connection(self) -> ImapConnection:
+        return self._session.connection
+
+    def assign(
+        self,
+        assignment: Assignment | None,
+        fresh: Sequence[tuple[SubscriptionId, str]] = (),
+        selections: Sequence[tuple[SubscriptionId, Selection]] = (),
+    ) -> None:
         """Takes effect after the look that may be under way. None: log out and end."""
-        self._fresh = tuple(fresh)
+        self._caught.looks.fresh = tuple(fresh)
+        if tuple(selections) != self._selections:
+            self._selections = tuple(selections)
+            self._survey_at = 0.0
+            self._session.interrupt()
         if assignment != self._assignment:
             self._assignment = assignment
-            self._polled_at = 0.0
+            self._others_at = 0.0
             self._session.interrupt()
+
+    def probe(self) -> None:
+        """Has the session show that it lives, at once: time has passed that nobody noticed."""
+        self._suspected = True
+        self._session.interrupt()
 
     async def run(self) -> None:
         try:
             while (assignment := self._assignment) is not None:
+                self._session.attend(assignment.others)
                 await self._opened(assignment.primary)
-                await self._poll_others(assignment)
-                if self._session.open_mailbox == assignment.primary:
-                    await self._wait(assignment)
-                    await self._catch_up(assignment.primary)
-                else:
+                await self._find_mailboxes()
+                if self._assignment != assignment:
+                    continue
+                await self._arrange(assignment)
+                await self._look_at_others(assignment)
+                if (alert := self._session.take_alert()) is not None:
+                    self._reports.alert(alert)
+                if self._session.open_mailbox != assignment.primary:
                     await self._sit_out(assignment)
+                elif self._session.news:
+                    await self._caught.look(assignment.primary)
+                elif self._reports.chosen.way is Way.POLL:
+                    await self._poll(assignment)
+                else:
+                    await self._wait(assignment)
             await self._session.log_out()
         finally:
             self._session.close()
+
+    @property
+    def quiet_seconds(self) -> float | None:
+        """For how long nothing had been said in IDLE when the session ended; None: it did not end there."""
+        since = self._session.quiet_since
+        return None if since is None else self._means.clock.monotonic() - since
 
     # --- opening ---
 
@@ -154,249 +173,256 @@ class Watcher:
         try:
             extent = await self._session.examine(mailbox)
         except MailboxRefusedError as refusal:
-            await self._shut_out(mailbox, refusal, SIT_OUT_SECONDS)
+            await self._reports.shut_out(mailbox, refusal, SIT_OUT_SECONDS)
             return
-        await self._catch_up(mailbox, extent)
-        self._settled = False  # what comes before IDLE is entered has no EXISTS of its own on some servers
-        self._means.emit(WatchStarted(self.account.id, self._mode(polled=False)[0].value))
-
-    async def _shut_out(self, mailbox: str, refusal: MailboxRefusedError, next_seconds: float) -> None:
-        """The server does not open the mailbox. The operator is told once: nobody else waits for a declared account."""
-        fault = refused_mailbox(mailbox, refusal.code, refusal.text)
-        status = self._means.status.of(self.account.id)
-        known = status.mailboxes.get(mailbox) if status else None
-        if known is None or known.watch is not Watch.FAILED:
-            self._means.emit(LookFailed(self.account.id, "EXAMINE", fault.detail))
-        await self._report(mailbox, Watch.FAILED, next_seconds, fault=fault)
+        await self._caught.look(mailbox, extent)
+        self._caught.looks.settled = False  # what comes before IDLE is entered has no EXISTS of its own on some servers
 
     async def _sit_out(self, assignment: Assignment) -> None:
-        """The mailbox does not open: keep the session alive for a while, then ask again. Those that are polled over this
-        session are looked at meanwhile."""
+        """The mailbox does not open: keep the session alive for a while, then ask again. Those that are looked after beside it
+        are looked at meanwhile."""
         seconds = SIT_OUT_SECONDS * (1.0 - 0.1 * self._means.entropy())
-        await self._session.pause(min(seconds, self._means.cadence.poll) if assignment.polled else seconds)
+        await self._session.pause(min(seconds, self._means.cadence.poll) if assignment.others else seconds)
         if self.primary == assignment.primary:
             try:
                 await self._session.noop()
             except LookRefusedError as refusal:
-                self._owe(refusal)
+                self._caught.owe(refusal)
+
+    # --- which mailboxes there are ---
+
+    async def _find_mailboxes(self) -> None:
+        """Asks which mailboxes the selections mean, at first, where the server says that they changed, and from time to time
+        where it does not say."""
+        changed = self._session.take_names_changed()
+        now = self._means.clock.monotonic()
+        if not self._selections or not (changed or now >= self._survey_at):
+            return
+        self._survey = self._survey or Survey(self.account, self._session, self._books, self._means)
+        try:
+            self._surveyed = surveyed = await self._survey.take(self._selections)
+        except StoreError as error:
+            self._caught.store_failed(error)
+            self._survey_at = now + OWED_LONGEST_SECONDS
+            return
+        except LookRefusedError as refusal:
+            self._caught.owe(refusal)
+            self._survey_at = now + SIT_OUT_SECONDS
+            return
+        self._survey_at = now + surveyed.next_seconds
+        if surveyed.changed:
+            self._means.resolved(self.account.id)
+
+    # --- how they are watched ---
+
+    async def _arrange(self, assignment: Assignment) -> None:
+        now = self._means.clock.monotonic()
+        if self._session.take_overflow():
+            self._others_at = 0.0  # some events were dropped: look at all
+        chosen = self._choose(assignment)
+        if chosen.way is Way.NOTIFY:
+            try:
+                await self._notify(assignment)
+            except LookRefusedError as refusal:
+                self._means.emit(LookFailed(self.account.id, refusal.command, shown(refusal.text)))
+                self._books.lapses.refused(Promise.NOTIFY, now, shown(refusal.text), for_good=True)
+                chosen = self._choose(assignment)
+        if chosen.way is not Way.NOTIFY:
+            await self._session.notify_no_more()
+        if chosen != self._reports.chosen:
+            self._reports.chosen = chosen
+            if chosen.reason is not None:
+                self._means.emit(WatchChanged(self.account.id, chosen.way.value, chosen.reason))
+
+    def _choose(self, assignment: Assignment) -> Chosen:
+        now = self._means.clock.monotonic()
+        return choose(self._session.has, self._books.lapses, now, several=bool(assignment.others))
+
+    async def _notify(self, assignment: Assignment) -> None:
+        kinds = tuple(selection for _, selection in self._selections)
+        selected = self._surveyed.names if self._surveyed is not None else frozenset()
+        mailboxes = (assignment.primary, *assignment.others)
+        while True:
+            try:
+                await self._session.notify(event_groups(mailboxes, kinds, selected, with_names=self._names_told))
+            except LookRefusedError as refusal:
+                if self._names_told and kinds and isinstance(refusal.code, BadEventCode):
+                    self._names_told = False
+                    continue
+                raise
+            return
 
     # --- waiting ---
 
     async def _wait(self, assignment: Assignment) -> None:
-        cadence = self._means.cadence
-        seconds = cadence.next_cycle(idles=self._session.idles, settled=self._settled, entropy=self._means.entropy())
-        if assignment.polled:
-            seconds = min(seconds, cadence.poll)
-        if self._failures:
-            seconds = min(seconds, _owed_seconds(self._failures))
-        await self._report(assignment.primary, Watch.WATCHING, seconds)
+        """In IDLE, until the server says something or it has to show that it lives."""
+        means, hosts, host = self._means, self._means.hosts, self.account.target.host
+        learnt = hosts.idle_seconds(host)
+        seconds = means.cadence.cycle(
+            learnt,
+            sessions=means.sessions(),
+            own=self._near,
+            settled=self._caught.looks.settled,
+            entropy=means.entropy(),
+        )
+        if self._reports.chosen.way is Way.IDLE_STATUS:
+            seconds = min(seconds, max(0.0, self._others_at - means.clock.monotonic()))
+        if self._caught.failures:
+            seconds = min(seconds, self._caught.owed_seconds)
+        await self._reports.alive(seconds)
         try:
-            if self._session.idles:
-                await self._session.idle(seconds)
-            else:
-                await self._session.pause(seconds)
-                await self._session.noop()
+            quiet = await self._session.idle(seconds)
         except LookRefusedError as refusal:
-            # Counted by itself: the looks in between go well, and a server that never lets us wait is not asked for ever.
-            self._refusals += 1
-            self._means.emit(LookFailed(self.account.id, refusal.command, shown(refusal.text)))
-            await self._session.pause(_owed_seconds(self._refusals))
-        else:
-            self._refusals = 0
+            await self._refused_to_idle(refusal)
+            return
+        self._books.lapses.accepted(Promise.IDLE)
+        if quiet and seconds >= FULL_CYCLE * means.cadence.bears(learnt):
+            hosts.bore(host)
+        if self._session.news:
+            if (await self._caught.look(assignment.primary)).messages:
+                self._books.lapses.told(Promise.IDLE)
+        elif quiet or self._suspected or self._caught.failures:
+            await self._probe(assignment)
 
-    # --- looking ---
+    async def _refused_to_idle(self, refusal: LookRefusedError) -> None:
+        means = self._means
+        means.emit(LookFailed(self.account.id, refusal.command, shown(refusal.text)))
+        self._books.lapses.refused(Promise.IDLE, means.clock.monotonic(), shown(refusal.text))
+        await self._session.pause(OWED_FIRST_SECONDS)
 
-    async def _catch_up(self, mailbox: str, extent: Extent | None = None) -> None:
-        """One look at the open mailbox, and the commit of what it found. What fails for the store's or the server's sake is
-        owed: it is looked for again soon, over the same session, and from what EXAMINE said, so that who is new to the
-        mailbox stands where it stood then and another UIDVALIDITY is not missed."""
-        self._session.looked()
-        started = self._means.clock.monotonic()
-        if extent is not None:
-            self._unlooked = (mailbox, extent)
+    async def _probe(self, assignment: Assignment) -> None:
+        """Has the server show that it lives, and that it has told all there is to tell. What it has not told is found here,
+        and then it is not believed any more."""
+        self._suspected = False
+        self._probes += 1
+        thorough = self._probes % STATUS_EVERY == 0
+        if thorough and self._reports.chosen.way is Way.NOTIFY:
+            self._others_at = 0.0
+        primary = assignment.primary
         try:
-            if self._unlooked is not None and self._unlooked[0] == mailbox:
-                await self._look_until_settled(mailbox, self._unlooked[1], started)
-                self._unlooked = None
-            if extent is None:
-                await self._look_until_settled(mailbox, None, started)
-            self._failures = 0
+            if self._caught.owed:
+                ahead = True
+            elif thorough:
+                status = await self._session.status(primary, STATUS_ITEMS)
+                ahead = status is not None and await self._caught.ahead(primary, status)
+            else:
+                await self._session.noop()
+                ahead = False
+        except LookRefusedError as refusal:
+            self._caught.owe(refusal)
+            return
         except StoreError as error:
-            self._store_failed(error)
-        except ConflictError:
-            self._failures += 1
-        except (LookRefusedError, MailboxRefusedError) as refusal:
-            self._owe(refusal)
+            self._caught.store_failed(error)
+            return
+        if not (ahead or self._session.news):
+            self._caught.looks.saw_nothing(primary)
+            self._caught.looks.settled = True
+            return
+        found = await self._caught.look(primary)
+        if found.waited:
+            self._unsaid(Promise.IDLE, found)
 
-    async def _look_until_settled(self, mailbox: str, extent: Extent | None, started: float) -> None:
-        for _ in range(CONFLICTS - 1):
+    async def _poll(self, assignment: Assignment) -> None:
+        """Without IDLE: climbs from the cheapest question that has ever told of mail, to the one that must."""
+        means, primary, lapses = self._means, assignment.primary, self._books.lapses
+        seconds = means.cadence.polling(means.entropy())
+        if self._caught.failures:
+            seconds = min(seconds, self._caught.owed_seconds)
+        await self._reports.alive(seconds)
+        await self._session.pause(seconds)
+        if self._assignment != assignment:
+            return
+        self._suspected = False
+        self._polls += 1
+        rungs = LADDER if lapses.rung is None else (lapses.rung,)
+        if lapses.rung is not None and self._polls % EXAMINE_EVERY == 0:
+            rungs = (lapses.rung, Rung.EXAMINE)
+        for rung in dict.fromkeys(rungs):
             try:
-                await self._look(mailbox, extent, started)
-            except ConflictError:
+                found = await self._climb(rung, primary)
+            except LookRefusedError as refusal:
+                self._caught.owe(refusal)
                 continue
-            return
-        await self._look(mailbox, extent, started)
-
-    def _store_failed(self, error: StoreError) -> None:
-        self._failures += 1
-        self._means.emit(StoreFailed(str(error)))
-
-    def _owe(self, refusal: LookRefusedError | MailboxRefusedError) -> None:
-        self._failures += 1
-        self._means.emit(LookFailed(self.account.id, refusal.command, shown(refusal.text)))
-
-    async def _look(self, mailbox: str, extent: Extent | None, started: float) -> None:
-        means, session = self._means, self._session
-        cursor = await means.store.cursor(self.account.id, mailbox)
-        if extent is None and cursor is not None and session.uid_validity == cursor.uid_validity:
-            # Within a session only the UIDs tell; `n:*` asks for what is new and costs one line when nothing is.
-            position: Baseline | Rebased | UpToDate | Behind = Behind(cursor.uid_next, None)
-        else:
-            extent = extent or await session.examine(mailbox)
-            if extent.uid_next is None and (
-                cursor is None or cursor.uid_validity != extent.uid_validity or self._new_to(mailbox)
-            ):
-                extent = replace(extent, uid_next=await session.uid_next())
-            await self._ground(mailbox, extent)
-            position = locate(cursor, extent.uid_validity, extent.uid_next, extent.exists)
-        self._settled = True
-        match position:
-            case Baseline(new) | Rebased(new):
-                await means.store.commit(self.account.id, mailbox, cursor, new, ())
-                if isinstance(position, Rebased):
-                    means.emit(CursorRebased(self.account.id, "uid-validity"))
-            case Behind(first, span):
-                assert cursor is not None
-                await self._fetch_and_commit(mailbox, cursor, first, span, extent, started)
-            case UpToDate():
-                pass
-
-    async def _fetch_and_commit(
-        self, mailbox: str, cursor: Cursor, first: int, span: int | None, extent: Extent | None, started: float
-    ) -> None:
-        means, session = self._means, self._session
-        subscriptions = await self._listening(mailbox)
-        items = fetch_items(subscriptions, has_preview=session.connection.has("PREVIEW"))
-        uid_next = extent.uid_next if extent else None
-        decision: Quiet | NewUids | Flood
-        if too_many(span, cursor.count, session.exists):
-            uid_next = uid_next or await session.uid_next()
-            counted = await session.count_new(first, uid_next - 1)
-            decision = decide_count(cursor, counted, uid_next, session.exists)
-        else:
-            fetched = await session.fetch(SequenceSet.starting_at(first), items)
-            decision = decide(cursor, fetched, uid_next, session.exists)
-        if isinstance(decision, Quiet):
-            if decision.cursor.uid_next != cursor.uid_next:
-                await means.store.commit(self.account.id, mailbox, cursor, decision.cursor, ())
-            return
-        # Only who is told of it pays for the count of unseen messages.
-        tells = any(one.endpoints.new_mail is not None and one.endpoints.new_mail.carries_body for one in subscriptions)
-        unseen = await session.count_unseen() if tells else None
-        # Who joined while the server was asked is told, too: the cursor is about to pass what came since.
-        subscriptions = await self._listening(mailbox)
-        if not set(fetch_items(subscriptions, has_preview=session.connection.has("PREVIEW"))) <= set(items):
-            raise ConflictError("Somebody who joined meanwhile wants to know more than was fetched.")
-        now = means.clock.now()
-        drafts: tuple[Draft, ...]
-        if isinstance(decision, Flood):
-            upto = decision.cursor.uid_next
-            drafts = match_flood(
-                subscriptions, mailbox, cursor.uid_validity, decision.count, upto, unseen, now, means.keep
-            )
-        else:
-            drafts = match(subscriptions, mailbox, cursor.uid_validity, decision.messages, unseen, now, means.keep)
-        committed = await means.store.commit(self.account.id, mailbox, cursor, decision.cursor, drafts)
-        self._settled = False
-        means.committed()
-        found = decision.count if isinstance(decision, Flood) else len(decision.messages)
-        took_ms = (means.clock.monotonic() - started) * 1000.0
-        means.emit(MailDetected(self.account.id, found, len(committed), took_ms))
-
-    async def _listening(self, mailbox: str) -> tuple[Subscription, ...]:
-        return listening(await self._means.store.of_account(self.account.id), mailbox)
-
-    def _new_to(self, mailbox: str) -> bool:
-        return any(wished == mailbox for _, wished in self._fresh)
-
-    async def _ground(self, mailbox: str, extent: Extent) -> None:
-        """Who is new to the mailbox is told of what comes from now on."""
-        for subscription, wished in self._fresh:
-            if wished == mailbox and extent.uid_next is not None:
-                await self._means.store.ground(subscription, Floor(mailbox, extent.uid_validity, extent.uid_next))
-        self._fresh = tuple(one for one in self._fresh if one[1] != mailbox)
-
-    # --- mailboxes without a session of their own ---
-
-    async def _poll_others(self, assignment: Assignment) -> None:
-        now = self._means.clock.monotonic()
-        if not assignment.polled or now < self._polled_at:
-            return
-        self._polled_at = now + self._means.cadence.poll * 0.9
-        for mailbox in assignment.polled:
-            try:
-                await self._poll(mailbox)
             except StoreError as error:
-                self._store_failed(error)
+                self._caught.store_failed(error)
+                return
+            if found is None:
+                continue
+            if found.messages and (lapses.rung is None or found.waited):
+                lapses.rung = rung
+            return
+        self._caught.looks.saw_nothing(primary)
+
+    async def _climb(self, rung: Rung, mailbox: str) -> Found | None:
+        """None: nothing came, as far as this question tells."""
+        match rung:
+            case Rung.NOOP:
+                await self._session.noop()
+                told = self._session.news
+            case Rung.STATUS:
+                status = await self._session.status(mailbox, STATUS_ITEMS)
+                told = self._session.news or (status is not None and await self._caught.ahead(mailbox, status))
+            case Rung.EXAMINE:
+                try:
+                    extent = await self._session.examine(mailbox)
+                except MailboxRefusedError as refusal:
+                    await self._reports.shut_out(mailbox, refusal, SIT_OUT_SECONDS)
+                    return NOTHING
+                found = await self._caught.look(mailbox, extent)
+                return found if found.messages else None
+        if not told and not self._caught.failures:
+            return None
+        return await self._caught.look(mailbox)
+
+    def _unsaid(self, promise: Promise, found: Found) -> None:
+        self._books.lapses.unsaid(promise, self._means.clock.monotonic(), sure=found.waited_long)
+
+    # --- mailboxes beside the open one ---
+
+    async def _look_at_others(self, assignment: Assignment) -> None:
+        """Those of which the server has said something; all of them from time to time."""
+        said = self._session.take_statuses()
+        now = self._means.clock.monotonic()
+        due = now >= self._others_at
+        if not assignment.others or not (due or said):
+            return
+        if due:
+            poll = self._means.cadence.poll
+            self._others_at = now + (poll * 0.9 if self._reports.chosen.way is not Way.NOTIFY else 86_400.0)
+        surveyed = self._surveyed.statuses if self._surveyed is not None else {}
+        for mailbox in assignment.others:
+            status = said.get(mailbox)
+            if status is None and not due:
+                continue
+            try:
+                await self._look_at_other(mailbox, status, surveyed.pop(mailbox, None))
+            except StoreError as error:
+                self._caught.store_failed(error)
+            if self._assignment != assignment:
+                break
         await self._opened(assignment.primary)
 
-    async def _poll(self, mailbox: str) -> None:
+    async def _look_at_other(self, mailbox: str, said: StatusData | None, surveyed: StatusData | None) -> None:
         """STATUS first; only where it tells of something is the mailbox opened."""
-        cursor = await self._means.store.cursor(self.account.id, mailbox)
-        if cursor is not None and not self._new_to(mailbox):
-            status = await self._session.status(mailbox, _POLLED_ITEMS)
-            if status is not None and status.uid_next is not None:
-                validity = status.uid_validity or cursor.uid_validity
-                if isinstance(locate(cursor, validity, status.uid_next, status.messages), UpToDate):
-                    await self._report(mailbox, Watch.WATCHING, self._means.cadence.poll, polled=True)
-                    return
-        try:
-            extent = await self._session.examine(mailbox)
-        except MailboxRefusedError as refusal:
-            await self._shut_out(mailbox, refusal, self._means.cadence.poll)
+        status = said or surveyed or await self._session.status(mailbox, STATUS_ITEMS)
+        if status is not None and not await self._caught.ahead(mailbox, status):
+            self._caught.looks.saw_nothing(mailbox)
+            await self._reports.watching(mailbox, self._means.cadence.poll)
             return
-        await self._catch_up(mailbox, extent)
-        await self._report(mailbox, Watch.WATCHING, self._means.cadence.poll, polled=True)
-
-    # --- telling ---
-
-    async def _report(
-        self, mailbox: str, watch: Watch, next_seconds: float, *, polled: bool = False, fault: Fault | None = None
-    ) -> None:
-        means = self._means
-        now = means.clock.now()
-        try:
-            cursor = await means.store.cursor(self.account.id, mailbox)
-        except StoreError as error:
-            means.emit(StoreFailed(str(error)))
-            return  # what was said last stands
-        if mailbox not in self.mailboxes:
-            return  # it was given up meanwhile, and nothing is to be said of it any more
-        if cursor is None and watch is Watch.WATCHING:
-            watch = Watch.CONNECTING  # nothing is known to be new yet: the first look is still owed
-        mode, reason = self._mode(polled=polled) if watch is Watch.WATCHING else (None, None)
-        means.status.report(
-            self.account.id,
-            MailboxStatus(
-                mailbox,
-                watch,
-                mode=mode,
-                mode_reason=reason,
-                uid_validity=cursor.uid_validity if cursor else None,
-                uid_next=cursor.uid_next if cursor else None,
-                last_seen_alive_at=now,
-                next_check_at=now + timedelta(seconds=next_seconds),
-                fault=fault,
-            ),
-        )
-
-    def _mode(self, *, polled: bool) -> tuple[Mode, str | None]:
-        if polled:
-            return Mode.POLL, "no session of its own: looked at by STATUS over another one"
-        if self._session.idles:
-            return Mode.IDLE, None
-        return Mode.POLL, "the server has no IDLE"
-
-
-def _owed_seconds(failures: int) -> float:
-    return min(OWED_FIRST_SECONDS * 2.0 ** min(failures - 1, 10), OWED_LONGEST_SECONDS)
+        if self._session.open_mailbox == mailbox:
+            found = await self._caught.look(mailbox)
+        else:
+            try:
+                extent = await self._session.examine(mailbox)
+            except MailboxRefusedError as refusal:
+                await self._reports.shut_out(mailbox, refusal, self._means.cadence.poll)
+                return
+            found = await self._caught.look(mailbox, extent)
+        if status is not None and not found.messages and not self._caught.failures:
+            self._caught.was_hollow(mailbox, status)
+        await self._reports.watching(mailbox, self._means.cadence.poll)
+        if self._reports.chosen.way is Way.NOTIFY and found.messages:
+            if said is not None:
+                self._books.lapses.told(Promise.NOTIFY)
+            elif found.waited:
+                self._unsaid(Promise.NOTIFY, found)

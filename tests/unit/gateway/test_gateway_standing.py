@@ -96,7 +96,7 @@ def test_the_first_verdict() -> None:
 
 
 def test_a_mailbox_that_was_found_fails_for_itself_alone() -> None:
-    found = replace(SUBSCRIPTION, selection=Personal())
+    found = replace(SUBSCRIPTION, selection=Personal(), resolved=True)
     assert verdict(found, status(INBOX=Watch.CONNECTING, Work=Watch.FAILED)) is False
     assert verdict(found, status(INBOX=Watch.WATCHING, Work=Watch.FAILED)) is True
 

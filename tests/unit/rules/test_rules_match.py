@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from idlebell.imap.responses import Envelope, FetchData
 from idlebell.model.account import Retention
+from idlebell.model.arrival import Arrival, Mark
 from idlebell.model.endpoint import Endpoints, PushUrl, SimplePushEndpoint
 from idlebell.model.ids import AccountId, SubscriptionId
 from idlebell.model.message import MessageSummary
@@ -36,7 +37,7 @@ ELEVEN = FetchData(2, uid=11)
 
 
 def drafts(*subscriptions: Subscription, messages: tuple[FetchData, ...] = (TEN, ELEVEN)) -> list[NewMail]:
-    made = match(subscriptions, "INBOX", 7, messages, 3, NOW, KEEP)
+    made = match(subscriptions, "INBOX", 7, tuple(map(Arrival, messages)), 3, NOW, KEEP)
     assert all(isinstance(draft, Draft) and draft.due_at == NOW and draft.expires_at == NOW + KEEP for draft in made)
     return [draft.content for draft in made if isinstance(draft.content, NewMail)]
 
@@ -82,8 +83,30 @@ def test_floor_of_another_epoch_means_nothing() -> None:
     assert drafts(replace(ONE, floors=(Floor("INBOX", 6, 12),))) == [NewMail("INBOX", 7, 2, 3)]
 
 
+def told(one: Subscription, arrival: Arrival) -> bool:
+    return bool(match([one], "INBOX", 7, (arrival,), None, NOW, KEEP))
+
+
+def test_who_wants_to_hear_of_read_and_filed_mail_too_does() -> None:
+    seen = Arrival(TEN, frozenset({Mark.SEEN}))
+    both = Arrival(TEN, frozenset({Mark.SEEN, Mark.APPENDED}))
+
+    assert not told(ONE, seen)
+    assert told(replace(ONE, also=frozenset({"seen"})), seen)
+    assert not told(replace(ONE, also=frozenset({"seen"})), both)
+    assert told(replace(ONE, also=frozenset({"seen", "appended"})), both)
+
+
+def test_a_mail_rings_once_for_those_that_it_has_passed() -> None:
+    again = Arrival(TEN, known_to=frozenset({ONE.id}))
+
+    assert not told(ONE, again)
+    assert told(replace(ONE, id=SubscriptionId("sub_2")), again)
+    assert told(replace(ONE, also=frozenset({"appended"})), again)
+
+
 def test_flood_is_a_count() -> None:
-    (draft,) = match_flood([ONE], "INBOX", 7, 9_000, 9_500, 9_000, NOW, KEEP)
+    (draft,) = match_flood([ONE], "INBOX", 7, {frozenset(): 9_000}, 9_500, 9_000, NOW, KEEP)
 
     assert draft.content == NewMail("INBOX", 7, 9_000, 9_000)
 
@@ -92,7 +115,7 @@ def test_flood_is_not_told_to_who_came_after_it() -> None:
     late = replace(ONE, floors=(Floor("INBOX", 7, 9_500),))
     epoch = replace(ONE, floors=(Floor("INBOX", 6, 9_500),))
 
-    assert len(match_flood([late, epoch], "INBOX", 7, 9_000, 9_500, None, NOW, KEEP)) == 1
+    assert len(match_flood([late, epoch], "INBOX", 7, {frozenset(): 9_000}, 9_500, None, NOW, KEEP)) == 1
 
 
 def test_alerts_cost_no_envelope() -> None:

@@ -1,33 +1,75 @@
-"""When a session is looked at next."""
+"""When a session is looked at next, and what its end teaches."""
 
 from __future__ import annotations
 
-from idlebell.watch.cadence import SETTLE_SECONDS, STARTING_SECONDS, Cadence
+import pytest
+
+from idlebell.watch.cadence import (
+    PROBE_FOREIGN_SECONDS,
+    PROBE_OWN_SECONDS,
+    SETTLE_SECONDS,
+    SHORTEST_SECONDS,
+    STARTING_SECONDS,
+    Cadence,
+    same_timeout,
+)
+
+CADENCE = Cadence()
 
 
-def test_starts_at_nine_minutes_under_the_bound() -> None:
-    assert Cadence.of(1680, 0, 60) == Cadence(STARTING_SECONDS, 60)
+def cycle(
+    cadence: Cadence = CADENCE,
+    learnt: float | None = None,
+    *,
+    sessions: int = 1,
+    own: bool = False,
+    settled: bool = True,
+    entropy: float = 0.0,
+) -> float:
+    return cadence.cycle(learnt, sessions=sessions, own=own, settled=settled, entropy=entropy)
 
 
-def test_never_longer_than_the_operator_allows() -> None:
-    assert Cadence.of(300, 0, 60).idle == 300
-    assert Cadence.of(300, 900, 60).idle == 300
+def test_nobodys_provider_is_probed_more_often_than_every_two_minutes() -> None:
+    assert cycle() == PROBE_FOREIGN_SECONDS
+    assert cycle(Cadence(probe=5)) == PROBE_FOREIGN_SECONDS
 
 
-def test_wish_for_more_frequent_probes_is_followed() -> None:
-    assert Cadence.of(1680, 120, 60).idle == 120
+def test_a_server_of_ones_own_is_probed_every_half_minute_or_as_one_likes() -> None:
+    assert cycle(own=True) == PROBE_OWN_SECONDS
+    assert cycle(Cadence(probe=5), own=True) == 5
 
 
-def test_quiet_session_waits_its_whole_interval_less_jitter() -> None:
-    cadence = Cadence(540, 60)
+def test_all_probes_together_take_no_more_than_their_share_of_a_core() -> None:
+    assert cycle(Cadence(), sessions=6_000, learnt=1_000) == 300
 
-    assert cadence.next_cycle(idles=True, settled=True, entropy=0.0) == 540
-    assert cadence.next_cycle(idles=True, settled=True, entropy=0.999) > 540 * 0.9
+
+def test_no_probe_is_later_than_what_was_learnt_or_the_operator_allows() -> None:
+    assert cycle(sessions=1_000_000) == STARTING_SECONDS
+    assert cycle(sessions=1_000_000, learnt=150) == 150
+    assert cycle(Cadence(idle=200), sessions=1_000_000) == 200
+
+
+def test_jitter_only_shortens() -> None:
+    assert cycle(entropy=0.999) == pytest.approx(PROBE_FOREIGN_SECONDS * 0.9, rel=0.01)
 
 
 def test_after_an_arrival_one_look_comes_early() -> None:
-    assert Cadence(540, 60).next_cycle(idles=True, settled=False, entropy=0.0) == SETTLE_SECONDS
+    assert cycle(settled=False) == SETTLE_SECONDS
 
 
-def test_without_idle_the_rhythm_is_the_polls() -> None:
-    assert Cadence(540, 60).next_cycle(idles=False, settled=False, entropy=0.0) == 60
+def test_a_quiet_session_that_was_hung_up_on_shortens_the_cycle_within_bounds() -> None:
+    assert CADENCE.shortened(540, 300, silently=False) == 240
+    assert CADENCE.shortened(540, 540, silently=True) == 270
+    assert CADENCE.shortened(130, 10, silently=True) == SHORTEST_SECONDS
+
+
+def test_a_day_without_a_loss_lengthens_it_within_bounds() -> None:
+    assert CADENCE.lengthened(400) == 500
+    assert CADENCE.lengthened(1_600) == CADENCE.idle
+
+
+def test_two_ends_at_one_age_are_a_timeout_unless_they_are_one_event() -> None:
+    assert same_timeout(300, 310, 600)
+    assert not same_timeout(300, 310, 5)
+    assert not same_timeout(300, 400, 600)
+    assert not same_timeout(300, None, 600)

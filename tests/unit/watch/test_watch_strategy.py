@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from idlebell.watch.strategy import Assignment, assign, uncovered
+from idlebell.watch.strategy import Assignment, Way, assign, sessions_worth
 
 
 def test_each_mailbox_gets_a_session_of_its_own_where_there_are_enough() -> None:
@@ -32,9 +32,21 @@ def test_nothing_wanted_lets_all_go() -> None:
     assert assign([], ["INBOX", None]) == (None, None)
 
 
-def test_uncovered_counts_mailboxes_without_a_session() -> None:
-    assert uncovered(["INBOX", "Work"], ["INBOX"]) == 1
-    assert uncovered(["INBOX"], [None]) == 1
+def test_an_account_is_worth_one_session_where_one_serves() -> None:
+    assert sessions_worth(5, Way.NOTIFY, 4, found_by_list=False) == 1
+    assert sessions_worth(5, Way.POLL, 4, found_by_list=False) == 1
+    assert sessions_worth(5, Way.IDLE_STATUS, 4, found_by_list=True) == 1
+    assert sessions_worth(0, Way.IDLE, 4, found_by_list=False) == 0
+
+
+def test_each_mailbox_is_worth_a_session_within_what_its_server_bears() -> None:
+    assert sessions_worth(5, Way.IDLE_STATUS, 4, found_by_list=False) == 4
+    assert sessions_worth(2, None, 4, found_by_list=False) == 2
+    assert sessions_worth(2, Way.IDLE, 0, found_by_list=False) == 1
+
+
+def test_no_more_sessions_are_used_than_are_worth_it() -> None:
+    assert assign(["INBOX", "Work"], ["Work", None], 1) == (Assignment("Work", ("INBOX",)), None)
 
 
 names = st.sampled_from(["INBOX", "A", "B", "C", "D"])
@@ -46,6 +58,6 @@ def test_every_wanted_mailbox_is_looked_after_once_where_any_session_is(
 ) -> None:
     assignments = assign(wanted, held)
 
-    looked_after = [name for one in assignments if one for name in (one.primary, *one.polled)]
+    looked_after = [name for one in assignments if one for name in (one.primary, *one.others)]
     assert len(assignments) == len(held)
     assert sorted(looked_after) == (sorted(wanted) if held else [])

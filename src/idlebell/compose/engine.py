@@ -1,0 +1,219 @@
+"""Builds everything but a face, in one place and in the order in which it stands on each other. Nothing below knows how it is
+wired."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+
+from idlebell.canary.chain import Rhythm
+from idlebell.canary.rounds import Canary
+from idlebell.compose.parts import (
+    canary_gauges,
+    connect_with,
+    egress_of,
+    gauges_of,
+    is_watched,
+    nearness,
+    policy_of,
+    post_of,
+    signer_of,
+)
+from idlebell.config import Settings
+from idlebell.deliver.dispatcher import Dispatcher
+from idlebell.deliver.heartbeats import Heartbeats
+from idlebell.deliver.pruning import Pruner
+from idlebell.deliver.settings import DeliverySettings
+from idlebell.discover.providers import sessions_taken
+from idlebell.gateway.declared import Declared, DeclaredAccount
+from idlebell.gateway.discovery import Discovery
+from idlebell.gateway.reach import Reach
+from idlebell.gateway.verbs import Gateway
+from idlebell.login.door import Door
+from idlebell.login.keyring import Keyring
+from idlebell.net.clock import Clock
+from idlebell.net.clock_watch import JumpReason, watch_clock
+from idlebell.net.connector import Connector
+from idlebell.net.dns import Resolver
+from idlebell.net.http_client import HttpClient
+from idlebell.net.session_inbox import SessionInbox
+from idlebell.net.tls_policy import TlsPolicy
+from idlebell.store.contract import Store
+from idlebell.telemetry.facts import ClockJumped, Complained, Emit, Fact
+from idlebell.telemetry.fan_out import fan_out
+from idlebell.telemetry.log_sink import LogSink
+from idlebell.telemetry.prometheus_sink import PrometheusSink
+from idlebell.telemetry.status import Status
+from idlebell.watch.cadence import Cadence
+from idlebell.watch.fleet import Fleet
+from idlebell.watch.hosts import Hosts
+from idlebell.watch.look import Means
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Everything but a face: what watches and delivers, and the verbs on it."""
+
+    settings: Settings
+    store: Store
+    gateway: Gateway
+    fleet: Fleet
+    dispatcher: Dispatcher
+    declared: Declared
+    emit: Emit
+    metrics: PrometheusSink
+    canary: Canary | None = None
+
+    async def follow(self, accounts: Sequence[DeclaredAccount]) -> None:
+        """Makes what is declared fit ``accounts``. The canary stays the one that the process was started with."""
+        own = () if self.canary is None else (self.canary.account,)
+        for complaint in await self.declared.follow((*accounts, *own)):
+            self.emit(Complained(complaint))
+
+
+@asynccontextmanager
+async def running_engine(
+    settings: Settings,
+    store: Store,
+    emit_also: Callable[[Fact], None] | None,
+    *,
+    declared: Sequence[DeclaredAccount],
+    on_line: Callable[[str], None] | None = None,
+    canary: bool = False,
+) -> AsyncIterator[Engine]:
+    async with AsyncExitStack() as stack:
+        clock = Clock()
+        metrics = PrometheusSink()
+        emit = fan_out(LogSink(), metrics, *([emit_also] if emit_also else []))
+        egress = egress_of(settings)
+        resolver = Resolver(clock)
+        stack.push_async_callback(resolver.close)
+        tls_policy = TlsPolicy(settings.imap.ca_file)
+        http = HttpClient(egress, resolver, tls_policy, proxy=settings.network.proxy)
+        stack.push_async_callback(http.close)
+        discovery = Discovery(resolver.services, http.send, clock)
+        stack.push_async_callback(discovery.close)
+        status, sessions, keyring = Status(), SessionInbox(), Keyring()
+        connector = Connector(egress, resolver, source_addresses=settings.imap.source_addresses)
+        connect = connect_with(connector, tls_policy, clock)
+        post = post_of(settings, connector, tls_policy, clock) if canary else None
+        rhythm = Rhythm(settings.canary.every_seconds, settings.canary.late_seconds)
+        bird = None if post is None else Canary(post, rhythm, clock, os.urandom, emit)
+        door = Door(
+            connect,
+            keyring,
+            clock,
+            os.urandom,
+            emit,
+            connect_rate=settings.imap.connect_rate,
+            per_host_connect_rate=settings.imap.per_host_connect_rate,
+            per_host_connections=settings.imap.per_host_connections,
+            sessions_at=lambda host: fleet.sessions_at(host),  # noqa: PLW0108 - the fleet comes after the door
+            support_url=settings.imap.support_url,
+        )
+        dispatcher = Dispatcher(
+            store,
+            http,
+            emit,
+            clock,
+            os.urandom,
+            await signer_of(settings, store),
+            DeliverySettings(verify_endpoints=settings.push.verify_endpoints),
+            on_ended=lambda subscription: gateway.over((subscription,)),
+            on_line=on_line,
+            on_canary=bird.hear if bird is not None else None,
+        )
+        keep = timedelta(seconds=settings.push.retry_for_seconds)
+        cadence = Cadence(
+            idle=settings.imap.idle_restart_seconds,
+            poll=settings.imap.poll_seconds,
+            probe=settings.imap.probe_seconds,
+        )
+        hosts = Hosts(store, clock, cadence, emit, sessions_taken)
+        await hosts.load()
+        stack.push_async_callback(hosts.close)
+        means = Means(
+            store,
+            status,
+            clock,
+            emit,
+            random.random,
+            cadence,
+            hosts,
+            keep,
+            settings.imap.max_mailboxes,
+            sessions=lambda: fleet.sessions(),  # noqa: PLW0108 - the fleet comes after its means
+            resolved=lambda account: fleet.nudge(account),  # noqa: PLW0108
+            committed=dispatcher.nudge,
+        )
+        fleet = Fleet(means, sessions, door.reopen, keyring.holds, nearness(egress))
+
+        gateway = Gateway(
+            store,
+            door,
+            keyring,
+            sessions,
+            status,
+            fleet.nudge,
+            dispatcher,
+            policy_of(settings, egress),
+            clock,
+            os.urandom,
+            emit,
+            Reach(egress, resolver.resolve),
+            hosts.sessions,
+            discovery.find,
+        )
+        pruner = Pruner(store, emit, clock, gateway.over, dispatcher.nudge)
+        heartbeats = Heartbeats(store, emit, clock, partial(is_watched, status), dispatcher.nudge)
+        accounts = Declared(gateway)
+        for gauge in (*gauges_of(fleet, status, keyring), *canary_gauges(bird)):
+            metrics.show(gauge)
+
+        engine = Engine(settings, store, gateway, fleet, dispatcher, accounts, emit, metrics, bird)
+        await engine.follow(declared)
+        await fleet.announce_restart()
+        watching = asyncio.create_task(fleet.run(), name="fleet")
+        clocks = asyncio.create_task(_watch_clock(clock, fleet, emit), name="clocks")
+        dispatcher.start()
+        pruner.start()
+        heartbeats.start()
+        if bird is not None:
+            bird.start(partial(accounts.standing, bird.account))
+        try:
+            yield engine
+        finally:
+            # In the order in which work flows: nothing new comes in, sessions take their leave, what is due goes out.
+            if bird is not None:
+                await bird.stop()
+            clocks.cancel()
+            await gateway.stop()
+            await fleet.stop()
+            watching.cancel()
+            await pruner.stop()
+            await heartbeats.stop()
+            await dispatcher.stop()
+            await asyncio.gather(watching, clocks, return_exceptions=True)
+
+
+async def _watch_clock(clock: Clock, fleet: Fleet, emit: Emit) -> None:
+    """After a sleep of the machine or a stop of the process nobody knows which sessions are still there."""
+    jumps: asyncio.Queue[None] = asyncio.Queue()
+
+    def on_jump(reason: JumpReason, seconds: float) -> None:
+        emit(ClockJumped(reason, seconds))
+        jumps.put_nowait(None)
+
+    watching = asyncio.create_task(watch_clock(clock, on_jump))
+    try:
+        while True:
+            await jumps.get()
+            await fleet.suspect_all()
+    finally:
+        watching.cancel()

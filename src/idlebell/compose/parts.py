@@ -1,0 +1,153 @@
+"""The parts that the settings decide, each made by one function."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from functools import partial
+from ipaddress import ip_address
+from pathlib import Path
+
+from idlebell.canary.post import Post
+from idlebell.canary.rounds import Canary
+from idlebell.config import Settings
+from idlebell.gateway.declared import DeclaredAccount
+from idlebell.gateway.policy import Policy
+from idlebell.imap.capabilities import SharedCapabilities
+from idlebell.login.door import Connect
+from idlebell.login.keyring import Keyring
+from idlebell.model.account import ImapTarget, Tls
+from idlebell.model.subscription import Subscription
+from idlebell.net.clock import Clock
+from idlebell.net.connector import Connector
+from idlebell.net.egress import Egress
+from idlebell.net.imap_connection import ImapConnection
+from idlebell.net.open_connection import open_connection
+from idlebell.net.smtp_client import SUBMIT_SECONDS, submit
+from idlebell.net.tls_policy import TlsPolicy
+from idlebell.net.wheel import Wheel
+from idlebell.push.vapid import VapidKey, VapidSigner
+from idlebell.store.contract import Store
+from idlebell.store.sealing import Sealer, default_key_path, load_or_make_key
+from idlebell.store.sqlite import open_sqlite
+from idlebell.telemetry.prometheus_sink import Gauge
+from idlebell.telemetry.status import Status
+from idlebell.watch.fleet import Fleet
+
+
+async def open_store(path: Path, key_file: Path | None) -> Store:
+    key_path = key_file or default_key_path(path)
+    sealer = Sealer(await asyncio.to_thread(lambda: load_or_make_key(key_path, may_make=not path.exists())))
+    return await open_sqlite(path, sealer, entropy=os.urandom)
+
+
+def declared_accounts(settings: Settings) -> tuple[DeclaredAccount, ...]:
+    return tuple(
+        DeclaredAccount(
+            target=one.url.target,
+            username=one.url.username,
+            mailboxes=(one.url.mailbox or "INBOX",),
+            notify=one.notify,
+            command=one.exec,
+            password_file=one.password_file,
+            password_command=one.password_command,
+        )
+        for one in settings.watch
+    )
+
+
+def nearness(egress: Egress) -> Callable[[ImapConnection], bool]:
+    def is_near(connection: ImapConnection) -> bool:
+        try:
+            return egress.allowed_network(ip_address(connection.peer))
+        except ValueError:
+            return False  # it is gone already
+
+    return is_near
+
+
+def is_watched(status: Status, subscription: Subscription) -> bool:
+    found = status.of(subscription.account_id)
+    return found is not None and found.watching().issuperset(subscription.mailboxes)
+
+
+def egress_of(settings: Settings) -> Egress:
+    return Egress(
+        allow=settings.network.allow,
+        imap_ports=frozenset(settings.network.imap_ports),
+        endpoint_ports=frozenset(settings.network.endpoint_ports),
+        allow_plaintext=settings.network.allow_plaintext,
+        only_hosts=frozenset(settings.imap.only_hosts),
+    )
+
+
+def policy_of(settings: Settings, egress: Egress) -> Policy:
+    return Policy(
+        egress=egress,
+        registration_open=settings.server.registration == "open",
+        retentions=frozenset(settings.credentials.retention),
+        max_mailboxes=settings.imap.max_mailboxes,
+        max_endpoints_per_account=settings.push.max_endpoints_per_account,
+        verify_endpoints=settings.push.verify_endpoints,
+        vapid_subject=bool(settings.push.vapid_subject or settings.server.public_url),
+        registrations_per_minute=settings.limits.registrations_per_minute,
+        subscriptions_per_key=settings.limits.subscriptions_per_key,
+    )
+
+
+def connect_with(connector: Connector, tls_policy: TlsPolicy, clock: Clock) -> Connect:
+    share, wheel = SharedCapabilities(), Wheel()
+
+    async def connect(target: ImapTarget) -> ImapConnection:
+        return await open_connection(
+            target, connector=connector, tls_policy=tls_policy, clock=clock, share=share, wheel=wheel
+        )
+
+    return connect
+
+
+def post_of(settings: Settings, connector: Connector, tls_policy: TlsPolicy, clock: Clock) -> Post | None:
+    """For the canary's mail; None: no canary is kept."""
+    given = settings.canary
+    if given.account is None or given.smtp is None:
+        return None
+    account = DeclaredAccount(
+        target=given.account.target,
+        username=given.account.username,
+        mailboxes=(given.account.mailbox or "INBOX",),
+        password_file=given.password_file,
+        canary=True,
+    )
+    hand_in = partial(
+        submit,
+        given.smtp,
+        connector=connector,
+        tls_policy=tls_policy,
+        timeout_seconds=min(SUBMIT_SECONDS, given.late_seconds),  # a mail that is late is late there, too
+    )
+    logs_in = given.smtp.tls is not Tls.NONE
+    return Post(account, given.sender or given.address, given.address, hand_in, clock, logs_in=logs_in)
+
+
+async def signer_of(settings: Settings, store: Store) -> VapidSigner:
+    der = await store.vapid_key() or await store.put_vapid_key(VapidKey.generate(os.urandom).der())
+    return VapidSigner(VapidKey.load(der), settings.push.vapid_subject or settings.server.public_url or None)
+
+
+def gauges_of(fleet: Fleet, status: Status, keyring: Keyring) -> tuple[Gauge, ...]:
+    return (
+        Gauge("sessions", "IMAP sessions that are open.", fleet.sessions),
+        Gauge("mailboxes", "Mailboxes by what is being done about them.", status.totals, "watch"),
+        Gauge("credentials", "Sets of credentials that are held in memory.", lambda: len(keyring)),
+    )
+
+
+def canary_gauges(canary: Canary | None) -> tuple[Gauge, ...]:
+    if canary is None:
+        return ()
+    return (
+        Gauge("canary_ok", "1 while the canary is neither late nor failed, else 0.", lambda: not canary.trouble()),
+        Gauge("canary_seconds", "From handing in the last canary's mail to its notification.", canary.last_seconds),
+        Gauge("canary_age_seconds", "Since a canary was last heard, or since the start.", canary.age_seconds),
+    )

@@ -1,0 +1,177 @@
+"""Runs what is built: as a server, or for one account in a terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from idlebell.compose.engine import Engine, running_engine
+from idlebell.compose.parts import (
+    declared_accounts,
+    open_store,
+)
+from idlebell.config import ConfigError, Settings, parse_imap_url
+from idlebell.gateway.declared import DeclaredAccount
+from idlebell.gateway.readiness import Readiness, nothing_troubles
+from idlebell.gateway.verbs import Gateway
+from idlebell.model.endpoint import PushUrl
+from idlebell.model.problem import PROBLEMS, Blame
+from idlebell.model.secret import Secret
+from idlebell.net.hardening import harden_process
+from idlebell.rest.options import RestOptions
+from idlebell.rest.server import RestServer
+from idlebell.store.contract import Store, StoreError
+from idlebell.store.memory import MemoryStore
+from idlebell.telemetry.facts import Complained, Fact, LoginFailed, Noted
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """The whole gateway, with its door open at ``url``."""
+
+    engine: Engine
+    url: str
+
+    @property
+    def gateway(self) -> Gateway:
+        return self.engine.gateway
+
+
+@asynccontextmanager
+async def running(settings: Settings, *, emit_also: Callable[[Fact], None] | None = None) -> AsyncIterator[Running]:
+    """The gateway from its first watcher to its last. StoreError, OSError: it cannot start, and the sentence says why."""
+    async with AsyncExitStack() as stack:
+        store = await open_store(settings.store.path, settings.store.key_file)
+        stack.push_async_callback(store.close)
+        engine = await stack.enter_async_context(
+            running_engine(settings, store, emit_also, declared=declared_accounts(settings), canary=True)
+        )
+        rest = RestServer(engine.gateway, _rest_options(engine))
+        await rest.start()
+        stack.push_async_callback(rest.stop)
+        yield Running(engine, rest.url)
+
+
+async def serve(
+    settings: Settings,
+    *,
+    ready: Callable[[str], None] | None = None,
+    reload: Callable[[], Settings] | None = None,
+) -> None:
+    """Until SIGTERM or SIGINT. SIGHUP: ``reload`` reads the configuration again, and declared accounts follow it."""
+    loop = asyncio.get_running_loop()
+    stop, again = asyncio.Event(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, again.set)
+    hardened = harden_process()
+    async with running(settings) as found:
+        for sentence in hardened:
+            found.engine.emit(Noted(sentence))
+        if ready is not None:
+            ready(found.url)
+        # What stands now stands for long: the collector need not walk it again and again.
+        gc.collect()
+        gc.freeze()
+        while not stop.is_set():
+            waits = [asyncio.create_task(stop.wait()), asyncio.create_task(again.wait())]
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            for wait in waits:
+                wait.cancel()
+            if again.is_set():
+                again.clear()
+                await follow_configuration(found.engine, reload)
+        # A second signal is not waited for: it ends the process as it always did.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+async def follow_configuration(engine: Engine, reload: Callable[[], Settings] | None) -> None:
+    if reload is None:
+        return
+    try:
+        settings = reload()
+    except ConfigError as error:
+        for line in error.lines:
+            engine.emit(Complained(f"the configuration was not taken: {line}"))
+        return
+    try:
+        await engine.follow(declared_accounts(settings))
+    except StoreError as error:
+        # Every session would go with the process.
+        engine.emit(Complained(f"the configuration was taken in part only: {error}"))
+
+
+async def watch_one(
+    settings: Settings,
+    url: str,
+    credentials: Callable[[], Secret],
+    *,
+    notify: Sequence[str] = (),
+    exec_command: str | None = None,
+    state: Path | None = None,
+    on_line: Callable[[str], None],
+) -> None:
+    """One account without a server, until SIGINT or SIGTERM. ``state``: a database that remembers what was announced.
+
+    ValueError: it goes on no longer, for the server refused the credentials or something given cannot be used. Nobody would
+    send other ones.
+    """
+    parsed = parse_imap_url(url)
+    account = DeclaredAccount(
+        target=parsed.target,
+        username=parsed.username,
+        mailboxes=(parsed.mailbox or "INBOX",),
+        notify=tuple(PushUrl(one) for one in notify),
+        command=exec_command or "",
+        ask=credentials,
+        terminal=True,
+    )
+    stop = asyncio.Event()
+    hopeless: list[str] = []
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    harden_process()
+
+    def heed(fact: Fact) -> None:
+        match fact:
+            case LoginFailed(code=code, detail=detail) if (entry := PROBLEMS[code]).blame is Blame.CREDENTIALS:
+                hopeless.append(f"{detail} {entry.mend}")
+            case Complained(text=text):
+                hopeless.append(text)
+            case _:
+                return
+        stop.set()
+
+    async with AsyncExitStack() as stack:
+        store: Store = MemoryStore(os.urandom) if state is None else await open_store(state, None)
+        stack.push_async_callback(store.close)
+        await stack.enter_async_context(running_engine(settings, store, heed, declared=(account,), on_line=on_line))
+        await stop.wait()
+    if hopeless:
+        raise ValueError(hopeless[0])
+
+
+def _rest_options(engine: Engine) -> RestOptions:
+    server, canary = engine.settings.server, engine.canary
+    readiness = Readiness(engine.store, Clock(), engine.emit, nothing_troubles if canary is None else canary.trouble)
+
+    return RestOptions(
+        host=server.listen.host,
+        port=server.listen.port,
+        public_url=server.public_url,
+        tls_certificate=server.tls_certificate,
+        tls_key=server.tls_key,
+        trusted_proxies=server.trusted_proxies,
+        cors=server.cors,
+        ready=readiness.problem,
+        metrics=engine.metrics.exposition,
+        emit=engine.emit,
+    )

@@ -1,0 +1,96 @@
+"""Looks until a mailbox is caught up with, and remembers what is still owed."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from idlebell.imap.responses import StatusData
+from idlebell.model.account import Account
+from idlebell.model.shown_text import shown
+from idlebell.store.contract import ConflictError, StoreError
+from idlebell.telemetry.facts import LookFailed, StoreFailed
+from idlebell.watch.detect import UpToDate, locate
+from idlebell.watch.look import NOTHING, Found, Looks, Means
+from idlebell.watch.mailbox_session import Extent, LookRefusedError, MailboxRefusedError, MailboxSession
+
+OWED_FIRST_SECONDS: Final = 1.0
+OWED_LONGEST_SECONDS: Final = 60.0
+"""Between looks that failed for the store's or the server's sake, doubling."""
+
+
+class CatchUp:
+    """Of one session. What fails for the store's or the server's sake is owed: it is looked for again soon, over the same
+    session, and from what EXAMINE said, so that who is new to the mailbox stands where it stood then and another UIDVALIDITY is
+    not missed."""
+
+    __slots__ = ("_account", "_hollow", "_means", "_session", "_unlooked", "failures", "looks")
+
+    def __init__(self, account: Account, session: MailboxSession, looks: Looks, means: Means) -> None:
+        self._account = account
+        self._session = session
+        self._means = means
+        self._hollow: dict[str, tuple[int | None, int | None]] = {}  # where UIDNEXT is ahead and nothing is to be found
+        self._unlooked: tuple[str, Extent] | None = None  # opened, and the first look at it is still owed
+        self.looks = looks
+        self.failures = 0
+        """Looks in a row that came to nothing."""
+
+    @property
+    def owed(self) -> bool:
+        return self._unlooked is not None or self.failures > 0
+
+    @property
+    def owed_seconds(self) -> float:
+        """When to look again."""
+        return owed_seconds(self.failures)
+
+    async def look(self, mailbox: str, extent: Extent | None = None) -> Found:
+        """At the open mailbox. ``extent``: EXAMINE has just said so."""
+        self._session.looked()
+        if extent is not None:
+            self._unlooked = (mailbox, extent)
+        found = NOTHING
+        try:
+            if self._unlooked is not None and self._unlooked[0] == mailbox:
+                found = await self.looks.until_settled(mailbox, self._unlooked[1])
+                self._unlooked = None
+            if extent is None:
+                found = await self.looks.until_settled(mailbox, None)
+            self.failures = 0
+        except StoreError as error:
+            self.store_failed(error)
+        except ConflictError:
+            self.failures += 1
+        except (LookRefusedError, MailboxRefusedError) as refusal:
+            self.owe(refusal)
+        return found
+
+    async def ahead(self, mailbox: str, status: StatusData) -> bool:
+        """Does ``status`` tell of more than was looked at? StoreError."""
+        cursor = await self._means.store.cursor(self._account.id, mailbox)
+        if cursor is None or self.looks.new_to(mailbox) or status.uid_next is None:
+            return True
+        validity = status.uid_validity or cursor.uid_validity
+        if isinstance(locate(cursor, validity, status.uid_next, status.messages), UpToDate):
+            self._hollow.pop(mailbox, None)
+            return False
+        return self._hollow.get(mailbox) != (status.uid_next, status.messages)
+
+    def was_hollow(self, mailbox: str, status: StatusData) -> None:
+        """Nothing was found of what ``status`` tells: expunged before we came, or not visible on this replica yet. The mailbox
+        is not opened again for the same words."""
+        if len(self._hollow) >= self._means.max_mailboxes:
+            self._hollow.clear()
+        self._hollow[mailbox] = (status.uid_next, status.messages)
+
+    def store_failed(self, error: StoreError) -> None:
+        self.failures += 1
+        self._means.emit(StoreFailed(str(error)))
+
+    def owe(self, refusal: LookRefusedError | MailboxRefusedError) -> None:
+        self.failures += 1
+        self._means.emit(LookFailed(self._account.id, refusal.command, shown(refusal.text)))
+
+
+def owed_seconds(failures: int) -> float:
+    return min(OWED_FIRST_SECONDS * 2.0 ** min(failures - 1, 10), OWED_LONGEST_SECONDS)

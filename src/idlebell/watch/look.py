@@ -1,0 +1,380 @@
+"""One look at one mailbox, from its cursor to the commit of what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from idlebell.imap.responses import FetchData
+from idlebell.imap.sequence_set import SequenceSet
+from idlebell.model.account import Account
+from idlebell.model.arrival import Arrival, Mark
+from idlebell.model.cursor import Cursor
+from idlebell.model.ids import AccountId, SubscriptionId
+from idlebell.model.notification import Draft
+from idlebell.model.sighting import Sighting
+from idlebell.model.subscription import Floor, Subscription
+from idlebell.net.clock import Clock
+from idlebell.rules.match import listening, match, match_flood
+from idlebell.rules.needs import fetch_items
+from idlebell.store.contract import ConflictError, Store
+from idlebell.telemetry.facts import CursorRebased, Emit, MailDetected
+from idlebell.telemetry.status import Status
+from idlebell.watch.cadence import Cadence
+from idlebell.watch.detect import (
+    Baseline,
+    Behind,
+    Flood,
+    NewUids,
+    Position,
+    Quiet,
+    Rebased,
+    UpToDate,
+    decide,
+    decide_count,
+    filed_before,
+    is_late,
+    locate,
+)
+from idlebell.watch.hosts import Hosts
+from idlebell.watch.identity import identity, identity_items
+from idlebell.watch.lapses import SURE_SECONDS, UNSAID_SECONDS, Lapses
+from idlebell.watch.mailbox_session import Extent, MailboxSession, too_many
+
+CONFLICTS: Final = 5
+"""Lost compare-and-sets in a row before a look is left to the next cycle."""
+EMPTY_PAUSES_SECONDS: Final = (0.1, 0.4, 1.5)
+"""Replicas lag: EXISTS is said before FETCH finds the message. It is asked again after these, then left to the next look."""
+LOOK_KEPT: Final = timedelta(hours=6)
+"""A mailbox where nothing comes has the time of its last look written this often. Within the process it is known better; after
+a restart it tells what was delivered in between from what was filed."""
+DIGEST_BYTES: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What every watcher works with; one for all of them."""
+
+    store: Store
+    status: Status
+    clock: Clock
+    emit: Emit
+    entropy: Callable[[], float]
+    """A number in [0, 1)."""
+    cadence: Cadence
+    hosts: Hosts
+    keep: timedelta
+    """How long a ring is of use (``retry_for_seconds``)."""
+    max_mailboxes: int
+    """Of one subscription."""
+    sessions: Callable[[], int]
+    """How many are held in all, for the budget of probes."""
+    resolved: Callable[[AccountId], None]
+    """Tells the fleet that a selection means other mailboxes now: a hint."""
+    committed: Callable[[], None]
+    """Tells the dispatcher that something may be due: a hint."""
+
+
+@dataclass(slots=True)
+class Books:
+    """What the process remembers of an account, whatever becomes of its sessions."""
+
+    lapses: Lapses = field(default_factory=Lapses)
+    looked_at: dict[str, datetime] = field(default_factory=dict)
+    """When each mailbox was last looked at to the end."""
+    surveyed_at: datetime | None = None
+    """When it was last asked which mailboxes there are."""
+    appeared: dict[str, datetime | None] = field(default_factory=dict)
+    """Mailboxes that a survey found new, and when the one before it was: they were made later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a look came to: how many messages it announced, whether some had certainly been there for a while, and whether for
+    long."""
+
+    messages: int = 0
+    waited: bool = False
+    waited_long: bool = False
+
+
+NOTHING: Final = Found()
+
+
+class Looks:
+    """Of one session. Raises what the session raises, StoreError and ConflictError."""
+
+    __slots__ = ("_account", "_books", "_exists", "_means", "_session", "fresh", "settled")
+
+    def __init__(self, account: Account, session: MailboxSession, books: Books, means: Means) -> None:
+        self._account = account
+        self._session = session
+        self._books = books
+        self._means = means
+        self._exists: int | None = None  # of the open mailbox, when it was last looked at to the end
+        self.fresh: tuple[tuple[SubscriptionId, str], ...] = ()
+        """Who is new to which mailbox, and is told there of what comes from now on."""
+        self.settled = True
+        """False: the next look comes early."""
+
+    async def until_settled(self, mailbox: str, extent: Extent | None) -> Found:
+        """Looks, and again where somebody else was faster. ``extent``: what EXAMINE has just said; None: the mailbox has been
+        open."""
+        started = self._means.clock.monotonic()
+        for _ in range(CONFLICTS - 1):
+            try:
+                return await self._look(mailbox, extent, started)
+            except ConflictError:
+                continue
+        return await self._look(mailbox, extent, started)
+
+    def saw_nothing(self, mailbox: str) -> None:
+        """The server was asked and said that nothing came."""
+        self._books.looked_at[mailbox] = self._means.clock.now()
+
+    def new_to(self, mailbox: str) -> bool:
+        return any(wished == mailbox for _, wished in self.fresh)
+
+    # inside
+
+    async def _look(self, mailbox: str, extent: Extent | None, started: float) -> Found:
+        means, session = self._means, self._session
+        now = means.clock.now()
+        cursor = await means.store.cursor(self._account.id, mailbox)
+        position: Position
+        if extent is None and cursor is not None and session.uid_validity == cursor.uid_validity:
+            # Within a session only the UIDs tell; `n:*` asks for what is new and costs one line when nothing is.
+            position = Behind(cursor.uid_next, None)
+        else:
+            if extent is None:
+                extent = await session.examine(mailbox)
+            extent = await self._completed(mailbox, extent, cursor)
+            await self._ground(mailbox, extent)
+            rebased = cursor is None or cursor.uid_validity != extent.uid_validity
+            floor = await self._lowest_floor(mailbox, extent) if rebased else None
+            position = locate(
+                cursor, extent.uid_validity, extent.uid_next, extent.exists, floor=floor, mod_seq=extent.mod_seq
+            )
+        self.settled = True
+        found = NOTHING
+        match position:
+            case Baseline(new) | Rebased(new):
+                after = extent is not None and extent.uid_next is not None and new.uid_next < extent.uid_next
+                new = replace(new, looked_at=self._books.appeared.pop(mailbox, None) if after else now)
+                await means.store.commit(self._account.id, mailbox, cursor, new, ())
+                if isinstance(position, Rebased):
+                    means.emit(CursorRebased(self._account.id, "uid-validity"))
+                if after:
+                    found = await self._fetch_and_commit(mailbox, new, Behind(new.uid_next, None), extent, started)
+            case Behind():
+                assert cursor is not None
+                found = await self._fetch_and_commit(mailbox, cursor, position, extent, started)
+            case UpToDate():
+                assert cursor is not None
+                await self._keep_look(mailbox, cursor, now)
+        self._exists = session.exists
+        self._books.looked_at[mailbox] = now
+        return found
+
+    async def _completed(self, mailbox: str, extent: Extent, cursor: Cursor | None) -> Extent:
+        """With UIDNEXT where it is needed and the server gives none, and with the date of the last message learnt where
+        nothing is known of the server's clock."""
+        hosts, host = self._means.hosts, self._account.target.host
+        unknown = cursor is None or cursor.uid_validity != extent.uid_validity or self.new_to(mailbox)
+        lagless = cursor is None and hosts.clock_lag_seconds(host) is None
+        if not (unknown and (extent.uid_next is None or lagless)):
+            return extent
+        last = await self._session.last_message()
+        if last is not None and last.internal_date is not None:
+            hosts.saw_date(host, last.internal_date)
+        if extent.uid_next is not None:
+            return extent
+        return replace(extent, uid_next=1 if last is None or last.uid is None else last.uid + 1)
+
+    async def _fetch_and_commit(
+        self, mailbox: str, cursor: Cursor, behind: Behind, extent: Extent | None, started: float
+    ) -> Found:
+        means, session = self._means, self._session
+        first = behind.first_uid
+        looked_at = max(filter(None, (cursor.looked_at, self._books.looked_at.get(mailbox))), default=None)
+        now = means.clock.now()
+        subscriptions = await self._listening(mailbox)
+        items = self._items(subscriptions)
+        since = filed_before(looked_at, means.hosts.clock_lag_seconds(self._account.target.host))
+        decision: Quiet | NewUids | Flood
+        known: dict[bytes, Sighting] = {}
+        sighted: list[Sighting] = []
+        if too_many(behind.span, cursor.count, session.exists):
+            uid_next = extent.uid_next if extent is not None else None
+            if uid_next is None:
+                last = await session.last_message()
+                uid_next = 1 if last is None or last.uid is None else last.uid + 1
+            counts = {
+                marks: await session.count_new(first, uid_next - 1, _criteria(marks, since))
+                for marks in {one.also for one in subscriptions} or {frozenset()}
+            }
+            decision = decide_count(cursor, counts, uid_next, session.exists)
+        else:
+            fetched = await self._fetched(cursor, first, items, extent)
+            passed, known, sighted = await self._passed(mailbox, cursor, fetched, subscriptions)
+            decision = decide(
+                cursor, fetched, session.exists, delivered_since=since, known=passed, mod_seq=session.mod_seq
+            )
+        decision = replace(decision, cursor=replace(decision.cursor, looked_at=now))
+        if isinstance(decision, Quiet):
+            if decision.cursor.uid_next != cursor.uid_next:
+                await means.store.commit(
+                    self._account.id, mailbox, cursor, decision.cursor, (), sighted=sighted, known=known
+                )
+            else:
+                await self._keep_look(mailbox, cursor, now)
+            return NOTHING
+        # Only who is told of it pays for the count of unseen messages.
+        tells = any(one.endpoints.new_mail is not None and one.endpoints.new_mail.carries_body for one in subscriptions)
+        unseen = await session.count_unseen() if tells else None
+        # Who joined while the server was asked is told, too: the cursor is about to pass what came since.
+        joined = await self._listening(mailbox)
+        if not set(self._items(joined)) <= set(items) or {one.also for one in joined} - {
+            one.also for one in subscriptions
+        }:
+            raise ConflictError("Somebody who joined meanwhile wants to know more than was fetched.")
+        drafts: tuple[Draft, ...]
+        if isinstance(decision, Flood):
+            upto = decision.cursor.uid_next
+            drafts = match_flood(joined, mailbox, cursor.uid_validity, decision.counts, upto, unseen, now, means.keep)
+        else:
+            drafts = match(joined, mailbox, cursor.uid_validity, decision.arrivals, unseen, now, means.keep)
+        committed = await means.store.commit(
+            self._account.id, mailbox, cursor, decision.cursor, drafts, sighted=sighted, known=known
+        )
+        self.settled = False
+        means.committed()
+        took_ms = (means.clock.monotonic() - started) * 1000.0
+        if isinstance(decision, Flood):
+            count = max(decision.counts.values())
+            means.emit(MailDetected(self._account.id, count, len(committed), took_ms))
+            return Found(count)
+        plain = [arrival for arrival in decision.arrivals if not arrival.marks]
+        means.emit(MailDetected(self._account.id, len(plain), len(committed), took_ms))
+        return self._judged(plain, looked_at, now)
+
+    def _judged(self, arrivals: Sequence[Arrival], looked_at: datetime | None, now: datetime) -> Found:
+        lag = self._means.hosts.clock_lag_seconds(self._account.target.host)
+        if looked_at is None or lag is None:
+            return Found(len(arrivals))
+
+        def waited(seconds: float) -> bool:
+            return any(is_late(one.message, looked_at, now, lag, seconds) for one in arrivals)
+
+        return Found(len(arrivals), waited(UNSAID_SECONDS), waited(SURE_SECONDS))
+
+    async def _fetched(
+        self, cursor: Cursor, first: int, items: tuple[str, ...], extent: Extent | None
+    ) -> tuple[FetchData, ...]:
+        """All from ``first`` on. Asked again where the server has said that there is more than it gives."""
+        session, hosts, host = self._session, self._means.hosts, self._account.target.host
+        before = self._exists if extent is None else cursor.count
+        fetched: tuple[FetchData, ...] = ()
+        for pause in (*EMPTY_PAUSES_SECONDS, None):
+            fetched = await session.fetch(SequenceSet.starting_at(first), items)
+            for date in sorted(
+                one.internal_date for one in fetched if one.uid is not None and one.uid >= first and one.internal_date
+            )[-1:]:
+                hosts.saw_date(host, date)
+            came = any(one.uid is not None and one.uid >= first for one in fetched)
+            promised = before is not None and session.exists is not None and session.exists > before
+            if came or not promised:
+                break
+            if pause is None:
+                self.settled = False
+                break
+            await self._means.clock.sleep(pause)
+        return fetched
+
+    def _items(self, subscriptions: Sequence[Subscription]) -> tuple[str, ...]:
+        items = fetch_items(subscriptions, has_preview=self._session.has("PREVIEW"))
+        more = identity_items(self._session.has, envelope="ENVELOPE" in items)
+        return tuple(dict.fromkeys((*items, *more)))
+
+    # --- the same mail again ---
+
+    async def _passed(
+        self, mailbox: str, cursor: Cursor, fetched: Iterable[FetchData], subscriptions: Sequence[Subscription]
+    ) -> tuple[dict[int, frozenset[SubscriptionId]], dict[bytes, Sighting], list[Sighting]]:
+        """By UID, whom the mail has passed before: in another mailbox of theirs, or here before it was moved out and back.
+        And what was known of it, and what is known from now on."""
+        identities: dict[int, bytes] = {}
+        digests: dict[tuple[int, SubscriptionId], bytes] = {}
+        for message in fetched:
+            mark = identity(message) if message.uid is not None and message.uid >= cursor.uid_next else None
+            if message.uid is not None and mark is not None:
+                identities[message.uid] = mark
+                for one in subscriptions:
+                    digest = self._means.store.fingerprint(mark + b"\0" + one.id.encode())[:DIGEST_BYTES]
+                    digests[message.uid, one.id] = digest
+        if not digests:
+            return {}, {}, []
+        known = await self._means.store.sightings(self._account.id, tuple(set(digests.values())))
+        # Two of one kind that lie here both are two deliveries.
+        there = await self._still_there(
+            one.uid for one in known.values() if one.mailbox == mailbox and one.uid_validity == cursor.uid_validity
+        )
+        passed: dict[int, set[SubscriptionId]] = {}
+        for (uid, subscription), digest in digests.items():
+            before = known.get(digest)
+            if before is None:
+                continue
+            here = (before.mailbox, before.uid_validity) == (mailbox, cursor.uid_validity) and before.uid != uid
+            # Compared by what lies there: Courier gives UIDs anew until somebody opens the mailbox to write.
+            if not (here and there.get(before.uid) == identities[uid]):
+                passed.setdefault(uid, set()).add(subscription)
+        sighted = {digest: Sighting(digest, mailbox, cursor.uid_validity, uid) for (uid, _), digest in digests.items()}
+        return {uid: frozenset(whom) for uid, whom in passed.items()}, known, list(sighted.values())
+
+    async def _still_there(self, uids: Iterable[int]) -> dict[int, bytes | None]:
+        """Which mail lies in the open mailbox under each of ``uids`` now."""
+        wanted = sorted(set(uids))
+        if not wanted:
+            return {}
+        items = ("UID", "INTERNALDATE", *identity_items(self._session.has, envelope=False))
+        fetched = await self._session.fetch(SequenceSet(tuple((uid, uid) for uid in wanted)), items)
+        return {one.uid: identity(one) for one in fetched if one.uid is not None}
+
+    # --- who is told ---
+
+    async def _listening(self, mailbox: str) -> tuple[Subscription, ...]:
+        return listening(await self._means.store.of_account(self._account.id), mailbox)
+
+    async def _ground(self, mailbox: str, extent: Extent) -> None:
+        """Who is new to the mailbox is told of what comes from now on."""
+        for subscription, wished in self.fresh:
+            if wished == mailbox and extent.uid_next is not None:
+                await self._means.store.ground(subscription, Floor(mailbox, extent.uid_validity, extent.uid_next))
+        self.fresh = tuple(one for one in self.fresh if one[1] != mailbox)
+
+    async def _lowest_floor(self, mailbox: str, extent: Extent) -> int | None:
+        """A mailbox that was made while its account was watched has a floor before anybody has looked at it."""
+        floors = [one.floor(mailbox) for one in await self._listening(mailbox)]
+        fitting = [one.uid_next for one in floors if one is not None and one.uid_validity == extent.uid_validity]
+        return min(fitting, default=None)
+
+    async def _keep_look(self, mailbox: str, cursor: Cursor, now: datetime) -> None:
+        if cursor.looked_at is None or now - cursor.looked_at >= LOOK_KEPT:
+            await self._means.store.commit(self._account.id, mailbox, cursor, replace(cursor, looked_at=now), ())
+
+
+def _criteria(marks: frozenset[str], since: datetime | None) -> str:
+    """SEARCH keys for what :func:`~idlebell.watch.detect.decide` would find. SINCE knows only days, by the server's own
+    calendar (RFC 9051 section 6.4.4): a day earlier is surely before."""
+    keys = ["UNDELETED", "UNDRAFT"]
+    if Mark.SEEN not in marks:
+        keys.append("UNSEEN")
+    if Mark.APPENDED not in marks and since is not None:
+        day = since.astimezone(UTC).date() - timedelta(days=1)
+        keys.append(f"SINCE {day.day}-{_MONTHS[day.month - 1]}-{day.year}")
+    return " ".join(keys)
+
+
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

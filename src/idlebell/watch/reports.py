@@ -1,0 +1,114 @@
+"""Tells how each mailbox of a session is doing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+
+from idlebell.model.account import Account
+from idlebell.model.problem import Fault
+from idlebell.model.shown_text import shown
+from idlebell.store.contract import StoreError
+from idlebell.telemetry.facts import LookFailed, ServerAlerted, StoreFailed, WatchStarted
+from idlebell.telemetry.status import MailboxStatus, Mode, Watch
+from idlebell.watch.diagnose import refused_mailbox
+from idlebell.watch.look import Means
+from idlebell.watch.mailbox_session import MailboxRefusedError
+from idlebell.watch.strategy import Chosen, Way
+
+
+class Reports:
+    """Of one session. ``mailboxes``: those that it looks after now, the first one idled on."""
+
+    __slots__ = ("_account", "_mailboxes", "_means", "chosen")
+
+    def __init__(self, account: Account, mailboxes: Callable[[], tuple[str, ...]], means: Means) -> None:
+        self._account = account
+        self._mailboxes = mailboxes
+        self._means = means
+        self.chosen = Chosen(Way.IDLE)
+
+    async def alive(self, next_seconds: float) -> None:
+        """Before a wait: the session has just shown that it lives."""
+        mailboxes = self._mailboxes()
+        if not mailboxes:
+            return
+        await self.watching(mailboxes[0], next_seconds)
+        status = self._means.status.of(self._account.id)
+        if self.chosen.way is not Way.NOTIFY or status is None:
+            return
+        now = self._means.clock.now()
+        for mailbox in mailboxes[1:]:
+            known = status.mailboxes.get(mailbox)
+            if known is not None and known.watch is Watch.WATCHING:
+                alive = replace(
+                    known,
+                    mode=Mode.NOTIFY,
+                    mode_reason=None,
+                    last_seen_alive_at=now,
+                    next_check_at=now + timedelta(seconds=next_seconds),
+                )
+                self._means.status.report(self._account.id, alive)
+
+    async def watching(self, mailbox: str, next_seconds: float) -> None:
+        await self._report(mailbox, Watch.WATCHING, next_seconds)
+
+    async def shut_out(self, mailbox: str, refusal: MailboxRefusedError, next_seconds: float) -> None:
+        """The server does not open the mailbox. The operator is told once: nobody else waits for a declared account."""
+        fault = refused_mailbox(mailbox, refusal.code, refusal.text)
+        known = self._known(mailbox)
+        if known is None or known.watch is not Watch.FAILED:
+            self._means.emit(LookFailed(self._account.id, "EXAMINE", fault.detail))
+        await self._report(mailbox, Watch.FAILED, next_seconds, fault=fault)
+
+    def alert(self, text: str) -> None:
+        """The server has something to say to its user."""
+        self._means.emit(ServerAlerted(self._account.id, self._account.target.host, shown(text)))
+        self._means.status.alert(self._account.id, shown(text), self._means.clock.now())
+
+    async def _report(self, mailbox: str, watch: Watch, next_seconds: float, *, fault: Fault | None = None) -> None:
+        means = self._means
+        now = means.clock.now()
+        try:
+            cursor = await means.store.cursor(self._account.id, mailbox)
+        except StoreError as error:
+            means.emit(StoreFailed(str(error)))
+            return  # what was said last stands
+        if mailbox not in self._mailboxes():
+            return  # it was given up meanwhile, and nothing is to be said of it any more
+        if cursor is None and watch is Watch.WATCHING:
+            watch = Watch.CONNECTING  # nothing is known to be new yet: the first look is still owed
+        mode, reason = self._mode(mailbox) if watch is Watch.WATCHING else (None, None)
+        known = self._known(mailbox)
+        if mode is not None and (known is None or known.mode is not mode):
+            means.emit(WatchStarted(self._account.id, mode.value))
+        means.status.report(
+            self._account.id,
+            MailboxStatus(
+                mailbox,
+                watch,
+                mode=mode,
+                mode_reason=reason,
+                uid_validity=cursor.uid_validity if cursor else None,
+                uid_next=cursor.uid_next if cursor else None,
+                last_seen_alive_at=now,
+                next_check_at=now + timedelta(seconds=next_seconds),
+                fault=fault,
+            ),
+        )
+
+    def _known(self, mailbox: str) -> MailboxStatus | None:
+        status = self._means.status.of(self._account.id)
+        return status.mailboxes.get(mailbox) if status is not None else None
+
+    def _mode(self, mailbox: str) -> tuple[Mode, str | None]:
+        match self.chosen.way:
+            case Way.NOTIFY:
+                return Mode.NOTIFY, None
+            case Way.IDLE | Way.IDLE_STATUS if mailbox == self._mailboxes()[0]:
+                return Mode.IDLE, None
+            case Way.IDLE | Way.IDLE_STATUS:
+                return Mode.POLL, f"asked by STATUS beside the IDLE of another mailbox: {self.chosen.reason}"
+            case Way.POLL:
+                return Mode.POLL, self.chosen.reason
