@@ -23,6 +23,7 @@ from idlebell.gateway.verbs import Gateway
 from idlebell.model.endpoint import PushUrl
 from idlebell.model.problem import PROBLEMS, Blame
 from idlebell.model.secret import Secret
+from idlebell.net.clock import Clock
 from idlebell.net.hardening import harden_process
 from idlebell.rest.options import RestOptions
 from idlebell.rest.server import RestServer
