@@ -163,16 +163,16 @@ class Door:
                 return fault
             except LoginFailed as failure:
                 fault = failure.fault
-                if failure.unexplained and not refusal.refuses_credentials(fault):
-                    doubted = fault
-                    continue
-                if not refusal.refuses_credentials(fault):
+                if not (failure.unexplained or refusal.refuses_credentials(fault)):
                     if not failure.ours and refusal.asks_for_less(fault):
                         self.paces.slow(account.target.host, self._clock.monotonic())
                     return fault
             if not self._keyring.keeps(subscription, credentials):
                 # Newer ones came during this login, or they were wiped in the middle of it: it says nothing of what is held.
                 return Fault("server-error", "The credentials were replaced during the login.")
+            if not refusal.refuses_credentials(fault):
+                doubted = fault
+                continue
             self._keyring.drop(subscription)
             await self._on_refused(account.id, subscription, fault)
         return doubted or fault
@@ -185,6 +185,7 @@ class Door:
         """``doubting``: a refusal without a reason is not believed at once, if these credentials have worked before."""
         host = account.target.host
         began = self._clock.monotonic()
+        proof = self._proof(account, credentials)  # before they can be wiped in the middle of it
         try:
             with self._admitted(host):
                 wait = self.paces.reserve(host, began, max(0.0, patience_seconds))
@@ -202,11 +203,11 @@ class Door:
                         connection.close()
                         raise
         except LoginFailed as failure:
-            if failure.unexplained and doubting and self._doubts.doubt(self._proof(account, credentials), began):
+            if failure.unexplained and doubting and self._doubts.doubt(proof, self._clock.monotonic()):
                 failure = LoginFailed(refusal.doubted(failure.fault), unexplained=True)
             self._tell(account, failure.fault)
             raise failure from None
-        self._doubts.worked(self._proof(account, credentials))
+        self._doubts.worked(proof)
         self.paces.ease(host, self._clock.monotonic())
         took_ms = (self._clock.monotonic() - began) * 1000
         self._emit(facts.SessionOpened(account.id, host, round(took_ms, 1)))

@@ -356,6 +356,23 @@ async def test_newer_credentials_are_not_doubted_for_the_old_ones(bench: Bench) 
     assert isinstance(await bench.door.reopen(account), ImapConnection)
 
 
+async def test_a_doubt_about_credentials_that_were_replaced_meanwhile_does_not_hold_the_new_ones_up(
+    bench: Bench,
+) -> None:
+    account, only, hold = await worked_before(bench, "only", "secret"), SubscriptionId("only"), Hold()
+    trying = bench.server.plan("connect", hold)
+    bench.server.plan(commands.Authenticate, NO_REASON)
+    reopening = asyncio.create_task(bench.door.reopen(account))
+    await trying.hit()
+    bench.server.add_user("alice", "newer")
+    bench.keyring.keep(only, account.id, password("newer"))
+    hold.release()
+    fault = await reopening
+    assert isinstance(fault, Fault)
+    assert fault.code == "server-error", "tried again soon"
+    assert isinstance(await bench.door.reopen(account), ImapConnection)
+
+
 async def test_who_registers_is_refused_at_once_with_or_without_a_reason(bench: Bench) -> None:
     await bench.log_in(password("secret"))
     bench.server.plan(commands.Authenticate, NO_REASON)
