@@ -360,10 +360,10 @@ async def test_a_doubt_about_credentials_that_were_replaced_meanwhile_does_not_h
     bench: Bench,
 ) -> None:
     account, only, hold = await worked_before(bench, "only", "secret"), SubscriptionId("only"), Hold()
-    trying = bench.server.plan("connect", hold)
     bench.server.plan(commands.Authenticate, NO_REASON)
+    leaving = bench.server.plan(commands.Logout, hold)
     reopening = asyncio.create_task(bench.door.reopen(account))
-    await trying.hit()
+    await leaving.hit()
     bench.server.add_user("alice", "newer")
     bench.keyring.keep(only, account.id, password("newer"))
     hold.release()
