@@ -10,7 +10,7 @@ from typing import TypeAlias
 from idlebell.cli.failure import Failure
 from idlebell.compose import egress_of
 from idlebell.config import ImapUrl, Settings
-from idlebell.discover.providers import of_address, of_host
+from idlebell.discover.providers import of_address, of_host, sessions_taken
 from idlebell.gateway.discovery import Discovery, Found, domain_of
 from idlebell.imap import quirks
 from idlebell.imap.errors import RemoteProtocolError
@@ -29,6 +29,8 @@ from idlebell.net.imap_connection import ImapConnection, WireLog
 from idlebell.net.open_connection import open_connection
 from idlebell.net.tls_policy import TlsPolicy
 from idlebell.telemetry.facts import Fact
+from idlebell.watch.lapses import Lapses
+from idlebell.watch.strategy import Way, choose
 
 LOGIN_SECONDS = 30.0
 _TLS = {Tls.IMPLICIT: "TLS from the first byte", Tls.STARTTLS: "STARTTLS", Tls.NONE: "no TLS"}
@@ -133,7 +135,8 @@ async def _report(tools: _Tools, url: ImapUrl, password: Password, say: Say) -> 
         known = connection.capabilities
         if password is None:
             _tell_known(url.target.host, "".join(heard), known, say)
-            say(f"Would be watched by: {way(connection.has)} (servers tell more after login; name a password option)")
+            told = _way_of(tools, url, connection)
+            say(f"Would be watched by: {told} (servers tell more after login; name a password option)")
             return
     finally:
         await connection.logout()
@@ -152,8 +155,12 @@ async def _report(tools: _Tools, url: ImapUrl, password: Password, say: Say) -> 
         raise Failure(f"{failure.fault.detail} {failure.fault.problem().entry.mend}") from None
     say(f"After login: {_listed(session)}")
     _tell_known(url.target.host, "".join(heard), known | session.capabilities, say)
-    say(f"Would be watched by: {way(session.has)}")
+    say(f"Would be watched by: {_way_of(tools, url, session)}")
     await session.logout()
+
+
+def _way_of(tools: _Tools, url: ImapUrl, session: ImapConnection) -> str:
+    return way(session.has, sessions_taken(url.target.host), tools.settings.imap.poll_seconds)
 
 
 def _tell_known(host: str, greeting: str, capabilities: frozenset[str], say: Say) -> None:
@@ -177,9 +184,15 @@ def _tell_known(host: str, greeting: str, capabilities: frozenset[str], say: Say
         say(f"Quirk {quirk.name}: {quirk.sentence}")
 
 
-def way(has: Callable[[str], bool]) -> str:
-    """How a mailbox of this server is watched."""
-    return "IDLE" if has("IDLE") else "polling by STATUS, for the server lists no IDLE"
+def way(has: Callable[[str], bool], sessions: int, poll_seconds: int) -> str:
+    """How mailboxes of this server are watched, as far as its capabilities tell: what it does not do right is found out later.
+    ``sessions``: of one account, at most."""
+    one, many = (choose(has, Lapses(), 0.0, several=several) for several in (False, True))
+    if one.way is Way.POLL:
+        return f"polling every {poll_seconds} s, for {one.reason}"
+    if many.way is Way.NOTIFY:
+        return "IDLE; several mailboxes by NOTIFY over the same session"
+    return f"IDLE; several mailboxes by IDLE in up to {sessions} sessions and STATUS of the others, for {many.reason}"
 
 
 async def _connected(connect: Callable[[ImapTarget], Awaitable[ImapConnection]], url: ImapUrl) -> ImapConnection:

@@ -107,6 +107,21 @@ def test_of_a_known_provider_it_is_told_what_one_needs() -> None:
     assert "\n".join(said) == told
 
 
+@pytest.mark.parametrize(
+    ("capabilities", "told"),
+    [
+        ({"IDLE", "NOTIFY"}, "IDLE; several mailboxes by NOTIFY over the same session"),
+        (
+            {"IDLE"},
+            "IDLE; several mailboxes by IDLE in up to 3 sessions and STATUS of the others, for the server has no NOTIFY",
+        ),
+        (set(), "polling every 60 s, for the server has no IDLE"),
+    ],
+)
+def test_how_it_would_be_watched_is_what_the_strategy_says(capabilities: set[str], told: str) -> None:
+    assert reach.way(capabilities.__contains__, 3, 60) == told
+
+
 async def test_what_providers_see_of_us_is_printed(stage: Stage) -> None:
     addresses = ("93.184.216.34", "93.184.216.35", "93.184.216.36", "127.0.0.1")
     stage.names.others["34.216.184.93.in-addr.arpa", "PTR"] = ["push.example.test."]
