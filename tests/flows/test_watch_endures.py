@@ -238,7 +238,7 @@ async def test_what_comes_while_a_flood_is_counted_is_counted_once(stage: Stage)
     await stage.adopt()
     await searching.hit()
     stage.server.deliver("alice", message)
-    stage.server.of("alice")[0]._answerer._tell_changes()
+    stage.server.of("alice")[0].tell_changes()
     hold.release()
     await stage.fact(MailDetected, 2)
 

@@ -77,7 +77,7 @@ class Answerer:
                 server.answer(Condition.BAD, reason)
             case DoneReceived():
                 if self._host.habits.speaks_in_idle:
-                    self._tell_changes()
+                    self.tell_changes()
                 server.answer(Condition.OK, "IDLE ended")
             case SaslReceived(None):
                 server.answer(Condition.BAD, "cancelled")
@@ -97,7 +97,7 @@ class Answerer:
                 self._answer([r.CapabilityData(server.capabilities)])
             case c.Noop():
                 if habits.noop_tells:
-                    self._tell_changes()
+                    self.tell_changes()
                 self._answer()
             case c.Logout():
                 self._answer([r.StatusResponse(Condition.BYE, None, "until next time")])
@@ -130,7 +130,7 @@ class Answerer:
             case c.Idle():
                 server.continue_()
                 if habits.speaks_in_idle:
-                    self._tell_changes()
+                    self.tell_changes()
             case c.Notify():
                 self._notify(command)
             case c.UnknownCommand():
@@ -231,7 +231,7 @@ class Answerer:
         status = status_of(mailbox, items, uid_next=habits.uid_next)
         if news.open is not None and mailbox is news.open.mailbox:
             if habits.status_tells:
-                self._tell_changes()
+                self.tell_changes()
             else:
                 status = news.open.stale_status(status)
         self._answer([status])
@@ -279,7 +279,8 @@ class Answerer:
         except UnknownItemError:
             self._server.answer(Condition.BAD, "unknown item")
 
-    def _tell_changes(self) -> None:
+    def tell_changes(self) -> None:
+        """What is new in the open mailbox."""
         if self.news is not None:
             self._send(self.news.changes())
 

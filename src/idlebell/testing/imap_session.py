@@ -91,6 +91,11 @@ class ImapSession(asyncio.Protocol):
         """Bytes to the client, as they are."""
         self._write(raw)
 
+    def tell_changes(self) -> None:
+        """What is new in the open mailbox, now, also while a fault holds a command."""
+        self._answerer.tell_changes()
+        self._flush()
+
     def bye(self, text: str = "going down", *, code: str | None = None, linger: bool = False, repeat: int = 1) -> None:
         """``* BYE`` and the end."""
         self._strike(f.Bye(text, code, linger, repeat))
