@@ -180,7 +180,7 @@ async def running_engine(
         await engine.follow(declared)
         await fleet.announce_restart()
         watching = asyncio.create_task(fleet.run(), name="fleet")
-        clocks = asyncio.create_task(_watch_clock(clock, fleet, emit), name="clocks")
+        clocks = asyncio.create_task(_watch_clock(clock, fleet, hosts, emit), name="clocks")
         dispatcher.start()
         pruner.start()
         heartbeats.start()
@@ -202,12 +202,14 @@ async def running_engine(
             await asyncio.gather(watching, clocks, return_exceptions=True)
 
 
-async def _watch_clock(clock: Clock, fleet: Fleet, emit: Emit) -> None:
+async def _watch_clock(clock: Clock, fleet: Fleet, hosts: Hosts, emit: Emit) -> None:
     """After a sleep of the machine or a stop of the process nobody knows which sessions are still there."""
     jumps: asyncio.Queue[None] = asyncio.Queue()
 
     def on_jump(reason: JumpReason, seconds: float) -> None:
         emit(ClockJumped(reason, seconds))
+        if reason == "clock-set":
+            hosts.forget_clocks()
         jumps.put_nowait(None)
 
     watching = asyncio.create_task(watch_clock(clock, on_jump))

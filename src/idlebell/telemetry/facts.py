@@ -45,7 +45,7 @@ class LoginFailed(Fact):
 
 @dataclass(frozen=True, slots=True)
 class AlertReceived(Fact):
-    """A mail server wants its user to read something. Told beside a login that worked."""
+    """A mail server wants its user to read something (ALERT, RFC 9051 section 7.1): beside a login that worked, or later."""
 
     account: AccountId
     host: str
@@ -83,15 +83,6 @@ class WatchChanged(Fact):
     account: AccountId
     way: str
     reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class ServerAlerted(Fact):
-    """A mail server has something to say to its user (ALERT, RFC 9051 section 7.1)."""
-
-    account: AccountId
-    host: str
-    text: str
 
 
 @dataclass(frozen=True, slots=True)

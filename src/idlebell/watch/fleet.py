@@ -163,6 +163,10 @@ class Fleet:
                 self._means.emit(StoreFailed(str(error)))
                 await self._means.clock.sleep(STORE_RETRY_SECONDS)
                 continue
+            except Exception as error:  # a supervisor: without its rounds a lost nudge would never be made good
+                self._means.emit(SupervisorCaught("fleet", where_raised(error)))
+                await self._means.clock.sleep(STORE_RETRY_SECONDS)
+                continue
             for account in dict.fromkeys((*(one.account.id for one in wanted), *self._held, *self._inbox.waiting())):
                 self._nudged[account] = None
             self._wake.set()

@@ -78,6 +78,12 @@ class Hosts:
         if known is None or lag < known:
             self._learn(host, write=known is None or known - lag >= LAG_STEP_SECONDS, clock_lag_seconds=lag)
 
+    def forget_clocks(self) -> None:
+        """Our own clock was set: what was learnt of theirs was measured by it."""
+        for host, learnt in [*self._known.items()]:
+            if learnt.clock_lag_seconds is not None:
+                self._learn(host, clock_lag_seconds=None)
+
     def hung_up(self, host: str, age: float, *, silently: bool) -> None:
         """A quiet session has ended after ``age`` seconds in which neither side said anything."""
         learnt = self._of(host)

@@ -24,6 +24,7 @@ from idlebell.telemetry.facts import CursorRebased, Emit, MailDetected
 from idlebell.telemetry.status import Status
 from idlebell.watch.cadence import Cadence
 from idlebell.watch.detect import (
+    FLOOD_MESSAGES,
     Baseline,
     Behind,
     Flood,
@@ -202,6 +203,8 @@ class Looks:
         now = means.clock.now()
         subscriptions = await self._listening(mailbox)
         items = self._items(subscriptions)
+        if looked_at is not None and looked_at > now:
+            looked_at = None  # our clock was set back: nobody knows how long ago that was
         since = filed_before(looked_at, means.hosts.clock_lag_seconds(self._account.target.host))
         decision: Quiet | NewUids | Flood
         known: dict[bytes, Sighting] = {}
@@ -222,6 +225,9 @@ class Looks:
             decision = decide(
                 cursor, fetched, session.exists, delivered_since=since, known=passed, mod_seq=session.mod_seq
             )
+            if isinstance(decision, NewUids) and len(decision.arrivals) > FLOOD_MESSAGES:
+                # More came while it was asked for. It is fetched by now, but nobody wants a list of them either.
+                decision = Flood(_counts(decision.arrivals, subscriptions), decision.cursor)
         decision = replace(decision, cursor=replace(decision.cursor, looked_at=now))
         if isinstance(decision, Quiet):
             if decision.cursor.uid_next != cursor.uid_next:
@@ -363,6 +369,14 @@ class Looks:
     async def _keep_look(self, mailbox: str, cursor: Cursor, now: datetime) -> None:
         if cursor.looked_at is None or now - cursor.looked_at >= LOOK_KEPT:
             await self._means.store.commit(self._account.id, mailbox, cursor, replace(cursor, looked_at=now), ())
+
+
+def _counts(arrivals: Sequence[Arrival], subscriptions: Sequence[Subscription]) -> dict[frozenset[str], int]:
+    """By what is heard of besides new mail."""
+    return {
+        also: sum(arrival.marks <= also for arrival in arrivals)
+        for also in {one.also for one in subscriptions} or {frozenset[str]()}
+    }
 
 
 def _criteria(marks: frozenset[str], since: datetime | None) -> str:

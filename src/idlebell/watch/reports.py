@@ -8,9 +8,9 @@ from datetime import timedelta
 
 from idlebell.model.account import Account
 from idlebell.model.problem import Fault
-from idlebell.model.shown_text import shown
+from idlebell.model.shown_text import ALERT_CHARACTERS, shown
 from idlebell.store.contract import StoreError
-from idlebell.telemetry.facts import LookFailed, ServerAlerted, StoreFailed, WatchStarted
+from idlebell.telemetry.facts import AlertReceived, LookFailed, StoreFailed, WatchStarted
 from idlebell.telemetry.status import MailboxStatus, Mode, Watch
 from idlebell.watch.diagnose import refused_mailbox
 from idlebell.watch.look import Means
@@ -64,8 +64,9 @@ class Reports:
 
     def alert(self, text: str) -> None:
         """The server has something to say to its user."""
-        self._means.emit(ServerAlerted(self._account.id, self._account.target.host, shown(text)))
-        self._means.status.alert(self._account.id, shown(text), self._means.clock.now())
+        said = shown(text, ALERT_CHARACTERS)
+        self._means.emit(AlertReceived(self._account.id, self._account.target.host, said))
+        self._means.status.alert(self._account.id, said, self._means.clock.now())
 
     async def _report(self, mailbox: str, watch: Watch, next_seconds: float, *, fault: Fault | None = None) -> None:
         means = self._means

@@ -8,6 +8,7 @@ It ends by returning (its session was not needed any more and was logged out) or
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -21,7 +22,7 @@ from idlebell.store.contract import StoreError
 from idlebell.telemetry.facts import LookFailed, WatchChanged
 from idlebell.watch.catch_up import OWED_FIRST_SECONDS, OWED_LONGEST_SECONDS, CatchUp
 from idlebell.watch.lapses import LADDER, Promise, Rung
-from idlebell.watch.look import NOTHING, Books, Found, Looks, Means
+from idlebell.watch.look import Books, Found, Looks, Means
 from idlebell.watch.mailbox_session import (
     LookRefusedError,
     MailboxRefusedError,
@@ -41,6 +42,8 @@ EXAMINE_EVERY: Final = 10
 """Of so many polls one opens the mailbox anew, where a cheaper way has proven itself."""
 FULL_CYCLE: Final = 0.8
 """A quiet wait of this part of the cycle that a server bears shows that it still does."""
+LOOKS_AT_ONCE: Final = 5
+"""While mail goes on to come into a mailbox that is open for a look; what comes later is told by its STATUS."""
 HUNG_UP_SECONDS: Final = 60.0
 """A session that ends in a shorter quiet than this does not end for its sake."""
 
@@ -57,6 +60,7 @@ class Watcher:
         "_polls",
         "_probes",
         "_reports",
+        "_revisited",
         "_selections",
         "_session",
         "_survey",
@@ -92,6 +96,9 @@ class Watcher:
         self._survey_at = 0.0
         self._others_at = 0.0
         self._names_told = True  # NOTIFY can tell of new mailboxes, as far as we know
+        self._revisited: set[str] = (
+            set()
+        )  # what came to them while they were open is told by nobody: they are asked again
         self._probes = 0
         self._polls = 0
         self._suspected = False
@@ -146,6 +153,8 @@ class Watcher:
                 await self._look_at_others(assignment)
                 if (alert := self._session.take_alert()) is not None:
                     self._reports.alert(alert)
+                if self._revisited:
+                    continue
                 if self._session.open_mailbox != assignment.primary:
                     await self._sit_out(assignment)
                 elif self._session.news:
@@ -170,12 +179,8 @@ class Watcher:
         """Opens the mailbox where it is not open, grounds who is new to it and catches up."""
         if self._session.open_mailbox == mailbox:
             return
-        try:
-            extent = await self._session.examine(mailbox)
-        except MailboxRefusedError as refusal:
-            await self._reports.shut_out(mailbox, refusal, SIT_OUT_SECONDS)
+        if await self._open_anew(mailbox) is None:
             return
-        await self._caught.look(mailbox, extent)
         self._caught.looks.settled = False  # what comes before IDLE is entered has no EXISTS of its own on some servers
 
     async def _sit_out(self, assignment: Assignment) -> None:
@@ -188,6 +193,15 @@ class Watcher:
                 await self._session.noop()
             except LookRefusedError as refusal:
                 self._caught.owe(refusal)
+
+    async def _open_anew(self, mailbox: str) -> Found | None:
+        """None: it does not open."""
+        try:
+            extent = await self._session.examine(mailbox)
+        except MailboxRefusedError as refusal:
+            await self._reports.shut_out(mailbox, refusal, SIT_OUT_SECONDS)
+            return None
+        return await self._caught.look(mailbox, extent)
 
     # --- which mailboxes there are ---
 
@@ -265,7 +279,7 @@ class Watcher:
             settled=self._caught.looks.settled,
             entropy=means.entropy(),
         )
-        if self._reports.chosen.way is Way.IDLE_STATUS:
+        if assignment.others:
             seconds = min(seconds, max(0.0, self._others_at - means.clock.monotonic()))
         if self._caught.failures:
             seconds = min(seconds, self._caught.owed_seconds)
@@ -304,7 +318,10 @@ class Watcher:
                 ahead = True
             elif thorough:
                 status = await self._session.status(primary, STATUS_ITEMS)
-                ahead = status is not None and await self._caught.ahead(primary, status)
+                if status is None:
+                    await self._open_anew(primary)  # is it still there? Some servers do not say that it was deleted
+                    return
+                ahead = await self._caught.ahead(primary, status)
             else:
                 await self._session.noop()
                 ahead = False
@@ -363,13 +380,8 @@ class Watcher:
                 status = await self._session.status(mailbox, STATUS_ITEMS)
                 told = self._session.news or (status is not None and await self._caught.ahead(mailbox, status))
             case Rung.EXAMINE:
-                try:
-                    extent = await self._session.examine(mailbox)
-                except MailboxRefusedError as refusal:
-                    await self._reports.shut_out(mailbox, refusal, SIT_OUT_SECONDS)
-                    return NOTHING
-                found = await self._caught.look(mailbox, extent)
-                return found if found.messages else None
+                found = await self._open_anew(mailbox)
+                return found if found is None or found.messages else None
         if not told and not self._caught.failures:
             return None
         return await self._caught.look(mailbox)
@@ -382,18 +394,20 @@ class Watcher:
     async def _look_at_others(self, assignment: Assignment) -> None:
         """Those of which the server has said something; all of them from time to time."""
         said = self._session.take_statuses()
+        self._revisited.intersection_update(assignment.others)
         now = self._means.clock.monotonic()
         due = now >= self._others_at
-        if not assignment.others or not (due or said):
+        if not assignment.others or not (due or said or self._revisited):
             return
         if due:
             poll = self._means.cadence.poll
-            self._others_at = now + (poll * 0.9 if self._reports.chosen.way is not Way.NOTIFY else 86_400.0)
+            self._others_at = now + (poll * 0.9 if self._reports.chosen.way is not Way.NOTIFY else math.inf)
         surveyed = self._surveyed.statuses if self._surveyed is not None else {}
         for mailbox in assignment.others:
             status = said.get(mailbox)
-            if status is None and not due:
+            if status is None and not due and mailbox not in self._revisited:
                 continue
+            self._revisited.discard(mailbox)
             try:
                 await self._look_at_other(mailbox, status, surveyed.pop(mailbox, None))
             except StoreError as error:
@@ -418,6 +432,14 @@ class Watcher:
                 await self._reports.shut_out(mailbox, refusal, self._means.cadence.poll)
                 return
             found = await self._caught.look(mailbox, extent)
+        for _ in range(LOOKS_AT_ONCE):
+            if not self._session.news:
+                break
+            await self._caught.look(mailbox)
+        if self._caught.failures:
+            self._others_at = min(self._others_at, self._means.clock.monotonic() + self._caught.owed_seconds)
+        elif self._reports.chosen.way is Way.NOTIFY and mailbox != self.primary:
+            self._revisited.add(mailbox)
         if status is not None and not found.messages and not self._caught.failures:
             self._caught.was_hollow(mailbox, status)
         await self._reports.watching(mailbox, self._means.cadence.poll)
