@@ -466,6 +466,22 @@ async def test_a_server_that_floods_an_idle_session_is_left(serve, opener, serve
     assert heard >= BURST_BYTES * 0.9
 
 
+async def test_a_server_that_trickles_while_idle_is_found_out_by_done(serve, opener, server_tls, hasty):
+    """I2: a line that never ends keeps nobody from leaving IDLE in time, and then the answer is due."""
+
+    async def after(peer, tag):
+        while not peer.writer.is_closing():
+            peer.writer.write(b"*")
+            await peer.writer.drain()
+            await asyncio.sleep(0.01)
+
+    connection = await idling(serve, opener, server_tls, after, hasty)
+    assert await connection.wait_for_change(0.2) == []
+    with pytest.raises(TimedOut) as caught:
+        await connection.done()
+    assert caught.value.reason == "DONE"
+
+
 def test_a_mailbox_that_is_emptied_elsewhere_is_no_flood():
     assert 100_000 * (len(b"* 100000 EXPUNGE\r\n") + RESPONSE_BYTES) < BURST_BYTES
     twenty_mails = 20 * (1_500 + 8 * RESPONSE_BYTES)
