@@ -196,6 +196,13 @@ class ProblemView(Shape, frozen=True, kw_only=True):
     since: datetime
 
 
+class AlertView(Shape, frozen=True, kw_only=True):
+    """What the mail server wants its user to read (RFC 9051 section 7.1: ALERT), cleaned and cut."""
+
+    text: str
+    at: datetime
+
+
 State: TypeAlias = Literal[
     "connecting", "watching", "reconnecting", "needs_credentials", "rejected", "paused", "expired", "ended"
 ]
@@ -224,6 +231,7 @@ class SubscriptionView(Shape, frozen=True, kw_only=True):
     last_event_at: datetime | None
     last_push: LastPushView | None
     counts: CountsView
+    alert: AlertView | None
     problem: ProblemView | None
 
 

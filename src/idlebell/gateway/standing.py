@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from idlebell.gateway.shapes import (
+    AlertView,
     CountsView,
     LastPushView,
     MailboxStateView,
@@ -82,7 +83,8 @@ def view(subscription: Subscription, status: AccountStatus | None, activity: Act
         heartbeat_seconds=subscription.heartbeat_seconds,
         created_at=subscription.created_at,
         expires_at=subscription.expires_at,
-        last_seen_alive_at=_latest(one.last_seen_alive_at for one in own),
+        # The one heard of longest ago: a session that lives hides no other that is gone.
+        last_seen_alive_at=_earliest(one.last_seen_alive_at for one in own),
         next_check_at=_earliest(one.next_check_at for one in own),
         last_event_at=activity.last_event_at,
         last_push=None
@@ -96,6 +98,9 @@ def view(subscription: Subscription, status: AccountStatus | None, activity: Act
             refused=counts.refused,
             pending=counts.pending,
         ),
+        alert=None
+        if not live or status is None or status.alert is None
+        else AlertView(text=status.alert.text, at=status.alert.at),
         problem=_problem(subscription, own),
     )
 
@@ -118,6 +123,7 @@ def unproven_view(subscription: Subscription, mailboxes: Iterable[str], now: dat
         last_event_at=None,
         last_push=None,
         counts=_NOTHING_COUNTED,
+        alert=None,
         problem=None,
     )
 
@@ -156,10 +162,6 @@ def _problem(subscription: Subscription, own: Iterable[MailboxStatus]) -> Proble
             since = one.last_seen_alive_at or subscription.created_at
             return ProblemView(type=f"/problems/{one.fault.code}", detail=one.fault.detail, since=since)
     return None
-
-
-def _latest(times: Iterable[datetime | None]) -> datetime | None:
-    return max((one for one in times if one is not None), default=None)
 
 
 def _earliest(times: Iterable[datetime | None]) -> datetime | None:
