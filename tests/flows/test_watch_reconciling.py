@@ -209,3 +209,21 @@ async def test_mailboxes_that_were_polled_over_a_lost_session_are_not_shown_as_w
         )
         assert status is not None
         assert {one.watch for one in status} == {Watch.RECONNECTING}
+
+
+async def test_an_account_that_gets_in_ends_the_pauses_of_others_at_its_server(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that was down for all is back for all; how fast they come is the door's business."""
+    monkeypatch.setattr(fleet_module, "pause", lambda *_: 3_600.0)
+    down = Fault("unreachable", "The mail server cannot be reached.")
+    refused = Fault("authentication-failed", "The mail server refused the password.")
+    waiting = asyncio.create_task(stage.fleet._wait_for_return("127.0.0.1", down, 9))
+    sitting = asyncio.create_task(stage.fleet._wait_for_return("127.0.0.1", refused, 9))
+    stage.held = True
+    await stage.subscribe()
+    stage.fleet.nudge(stage.account.id)
+    async with asyncio.timeout(10):
+        await waiting
+    assert not sitting.done()
+    sitting.cancel()

@@ -44,6 +44,8 @@ SUSPECTS_PER_SECOND = 500.0
 SUSPECTS_AT_ONCE = 50
 STOP_SECONDS = 10.0
 """For all sessions to be logged out in good order."""
+DOWN_FOR_ALL = frozenset({"unreachable", "session-lost", "server-error"})
+"""Faults of a server or of the way to it, not of one account."""
 STORE_RETRY_SECONDS = 5.0
 STEADY_SECONDS = 60.0
 """A session that lived for so long was a good one: the pauses before the next begin anew. One that a server lets in and drops
@@ -92,6 +94,7 @@ class Fleet:
         self._wake = asyncio.Event()
         self._stopping = False
         self._at_host: Counter[str] = Counter()
+        self._returns: dict[str, asyncio.Event] = {}  # by server: set when one that was down lets somebody in again
 
     # --- what others may ask ---
 
@@ -374,12 +377,14 @@ class Fleet:
         while self._missing(held) and self._holds(account.id):
             if held.fault is not None:
                 held.attempts += 1
-                await self._means.clock.sleep(pause(held.fault, held.attempts, self._means.entropy()))
+                await self._wait_for_return(account.target.host, held.fault, held.attempts)
             answer = await self._reopen(account)
             if answer is None:
                 return
             if not isinstance(answer, Fault):
                 held.fault = None
+                if (returned := self._returns.pop(account.target.host, None)) is not None:
+                    returned.set()
                 self._inbox.adopt(account.id, answer)
                 return
             if answer.code == "too-many-connections" and (live := len(self._living(held))):
@@ -391,3 +396,21 @@ class Fleet:
             for mailbox in held.wanted:
                 if mailbox not in looked_after:
                     self._means.status.report(account.id, MailboxStatus(mailbox, Watch.RECONNECTING, fault=answer))
+
+    async def _wait_for_return(self, host: str, fault: Fault, attempt: int) -> None:
+        """The pause before the next attempt. It ends early where another account gets in at a server that was down for all:
+        the pace at which sessions are opened to one server keeps that from being a storm."""
+        seconds = pause(fault, attempt, self._means.entropy())
+        if fault.code not in DOWN_FOR_ALL:
+            await self._means.clock.sleep(seconds)
+            return
+        returned = self._returns.setdefault(host, asyncio.Event())
+        waiting = [
+            asyncio.ensure_future(self._means.clock.sleep(seconds)),
+            asyncio.ensure_future(returned.wait()),
+        ]
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in waiting:
+                one.cancel()

@@ -24,6 +24,7 @@ from idlebell.imap.responses import (
     UntaggedResponse,
 )
 from idlebell.imap.sequence_set import STAR, SequenceSet
+from idlebell.imap.short_lines import line_bytes, shortened
 from idlebell.net.clock import Clock
 from idlebell.net.imap_connection import ImapConnection, Reply
 from idlebell.watch.detect import FLOOD_MESSAGES
@@ -210,9 +211,12 @@ class MailboxSession:
         return max((one for one in fetched if one.uid is not None), key=lambda one: one.uid or 0, default=None)
 
     async def fetch(self, uids: SequenceSet, items: tuple[str, ...]) -> tuple[FetchData, ...]:
-        reply = await self._run(c.UidFetch(uids, items))
-        self._expect(reply, "UID FETCH")
-        return tuple(one for one in reply.untagged if isinstance(one, FetchData))
+        fetched: list[FetchData] = []
+        for command in shortened(c.UidFetch(uids, items), line_bytes(self._connection.capabilities)):
+            reply = await self._run(command)
+            self._expect(reply, "UID FETCH")
+            fetched += (one for one in reply.untagged if isinstance(one, FetchData))
+        return tuple(fetched)
 
     async def count_new(self, first: int, last: int, criteria: str) -> int:
         """How many messages with a UID from ``first`` to ``last`` fit ``criteria``, without fetching them. Never ``*``: what
