@@ -40,10 +40,19 @@ level = "{level}"
 
 
 class GatewayProcess:
-    """``async with`` starts it and surely ends it. ``folder`` holds database, key and log, over all restarts."""
+    """``async with`` starts it and surely ends it. ``folder`` holds database, key and log, over all restarts. ``before`` is
+    Python that runs in the process first: bounds that no setting undercuts can be made shorter there."""
 
     def __init__(
-        self, folder: Path, ca_file: Path, *, imap: str = "", push: str = "", more: str = "", level: str = "debug"
+        self,
+        folder: Path,
+        ca_file: Path,
+        *,
+        imap: str = "",
+        push: str = "",
+        more: str = "",
+        level: str = "debug",
+        before: str = "",
     ) -> None:
         self.folder = folder
         self.port = free_port()
@@ -54,6 +63,7 @@ class GatewayProcess:
             port=self.port, folder=folder, ca_file=ca_file, imap=imap, push=push, more=more, level=level
         )
         self.config.write_text(self._text)
+        self._program = f"{before}\nfrom idlebell.cli import main; main()"
         self._process: subprocess.Popen[bytes] | None = None
         self._http: aiohttp.ClientSession | None = None
 
@@ -68,7 +78,7 @@ class GatewayProcess:
     async def start(self) -> None:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", "from idlebell.cli import main; main()", "serve", "--config", str(self.config)],
+                [sys.executable, "-c", self._program, "serve", "--config", str(self.config)],
                 stdout=log,
                 stderr=log,
                 # Compiled modules are kept: a start without them takes three times as long.

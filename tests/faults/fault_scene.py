@@ -17,7 +17,7 @@ import pytest
 
 from gateway_process import subscription
 from idlebell import compose
-from idlebell.compose import parts
+from idlebell.compose import engine, parts
 from idlebell.config import Settings
 from idlebell.config import settings as sections
 from idlebell.config.values import Address
@@ -38,7 +38,9 @@ SHORT: Final = Deadlines(
     logout_seconds=0.2,
 )  # fmt: skip
 """So that a server that says nothing does not make a test long."""
-HOME: Final = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+HOME: Final = (ip_network("127.0.0.0/8"), ip_network("::1/128"), ip_network("10.77.0.0/24"))
+NAMES: Final = ("localhost", "127.0.0.1", "10.77.0.2")
+"""Of the mail server; the last is the far end of a :class:`~faults.cable.Cable`."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,7 @@ class Scene:
             if await holds():
                 return
             await clock.sleep(0.01)
-        raise AssertionError("it never came to be")
+        raise AssertionError(f"it never came to be; the last facts: {self.facts[-10:]}")
 
 
 def settings(
@@ -183,10 +185,10 @@ async def scene(
         patch.setattr(mailbox_session, "COMMAND_SECONDS", deadlines.command_seconds)
         patch.setattr(mailbox_session, "IDLE_ACK_SECONDS", deadlines.idle_ack_seconds)
         if cadence is not None:
-            patch.setattr(Cadence, "of", lambda *_: cadence)
+            patch.setattr(engine, "Cadence", lambda *_, **__: cadence)
         patch.setattr(parts, "open_connection", functools.partial(open_connection, deadlines=deadlines))
         async with (
-            ImapServer(habits=Habits(tls_context=authority.server_context())) as server,
+            ImapServer(habits=Habits(tls_context=authority.server_context(*NAMES))) as server,
             PushService() as service,
             compose.running(settings(folder, authority, **given), emit_also=facts.append) as running,
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as http,

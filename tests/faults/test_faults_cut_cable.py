@@ -7,11 +7,15 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
 
 import pytest
 
 from faults.cable import FAR, Cable
-from idlebell.net.connector import KeepAlive, set_options
+from faults.watched import Noticed, timed, watched
+from idlebell.compose import engine
+from idlebell.net.connector import Connector, KeepAlive, set_options
 from idlebell.net.errors import ConnectionLost
 from idlebell.net.wire import Wire
 
@@ -93,6 +97,29 @@ async def test_a_cable_that_is_mended_before_the_last_probe_costs_no_session(
     async with asyncio.timeout(WAITED_SECONDS):
         assert await wire.receive(100) == b"* 1 EXISTS\r\n"
     wire.close()
+
+
+def test_a_gateway_that_is_cut_off_notices_and_comes_back(
+    cable: Cable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, noticed: Noticed
+) -> None:
+    """All of it, with nothing but the kernel to notice by: nothing of ours is due for ten minutes."""
+    monkeypatch.setattr(engine, "Connector", partial(Connector, keep_alive=QUICK))
+    listener = cable.far(lambda: socket.create_server((FAR, 993)))
+
+    async def run() -> None:
+        async with watched(tmp_path, host=FAR, listener=listener) as alice:
+            cable.pull()
+            await alice.mail()
+            seconds = await timed(alice.until_state("reconnecting"))
+            before = alice.proxy.accepted
+            cable.plug()
+            await alice.reconnected(before)
+            await alice.rung()
+            await alice.still_there()
+            assert alice.calls() == []
+            noticed("F3 cable cut in IDLE (keep-alive 3 s, in life 85)", "reconnecting, back once mended", seconds)
+
+    cable.near(lambda: asyncio.run(run()))
 
 
 def unanswered(sock: socket.socket) -> int:

@@ -15,6 +15,8 @@ import pytest
 from faults.unruly_proxy import BOTH, Way, Welcome
 from faults.watched import CYCLE, Noticed, Watched, timed, watched
 from idlebell.testing.faults import Bye
+from idlebell.watch import fleet
+from idlebell.watch.cadence import Cadence
 from servers.dovecot_server import DovecotServer
 
 SERVERS = ["scripted", "dovecot"]
@@ -142,6 +144,27 @@ async def test_a_network_that_forgets_quiet_connections_is_noticed_within_one_cy
     await probed.still_there()
     assert probed.calls() == []
     noticed("F4 forgotten by a NAT, from the DONE on (answer due in 1 s)", "watching again, gap rung once", seconds)
+
+
+async def test_the_cycle_is_learnt_until_a_forgetful_network_is_outrun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, noticed: Noticed
+) -> None:
+    """F4. Each silent loss halves it; then a session lives."""
+    monkeypatch.setattr(fleet, "HUNG_UP_SECONDS", 0.5)
+    learning = Cadence(idle=4.0, poll=600.0, probe=4.0, shortest=0.5)
+    async with watched(tmp_path, cadence=learning) as alice:
+        alice.proxy.behave(forgets_after_seconds=1.4)
+        server = alice.scene.server
+
+        def outrun() -> bool:
+            """A session of which every cycle went well, and there were several."""
+            return any(session.commands.count("NOOP") >= 4 for session in server.of("alice"))
+
+        seconds = await timed(server.until(outrun, 60))
+        assert 2 <= alice.proxy.accepted <= 4
+        await alice.still_there()
+        assert alice.calls() == []
+    noticed("F4 cycle 4 s, NAT forgets after 1.4 s", "cycle learnt by silent losses, then the session lives", seconds)
 
 
 async def test_a_stall_shorter_than_the_deadlines_costs_nothing_but_its_time(alice: Watched, noticed: Noticed) -> None:

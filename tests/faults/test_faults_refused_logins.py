@@ -53,7 +53,7 @@ async def test_trouble_of_the_server_is_waited_out(
     alice.proxy.cut()
     await planned.hit()
     shown = await alice.until_state("reconnecting")
-    await alice.scene.until(lambda: _has_problem(alice, problem))
+    await alice.scene.until(lambda: alice.has_problem(problem))
     await alice.mail()
     seconds = await timed(alice.until_state("watching"))
     await alice.rung()
@@ -63,11 +63,6 @@ async def test_trouble_of_the_server_is_waited_out(
     assert planned.hits == 2
     assert alice.calls() == []
     noticed(f"F9 {refuse.text!r} (pauses shortened)", f"{problem}, waited out, app not asked", seconds)
-
-
-async def _has_problem(alice: Watched, problem: str) -> bool:
-    told = (await alice.shown())["problem"]
-    return told is not None and told["type"] == f"/problems/{problem}"
 
 
 @pytest.mark.parametrize("code", REFUSALS)
@@ -98,7 +93,7 @@ async def test_a_no_without_a_reason_is_asked_about_once_more(alice: Watched, no
     planned = plan(alice, Refuse("Login failed."), times=1)
     alice.proxy.cut()
     await planned.hit()
-    await alice.scene.until(lambda: _has_problem(alice, "login-unexplained"))
+    await alice.scene.until(lambda: alice.has_problem("login-unexplained"))
     await alice.mail()
     seconds = await timed(alice.until_state("watching"))
     await alice.rung()
@@ -139,7 +134,7 @@ async def test_a_certificate_that_has_expired_lets_nothing_through(alice: Watche
     await alice.still_there()
     logins = len(server.logins)
     alice.proxy.cut()
-    seconds = await timed(alice.scene.until(lambda: _has_problem(alice, "tls-failed")))
+    seconds = await timed(alice.scene.until(lambda: alice.has_problem("tls-failed")))
     shown = await alice.shown()
     assert shown["state"] == "reconnecting"
     assert "expired" in shown["problem"]["detail"]
@@ -161,7 +156,7 @@ async def test_a_certificate_of_another_authority_lets_nothing_through(alice: Wa
     server.behave(tls_context=Authority().server_context())
     logins = len(server.logins)
     alice.proxy.cut()
-    await alice.scene.until(lambda: _has_problem(alice, "tls-failed"))
+    await alice.scene.until(lambda: alice.has_problem("tls-failed"))
     assert len(server.logins) == logins
     server.behave(tls_context=good)
     await alice.until_state("watching")
@@ -199,7 +194,7 @@ async def test_a_name_that_is_gone_is_asked_for_until_it_is_back(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Resolver, "resolve", fail)
         alice.proxy.cut()
-        await alice.scene.until(lambda: _has_problem(alice, "unreachable"))
+        await alice.scene.until(lambda: alice.has_problem("unreachable"))
         assert await alice.state() == "reconnecting"
     seconds = await timed(alice.until_state("watching"))
     await alice.still_there()
@@ -215,7 +210,7 @@ async def test_the_limit_of_a_real_server_is_waited_out(tmp_path: Path, noticed:
             alice.proxy.cut(reset=False)
             other = await asyncio.to_thread(_log_in, server, alice)
             await alice.proxy.open()
-            await alice.scene.until(lambda: _has_problem(alice, "too-many-connections"))
+            await alice.scene.until(lambda: alice.has_problem("too-many-connections"))
             assert await alice.state() == "reconnecting"
             await alice.mail()
             await asyncio.to_thread(other.logout)

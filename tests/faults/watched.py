@@ -4,6 +4,7 @@ state over REST, the pushes, and how long it took."""
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -33,7 +34,7 @@ QUICK = Deadlines(
 """A server that does not answer is given up after these; in life it is 30 and 60 seconds."""
 CYCLE = Cadence(idle=1.0, poll=1.0)
 """Nine minutes and one minute in life."""
-LONG = Cadence(idle=600.0, poll=600.0)
+LONG = Cadence(idle=600.0, poll=600.0, probe=600.0)
 """No test waits for it: what is noticed is noticed by something else."""
 
 Noticed: TypeAlias = Callable[[str, str, float], None]
@@ -69,6 +70,10 @@ class Watched:
 
     async def state(self) -> str:
         return str((await self.shown())["state"])
+
+    async def has_problem(self, problem: str) -> bool:
+        told = (await self.shown())["problem"]
+        return told is not None and told["type"] == f"/problems/{problem}"
 
     async def until_state(self, *states: str) -> dict[str, Any]:
         """The subscription as it is shown once it is in one of the states."""
@@ -145,22 +150,30 @@ async def watched(
     cadence: Cadence = LONG,
     deadlines: Deadlines = QUICK,
     habits: dict[str, Any] | None = None,
+    mailboxes: tuple[str, ...] = ("INBOX",),
+    host: str = "localhost",
+    listener: socket.socket | None = None,
     **more: Any,
 ) -> AsyncIterator[Watched]:
-    """Before ``dovecot``, or the scripted server. ``more``: members of the subscription; ``habits``: the scripted server's."""
+    """Before ``dovecot``, or the scripted server. ``more``: members of the subscription; ``habits``: the scripted server's,
+    which has the ``mailboxes``. The proxy takes its connections by ``listener``, which is at ``host``."""
     ca_pem = dovecot.ca_file.read_bytes() if dovecot is not None else b""
     async with scene(folder, deadlines=deadlines, cadence=cadence, more_ca_pem=ca_pem) as made:
         made.server.behave(**(habits or {}))
+        for mailbox in mailboxes[1:]:
+            made.server.create("alice", mailbox)
         if dovecot is None:
             user, password, port = "alice", "right", made.server.tls_port
         else:
             account = await asyncio.to_thread(dovecot.add_user)
             user, password, port = account.name, account.password, dovecot.ports.imaps
-        async with UnrulyProxy(port) as proxy:
+        async with UnrulyProxy(port, listener=listener) as proxy:
             endpoints = {"new_mail": made.service.make_webhook(user)}
+            more.setdefault("mailboxes", list(mailboxes))
             body = subscription(
-                proxy.port, user, password, endpoints, retention=retention, payload="summary", wait_seconds=30, **more
-            )
+                proxy.port, user, password, endpoints, host=host, retention=retention, payload="summary",
+                wait_seconds=30, **more,
+            )  # fmt: skip
             answer = await made.subscribe(body)
             assert answer.status == 201, answer
             one = Watched(made, proxy, dovecot, user, password, body, answer.json["id"], answer.json["token"])

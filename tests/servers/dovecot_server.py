@@ -39,8 +39,7 @@ passdb {{
   args = {folder}/users
 }}
 userdb {{
-  driver = static
-  args = uid={uid} gid={uid} home={folder}/home/%u
+  {userdb}
 }}
 namespace inbox {{
   inbox = yes
@@ -93,25 +92,38 @@ service lmtp {{
 }}
 """
 
+_OF_ONE_UID = "driver = static\n  args = uid={uid} gid={uid} home={folder}/home/%u"
+_OF_OWN_UIDS = "driver = passwd-file\n  args = {folder}/users\n  default_fields = home={folder}/home/%u"
+OWN_UIDS_APART = 100_000
+"""From one user's id to the next: more than there are ports, by which servers tell theirs apart."""
+
 
 class DovecotServer(SandboxedServer):
     """``options`` are lines of ``dovecot.conf`` that come last and win: ``{"mail_max_userip_connections": "3"}``.
+
+    ``own_uids``: each user has a user id, so that Linux's 128 inotify instances a user id are enough for any number of them;
+    without them Dovecot looks for mail every 30 s. It runs as root then, in its sandbox.
 
     Users ``alice``/``apass`` and ``bob``/``bpass`` are there; :meth:`add_user` makes more at any time.
     """
 
     title = "Dovecot 2.3"
 
-    def __init__(self, options: Mapping[str, str] | None = None) -> None:
-        super().__init__(Sandbox("dovecot", packages.find("dovecot")))
+    def __init__(self, options: Mapping[str, str] | None = None, *, own_uids: bool = False) -> None:
+        super().__init__(Sandbox("dovecot", packages.find("dovecot"), keep_root=own_uids))
         sandbox = self.sandbox
+        self._own_uids = own_uids
         self._writes = count(1)
         for name in ("run", "state", "home"):
             (sandbox.folder / name).mkdir()
+        if own_uids:
+            (sandbox.folder / "home").chmod(0o1777)
         sandbox.write("users", "")
         text = _CONFIGURATION.format(
             folder=sandbox.folder, user=sandbox.user, group=sandbox.group, uid=sandbox.uid,
             certificate=self.certificate, key=self.key, imap=self.ports.imap, imaps=self.ports.imaps, lmtp=self.ports.lmtp,
+            userdb=_OF_OWN_UIDS.format(folder=sandbox.folder) if own_uids
+            else _OF_ONE_UID.format(folder=sandbox.folder, uid=sandbox.uid),
             lmtp_plugins="sieve" if why_not_sieve() is None else "",
         )  # fmt: skip
         sandbox.write("dovecot.conf", text + "".join(f"{key} = {value}\n" for key, value in (options or {}).items()))
@@ -137,7 +149,7 @@ class DovecotServer(SandboxedServer):
     def _write_users(self) -> None:
         # Replaced, not rewritten: Dovecot compares what stat() says, and a reader never sees half of it.
         witness = User(f"witness{next(self._writes)}", "-")
-        lines = "".join(f"{user.name}:{{PLAIN}}{user.password}::::::\n" for user in (*self.users.values(), witness))
+        lines = "".join(self._line(user, number) for number, user in enumerate((*self.users.values(), witness), 1))
         fresh = self.sandbox.write("users.new", lines)
         if os.geteuid() == 0:
             os.chown(fresh, self.sandbox.uid, self.sandbox.uid)
@@ -147,6 +159,10 @@ class DovecotServer(SandboxedServer):
         while self.sandbox.running and not self._takes_mail_for(witness):
             assert time.monotonic() < end, "Dovecot does not read its users again"
             time.sleep(0.02)
+
+    def _line(self, user: User, number: int) -> str:
+        uid = self.sandbox.uid + OWN_UIDS_APART * number if self._own_uids else ""
+        return f"{user.name}:{{PLAIN}}{user.password}:{uid}:{uid}::::\n"
 
     def _takes_mail_for(self, user: User) -> bool:
         with smtplib.LMTP("127.0.0.1", self.ports.lmtp, local_hostname="localhost", timeout=CONNECT_SECONDS) as lmtp:
