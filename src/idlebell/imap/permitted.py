@@ -26,7 +26,7 @@ _REASONS: Mapping[type[c.Command], str] = MappingProxyType(
         c.Examine: "Opens the mailbox read-only; SELECT would take \\Recent from the user's own client.",
         c.Unselect: "Closes the mailbox without changing anything.",
         c.UidFetch: "Reads flags, dates, envelopes and previews of new messages, by items that never set \\Seen.",
-        c.UidSearch: "Finds the newest messages where a server has no UIDNEXT.",
+        c.UidSearch: "Counts new messages where there are too many to fetch, and unseen ones.",
         c.Idle: "Waits to be told about new mail.",
         c.Notify: "Asks to be told about all of an account's mailboxes on one connection; its FETCH items never set \\Seen.",
     }
