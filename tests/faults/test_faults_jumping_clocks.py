@@ -23,12 +23,11 @@ from idlebell.testing.push_service import PushService
 STOPPED_SECONDS = 3.0
 QUICKER = """\
 from idlebell.net import clock_watch
-from idlebell.watch import cadence, mailbox_session
+from idlebell.watch import mailbox_session
 clock_watch.STILL_SECONDS, clock_watch.CHECK_SECONDS = 1.5, 0.2
-cadence.PROBE_OWN_SECONDS = 600.0
 mailbox_session.IDLE_ACK_SECONDS = 1.0
 """
-"""A process that stands still for three seconds has jumped, and a session that nobody doubts is not asked for ten minutes."""
+"""A process that stands still for three seconds has jumped."""
 
 
 @pytest.mark.parametrize("days", [1, -1])
@@ -60,7 +59,7 @@ async def test_a_process_that_stood_still_doubts_its_sessions(tmp_path: Path, no
         server.add_user("alice", "right")
         ca_file = tmp_path / "ca.pem"
         ca_file.write_bytes(server.ca_pem)
-        async with GatewayProcess(tmp_path, ca_file, before=QUICKER) as gateway:
+        async with GatewayProcess(tmp_path, ca_file, imap="probe_seconds = 600", before=QUICKER) as gateway:
             endpoints = {"new_mail": service.make_webhook("alice")}
             body = subscription(proxy.port, "alice", "right", endpoints, retention="memory", payload="summary")
             status, answer = await gateway.call("POST", "/v1/subscriptions", body)
