@@ -20,8 +20,8 @@ servers."""
 JITTER: Final = 0.1
 """Part of an interval by which it is shortened at random, so that sessions opened together do not cycle together."""
 
-PROBE_SECONDS: Final = 0.001
-"""What a probe of an awake session costs of a core: DONE, NOOP, IDLE and their answers under TLS."""
+PROBE_SECONDS: Final = 0.0012
+"""What a probe of an awake session costs of a core: DONE, NOOP, IDLE and their answers under TLS (``bench/probe.py``)."""
 PROBE_SHARE: Final = 0.02
 """Part of a core that all probes together may take."""
 PROBE_FOREIGN_SECONDS: Final = 120.0

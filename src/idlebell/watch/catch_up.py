@@ -23,7 +23,7 @@ class CatchUp:
     session, and from what EXAMINE said, so that who is new to the mailbox stands where it stood then and another UIDVALIDITY is
     not missed."""
 
-    __slots__ = ("_account", "_hollow", "_means", "_session", "_unlooked", "failures", "looks")
+    __slots__ = ("_account", "_hollow", "_means", "_session", "_unlooked", "failures", "looked", "looks")
 
     def __init__(self, account: Account, session: MailboxSession, looks: Looks, means: Means) -> None:
         self._account = account
@@ -32,6 +32,8 @@ class CatchUp:
         self._hollow: dict[str, tuple[int | None, int | None]] = {}  # where UIDNEXT is ahead and nothing is to be found
         self._unlooked: tuple[str, Extent] | None = None  # opened, and the first look at it is still owed
         self.looks = looks
+        self.looked = 0
+        """Looks so far."""
         self.failures = 0
         """Looks in a row that came to nothing."""
 
@@ -47,6 +49,7 @@ class CatchUp:
     async def look(self, mailbox: str, extent: Extent | None = None) -> Found:
         """At the open mailbox. ``extent``: EXAMINE has just said so."""
         self._session.looked()
+        self.looked += 1
         if extent is not None:
             self._unlooked = (mailbox, extent)
         found = NOTHING

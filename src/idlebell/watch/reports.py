@@ -21,35 +21,43 @@ from idlebell.watch.strategy import Chosen, Way
 class Reports:
     """Of one session. ``mailboxes``: those that it looks after now, the first one idled on."""
 
-    __slots__ = ("_account", "_mailboxes", "_means", "chosen")
+    __slots__ = ("_account", "_looked", "_mailboxes", "_means", "chosen")
 
     def __init__(self, account: Account, mailboxes: Callable[[], tuple[str, ...]], means: Means) -> None:
         self._account = account
         self._mailboxes = mailboxes
         self._means = means
+        self._looked = -1
         self.chosen = Chosen(Way.IDLE)
 
-    async def alive(self, next_seconds: float) -> None:
-        """Before a wait: the session has just shown that it lives."""
+    async def alive(self, next_seconds: float, looked: int) -> None:
+        """Before a wait: the session has just shown that it lives. ``looked``: how many looks it has had; where none came since
+        the last time, the store knows no more than was told then."""
         mailboxes = self._mailboxes()
         if not mailboxes:
             return
-        await self.watching(mailboxes[0], next_seconds)
-        status = self._means.status.of(self._account.id)
-        if self.chosen.way is not Way.NOTIFY or status is None:
-            return
+        if looked != self._looked or not self._still_alive(mailboxes[0], next_seconds):
+            await self.watching(mailboxes[0], next_seconds)
+            self._looked = looked
+        if self.chosen.way is Way.NOTIFY:
+            for mailbox in mailboxes[1:]:
+                self._still_alive(mailbox, next_seconds)
+
+    def _still_alive(self, mailbox: str, next_seconds: float) -> bool:
+        known = self._known(mailbox)
+        if known is None or known.watch is not Watch.WATCHING:
+            return False
         now = self._means.clock.now()
-        for mailbox in mailboxes[1:]:
-            known = status.mailboxes.get(mailbox)
-            if known is not None and known.watch is Watch.WATCHING:
-                alive = replace(
-                    known,
-                    mode=Mode.NOTIFY,
-                    mode_reason=None,
-                    last_seen_alive_at=now,
-                    next_check_at=now + timedelta(seconds=next_seconds),
-                )
-                self._means.status.report(self._account.id, alive)
+        mode, reason = self._mode(mailbox)
+        alive = replace(
+            known,
+            mode=mode,
+            mode_reason=reason,
+            last_seen_alive_at=now,
+            next_check_at=now + timedelta(seconds=next_seconds),
+        )
+        self._means.status.report(self._account.id, alive)
+        return known.mode is mode
 
     async def watching(self, mailbox: str, next_seconds: float) -> None:
         await self._report(mailbox, Watch.WATCHING, next_seconds)

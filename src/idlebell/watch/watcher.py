@@ -283,7 +283,7 @@ class Watcher:
             seconds = min(seconds, max(0.0, self._others_at - means.clock.monotonic()))
         if self._caught.failures:
             seconds = min(seconds, self._caught.owed_seconds)
-        await self._reports.alive(seconds)
+        await self._reports.alive(seconds, self._caught.looked)
         try:
             quiet = await self._session.idle(seconds)
         except LookRefusedError as refusal:
@@ -345,7 +345,7 @@ class Watcher:
         seconds = means.cadence.polling(means.entropy())
         if self._caught.failures:
             seconds = min(seconds, self._caught.owed_seconds)
-        await self._reports.alive(seconds)
+        await self._reports.alive(seconds, self._caught.looked)
         await self._session.pause(seconds)
         if self._assignment != assignment:
             return

@@ -40,7 +40,7 @@ def test_a_server_of_ones_own_is_probed_every_half_minute_or_as_one_likes() -> N
 
 
 def test_all_probes_together_take_no_more_than_their_share_of_a_core() -> None:
-    assert cycle(Cadence(), sessions=6_000, learnt=1_000) == 300
+    assert cycle(Cadence(), sessions=5_000, learnt=1_000) == pytest.approx(300)
 
 
 def test_no_probe_is_later_than_what_was_learnt_or_the_operator_allows() -> None:
