@@ -29,7 +29,8 @@ SETTLES_SECONDS = 240.0 if LIFELIKE else 120.0
 """Until the last half-open connection is found, and its account caught up with."""
 PACE = "per_host_connect_rate = 0"
 QUICKER = """\
-from idlebell.watch import mailbox_session
+from idlebell.watch import cadence, mailbox_session
+cadence.PROBE_OWN_SECONDS = 3.0
 mailbox_session.COMMAND_SECONDS = mailbox_session.IDLE_ACK_SECONDS = 5.0
 """
 """A short run cannot wait a minute for each half-open connection to be found."""
@@ -52,11 +53,11 @@ async def test_announced_is_delivered_whatever_breaks(
     print(f"IDLEBELL_SOAK_SEED={seed} plays this again")
     users = own_dovecot.add_users(ACCOUNTS)
     accounts = [Account(user, KINDS[number % len(KINDS)]) for number, user in enumerate(users)]
-    means = {"imap": PACE} if LIFELIKE else {"imap": f"{PACE}\nprobe_seconds = 3", "before": QUICKER}
+    quicker = "" if LIFELIKE else QUICKER
     async with (
         PushService() as service,
         UnrulyProxy(own_dovecot.ports.imaps) as proxy,
-        GatewayProcess(tmp_path, own_dovecot.ca_file, **means) as gateway,
+        GatewayProcess(tmp_path, own_dovecot.ca_file, imap=PACE, before=quicker) as gateway,
     ):
         crew = Crew(seed, own_dovecot, proxy, service, gateway, accounts)
         await crew.subscribe()
