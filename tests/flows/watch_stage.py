@@ -5,20 +5,23 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from pathlib import Path
+from types import MappingProxyType
 
 from idlebell.imap.sasl import Plain
 from idlebell.model.account import Account, ImapTarget, Retention, Tls
 from idlebell.model.cursor import Cursor
 from idlebell.model.endpoint import Endpoints, PushUrl, SimplePushEndpoint
-from idlebell.model.ids import SubscriptionId
-from idlebell.model.notification import Notification
+from idlebell.model.ids import AccountId, SubscriptionId
+from idlebell.model.notification import Draft, NewMail, Notification
 from idlebell.model.problem import Fault
+from idlebell.model.selection import Selection
+from idlebell.model.sighting import Sighting
 from idlebell.model.subscription import Payload, Phase, Subscription
 from idlebell.net.clock import Clock
 from idlebell.net.connector import Connector
@@ -40,25 +43,68 @@ from idlebell.watch.look import Means
 KEEP = timedelta(hours=1)
 
 
+class SteppedClock(Clock):
+    """The machine's own, but that a test can let it get late."""
+
+    __slots__ = ("ahead",)
+
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+
+    def now(self) -> datetime:
+        return super().now() + self.ahead
+
+
+class NotingStore(MemoryStore):
+    """Notes what it was told to ring for: what waits in the outbox makes room for what is newer."""
+
+    def __init__(self) -> None:
+        super().__init__(entropy=os.urandom)
+        self.told: list[NewMail] = []
+
+    async def commit(
+        self,
+        account: AccountId,
+        mailbox: str,
+        expected: Cursor | None,
+        new: Cursor,
+        drafts: Sequence[Draft],
+        *,
+        sighted: Sequence[Sighting] = (),
+        known: Mapping[bytes, Sighting] = MappingProxyType({}),
+    ) -> tuple[Notification, ...]:
+        taken = await super().commit(account, mailbox, expected, new, drafts, sighted=sighted, known=known)
+        self.told += [one.content for one in taken if isinstance(one.content, NewMail)]
+        return taken
+
+
 @dataclass
 class Stage:
     """A fleet on a store in memory, before a scripted server that knows alice."""
 
     server: ImapServer
-    store: MemoryStore
+    store: NotingStore
     status: Status
     inbox: SessionInbox
     fleet: Fleet
     account: Account
     connect: Callable[[], asyncio.Future[ImapConnection]]
     facts: list[Fact]
+    clock: SteppedClock
     held: bool = False
     """Credentials are held: a lost session may be opened again."""
     budget: int = 10
     """Sessions that the server bears of one account."""
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def subscribe(self, name: str = "sub_1", *mailboxes: str, payload: Payload = Payload.ALERT) -> Subscription:
+    async def subscribe(
+        self,
+        name: str = "sub_1",
+        *mailboxes: str,
+        payload: Payload = Payload.ALERT,
+        selection: Selection | None = None,
+        also: frozenset[str] = frozenset(),
+    ) -> Subscription:
         now = datetime.now(UTC)
         endpoint = SimplePushEndpoint(PushUrl(f"https://push.example.net/{name}"))
         reconnect = SimplePushEndpoint(PushUrl(f"https://push.example.net/{name}/reconnect"))
@@ -76,6 +122,8 @@ class Stage:
                 created_at=now,
                 expires_at=now + KEEP,
                 phase=Phase.ACTIVE,
+                selection=selection,
+                also=also,
             )
         )
 
@@ -99,6 +147,14 @@ class Stage:
                 self.changed.clear()
                 await self.changed.wait()
         return found
+
+    async def rung(self, messages: int) -> list[str]:
+        """The mailboxes of all messages that rang, once ``messages`` did: each as often as it did."""
+        async with asyncio.timeout(10):
+            while len(found := [one.mailbox for one in self.store.told for _ in range(one.count)]) < messages:
+                self.changed.clear()
+                await self.changed.wait()
+        return sorted(found)
 
     def emit(self, fact: Fact) -> None:
         self.facts.append(fact)
@@ -125,8 +181,8 @@ class Stage:
 
 @asynccontextmanager
 async def staged(server: ImapServer, cadence: Cadence | None = None) -> AsyncIterator[Stage]:
-    clock = Clock()
-    store = MemoryStore(entropy=os.urandom)
+    clock = SteppedClock()
+    store = NotingStore()
     account = await store.account(ImapTarget("127.0.0.1", server.tls_port, Tls.IMPLICIT), "alice")
     status, inbox = Status(), SessionInbox()
     connector = Connector(Egress(allow=(ip_network("127.0.0.0/8"),)), Resolver(clock))
@@ -164,7 +220,7 @@ async def staged(server: ImapServer, cadence: Cadence | None = None) -> AsyncIte
         committed=lambda: None,
     )
     fleet = Fleet(means, inbox, reopen, lambda _: stage.held, lambda _: True)
-    stage = Stage(server, store, status, inbox, fleet, account, connect, [])  # type: ignore[arg-type]
+    stage = Stage(server, store, status, inbox, fleet, account, connect, [], clock)  # type: ignore[arg-type]
     running = asyncio.create_task(fleet.run())
     try:
         yield stage

@@ -17,6 +17,7 @@ from idlebell.model.selection import Personal, Selection, Subscribed, Subtree
 LISTED_MAILBOXES: Final = 10_000
 """More than these are not looked at: an account that has more is watched at the first ones."""
 SILENT_USES: Final = ("\\Junk", "\\Trash", "\\Drafts", "\\Sent", "\\All")
+_USES: Final = (*SILENT_USES, "\\Archive", "\\Flagged")
 """Interface section 4: ``personal`` is without these."""
 _SILENT_NAMES: Final = frozenset(
     (
@@ -45,21 +46,21 @@ def listed(
     statuses: Iterable[StatusData],
     namespaces: NamespaceData | None,
     *,
-    has_special_use: bool,
     subscribed: Iterable[str] | None = None,
 ) -> tuple[Listed, ...]:
     """The user's own mailboxes, each once, INBOX first, in the order of the server. ``subscribed``: the names that LSUB gave,
     where LIST could not be asked."""
     known = {_canonical(status.mailbox): status for status in statuses}
     own = {_canonical(name) for name in subscribed or ()}
+    found = tuple(found)
+    # Dovecot says that it has SPECIAL-USE also where nobody has told it what its mailboxes are for.
+    told = any(one.has(use) for one in found for use in _USES)
     mailboxes: dict[str, Listed] = {}
     for one in found:
         name = _canonical(one.mailbox)
         if any(one.has(mark) for mark in _NOT_SELECTABLE) or _foreign(name, namespaces):
             continue
-        silent = any(one.has(use) for use in SILENT_USES) or (
-            not has_special_use and _last(name, one.delimiter) in _SILENT_NAMES
-        )
+        silent = any(one.has(use) for use in SILENT_USES) or (not told and _last(name, one.delimiter) in _SILENT_NAMES)
         mailboxes[name] = Listed(
             name, silent and name != "INBOX", one.has("\\Subscribed") or name in own, one.delimiter, known.get(name)
         )

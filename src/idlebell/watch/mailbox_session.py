@@ -98,6 +98,7 @@ class MailboxSession:
         "_notified",
         "_overflowed",
         "_pausing",
+        "_silenced",
         "_statuses",
         "_view",
         "quiet_since",
@@ -115,6 +116,7 @@ class MailboxSession:
         self._names_changed = False
         self._overflowed = False
         self._notified: tuple[c.EventGroup, ...] = ()
+        self._silenced = False  # NONE is in force
         self._alert: str | None = None
         self.quiet_since: float | None = None
         """Since when nothing was to be said by either side, by the monotonic clock; None while something is."""
@@ -178,6 +180,7 @@ class MailboxSession:
         overflowed, self._overflowed = self._overflowed, False
         if overflowed:
             self._notified = ()
+            self._silenced = True
         return overflowed
 
     def take_alert(self) -> str | None:
@@ -274,7 +277,9 @@ class MailboxSession:
             returning.append("SPECIAL-USE")
         if self.has("LIST-STATUS"):
             returning.append(f"STATUS ({' '.join(status_items)})")
+        unasked = self.take_statuses()
         reply = await self._run(c.List("", "*", returning=tuple(returning)))
+        self._statuses = {name: (self._statuses or {}).get(name, status) for name, status in unasked.items()}
         self._expect(reply, "LIST")
         names = tuple(one for one in reply.untagged if isinstance(one, ListData))
         statuses = tuple(one for one in reply.untagged if isinstance(one, StatusData))
@@ -283,7 +288,6 @@ class MailboxSession:
             own = await self._run(c.Lsub("", "*"))
             subscribed = tuple(one.mailbox for one in own.untagged if isinstance(one, ListData) and one.lsub)
         self._names_changed = False
-        self._statuses = None
         return Listing(names, statuses, subscribed)
 
     # --- NOTIFY (RFC 5465) ---
@@ -296,21 +300,29 @@ class MailboxSession:
             # Dovecot 2.4 loses the events of unselected mailboxes when a SET follows a SET.
             self._expect(await self._run(c.Notify(())), "NOTIFY")
             self._notified = ()
-        self._expect(await self._run(c.Notify(groups, status=True)), "NOTIFY")
-        self._notified = groups
+            self._silenced = True
+        before, self._notified = self._notified, groups  # what comes along is said of these already
+        reply = await self._run(c.Notify(groups, status=True))
+        if reply.completed.ok:
+            self._silenced = False
+            return
+        self._notified = before
+        await self._tell_of_selected()
+        self._expect(reply, "NOTIFY")
 
     async def notify_no_more(self) -> None:
         """Back to plain IDLE. After NONE alone Dovecot stays silent about the selected mailbox for the rest of the session, so
         that one goes on to be told of."""
-        if not self._notified:
-            return
-        await self._run(c.Notify(()))
-        await self._run(c.Notify(SELECTED_ONLY))
-        self._notified = ()
+        if self._notified and self._notified != SELECTED_ONLY:
+            await self._run(c.Notify(()))
+            self._notified = ()
+            self._silenced = True
+        await self._tell_of_selected()
 
-    @property
-    def notified(self) -> bool:
-        return bool(self._notified)
+    async def _tell_of_selected(self) -> None:
+        if self._silenced and (await self._run(c.Notify(SELECTED_ONLY))).completed.ok:
+            self._notified = SELECTED_ONLY
+        self._silenced = False
 
     # --- waiting ---
 

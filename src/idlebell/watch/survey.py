@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from idlebell.imap.responses import NamespaceData, StatusData
@@ -31,6 +32,12 @@ class Surveyed:
     statuses: dict[str, StatusData]
     changed: bool
     listed: int
+
+    def take_statuses(self) -> dict[str, StatusData]:
+        """How the mailboxes stood, given once: they are old soon."""
+        taken, known = dict(self.statuses), self.statuses
+        known.clear()
+        return taken
 
     @property
     def next_seconds(self) -> float:
@@ -60,7 +67,6 @@ class Survey:
             listing.mailboxes,
             listing.statuses,
             self._namespaces,
-            has_special_use=self._session.has("SPECIAL-USE"),
             subscribed=listing.subscribed,
         )
         statuses = {one.name: one.status for one in mailboxes if one.status is not None}
@@ -77,6 +83,8 @@ class Survey:
                 continue
             fresh = [name for name in names if subscription.resolved and name not in subscription.mailboxes]
             floors = []
+            if fresh and before is None:
+                before = await self._last_look(subscription.mailboxes)
             for name in fresh:
                 status = await self._status(name, statuses)
                 if status is not None and status.uid_validity is not None:
@@ -111,6 +119,11 @@ class Survey:
                 await self._means.store.renamed(self._account.id, old, new)
                 if old in self._books.looked_at:
                     self._books.looked_at[new] = self._books.looked_at.pop(old)
+
+    async def _last_look(self, mailboxes: Sequence[str]) -> datetime | None:
+        """The first survey of a process: the one before it was made by another one, and at its last look at the latest."""
+        cursors = [await self._means.store.cursor(self._account.id, name) for name in mailboxes]
+        return max((one.looked_at for one in cursors if one is not None and one.looked_at is not None), default=None)
 
     async def _status(self, name: str, statuses: dict[str, StatusData]) -> StatusData | None:
         if name not in statuses:

@@ -22,7 +22,7 @@ from idlebell.store.contract import StoreError
 from idlebell.telemetry.facts import LookFailed, WatchChanged
 from idlebell.watch.catch_up import OWED_FIRST_SECONDS, OWED_LONGEST_SECONDS, CatchUp
 from idlebell.watch.lapses import LADDER, Promise, Rung
-from idlebell.watch.look import Books, Found, Looks, Means
+from idlebell.watch.look import NOTHING, Books, Found, Looks, Means
 from idlebell.watch.mailbox_session import (
     LookRefusedError,
     MailboxRefusedError,
@@ -233,6 +233,7 @@ class Watcher:
         now = self._means.clock.monotonic()
         if self._session.take_overflow():
             self._others_at = 0.0  # some events were dropped: look at all
+            self._books.lapses.refused(Promise.NOTIFY, now, "some events were dropped")
         chosen = self._choose(assignment)
         if chosen.way is Way.NOTIFY:
             try:
@@ -245,6 +246,7 @@ class Watcher:
             await self._session.notify_no_more()
         if chosen != self._reports.chosen:
             self._reports.chosen = chosen
+            self._others_at = 0.0  # from now on they are asked at another rhythm
             if chosen.reason is not None:
                 self._means.emit(WatchChanged(self.account.id, chosen.way.value, chosen.reason))
 
@@ -281,6 +283,8 @@ class Watcher:
         )
         if assignment.others:
             seconds = min(seconds, max(0.0, self._others_at - means.clock.monotonic()))
+        if self._selections:
+            seconds = min(seconds, max(0.0, self._survey_at - means.clock.monotonic()))
         if self._caught.failures:
             seconds = min(seconds, self._caught.owed_seconds)
         await self._reports.alive(seconds, self._caught.looked)
@@ -313,6 +317,7 @@ class Watcher:
         if thorough and self._reports.chosen.way is Way.NOTIFY:
             self._others_at = 0.0
         primary = assignment.primary
+        status: StatusData | None = None
         try:
             if self._caught.owed:
                 ahead = True
@@ -332,10 +337,16 @@ class Watcher:
             self._caught.store_failed(error)
             return
         if not (ahead or self._session.news):
-            self._caught.looks.saw_nothing(primary)
+            if thorough:  # NOOP may be mute
+                self._caught.looks.saw_nothing(primary)
             self._caught.looks.settled = True
             return
         found = await self._caught.look(primary)
+        if ahead and status is not None and not (found.messages or self._caught.failures):
+            # Told by STATUS and not to be fetched: what the session has open is stale, or it is gone again.
+            found = await self._open_anew(primary) or NOTHING
+            if not (found.messages or self._caught.failures):
+                self._caught.was_hollow(primary, status)
         if found.waited:
             self._unsaid(Promise.IDLE, found)
 
@@ -368,7 +379,8 @@ class Watcher:
             if found.messages and (lapses.rung is None or found.waited):
                 lapses.rung = rung
             return
-        self._caught.looks.saw_nothing(primary)
+        if Rung.EXAMINE in rungs:  # the others may be mute
+            self._caught.looks.saw_nothing(primary)
 
     async def _climb(self, rung: Rung, mailbox: str) -> Found | None:
         """None: nothing came, as far as this question tells."""
@@ -384,7 +396,9 @@ class Watcher:
                 return found if found is None or found.messages else None
         if not told and not self._caught.failures:
             return None
-        return await self._caught.look(mailbox)
+        found = await self._caught.look(mailbox)
+        # What STATUS tells of and nothing finds is not visible in what the session has open, or it is gone again.
+        return found if found.messages or rung is Rung.NOOP or self._caught.failures else None
 
     def _unsaid(self, promise: Promise, found: Found) -> None:
         self._books.lapses.unsaid(promise, self._means.clock.monotonic(), sure=found.waited_long)
@@ -397,27 +411,31 @@ class Watcher:
         self._revisited.intersection_update(assignment.others)
         now = self._means.clock.monotonic()
         due = now >= self._others_at
-        if not assignment.others or not (due or said or self._revisited):
+        surveyed = self._surveyed.take_statuses() if self._surveyed is not None else {}
+        if not assignment.others or not (due or said or surveyed or self._revisited):
             return
         if due:
             poll = self._means.cadence.poll
             self._others_at = now + (poll * 0.9 if self._reports.chosen.way is not Way.NOTIFY else math.inf)
-        surveyed = self._surveyed.statuses if self._surveyed is not None else {}
         for mailbox in assignment.others:
             status = said.get(mailbox)
-            if status is None and not due and mailbox not in self._revisited:
+            again = mailbox in self._revisited
+            if not (due or status or again or mailbox in surveyed):
                 continue
             self._revisited.discard(mailbox)
             try:
-                await self._look_at_other(mailbox, status, surveyed.pop(mailbox, None))
+                await self._look_at_other(mailbox, status, surveyed.get(mailbox), again=again)
             except StoreError as error:
                 self._caught.store_failed(error)
+                self._others_at = min(self._others_at, self._means.clock.monotonic() + self._caught.owed_seconds)
             if self._assignment != assignment:
                 break
         await self._opened(assignment.primary)
 
-    async def _look_at_other(self, mailbox: str, said: StatusData | None, surveyed: StatusData | None) -> None:
-        """STATUS first; only where it tells of something is the mailbox opened."""
+    async def _look_at_other(
+        self, mailbox: str, said: StatusData | None, surveyed: StatusData | None, *, again: bool
+    ) -> None:
+        """STATUS first; only where it tells of something is the mailbox opened. ``again``: it was open just now."""
         status = said or surveyed or await self._session.status(mailbox, STATUS_ITEMS)
         if status is not None and not await self._caught.ahead(mailbox, status):
             self._caught.looks.saw_nothing(mailbox)
@@ -438,8 +456,8 @@ class Watcher:
             await self._caught.look(mailbox)
         if self._caught.failures:
             self._others_at = min(self._others_at, self._means.clock.monotonic() + self._caught.owed_seconds)
-        elif self._reports.chosen.way is Way.NOTIFY and mailbox != self.primary:
-            self._revisited.add(mailbox)
+        elif self._reports.chosen.way is Way.NOTIFY and mailbox != self.primary and (found.messages or not again):
+            self._revisited.add(mailbox)  # where STATUS tells nothing, once has to be enough
         if status is not None and not found.messages and not self._caught.failures:
             self._caught.was_hollow(mailbox, status)
         await self._reports.watching(mailbox, self._means.cadence.poll)
