@@ -9,14 +9,13 @@ from typing import Any
 
 import pytest
 
-from flows.watch_stage import Stage, staged
+from flows.watch_stage import NotingStore, Stage, staged
 from idlebell.imap import commands as c
 from idlebell.model.cursor import Cursor
 from idlebell.model.ids import SubscriptionId
 from idlebell.model.notification import LossReason, NewMail, Reconnect
 from idlebell.model.subscription import Floor
 from idlebell.store.contract import StoreError
-from idlebell.store.memory import MemoryStore
 from idlebell.telemetry.facts import LookFailed, MailDetected, StoreFailed
 from idlebell.telemetry.status import Mode, Watch
 from idlebell.testing import mail
@@ -266,7 +265,7 @@ async def test_failing_store_costs_no_session_and_loses_nothing(stage: Stage, mo
             raise failures.pop()
         return await commit(*args, **named)
 
-    monkeypatch.setattr(MemoryStore, "commit", lambda self, *args, **named: failing(*args, **named))
+    monkeypatch.setattr(NotingStore, "commit", lambda self, *args, **named: failing(*args, **named))
     stage.server.deliver("alice", mail.make())
     await stage.fact(StoreFailed)
     await stage.fact(MailDetected)

@@ -21,13 +21,14 @@ from idlebell.net.imap_connection import ImapConnection
 from idlebell.store.contract import StoreError
 from idlebell.telemetry.facts import LookFailed, WatchChanged
 from idlebell.watch.catch_up import OWED_FIRST_SECONDS, OWED_LONGEST_SECONDS, CatchUp
-from idlebell.watch.lapses import LADDER, Promise, Rung
+from idlebell.watch.lapses import Promise
 from idlebell.watch.look import NOTHING, Books, Found, Looks, Means
 from idlebell.watch.mailbox_session import (
     LookRefusedError,
     MailboxRefusedError,
     MailboxSession,
 )
+from idlebell.watch.polling import Polling
 from idlebell.watch.reports import Reports
 from idlebell.watch.strategy import Assignment, Chosen, Way, choose, event_groups
 from idlebell.watch.survey import STATUS_ITEMS, Survey, Surveyed
@@ -38,8 +39,6 @@ alive meanwhile."""
 STATUS_EVERY: Final = 4
 """Of so many probes one asks STATUS instead of NOOP: it finds what a server does not even say at NOOP. Under NOTIFY it asks
 for all mailboxes."""
-EXAMINE_EVERY: Final = 10
-"""Of so many polls one opens the mailbox anew, where a cheaper way has proven itself."""
 FULL_CYCLE: Final = 0.8
 """A quiet wait of this part of the cycle that a server bears shows that it still does."""
 LOOKS_AT_ONCE: Final = 5
@@ -57,7 +56,7 @@ class Watcher:
         "_names_told",
         "_near",
         "_others_at",
-        "_polls",
+        "_polling",
         "_probes",
         "_reports",
         "_revisited",
@@ -100,7 +99,7 @@ class Watcher:
             set()
         )  # what came to them while they were open is told by nobody: they are asked again
         self._probes = 0
-        self._polls = 0
+        self._polling = Polling(session, self._caught, books.lapses, self._open_anew)
         self._suspected = False
         self.task: asyncio.Task[None] | None = None
         """Where the fleet runs it."""
@@ -351,8 +350,8 @@ class Watcher:
             self._unsaid(Promise.IDLE, found)
 
     async def _poll(self, assignment: Assignment) -> None:
-        """Without IDLE: climbs from the cheapest question that has ever told of mail, to the one that must."""
-        means, primary, lapses = self._means, assignment.primary, self._books.lapses
+        """Without IDLE."""
+        means, primary = self._means, assignment.primary
         seconds = means.cadence.polling(means.entropy())
         if self._caught.failures:
             seconds = min(seconds, self._caught.owed_seconds)
@@ -361,44 +360,7 @@ class Watcher:
         if self._assignment != assignment:
             return
         self._suspected = False
-        self._polls += 1
-        rungs = LADDER if lapses.rung is None else (lapses.rung,)
-        if lapses.rung is not None and self._polls % EXAMINE_EVERY == 0:
-            rungs = (lapses.rung, Rung.EXAMINE)
-        for rung in dict.fromkeys(rungs):
-            try:
-                found = await self._climb(rung, primary)
-            except LookRefusedError as refusal:
-                self._caught.owe(refusal)
-                continue
-            except StoreError as error:
-                self._caught.store_failed(error)
-                return
-            if found is None:
-                continue
-            if found.messages and (lapses.rung is None or found.waited):
-                lapses.rung = rung
-            return
-        if Rung.EXAMINE in rungs:  # the others may be mute
-            self._caught.looks.saw_nothing(primary)
-
-    async def _climb(self, rung: Rung, mailbox: str) -> Found | None:
-        """None: nothing came, as far as this question tells."""
-        match rung:
-            case Rung.NOOP:
-                await self._session.noop()
-                told = self._session.news
-            case Rung.STATUS:
-                status = await self._session.status(mailbox, STATUS_ITEMS)
-                told = self._session.news or (status is not None and await self._caught.ahead(mailbox, status))
-            case Rung.EXAMINE:
-                found = await self._open_anew(mailbox)
-                return found if found is None or found.messages else None
-        if not told and not self._caught.failures:
-            return None
-        found = await self._caught.look(mailbox)
-        # What STATUS tells of and nothing finds is not visible in what the session has open, or it is gone again.
-        return found if found.messages or rung is Rung.NOOP or self._caught.failures else None
+        await self._polling.ask(primary)
 
     def _unsaid(self, promise: Promise, found: Found) -> None:
         self._books.lapses.unsaid(promise, self._means.clock.monotonic(), sure=found.waited_long)

@@ -1,0 +1,78 @@
+"""Asks whether mail has come, where the server does not tell: climbs from the cheapest question that has ever told of mail to
+the one that must."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from idlebell.store.contract import StoreError
+from idlebell.watch.catch_up import CatchUp
+from idlebell.watch.lapses import LADDER, Lapses, Rung
+from idlebell.watch.look import Found
+from idlebell.watch.mailbox_session import LookRefusedError, MailboxSession
+from idlebell.watch.survey import STATUS_ITEMS
+
+EXAMINE_EVERY: Final = 10
+"""Of so many polls one opens the mailbox anew, where a cheaper way has proven itself."""
+
+
+class Polling:
+    """Of one session. ``open_anew``: opens a mailbox again and looks; None: it does not open."""
+
+    __slots__ = ("_caught", "_lapses", "_open_anew", "_polls", "_session")
+
+    def __init__(
+        self,
+        session: MailboxSession,
+        caught: CatchUp,
+        lapses: Lapses,
+        open_anew: Callable[[str], Awaitable[Found | None]],
+    ) -> None:
+        self._session = session
+        self._caught = caught
+        self._lapses = lapses
+        self._open_anew = open_anew
+        self._polls = 0
+
+    async def ask(self, mailbox: str) -> None:
+        """Of the open mailbox. Raises what the session raises."""
+        lapses = self._lapses
+        self._polls += 1
+        rungs = LADDER if lapses.rung is None else (lapses.rung,)
+        if lapses.rung is not None and self._polls % EXAMINE_EVERY == 0:
+            rungs = (lapses.rung, Rung.EXAMINE)
+        for rung in dict.fromkeys(rungs):
+            try:
+                found = await self._climb(rung, mailbox)
+            except LookRefusedError as refusal:
+                self._caught.owe(refusal)
+                continue
+            except StoreError as error:
+                self._caught.store_failed(error)
+                return
+            if found is None:
+                continue
+            if found.messages and (lapses.rung is None or found.waited):
+                lapses.rung = rung
+            return
+        if Rung.EXAMINE in rungs:  # the others may be mute
+            self._caught.looks.saw_nothing(mailbox)
+
+    async def _climb(self, rung: Rung, mailbox: str) -> Found | None:
+        """None: nothing came, as far as this question tells."""
+        match rung:
+            case Rung.NOOP:
+                await self._session.noop()
+                told = self._session.news
+            case Rung.STATUS:
+                status = await self._session.status(mailbox, STATUS_ITEMS)
+                told = self._session.news or (status is not None and await self._caught.ahead(mailbox, status))
+            case Rung.EXAMINE:
+                found = await self._open_anew(mailbox)
+                return found if found is None or found.messages else None
+        if not told and not self._caught.failures:
+            return None
+        found = await self._caught.look(mailbox)
+        # What STATUS tells of and nothing finds is not visible in what the session has open, or it is gone again.
+        return found if found.messages or rung is Rung.NOOP or self._caught.failures else None
