@@ -14,6 +14,7 @@ from idlebell.imap import commands as c
 from idlebell.model.cursor import Cursor
 from idlebell.model.ids import SubscriptionId
 from idlebell.model.notification import LossReason, NewMail, Reconnect
+from idlebell.model.selection import Personal
 from idlebell.model.subscription import Floor
 from idlebell.store.contract import StoreError
 from idlebell.telemetry.facts import LookFailed, MailDetected, StoreFailed
@@ -60,6 +61,25 @@ async def test_what_was_there_before_is_not_announced(stage: Stage) -> None:
 
     assert await stage.place() == Cursor(1, 2, count=1)
     assert await stage.outbox() == []
+
+
+async def test_a_new_mailbox_is_looked_for_in_time_where_the_server_tells_of_none(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("idlebell.watch.survey.EVERY_SECONDS", 0.2)
+    stage.server.withhold("NOTIFY")
+    one = await stage.subscribe()
+    await stage.store.put(replace(one, selection=Personal()))
+    await stage.adopt()
+    await stage.watching()
+
+    stage.server.create("alice", "Lists")
+    stage.server.deliver("alice", mail.make(), "Lists")
+    await stage.watching("INBOX", "Lists")
+
+    await stage.fact(MailDetected)
+    (notification,) = await stage.outbox()
+    assert notification.content == NewMail("Lists", 1, 1, None)
 
 
 async def test_second_mail_rings_as_the_first_did(stage: Stage) -> None:
