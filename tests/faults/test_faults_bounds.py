@@ -19,6 +19,7 @@ from gateway_process import GatewayProcess, subscription
 from idlebell.imap import commands
 from idlebell.imap.limits import DEFAULT_LIMITS, Limits
 from idlebell.net import deadlines as bounds
+from idlebell.net.clock import Clock
 from idlebell.net.deadlines import BURST_BYTES, CHALLENGES, REPLY_BYTES, Deadlines
 from idlebell.telemetry.facts import SessionLost
 from idlebell.testing import mail
@@ -26,6 +27,7 @@ from idlebell.testing.certificate import Authority
 from idlebell.testing.faults import Say, Silence
 from idlebell.testing.imap_server import Habits, ImapServer
 from idlebell.testing.push_service import PushService
+from idlebell.watch.patience import FORGOTTEN_PER_SECOND, TURNS_FREE
 
 OURS: Final = {"READ_BYTES"}
 """How much we take at once; no peer can cross it."""
@@ -186,7 +188,7 @@ async def test_every_bound_ends_its_session_by_name_and_costs_no_memory_that_sta
     assert second - first <= KEPT_BYTES, f"{(second - first) / MEBIBYTE:.1f} MiB"
 
 
-# --- an exchange without end ---
+# --- things without end ---
 
 
 @pytest.fixture
@@ -196,6 +198,22 @@ async def stage(tmp_path: Path) -> AsyncIterator[Scene]:
         yield made
         await made.rings()
         made.nobody_was_surprised()
+
+
+async def test_a_storm_of_exists_is_looked_at_once_a_second_and_mail_in_it_rings(stage: Scene) -> None:
+    """I2: whenever IDLE begins the server says that something came, and nothing did."""
+    clock = Clock()
+    async with hostile(stage) as server:
+        began = clock.monotonic()
+        plan = server.plan(commands.Idle, Say(b"* 7 EXISTS\r\n* 8 EXISTS\r\n"), times=None)
+        await stage.subscribe(at(stage, server.tls_port))
+        await server.until(lambda: plan.hits > TURNS_FREE + 10, 60)
+        await stage.rings()
+        server.deliver("mallory", mail.make(subject="in the storm"))
+        await stage.service.wait_for(1, 20, name="mallory")
+        lasted = clock.monotonic() - began
+        # Twice: the mail has cleared the first account of them.
+        assert plan.hits <= 2 * (TURNS_FREE + 20) + lasted * FORGOTTEN_PER_SECOND
 
 
 async def test_a_login_of_endless_challenges_ends_at_the_bound(stage: Scene) -> None:

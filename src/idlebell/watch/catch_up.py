@@ -12,6 +12,7 @@ from idlebell.telemetry.facts import LookFailed, StoreFailed
 from idlebell.watch.detect import UpToDate, locate
 from idlebell.watch.look import NOTHING, Found, Looks, Means
 from idlebell.watch.mailbox_session import Extent, LookRefusedError, MailboxRefusedError, MailboxSession
+from idlebell.watch.patience import Patience
 
 OWED_FIRST_SECONDS: Final = 1.0
 OWED_LONGEST_SECONDS: Final = 60.0
@@ -23,12 +24,15 @@ class CatchUp:
     session, and from what EXAMINE said, so that who is new to the mailbox stands where it stood then and another UIDVALIDITY is
     not missed."""
 
-    __slots__ = ("_account", "_hollow", "_means", "_session", "_unlooked", "failures", "looked", "looks")
+    __slots__ = (
+        "_account", "_hollow", "_means", "_patience", "_session", "_unlooked", "failures", "looked", "looks",
+    )  # fmt: skip
 
     def __init__(self, account: Account, session: MailboxSession, looks: Looks, means: Means) -> None:
         self._account = account
         self._session = session
         self._means = means
+        self._patience = Patience()
         self._hollow: dict[str, tuple[int | None, int | None]] = {}  # where UIDNEXT is ahead and nothing is to be found
         self._unlooked: tuple[str, Extent] | None = None  # opened, and the first look at it is still owed
         self.looks = looks
@@ -45,6 +49,12 @@ class CatchUp:
     def owed_seconds(self) -> float:
         """When to look again."""
         return owed_seconds(self.failures)
+
+    async def turn(self) -> None:
+        """Before the session is turned to once more: a server that stirs for nothing over and over is left alone a while."""
+        seconds = self._patience.turn(self._means.clock.monotonic())
+        if seconds:
+            await self._session.pause(seconds)
 
     async def look(self, mailbox: str, extent: Extent | None = None) -> Found:
         """At the open mailbox. ``extent``: EXAMINE has just said so."""
@@ -66,6 +76,8 @@ class CatchUp:
             self.failures += 1
         except (LookRefusedError, MailboxRefusedError) as refusal:
             self.owe(refusal)
+        if found.messages:
+            self._patience.rewarded()
         return found
 
     async def ahead(self, mailbox: str, status: StatusData) -> bool:

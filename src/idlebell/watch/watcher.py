@@ -95,9 +95,7 @@ class Watcher:
         self._survey_at = 0.0
         self._others_at = 0.0
         self._names_told = True  # NOTIFY can tell of new mailboxes, as far as we know
-        self._revisited: set[str] = (
-            set()
-        )  # what came to them while they were open is told by nobody: they are asked again
+        self._revisited: set[str] = set()  # what came to them while they were open is told by nobody: asked again
         self._probes = 0
         self._polling = Polling(session, self._caught, books.lapses, self._open_anew)
         self._suspected = False
@@ -142,7 +140,10 @@ class Watcher:
 
     async def run(self) -> None:
         try:
-            while (assignment := self._assignment) is not None:
+            while True:
+                await self._caught.turn()
+                if (assignment := self._assignment) is None:
+                    break
                 self._session.attend(assignment.others)
                 await self._opened(assignment.primary)
                 await self._find_mailboxes()
@@ -178,9 +179,8 @@ class Watcher:
         """Opens the mailbox where it is not open, grounds who is new to it and catches up."""
         if self._session.open_mailbox == mailbox:
             return
-        if await self._open_anew(mailbox) is None:
-            return
-        self._caught.looks.settled = False  # what comes before IDLE is entered has no EXISTS of its own on some servers
+        if await self._open_anew(mailbox) is not None:
+            self._caught.looks.settled = False  # what comes before IDLE has no EXISTS of its own on some servers
 
     async def _sit_out(self, assignment: Assignment) -> None:
         """The mailbox does not open: keep the session alive for a while, then ask again. Those that are looked after beside it
