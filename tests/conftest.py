@@ -55,6 +55,10 @@ PARTS: dict[str, Callable[[], str | None]] = {
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all", action="store_true", help="a test that cannot run here is a failure")
+    parser.addoption("--behaviour", metavar="WORDS", help="of the behaviours on real servers only those so named")
+    parser.addoption(
+        "--write-servers-page", action="store_true", help="put what is seen into docs/reference/servers.md"
+    )
     parser.addoption("--uvloop", action="store_true", help="the loop that serves use, not asyncio's own")
 
 

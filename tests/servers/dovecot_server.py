@@ -170,9 +170,9 @@ class DovecotServer(SandboxedServer):
             lmtp.mail("sender@example.net")
             return lmtp.rcpt(user.name)[0] == 250
 
-    def drop_into_maildir(self, user: str, message: bytes, mailbox: str) -> None:
-        """As a delivery agent that knows nothing of Dovecot."""
-        maildir = self.sandbox.folder / "home" / user / "Maildir" / f".{mailbox}"
+    def drop_into_maildir(self, user: str, message: bytes, mailbox: str = "INBOX") -> None:
+        """As a delivery agent that knows nothing of Dovecot. The mailbox is there already."""
+        maildir = self.sandbox.folder / "home" / user / "Maildir" / ("" if mailbox == "INBOX" else f".{mailbox}")
         name = f"{next(self._writes)}.M1P{os.getpid()}.localhost"
         draft = maildir / "tmp" / name
         draft.write_bytes(message.replace(b"\r\n", b"\n"))
