@@ -32,6 +32,8 @@ QUICK = Deadlines(
     logout_seconds=0.5,
 )  # fmt: skip
 """A server that does not answer is given up after these; in life it is 30 and 60 seconds."""
+PATIENT = Deadlines(greeting_seconds=20.0, command_seconds=20.0, idle_ack_seconds=20.0, logout_seconds=0.5)
+"""For what must not be lost on a machine that has much else to do."""
 CYCLE = Cadence(idle=1.0, poll=1.0)
 """Nine minutes and one minute in life."""
 LONG = Cadence(idle=600.0, poll=600.0, probe=600.0)
@@ -148,7 +150,7 @@ async def watched(
     *,
     retention: str = "memory",
     cadence: Cadence = LONG,
-    deadlines: Deadlines = QUICK,
+    deadlines: Deadlines = PATIENT,
     habits: dict[str, Any] | None = None,
     mailboxes: tuple[str, ...] = ("INBOX",),
     host: str = "localhost",
