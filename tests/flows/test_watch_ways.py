@@ -470,3 +470,21 @@ async def test_sessions_that_a_server_refuses_are_learnt_and_not_asked_for_again
         server.deliver("alice", mail.make(subject="3"))
 
         assert await stage.rung(3) == ["INBOX", "Lists", "Work"]
+
+
+async def test_many_mailboxes_are_asked_in_one_round_trip_where_the_server_can(server: ImapServer) -> None:
+    """RFC 5819: a hundred STATUS a minute are no way to treat a server."""
+    names = [f"Folder {number}" for number in range(8)]
+    for name in names:
+        server.create("alice", name)
+    async with staged(server, Cadence(poll=0.05, probe=540)) as stage:
+        asked = counted(server, c.Status)
+        listed = counted(server, c.List)
+        await stage.subscribe("sub_1", "INBOX", *names)
+        await stage.adopt()
+        await stage.watching("INBOX", *names)
+        await server.until(lambda: listed.hits >= 3)
+        server.deliver("alice", mail.make(), "Folder 5")
+
+        assert await stage.rung(1) == ["Folder 5"]
+        assert asked.hits == 0

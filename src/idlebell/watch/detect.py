@@ -150,6 +150,16 @@ def decide_count(
     return Flood(counts, moved) if any(counts.values()) else Quiet(moved)
 
 
+def too_many(span: int | None, exists_before: int | None, exists_now: int | None) -> bool:
+    """May a FETCH of all that is new bring more than is worth fetching? UIDs have gaps, so a large span of them alone does
+    not say so where the number of messages is known."""
+    if exists_before is not None and exists_now is not None:
+        # What was expunged meanwhile hides arrivals; the span is the upper bound then.
+        grown = exists_now - exists_before
+        return grown > FLOOD_MESSAGES and (span is None or span > FLOOD_MESSAGES)
+    return span is not None and span > FLOOD_MESSAGES
+
+
 def filed_before(looked_at: datetime | None, clock_lag_seconds: float | None) -> datetime | None:
     """Mail dated before this was not delivered after ``looked_at``, it was filed: copied, moved or uploaded. None: that
     cannot be told, and then everything counts as delivered: a ring too many is better than one too few.

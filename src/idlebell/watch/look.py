@@ -38,11 +38,12 @@ from idlebell.watch.detect import (
     filed_before,
     is_late,
     locate,
+    too_many,
 )
 from idlebell.watch.hosts import Hosts
 from idlebell.watch.identity import identity, identity_items
 from idlebell.watch.lapses import SURE_SECONDS, UNSAID_SECONDS, Lapses
-from idlebell.watch.mailbox_session import Extent, MailboxSession, too_many
+from idlebell.watch.mailbox_session import Extent, MailboxSession
 
 CONFLICTS: Final = 5
 """Lost compare-and-sets in a row before a look is left to the next cycle."""

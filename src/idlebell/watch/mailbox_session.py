@@ -27,7 +27,6 @@ from idlebell.imap.sequence_set import STAR, SequenceSet
 from idlebell.imap.short_lines import line_bytes, shortened
 from idlebell.net.clock import Clock
 from idlebell.net.imap_connection import ImapConnection, Reply
-from idlebell.watch.detect import FLOOD_MESSAGES
 
 COMMAND_SECONDS = 60.0
 """A command that has no answer after this long never gets one."""
@@ -290,6 +289,14 @@ class MailboxSession:
         self._names_changed = False
         return Listing(names, statuses, subscribed)
 
+    async def status_of_all(self, items: tuple[str, ...]) -> dict[str, StatusData]:
+        """STATUS of every mailbox in one round trip (RFC 5819). Only where ``LIST-STATUS`` is offered."""
+        unasked, changed = self.take_statuses(), self._names_changed
+        reply = await self._run(c.List("", "*", returning=(f"STATUS ({' '.join(items)})",)))
+        self._statuses, self._names_changed = unasked or None, changed
+        self._expect(reply, "LIST")
+        return {one.mailbox: one for one in reply.untagged if isinstance(one, StatusData)}
+
     # --- NOTIFY (RFC 5465) ---
 
     async def notify(self, groups: tuple[c.EventGroup, ...]) -> None:
@@ -429,16 +436,6 @@ def _events_lost(response: StatusResponse) -> bool:
     if isinstance(response.code, PlainCode) and response.code.name == "NOTIFICATIONOVERFLOW":
         return True
     return response.condition is Condition.NO and "NOTIFY" in response.text
-
-
-def too_many(span: int | None, exists_before: int | None, exists_now: int | None) -> bool:
-    """May a FETCH of all that is new bring more than is worth fetching? UIDs have gaps, so a large span of them alone does
-    not say so where the number of messages is known."""
-    if exists_before is not None and exists_now is not None:
-        # What was expunged meanwhile hides arrivals; the span is the upper bound then.
-        grown = exists_now - exists_before
-        return grown > FLOOD_MESSAGES and (span is None or span > FLOOD_MESSAGES)
-    return span is not None and span > FLOOD_MESSAGES
 
 
 def _end(future: asyncio.Future[None]) -> None:

@@ -41,6 +41,8 @@ STATUS_EVERY: Final = 4
 for all mailboxes."""
 FULL_CYCLE: Final = 0.8
 """A quiet wait of this part of the cycle that a server bears shows that it still does."""
+TOGETHER: Final = 5
+"""So many mailboxes are asked for together rather than one by one, although LIST then tells of all that there are."""
 LOOKS_AT_ONCE: Final = 5
 """While mail goes on to come into a mailbox that is open for a look; what comes later is told by its STATUS."""
 HUNG_UP_SECONDS: Final = 60.0
@@ -379,6 +381,7 @@ class Watcher:
         if due:
             poll = self._means.cadence.poll
             self._others_at = now + (poll * 0.9 if self._reports.chosen.way is not Way.NOTIFY else math.inf)
+            surveyed = await self._asked_together(assignment.others, surveyed)
         for mailbox in assignment.others:
             status = said.get(mailbox)
             again = mailbox in self._revisited
@@ -393,6 +396,16 @@ class Watcher:
             if self._assignment != assignment:
                 break
         await self._opened(assignment.primary)
+
+    async def _asked_together(self, mailboxes: Sequence[str], known: dict[str, StatusData]) -> dict[str, StatusData]:
+        """``known``, and the STATUS of all others by one LIST where they are many and the server can."""
+        if sum(one not in known for one in mailboxes) < TOGETHER or not self._session.has("LIST-STATUS"):
+            return known
+        try:
+            return await self._session.status_of_all(STATUS_ITEMS) | known
+        except LookRefusedError as refusal:
+            self._caught.owe(refusal)
+            return known
 
     async def _look_at_other(
         self, mailbox: str, said: StatusData | None, surveyed: StatusData | None, *, again: bool
