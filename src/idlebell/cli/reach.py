@@ -136,7 +136,7 @@ async def _report(tools: _Tools, url: ImapUrl, password: Password, say: Say) -> 
         if password is None:
             _tell_known(url.target.host, "".join(heard), known, say)
             told = _way_of(tools, url, connection)
-            say(f"Would be watched by: {told} (servers tell more after login; name a password option)")
+            say(f"Would be watched by: {told}, as far as it tells before login (name a password option to ask more)")
             return
     finally:
         await connection.logout()
