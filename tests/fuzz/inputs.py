@@ -27,6 +27,8 @@ def of_transcripts(target: str) -> Iterator[bytes]:
                 yield b"\x02\x05" + b"".join(turns["C"])
             case "response":
                 yield b"\x00\x00" + b"".join(turns["S"])
+            case "server":
+                yield b"\x01\x07" + b"".join(turns["C"])
             case "command":
                 yield b"\x00\x00" + b"".join(turns["C"])
             case "fetch":

@@ -9,6 +9,7 @@ read can be written and is read back as it was, or it has no spelling and is ref
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -16,15 +17,16 @@ from idlebell.imap import commands as c
 from idlebell.imap.client import Client
 from idlebell.imap.encode import encode_command, encode_response
 from idlebell.imap.errors import LocalProtocolError, RemoteProtocolError
-from idlebell.imap.events import CommandReceived, Ended, Received
+from idlebell.imap.events import BadCommandReceived, CommandReceived, Ended, Received
 from idlebell.imap.framing import Frame, Framer, LiteralAnnounced
 from idlebell.imap.limits import DEFAULT_LIMITS, Limits
 from idlebell.imap.mailbox_view import MailboxView
 from idlebell.imap.parse_command import parse_command
 from idlebell.imap.parse_fetch import parse_fetch
 from idlebell.imap.parse_response import parse_response
-from idlebell.imap.responses import FetchData
+from idlebell.imap.responses import Condition, FetchData
 from idlebell.imap.sequence_set import SequenceSet
+from idlebell.imap.server import Server
 from idlebell.imap.state import Phase
 from idlebell.imap.tokens import Cursor, GrammarError
 
@@ -148,6 +150,9 @@ _NEXT: Final = (
     c.Login("ü", "b"),
     c.Enable(("CONDSTORE",)),
     c.List("", "*"),
+    c.Lsub("", "*"),
+    c.Id((("name", "Ü"),)),
+    c.Notify((c.EventGroup("personal", ("MessageNew", "MessageExpunge")),), status=True),
     c.Examine("Ü"),
     c.UidFetch(SequenceSet.starting_at(1), ("UID", "FLAGS")),
     c.Idle(),
@@ -165,7 +170,7 @@ def client(data: bytes) -> None:
     the first command, 32 small bounds."""
     beginning = BEGINNINGS[(data[0] & 15) % len(BEGINNINGS)]
     limits = SMALL if data[0] & 32 else DEFAULT_LIMITS
-    first = 6 if data[0] & 16 else 0
+    first = 9 if data[0] & 16 else 0
     turns = data[OPTION_BYTES:].split(TURN)
     whole, reason = _session(beginning, first, limits, [[turn] for turn in turns])
     cut, cut_reason = _session(beginning, first, limits, [_pieces(turn, data[1]) for turn in turns])
@@ -174,8 +179,23 @@ def client(data: bytes) -> None:
     assert cut[: len(whole)] == whole if reason else cut == whole
 
 
+def server(data: bytes) -> None:
+    """The server half under a client's bytes; every command is answered at once. Switches: 1 before a login, 2 small bounds, 4
+    without TLS."""
+    switches, wire = data[0], data[OPTION_BYTES:]
+    whole, said = _served([wire], switches)
+    cut, cut_said = _served(_pieces(wire, data[1]), switches)
+    if switches & 4:
+        return  # what was sent along with STARTTLS may or may not be here when it is answered
+    assert cut_said == said
+    if whole and isinstance(whole[-1], str):
+        # Lines that are no command are answered by nobody here; before a fault in the same bytes they are not reported.
+        whole, cut = ([event for event in events if event not in _NO_COMMAND] for events in (whole, cut))
+    assert cut == whole
+
+
 TARGETS: Final[Mapping[str, Callable[[bytes], None]]] = MappingProxyType(
-    {one.__name__: one for one in (framing, response, fetch, command, client)}
+    {one.__name__: one for one in (client, server, command, fetch, response, framing)}
 )
 
 
@@ -251,6 +271,51 @@ def _session(
             _act(half, ahead)
             events.append(half.data_to_send())
     return events, ""
+
+
+_NO_COMMAND: Final = (BadCommandReceived("*", "a line begins with a tag and a space"),)
+
+
+def _served(pieces: list[bytes], switches: int) -> tuple[list[Any], bytes]:
+    """All events with the reason of the end, if one came, and all that the server said."""
+    # What waits behind a command in flight is bounded by the chunk as well, so its bound alone is not a small one.
+    limits = replace(SMALL, response_bytes=DEFAULT_LIMITS.response_bytes) if switches & 2 else DEFAULT_LIMITS
+    half = Server(limits, tls=not switches & 4, capabilities=("IMAP4rev1", "LITERAL+", "SASL-IR", "IDLE", "STARTTLS"))
+    half.greet(condition=Condition.OK if switches & 1 else Condition.PREAUTH)
+    events: list[Any] = []
+    said = b""
+    try:
+        for piece in pieces:
+            waiting = half.receive_data(piece)
+            while True:
+                events += waiting
+                before = half.phase
+                _answer(half)
+                said += half.data_to_send()
+                if half.phase in (Phase.OVER, Phase.TLS_DUE, before):
+                    break
+                waiting = half.receive_data(b"")
+            if half.phase in (Phase.OVER, Phase.TLS_DUE):
+                break
+    except RemoteProtocolError as error:
+        events.append(error.reason)
+        said += half.data_to_send()
+        assert half.phase is Phase.OVER
+    return events, said
+
+
+def _answer(half: Server) -> None:
+    """It is the server's turn, if it is."""
+    match half.phase:
+        case Phase.IDLE_REQUESTED:
+            half.continue_()
+        case Phase.SASL_INITIAL | Phase.SASL_PENDING if isinstance(half.in_flight, c.Authenticate):
+            if half.in_flight.initial is None and half.phase is Phase.SASL_PENDING:
+                half.continue_(b"challenge")
+            else:
+                half.answer(Condition.OK, "in")
+        case Phase.PENDING:
+            half.answer(Condition.OK, "done")
 
 
 def _act(half: Client, ahead: Iterator[c.Command]) -> None:
