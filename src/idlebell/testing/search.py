@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from datetime import date, datetime
+from email.utils import parsedate_to_datetime
 
 from idlebell.imap.sequence_set import STAR, SequenceSet
 from idlebell.testing.fetch_items import header_of
@@ -89,6 +90,8 @@ def _key(tokens: _Tokens) -> Test:
         return _header(tokens.text().lower(), tokens.text())
     if name in ("SINCE", "BEFORE", "ON"):
         return _dated(name, tokens.text())
+    if name == "SENTSINCE":
+        return _sent_since(tokens.text())
     if name in ("LARGER", "SMALLER"):
         return _sized(name, tokens.take())
     raise UnknownKeyError(name)
@@ -133,12 +136,28 @@ def _header(name: str, wanted: str) -> Test:
     return lambda message: needle in header_of(message, name).lower()
 
 
-def _dated(name: str, spelled: str) -> Test:
+def _day(spelled: str) -> date:
     try:
         # No zone is meant: RFC 9051 disregards time and timezone here.
-        wanted: date = datetime.strptime(spelled, "%d-%b-%Y").date()  # noqa: DTZ007
+        return datetime.strptime(spelled, "%d-%b-%Y").date()  # noqa: DTZ007
     except ValueError:
         raise UnknownKeyError("date expected") from None
+
+
+def _sent_since(spelled: str) -> Test:
+    wanted = _day(spelled)
+
+    def test(message: Message) -> bool:
+        try:
+            return parsedate_to_datetime(header_of(message, "date").decode("ascii", "replace")).date() >= wanted
+        except ValueError:
+            return False
+
+    return test
+
+
+def _dated(name: str, spelled: str) -> Test:
+    wanted = _day(spelled)
     if name == "SINCE":
         return lambda message: message.internal_date.date() >= wanted
     if name == "BEFORE":

@@ -7,10 +7,11 @@ those too. Never EXISTS arithmetic: EXISTS only says that a look is worth while.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import TypeAlias
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Final, TypeAlias
 
 from idlebell.imap.responses import FetchData
 from idlebell.model.arrival import Arrival, Mark
@@ -24,6 +25,8 @@ NOT_NEW = ("\\Deleted", "\\Draft")
 FILED_MARGIN = timedelta(hours=1)
 """A delivery is dated by the server that takes it (RFC 9051 section 2.3.3), so what was delivered after a look is dated after
 it; mail that was scanned, held or fetched from elsewhere first, and clocks that differ, have this much."""
+DATE_ITEM: Final = "BODY.PEEK[HEADER.FIELDS (DATE)]"
+"""What :func:`is_written_since` wants to know, where no envelope is fetched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +122,15 @@ def decide(
     exists: int | None,
     *,
     delivered_since: datetime | None = None,
+    delivered: Container[int] = (),
     known: Mapping[int, frozenset[SubscriptionId]] | None = None,
     mod_seq: int | None = None,
 ) -> Decision:
     """What came. ``UID FETCH n:*`` also returns the last message when nothing did (RFC 9051 section 6.4.9): UIDs below the
     cursor are not looked at. A UID may come twice.
 
-    ``delivered_since``: what is dated before it was not delivered since the last look (:func:`filed_before`). ``known``: by
-    UID, whom the mail has passed before.
+    ``delivered_since``: what is dated before it was not delivered since the last look (:func:`filed_before`), but for the UIDs
+    that are ``delivered`` whatever their date. ``known``: by UID, whom the mail has passed before.
 
     The cursor moves over what was seen and no further: what a replica that lags does not show yet has its UID still to come.
     """
@@ -135,7 +139,9 @@ def decide(
         return Quiet(replace(cursor, count=exists, highest_mod_seq=mod_seq or cursor.highest_mod_seq))
     moved = replace(cursor, uid_next=max(seen) + 1, count=exists, highest_mod_seq=mod_seq or cursor.highest_mod_seq)
     arrivals = tuple(
-        Arrival(message, _marks(message, delivered_since), (known or {}).get(uid, frozenset()))
+        Arrival(
+            message, _marks(message, None if uid in delivered else delivered_since), (known or {}).get(uid, frozenset())
+        )
         for uid, message in sorted(seen.items())
         if not any(message.has_flag(flag) for flag in NOT_NEW)
     )
@@ -171,6 +177,20 @@ def filed_before(looked_at: datetime | None, clock_lag_seconds: float | None) ->
     return looked_at - FILED_MARGIN - timedelta(seconds=clock_lag_seconds)
 
 
+def looks_filed(message: FetchData, delivered_since: datetime | None) -> bool:
+    """By the date that the server gave it."""
+    date = message.internal_date
+    return delivered_since is not None and date is not None and date < delivered_since
+
+
+def is_written_since(message: FetchData, moment: datetime, now: datetime) -> bool:
+    """Does its sender say that it was written after ``moment``? Then it was not lying anywhere before, and where the server's
+    date says otherwise the server's clock is not what it was. A date in the future says nothing. What is asked for is
+    :data:`DATE_ITEM`, or the envelope."""
+    written = _written_at(message)
+    return written is not None and moment <= written <= now + FILED_MARGIN
+
+
 def is_late(message: FetchData, looked_at: datetime, now: datetime, clock_lag_seconds: float, late: float) -> bool:
     """Has ``message`` certainly lain there for ``late`` seconds, unsaid? It was delivered since the last look (older mail was
     filed, and nobody knows when), and even by a clock as slow as the server's can be that is long ago."""
@@ -191,10 +211,23 @@ def _marks(message: FetchData, delivered_since: datetime | None) -> frozenset[st
     marks = []
     if message.has_flag("\\Seen"):
         marks.append(Mark.SEEN)
-    date = message.internal_date
-    if delivered_since is not None and date is not None and date < delivered_since:
+    if looks_filed(message, delivered_since):
         marks.append(Mark.APPENDED)
     return frozenset(marks)
+
+
+def _written_at(message: FetchData) -> datetime | None:
+    """The Date field of its header (RFC 5322 section 3.6.1), which is whatever the sender put there."""
+    value = message.envelope.date if message.envelope is not None else None
+    for section in message.sections:
+        if section.name.upper().startswith("BODY[HEADER.FIELDS (DATE") and section.content is not None:
+            value = section.content.partition(b":")[2]
+    try:
+        written = parsedate_to_datetime(value.decode("ascii").strip()) if value else None
+        # "-0000" is a time in UTC whose local zone is not told (RFC 5322 section 3.3).
+        return written.replace(tzinfo=UTC) if written is not None and written.tzinfo is None else written
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
 
 
 def _merged(old: FetchData | None, new: FetchData) -> FetchData:

@@ -19,6 +19,8 @@ from idlebell.watch.cadence import LENGTHENED_AFTER_SECONDS, Cadence, same_timeo
 
 HOSTS: Final = 10_000
 """As many as the store keeps."""
+AHEAD_MOST_SECONDS: Final = 86_400.0
+"""A message that is dated further in the future was given its date by a client, not by any clock."""
 LAG_STEP_SECONDS: Final = 60.0
 """A smaller change of a clock's lag is not worth a write."""
 _NOTHING: Final = Learnt()
@@ -73,16 +75,23 @@ class Hosts:
 
     def saw_date(self, host: str, date: datetime) -> None:
         """A message of the server is dated so (INTERNALDATE), and the server knew no later time when it dated it."""
-        lag = max(0.0, (self._clock.now() - date).total_seconds())
+        lag = (self._clock.now() - date).total_seconds()
+        if lag < -AHEAD_MOST_SECONDS:
+            return
+        lag = max(0.0, lag)
         known = self._of(host).clock_lag_seconds
         if known is None or lag < known:
             self._learn(host, write=known is None or known - lag >= LAG_STEP_SECONDS, clock_lag_seconds=lag)
 
     def forget_clocks(self) -> None:
         """Our own clock was set: what was learnt of theirs was measured by it."""
-        for host, learnt in [*self._known.items()]:
-            if learnt.clock_lag_seconds is not None:
-                self._learn(host, clock_lag_seconds=None)
+        for host in [*self._known]:
+            self.forget_clock(host)
+
+    def forget_clock(self, host: str) -> None:
+        """Its clock was set back, or what was learnt of it came from a date that some client had made up."""
+        if self._of(host).clock_lag_seconds is not None:
+            self._learn(host, clock_lag_seconds=None)
 
     def hung_up(self, host: str, age: float, *, silently: bool) -> None:
         """A quiet session has ended after ``age`` seconds in which neither side said anything."""

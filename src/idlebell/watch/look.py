@@ -24,6 +24,7 @@ from idlebell.telemetry.facts import CursorRebased, Emit, MailDetected
 from idlebell.telemetry.status import Status
 from idlebell.watch.cadence import Cadence
 from idlebell.watch.detect import (
+    DATE_ITEM,
     FLOOD_MESSAGES,
     Baseline,
     Behind,
@@ -37,7 +38,9 @@ from idlebell.watch.detect import (
     decide_count,
     filed_before,
     is_late,
+    is_written_since,
     locate,
+    looks_filed,
     too_many,
 )
 from idlebell.watch.hosts import Hosts
@@ -222,9 +225,16 @@ class Looks:
             decision = decide_count(cursor, counts, uid_next, session.exists)
         else:
             fetched = await self._fetched(cursor, first, items, extent)
+            delivered = await self._written_since(fetched, first, since, now)
             passed, known, sighted = await self._passed(mailbox, cursor, fetched, subscriptions)
             decision = decide(
-                cursor, fetched, session.exists, delivered_since=since, known=passed, mod_seq=session.mod_seq
+                cursor,
+                fetched,
+                session.exists,
+                delivered_since=since,
+                delivered=delivered,
+                known=passed,
+                mod_seq=session.mod_seq,
             )
             if isinstance(decision, NewUids) and len(decision.arrivals) > FLOOD_MESSAGES:
                 # More came while it was asked for. It is fetched by now, but nobody wants a list of them either.
@@ -299,6 +309,26 @@ class Looks:
                 break
             await self._means.clock.sleep(pause)
         return fetched
+
+    async def _written_since(
+        self, fetched: Sequence[FetchData], first: int, since: datetime | None, now: datetime
+    ) -> frozenset[int]:
+        """UIDs of what looks filed by the server's clock and cannot be: it was written since the last look. That clock was
+        set back then, and what is known of it is forgotten."""
+        doubted = sorted(
+            {one.uid for one in fetched if one.uid is not None and one.uid >= first and looks_filed(one, since)}
+        )
+        if since is None or not doubted:
+            return frozenset()
+        dated = await self._session.fetch(SequenceSet(tuple((uid, uid) for uid in doubted)), ("UID", DATE_ITEM))
+        sure = frozenset(doubted) & frozenset(
+            one.uid for one in dated if one.uid is not None and is_written_since(one, since, now)
+        )
+        if sure:
+            hosts, host = self._means.hosts, self._account.target.host
+            hosts.forget_clock(host)
+            hosts.saw_date(host, max(one.internal_date for one in fetched if one.uid in sure and one.internal_date))
+        return sure
 
     def _items(self, subscriptions: Sequence[Subscription]) -> tuple[str, ...]:
         items = fetch_items(subscriptions, has_preview=self._session.has("PREVIEW"))
@@ -382,13 +412,15 @@ def _counts(arrivals: Sequence[Arrival], subscriptions: Sequence[Subscription]) 
 
 def _criteria(marks: frozenset[str], since: datetime | None) -> str:
     """SEARCH keys for what :func:`~idlebell.watch.detect.decide` would find. SINCE knows only days, by the server's own
-    calendar (RFC 9051 section 6.4.4): a day earlier is surely before."""
+    calendar (RFC 9051 section 6.4.4): a day earlier is surely before. What was written since is delivered whatever the
+    server's clock says."""
     keys = ["UNDELETED", "UNDRAFT"]
     if Mark.SEEN not in marks:
         keys.append("UNSEEN")
     if Mark.APPENDED not in marks and since is not None:
         day = since.astimezone(UTC).date() - timedelta(days=1)
-        keys.append(f"SINCE {day.day}-{_MONTHS[day.month - 1]}-{day.year}")
+        spelled = f"{day.day}-{_MONTHS[day.month - 1]}-{day.year}"
+        keys.append(f"OR SINCE {spelled} SENTSINCE {spelled}")
     return " ".join(keys)
 
 

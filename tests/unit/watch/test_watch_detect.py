@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
-from idlebell.imap.responses import Envelope, FetchData
+from idlebell.imap.responses import Envelope, FetchData, Section
 from idlebell.model.arrival import Arrival, Mark
 from idlebell.model.cursor import Cursor
 from idlebell.watch.detect import (
@@ -17,9 +20,11 @@ from idlebell.watch.detect import (
     UpToDate,
     decide,
     decide_count,
+    is_written_since,
     locate,
 )
 
+NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 CURSOR = Cursor(uid_validity=7, uid_next=10, count=9)
 ENVELOPE = Envelope(None, b"hi", (), (), (), (), (), (), None, None)
 
@@ -114,3 +119,46 @@ def test_counted_messages_are_a_flood() -> None:
 
 def test_nothing_counted_is_quiet_and_never_goes_back() -> None:
     assert decide_count(CURSOR, {frozenset(): 0}, 3, 9) == Quiet(CURSOR)
+
+
+def dated(value: bytes) -> FetchData:
+    return message(10, envelope=replace(ENVELOPE, date=value))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [b"Wed, 25 Nov 2026 12:00:00 +0000", b"25 Nov 2026 12:30:00 -0000", b"Wed, 25 Nov 2026 07:00:00 -0500 (EST)"],
+)
+def test_what_was_written_since_the_last_look_was_not_filed(value: bytes) -> None:
+    assert is_written_since(dated(value), NOON, NOON + timedelta(hours=1))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"Wed, 25 Nov 2026 11:59:59 +0000",
+        b"Wed, 25 Nov 2026 14:00:01 +0000",  # in the future: it says nothing
+        b"Wed, 25 Nov 99999 12:00:00 +0000",
+        b"Wed, 25 Nov 2026 12:00:00 +9999",
+        b"\xff",
+        b"soon",
+        b"",
+    ],
+)
+def test_any_other_date_of_a_sender_says_nothing(value: bytes) -> None:
+    assert not is_written_since(dated(value), NOON, NOON + timedelta(hours=1))
+
+
+def test_the_date_is_read_from_a_header_too() -> None:
+    section = Section("BODY[HEADER.FIELDS (DATE)]", None, b"Date: Wed, 25 Nov 2026 12:00:00 +0000\r\n\r\n")
+    assert is_written_since(FetchData(1, uid=10, sections=(section,)), NOON, NOON)
+
+
+def test_what_is_surely_delivered_has_no_mark_of_the_filed() -> None:
+    old = FetchData(1, uid=10, internal_date=NOON - timedelta(days=1))
+    filed = decide(CURSOR, [old], 10, delivered_since=NOON)
+    delivered = decide(CURSOR, [old], 10, delivered_since=NOON, delivered={10})
+    assert isinstance(filed, NewUids)
+    assert filed.arrivals[0].marks == {Mark.APPENDED}
+    assert isinstance(delivered, NewUids)
+    assert delivered.arrivals[0].marks == frozenset()
