@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import smtplib
+import threading
 import time
 from collections.abc import Mapping
 from itertools import count
@@ -114,6 +115,7 @@ class DovecotServer(SandboxedServer):
         sandbox = self.sandbox
         self._own_uids = own_uids
         self._writes = count(1)
+        self._writing = threading.Lock()
         for name in ("run", "state", "home"):
             (sandbox.folder / name).mkdir()
         if own_uids:
@@ -147,6 +149,10 @@ class DovecotServer(SandboxedServer):
         self._write_users()
 
     def _write_users(self) -> None:
+        with self._writing:
+            self._replace_users()
+
+    def _replace_users(self) -> None:
         # Replaced, not rewritten: Dovecot compares what stat() says, and a reader never sees half of it.
         witness = User(f"witness{next(self._writes)}", "-")
         lines = "".join(self._line(user, number) for number, user in enumerate((*self.users.values(), witness), 1))

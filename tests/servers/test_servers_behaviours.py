@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from gateway_process import GatewayProcess
+from idlebell.testing import mail
 from idlebell.testing.push_service import PushService
 from servers import behaviour_page
 from servers.behaviour_stage import Way, stage
-from servers.behaviours import BEHAVIOURS, RUNS, Behaviour, expected
+from servers.behaviours import BEHAVIOURS, NOTIFY_OTHER, RUNS, Behaviour, expected
+from servers.dovecot_server import DovecotServer
 from servers.mail_server import SandboxedServer, User
 
 THREADS = 96
@@ -49,7 +51,12 @@ async def try_all(server: SandboxedServer, way: Way, folder: Path, chosen: list[
 
 @pytest.mark.timeout(300)  # a dozen seconds on a machine that does nothing else
 @pytest.mark.parametrize(
-    ("name", "way"), [pytest.param(name, way, id=f"{name}-{way.name}") for name, ways in RUNS.items() for way in ways]
+    ("name", "way"),
+    [
+        pytest.param(name, way, id=f"{name}-{way.name}", marks=pytest.mark.needs(name))
+        for name, ways in RUNS.items()
+        for way in ways
+    ],
 )
 async def test_app_hears_what_it_should(name: str, way: Way, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     server = request.getfixturevalue(name)
@@ -67,3 +74,22 @@ async def test_app_hears_what_it_should(name: str, way: Way, request: pytest.Fix
         elif (sight or behaviour_page.NOTHING) != told.get(one.name):
             wrong.append(f"{one.name}: {sight}, and docs/reference/servers.md says {told.get(one.name)}")
     assert not wrong, "\n".join([f"{server.title}, {way.name}", *wrong])
+
+
+@pytest.mark.timeout(300)
+async def test_mail_that_notify_does_not_tell_of_is_found(dovecot: DovecotServer, tmp_path: Path) -> None:
+    """Another program puts it into a Maildir that is not the open one. Every fourth probe asks: after two minutes at most."""
+    user = dovecot.add_user()
+    async with (
+        PushService() as service,
+        GatewayProcess(tmp_path, dovecot.ca_file, imap="probe_seconds = 30") as gateway,
+        stage(dovecot, user, gateway, service, NOTIFY_OTHER, "hook") as made,
+    ):
+        await made.subscribe()
+        await asyncio.to_thread(dovecot.drop_into_maildir, user.name, mail.make(subject="dropped"), made.box)
+        await made.until_announced("dropped", 150)
+        shown = await made.watched(made.box)
+    assert shown is not None
+    assert shown["mode"] in ("notify", "poll"), (
+        "where it was certain that NOTIFY was silent, it is not believed any more"
+    )

@@ -322,6 +322,7 @@ async def test_dovecot_names_what_it_refuses_a_login_for_and_the_others_do_not(
     assert codes == {"Dovecot": PlainCode("AUTHENTICATIONFAILED", b""), "Cyrus": None, "Courier": None}
 
 
+@pytest.mark.needs("dovecot")
 async def test_dovecot_calls_an_account_unavailable_that_has_too_many_sessions() -> None:
     """The code is that of any trouble (RFC 5530 has LIMIT for this); only the text tells."""
     with DovecotServer({"mail_max_userip_connections": "1"}) as server:
