@@ -371,6 +371,8 @@ class Watcher:
 
     async def _look_at_others(self, assignment: Assignment) -> None:
         """Those of which the server has said something; all of them from time to time."""
+        if self._assignment != assignment:
+            return  # there are others by now, all of which are due
         said = self._session.take_statuses()
         self._revisited.intersection_update(assignment.others)
         now = self._means.clock.monotonic()
