@@ -404,7 +404,7 @@ class Watcher:
         if sum(one not in known for one in mailboxes) < TOGETHER or not self._session.has("LIST-STATUS"):
             return known
         try:
-            return await self._session.status_of_all(STATUS_ITEMS) | known
+            return known | await self._session.status_of_all(STATUS_ITEMS)
         except LookRefusedError as refusal:
             self._caught.owe(refusal)
             return known
