@@ -214,16 +214,26 @@ async def test_mailboxes_that_were_polled_over_a_lost_session_are_not_shown_as_w
 async def test_an_account_that_gets_in_ends_the_pauses_of_others_at_its_server(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A server that was down for all is back for all; how fast they come is the door's business."""
+    """A server that was down for all is back for all; how fast they come is the door's business. Who came back so and was
+    dropped again does not come that fast once more: it may drop everybody."""
     monkeypatch.setattr(fleet_module, "pause", lambda *_: 3_600.0)
     down = Fault("unreachable", "The mail server cannot be reached.")
     refused = Fault("authentication-failed", "The mail server refused the password.")
-    waiting = asyncio.create_task(stage.fleet._wait_for_return("127.0.0.1", down, 9))
-    sitting = asyncio.create_task(stage.fleet._wait_for_return("127.0.0.1", refused, 9))
+    other, locked_out = fleet_module._Held(stage.account), fleet_module._Held(stage.account)
+    waiting = asyncio.create_task(stage.fleet._wait_for_return(other, down))
+    sitting = asyncio.create_task(stage.fleet._wait_for_return(locked_out, refused))
     stage.held = True
     await stage.subscribe()
     stage.fleet.nudge(stage.account.id)
     async with asyncio.timeout(10):
         await waiting
+    dropped = asyncio.create_task(stage.fleet._wait_for_return(other, down))
+    await asyncio.sleep(0)  # it waits now, by the pause of before
+    monkeypatch.setattr(fleet_module, "pause", lambda *_: 0.0)
+    (session,) = stage.server.of("alice")
+    session.drop()
+    await stage.server.until(lambda: stage.server.connections == 2 and stage.server.idling("alice") == 1)
     assert not sitting.done()
+    assert not dropped.done()
     sitting.cancel()
+    dropped.cancel()

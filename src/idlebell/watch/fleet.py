@@ -67,6 +67,8 @@ class _Held:
     """Why the last session ended."""
     attempts: int = 0
     """Sessions that were opened again in a row, or could not be, without one that lived for :data:`STEADY_SECONDS`."""
+    hastened: bool = False
+    """Its pause was cut short where somebody else got in, and no session has lived for :data:`STEADY_SECONDS` since."""
     served: bool = False
     """A session runs, and the store knows: no loss is open."""
 
@@ -304,6 +306,7 @@ class Fleet:
         """A watcher's task is done: it was not needed any more, or its session is over."""
         if self._means.clock.monotonic() - started >= STEADY_SECONDS:
             held.attempts = 0
+            held.hastened = False
         held.watchers.remove(watcher)
         self._at_host[held.account.target.host] -= 1
         if not self._at_host[held.account.target.host]:
@@ -377,7 +380,7 @@ class Fleet:
         while self._missing(held) and self._holds(account.id):
             if held.fault is not None:
                 held.attempts += 1
-                await self._wait_for_return(account.target.host, held.fault, held.attempts)
+                await self._wait_for_return(held, held.fault)
             answer = await self._reopen(account)
             if answer is None:
                 return
@@ -397,20 +400,22 @@ class Fleet:
                 if mailbox not in looked_after:
                     self._means.status.report(account.id, MailboxStatus(mailbox, Watch.RECONNECTING, fault=answer))
 
-    async def _wait_for_return(self, host: str, fault: Fault, attempt: int) -> None:
+    async def _wait_for_return(self, held: _Held, fault: Fault) -> None:
         """The pause before the next attempt. It ends early where another account gets in at a server that was down for all:
-        the pace at which sessions are opened to one server keeps that from being a storm."""
-        seconds = pause(fault, attempt, self._means.entropy())
-        if fault.code not in DOWN_FOR_ALL:
+        the pace at which sessions are opened to one server keeps that from being a storm. Only once: a server that lets
+        everybody in and drops them again would be asked for ever by those who follow each other."""
+        seconds = pause(fault, held.attempts, self._means.entropy())
+        if fault.code not in DOWN_FOR_ALL or held.hastened:
             await self._means.clock.sleep(seconds)
             return
-        returned = self._returns.setdefault(host, asyncio.Event())
+        returned = self._returns.setdefault(held.account.target.host, asyncio.Event())
         waiting = [
             asyncio.ensure_future(self._means.clock.sleep(seconds)),
             asyncio.ensure_future(returned.wait()),
         ]
         try:
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            held.hastened = not waiting[0].done()
         finally:
             for one in waiting:
                 one.cancel()
