@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Callable
+from functools import cache
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -30,6 +31,7 @@ nsenter --target "$1" --net sh -c 'ip link set lo up; ip address add {FAR}/24 de
 """
 
 
+@cache
 def why_not_cable() -> str | None:
     if os.geteuid() != 0:
         return "it needs root for network namespaces"
