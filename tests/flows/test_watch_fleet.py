@@ -82,6 +82,18 @@ async def test_a_new_mailbox_is_looked_for_in_time_where_the_server_tells_of_non
     assert notification.content == NewMail("Lists", 1, 1, None)
 
 
+async def test_the_second_mailbox_of_a_selection_is_told_of_by_notify(stage: Stage) -> None:
+    stage.server.offer("NOTIFY")
+    one = await stage.subscribe()
+    await stage.store.put(replace(one, selection=Personal()))
+    await stage.adopt()
+    await stage.watching()
+    await stage.server.until(lambda: stage.server.idling("alice") == 1)
+
+    stage.server.create("alice", "Lists")
+    await stage.watching("INBOX", "Lists")
+
+
 async def test_second_mail_rings_as_the_first_did(stage: Stage) -> None:
     """IDLE is entered at once after a fetch: no pause, no debounce."""
     await stage.subscribe()

@@ -253,7 +253,8 @@ class Watcher:
 
     def _choose(self, assignment: Assignment) -> Chosen:
         now = self._means.clock.monotonic()
-        return choose(self._session.has, self._books.lapses, now, several=bool(assignment.others))
+        several = bool(assignment.others or self._selections)  # NOTIFY also tells of the second mailbox when it is made
+        return choose(self._session.has, self._books.lapses, now, several=several)
 
     async def _notify(self, assignment: Assignment) -> None:
         kinds = tuple(selection for _, selection in self._selections)
