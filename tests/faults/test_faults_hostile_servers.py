@@ -259,6 +259,30 @@ async def test_a_server_that_refuses_everything_gets_no_second_password(stage: S
         assert server.connections == 1
 
 
+@pytest.mark.parametrize(
+    "echo",
+    [
+        Refuse("no user alice with hunter2-Kp"),
+        Refuse("AGFsaWNlAGh1bnRlcjItS3A= is no login", "ALERT"),
+        Bye("hunter2-Kp, indeed"),
+        Say(b"* NO [ALERT] change hunter2-Kp soon\r\n"),
+        Say(b"* OK \0 hunter2-Kp AGFsaWNlAGh1bnRlcjItS3A=\r\n", instead=True),
+    ],
+    ids=["NO", "NO with base64", "BYE", "ALERT", "a broken line"],
+)
+async def test_a_password_that_the_server_repeats_is_not_repeated(stage: Scene, echo: Fault) -> None:
+    """Neither to the app nor in the log."""
+    async with hostile(stage) as server:
+        server.add_user("alice", "hunter2-Kp")
+        server.plan(commands.Authenticate, echo)
+        wish = without(stage.wish("alice", "hunter2-Kp", wait_seconds=10), "/imap/port", server.tls_port)
+        answer = await stage.subscribe(wish)
+    told = repr(stage.facts) + repr(answer)
+    assert len(stage.facts) >= 2, "the healthy one's login and this one's end"
+    assert "hunter2" not in told
+    assert "h1bnRlcjItS3" not in told
+
+
 async def test_a_flood_that_does_not_end_starves_nobody(stage: Scene) -> None:
     """I2: lines as fast as they are taken, for as long as the session stands; meanwhile five mails ring elsewhere."""
     async with hostile(stage) as server:

@@ -10,6 +10,7 @@ import hmac
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Final, TypeAlias
 
 from idlebell import __version__
@@ -30,6 +31,7 @@ from idlebell.imap.sasl import (
     choose,
 )
 from idlebell.login import refusal
+from idlebell.login.echo import unechoed
 from idlebell.login.keyring import Keyring
 from idlebell.login.pacing import Doubts, Paces, RefusalGuard
 from idlebell.model.account import Account, BearerCredentials, Credentials, ImapTarget, PasswordCredentials
@@ -37,7 +39,7 @@ from idlebell.model.ids import AccountId, SubscriptionId
 from idlebell.model.problem import Fault
 from idlebell.model.shown_text import ALERT_CHARACTERS, shown
 from idlebell.net.clock import Clock
-from idlebell.net.errors import TransportError
+from idlebell.net.errors import ServerSaidBye, TransportError
 from idlebell.net.imap_connection import ImapConnection, Reply
 from idlebell.telemetry import facts
 
@@ -241,15 +243,19 @@ class Door:
                 continue
             except ValueError:
                 raise LoginFailed(_cannot_be_carried()) from None
+            except ServerSaidBye as error:
+                bye = replace(error.bye, text=unechoed(error.bye.text, _revealed(credentials)))
+                raise LoginFailed(refusal.failed(ServerSaidBye(bye, greeting=error.greeting), host)) from None
             except (TransportError, RemoteProtocolError) as error:
                 raise LoginFailed(refusal.failed(error, host)) from None
             if reply.ok:
-                self._hand_on(account.id, host, reply)
+                self._hand_on(account.id, host, _alerts(reply, credentials))
                 return
-            unexplained = refusal.unexplained(*_said(reply))
-            fault = refusal.with_alerts(refusal.refused(*_said(reply), host), _alerts(reply))
+            said = _said(reply, credentials)
+            unexplained = refusal.unexplained(*said)
+            fault = refusal.with_alerts(refusal.refused(*said, host), _alerts(reply, credentials))
             nothing_sent = isinstance(mechanism, _Scram) and not mechanism.proof_sent
-            if not (nothing_sent and refusal.mechanism_unavailable(*_said(reply))):
+            if not (nothing_sent and refusal.mechanism_unavailable(*said)):
                 break
         fault = fault or Fault(
             "authentication-failed",
@@ -269,7 +275,7 @@ class Door:
             reply = await connection.command(Id(self._identity))
         except (TransportError, RemoteProtocolError) as error:
             raise LoginFailed(refusal.failed(error, host)) from None
-        self._hand_on(account, host, reply)
+        self._hand_on(account, host, _alerts(reply))
         fault = None if reply.ok else refusal.not_connected(reply.completed.text)
         if fault is not None:
             await connection.logout()
@@ -327,9 +333,9 @@ class Door:
         joined = "\0".join(parts).encode("utf-8", "surrogatepass")
         return hmac.digest(self._digest_key, joined, "sha256")
 
-    def _hand_on(self, account: AccountId, host: str, reply: Reply) -> None:
+    def _hand_on(self, account: AccountId, host: str, alerts: list[str]) -> None:
         """Alerts beside what went well: there is no fault to carry them."""
-        for text in _alerts(reply):
+        for text in alerts:
             self._emit(facts.AlertReceived(account, host, shown(text, ALERT_CHARACTERS)))
 
     def _tell(self, account: Account, fault: Fault) -> None:
@@ -376,15 +382,17 @@ def _revealed(credentials: Credentials) -> str:
             return access_token.text()
 
 
-def _said(reply: Reply) -> tuple[Condition, ResponseCode | None, str]:
-    return reply.completed.condition, reply.completed.code, reply.completed.text
+def _said(reply: Reply, sent: Credentials) -> tuple[Condition, ResponseCode | None, str]:
+    return reply.completed.condition, reply.completed.code, unechoed(reply.completed.text, _revealed(sent))
 
 
-def _alerts(reply: Reply) -> list[str]:
-    """What the server wants its user to read (RFC 9051 section 7.1), in the order in which it was said."""
+def _alerts(reply: Reply, sent: Credentials | None = None) -> list[str]:
+    """What the server wants its user to read (RFC 9051 section 7.1), in the order in which it was said, without what it was
+    sent."""
     said = [(one.code, one.text) for one in reply.untagged if isinstance(one, StatusResponse)]
     said.append((reply.completed.code, reply.completed.text))
-    return [text for code, text in said if isinstance(code, PlainCode) and code.name == "ALERT"]
+    found = [text for code, text in said if isinstance(code, PlainCode) and code.name == "ALERT"]
+    return found if sent is None else [unechoed(text, _revealed(sent)) for text in found]
 
 
 def _rate_of(host: str) -> float | None:
