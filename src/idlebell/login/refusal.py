@@ -185,6 +185,10 @@ def failed(error: TransportError | RemoteProtocolError, host: str = "") -> Fault
             return Fault(
                 "protocol-error", f"The mail server broke the protocol: {shown(error.detail)}.", private=offence(error)
             )
+        case Unreachable(reason="local"):
+            # No word about the server, and none that it is to blame.
+            detail = "The gateway has no file descriptor or port left for one more connection."
+            return Fault("overloaded", detail, private=error.detail)
         case Unreachable():
             # One sentence for all of them: more would let anyone scan a network through us.
             return unreachable(f"{error.reason}: {error.detail}")

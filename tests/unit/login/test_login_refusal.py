@@ -163,6 +163,7 @@ def test_a_throttle_says_how_long() -> None:
     [
         (Unreachable("refused", "10.0.0.1 port 25"), "unreachable"),
         (Unreachable("not-allowed", "127.0.0.1 is not public"), "unreachable"),
+        (Unreachable("local", "[Errno 24] Too many open files"), "overloaded"),
         (TimedOut("greeting"), "unreachable"),
         (TimedOut("AUTHENTICATE"), "server-error"),
         (TlsFailed("expired", "certificate has expired"), "tls-failed"),

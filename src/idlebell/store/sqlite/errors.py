@@ -13,7 +13,8 @@ _SENTENCES: Final = {
     sqlite3.SQLITE_BUSY: "The database {path} is locked by another process. Nothing was changed.",
     sqlite3.SQLITE_LOCKED: "The database {path} is locked by another process. Nothing was changed.",
     sqlite3.SQLITE_READONLY: "The database {path} cannot be written to: check its owner, mode and file system.",
-    sqlite3.SQLITE_CANTOPEN: "The database {path} cannot be opened: check its directory, owner and mode.",
+    sqlite3.SQLITE_CANTOPEN: "The database {path} cannot be opened: check its directory, owner and mode, and how many files "
+    "the process may open.",
     sqlite3.SQLITE_PERM: "The database {path} cannot be opened: check its owner and mode.",
     sqlite3.SQLITE_IOERR: "Reading or writing {path} failed: check the disk and the system's log.",
     sqlite3.SQLITE_CORRUPT: "The database {path} is damaged: move it away and restore a backup.",
