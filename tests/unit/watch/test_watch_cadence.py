@@ -73,3 +73,14 @@ def test_two_ends_at_one_age_are_a_timeout_unless_they_are_one_event() -> None:
     assert not same_timeout(300, 310, 5)
     assert not same_timeout(300, 400, 600)
     assert not same_timeout(300, None, 600)
+
+
+def test_a_server_bears_what_is_known_up_to_what_the_operator_allows() -> None:
+    assert CADENCE.bears(None) == STARTING_SECONDS
+    assert CADENCE.bears(5_000) == CADENCE.idle
+    assert CADENCE.bears(200) == 200
+
+
+def test_polls_are_apart_by_what_the_operator_says_less_jitter() -> None:
+    assert Cadence(poll=100).polling(0.0) == 100
+    assert Cadence(poll=100).polling(0.5) == 95

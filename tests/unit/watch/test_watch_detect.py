@@ -10,7 +10,9 @@ import pytest
 from idlebell.imap.responses import Envelope, FetchData, Section
 from idlebell.model.arrival import Arrival, Mark
 from idlebell.model.cursor import Cursor
+from idlebell.model.ids import SubscriptionId
 from idlebell.watch.detect import (
+    FILED_MARGIN,
     Baseline,
     Behind,
     Flood,
@@ -20,8 +22,11 @@ from idlebell.watch.detect import (
     UpToDate,
     decide,
     decide_count,
+    filed_before,
+    is_late,
     is_written_since,
     locate,
+    too_many,
 )
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -162,3 +167,96 @@ def test_what_is_surely_delivered_has_no_mark_of_the_filed() -> None:
     assert filed.arrivals[0].marks == {Mark.APPENDED}
     assert isinstance(delivered, NewUids)
     assert delivered.arrivals[0].marks == frozenset()
+
+
+def test_same_mod_seq_is_up_to_date_where_uidnext_is_not_told() -> None:
+    cursor = Cursor(7, 10, highest_mod_seq=99)
+
+    assert locate(cursor, 7, None, 9, mod_seq=99) == UpToDate()
+    assert locate(cursor, 7, None, 9, mod_seq=100) == Behind(10, None)
+    assert locate(CURSOR, 7, None, 9, mod_seq=None) == Behind(10, None)
+
+
+@pytest.mark.parametrize(("cursor", "kind"), [(None, Baseline), (CURSOR, Rebased)])
+def test_mailbox_that_was_made_while_watched_begins_at_its_lowest_floor(
+    cursor: Cursor | None, kind: type[Baseline] | type[Rebased]
+) -> None:
+    assert locate(cursor, 8, 5, 4, floor=1, mod_seq=3) == kind(Cursor(8, 1, 3))
+    assert locate(cursor, 8, 5, 4, floor=9) == kind(Cursor(8, 5, count=4))
+
+
+def test_mod_seq_is_kept_and_never_forgotten() -> None:
+    cursor = Cursor(7, 10, highest_mod_seq=50)
+
+    assert decide(cursor, [], 9, mod_seq=60).cursor.highest_mod_seq == 60
+    assert decide(cursor, [message(10)], 9, mod_seq=None).cursor.highest_mod_seq == 50
+
+
+NOON = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
+
+
+def test_what_is_dated_before_the_last_look_was_filed() -> None:
+    since = filed_before(NOON, 60.0)
+
+    assert since == NOON - FILED_MARGIN - timedelta(seconds=60)
+    old = replace(message(10), internal_date=since - timedelta(seconds=1))
+    new = replace(message(11), internal_date=since)
+    undated = message(12)
+    found = decide(CURSOR, [old, new, undated], 12, delivered_since=since)
+    assert isinstance(found, NewUids)
+    assert [arrival.marks for arrival in found.arrivals] == [{Mark.APPENDED}, frozenset(), frozenset()]
+
+
+def test_old_mail_that_was_read_has_both_marks() -> None:
+    found = decide(
+        CURSOR, [replace(message(10, "\\Seen"), internal_date=NOON)], 10, delivered_since=NOON + timedelta(seconds=1)
+    )
+
+    assert isinstance(found, NewUids)
+    assert found.arrivals[0].marks == {Mark.APPENDED, Mark.SEEN}
+
+
+@pytest.mark.parametrize(("looked_at", "lag"), [(None, 0.0), (NOON, None), (None, None)])
+def test_where_it_cannot_be_told_nothing_was_filed(looked_at: datetime | None, lag: float | None) -> None:
+    assert filed_before(looked_at, lag) is None
+
+
+@pytest.mark.parametrize(
+    ("age", "late"), [(0.0, False), (9.0, False), (10.0, True), (59.0, True), (60.0, True), (61.0, False)]
+)
+def test_mail_is_late_that_came_since_the_last_look_and_long_ago(age: float, late: bool) -> None:
+    """The server's clock may be 4 seconds behind; from 6 seconds on it is late; the last look was a minute ago."""
+    found = replace(message(10), internal_date=NOON - timedelta(seconds=age))
+
+    assert is_late(found, NOON - timedelta(seconds=60), NOON, 4.0, 6.0) is late
+
+
+def test_mail_without_a_date_is_not_late() -> None:
+    assert not is_late(message(10), NOON, NOON, 0.0, 0.0)
+
+
+def test_who_it_has_passed_before_is_told_with_it() -> None:
+    whom = frozenset({SubscriptionId("sub_1")})
+
+    found = decide(CURSOR, [message(10), message(11)], 11, known={11: whom})
+
+    assert isinstance(found, NewUids)
+    assert [arrival.known_to for arrival in found.arrivals] == [frozenset(), whom]
+
+
+@pytest.mark.parametrize(
+    ("span", "before", "now", "many"),
+    [
+        (None, None, 5_000, False),
+        (500, None, None, False),
+        (501, None, None, True),
+        (9_000, 10, 510, False),
+        (9_000, 10, 511, True),
+        (3, 10, 511, False),
+        (None, 10, 511, True),
+        (9_000, 10, None, True),
+    ],
+)
+def test_too_many_are_counted(span: int | None, before: int | None, now: int | None, many: bool) -> None:
+    """UIDs have gaps: a large span alone does not say so where the number of messages is known."""
+    assert too_many(span, before, now) is many

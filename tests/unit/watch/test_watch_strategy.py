@@ -5,7 +5,20 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from idlebell.watch.strategy import Assignment, Way, assign, sessions_worth
+from idlebell.imap.commands import EventGroup
+from idlebell.model.selection import Personal, Subscribed, Subtree
+from idlebell.watch.lapses import Lapses, Promise
+from idlebell.watch.strategy import (
+    NAMES_AT_ONCE,
+    Assignment,
+    Chosen,
+    Way,
+    assign,
+    by_want,
+    choose,
+    event_groups,
+    sessions_worth,
+)
 
 
 def test_each_mailbox_gets_a_session_of_its_own_where_there_are_enough() -> None:
@@ -61,3 +74,81 @@ def test_every_wanted_mailbox_is_looked_after_once_where_any_session_is(
     looked_after = [name for one in assignments if one for name in (one.primary, *one.others)]
     assert len(assignments) == len(held)
     assert sorted(looked_after) == (sorted(wanted) if held else [])
+
+
+def chosen(*capabilities: str, lapses: Lapses | None = None, several: bool = True) -> Chosen:
+    return choose(lambda name: name in capabilities, lapses or Lapses(), 0.0, several=several)
+
+
+def without(promise: Promise) -> Lapses:
+    lapses = Lapses()
+    lapses.unsaid(promise, 0.0, sure=True)
+    return lapses
+
+
+def test_the_best_way_that_a_server_can_and_may_be_trusted_with_is_chosen() -> None:
+    mute = "the server accepts {} and then says nothing of new mail"
+    both = ("IDLE", "NOTIFY")
+
+    assert chosen(*both) == Chosen(Way.NOTIFY)
+    assert chosen(*both, several=False) == Chosen(Way.IDLE)
+    assert chosen("IDLE") == Chosen(Way.IDLE_STATUS, "the server has no NOTIFY")
+    assert chosen(*both, lapses=without(Promise.NOTIFY)) == Chosen(Way.IDLE_STATUS, mute.format("NOTIFY"))
+    assert chosen(*both, lapses=without(Promise.NOTIFY), several=False) == Chosen(Way.IDLE)
+    assert chosen(*both, lapses=without(Promise.IDLE)) == Chosen(Way.POLL, mute.format("IDLE"))
+    assert chosen("NOTIFY") == Chosen(Way.POLL, "the server has no IDLE")
+
+
+def test_inbox_is_wanted_most() -> None:
+    assert by_want(["A", "INBOX", "B"]) == ("INBOX", "A", "B")
+
+
+BOTH = ("MessageNew", "MessageExpunge")
+SELECTED = EventGroup("selected", BOTH)
+
+
+def test_named_mailboxes_are_one_group_beside_the_open_one() -> None:
+    assert event_groups(["INBOX", "Work"], (), (), with_names=True) == (
+        SELECTED,
+        EventGroup("mailboxes", BOTH, ("INBOX", "Work")),
+    )
+
+
+def test_selections_are_groups_of_their_own_each_once() -> None:
+    selections = (Personal(), Subscribed(), Subtree("Work"), Personal())
+
+    with_names = event_groups(["INBOX", "Fixed"], selections, {"INBOX"}, with_names=True)
+    assert with_names == (
+        SELECTED,
+        EventGroup("personal", (*BOTH, "MailboxName")),
+        EventGroup("subscribed", (*BOTH, "MailboxName", "SubscriptionChange")),
+        EventGroup("subtree", (*BOTH, "MailboxName"), ("Work",)),
+        EventGroup("mailboxes", BOTH, ("Fixed",)),
+    )
+    without_names = event_groups(["INBOX"], selections, {"INBOX"}, with_names=False)
+    assert {group.events for group in without_names} == {BOTH}
+
+
+def test_more_names_than_a_server_takes_at_once_are_asked_for_as_personal() -> None:
+    names = [f"m{number}" for number in range(NAMES_AT_ONCE + 1)]
+
+    assert event_groups(names, (), (), with_names=True) == (SELECTED, EventGroup("personal", BOTH))
+    assert event_groups(names[:-1], (), (), with_names=True)[1].mailboxes == tuple(names[:-1])
+
+
+@given(st.lists(names, unique=True), st.lists(st.none() | names), st.integers(1, 4))
+def test_no_more_sessions_work_than_are_to_be_used(wanted: list[str], held: list[str | None], most: int) -> None:
+    assignments = assign(wanted, held, most)
+
+    working = [one for one in assignments if one is not None]
+    looked_after = [name for one in working for name in (one.primary, *one.others)]
+    assert len(working) == min(most, len(held), len(wanted))
+    assert sorted(looked_after) == (sorted(wanted) if held else [])
+
+
+@given(st.lists(names, unique=True, min_size=1), st.integers(1, 5))
+def test_what_was_assigned_is_assigned_again(wanted: list[str], sessions: int) -> None:
+    first = assign(wanted, [None] * sessions)
+
+    held = [one.primary for one in first if one is not None]
+    assert [one.primary for one in assign(wanted, held) if one is not None] == held
