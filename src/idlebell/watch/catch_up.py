@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 from idlebell.imap.responses import StatusData
@@ -13,10 +14,25 @@ from idlebell.watch.detect import UpToDate, locate
 from idlebell.watch.look import NOTHING, Found, Looks, Means
 from idlebell.watch.mailbox_session import Extent, LookRefusedError, MailboxRefusedError, MailboxSession
 from idlebell.watch.patience import Patience
+from idlebell.watch.reports import Reports
 
 OWED_FIRST_SECONDS: Final = 1.0
 OWED_LONGEST_SECONDS: Final = 60.0
 """Between looks that failed for the store's or the server's sake, doubling."""
+HOLLOW_LOOKS: Final = 3
+"""A replica that lags for longer than a few looks is not waited for; what it hides is found with the next message."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Hollow:
+    """A STATUS whose UIDNEXT is ahead of all that is to be found."""
+
+    uid_next: int | None
+    messages: int | None
+    looks: int
+
+    def says(self, status: StatusData) -> bool:
+        return (status.uid_next, status.messages) == (self.uid_next, self.messages)
 
 
 class CatchUp:
@@ -25,15 +41,16 @@ class CatchUp:
     not missed."""
 
     __slots__ = (
-        "_account", "_hollow", "_means", "_patience", "_session", "_unlooked", "failures", "looked", "looks",
+        "_account", "_hollow", "_means", "_patience", "_reports", "_session", "_unlooked", "failures", "looked", "looks",
     )  # fmt: skip
 
-    def __init__(self, account: Account, session: MailboxSession, looks: Looks, means: Means) -> None:
+    def __init__(self, account: Account, session: MailboxSession, looks: Looks, reports: Reports, means: Means) -> None:
         self._account = account
         self._session = session
+        self._reports = reports
         self._means = means
         self._patience = Patience()
-        self._hollow: dict[str, tuple[int | None, int | None]] = {}  # where UIDNEXT is ahead and nothing is to be found
+        self._hollow: dict[str, _Hollow] = {}
         self._unlooked: tuple[str, Extent] | None = None  # opened, and the first look at it is still owed
         self.looks = looks
         self.looked = 0
@@ -55,6 +72,16 @@ class CatchUp:
         seconds = self._patience.turn(self._means.clock.monotonic())
         if seconds:
             await self._session.pause(seconds)
+
+    async def open(self, mailbox: str, shut_out_seconds: float) -> Found | None:
+        """Opens the mailbox, anew where it is open, and looks at it. None: it does not open, which is shown;
+        ``shut_out_seconds`` until it is asked for again."""
+        try:
+            extent = await self._session.examine(mailbox)
+        except MailboxRefusedError as refusal:
+            await self._reports.shut_out(mailbox, refusal, shut_out_seconds)
+            return None
+        return await self.look(mailbox, extent)
 
     async def look(self, mailbox: str, extent: Extent | None = None) -> Found:
         """At the open mailbox. ``extent``: EXAMINE has just said so."""
@@ -88,15 +115,19 @@ class CatchUp:
         validity = status.uid_validity or cursor.uid_validity
         if isinstance(locate(cursor, validity, status.uid_next, status.messages), UpToDate):
             self._hollow.pop(mailbox, None)
+            self.looks.saw_nothing(mailbox)
             return False
-        return self._hollow.get(mailbox) != (status.uid_next, status.messages)
+        hollow = self._hollow.get(mailbox)
+        return hollow is None or not hollow.says(status) or hollow.looks < HOLLOW_LOOKS
 
     def was_hollow(self, mailbox: str, status: StatusData) -> None:
-        """Nothing was found of what ``status`` tells: expunged before we came, or not visible on this replica yet. The mailbox
-        is not opened again for the same words."""
+        """Nothing was found of what ``status`` tells: expunged before we came, or not visible on this replica yet. For the
+        same words it is looked at :data:`HOLLOW_LOOKS` times."""
+        before = self._hollow.pop(mailbox, None)
         if len(self._hollow) >= self._means.max_mailboxes:
             self._hollow.clear()
-        self._hollow[mailbox] = (status.uid_next, status.messages)
+        looks = before.looks if before is not None and before.says(status) else 0
+        self._hollow[mailbox] = _Hollow(status.uid_next, status.messages, looks + 1)
 
     def store_failed(self, error: StoreError) -> None:
         self.failures += 1

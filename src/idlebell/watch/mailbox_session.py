@@ -31,6 +31,8 @@ from idlebell.net.imap_connection import ImapConnection, Reply
 COMMAND_SECONDS = 60.0
 """A command that has no answer after this long never gets one."""
 IDLE_ACK_SECONDS = 30.0
+IDLE_LEAST_SECONDS = 1.0
+"""A server that ends IDLE by itself sooner than this, with nothing to say, does not do what IDLE is for."""
 SEARCH_WINDOW = 5_000
 """UIDs asked about in one SEARCH without ESEARCH: its one-line answer stays under ``Limits.line_bytes``."""
 WINDOWS = 200
@@ -257,7 +259,9 @@ class MailboxSession:
             self._statuses.pop(mailbox, None)  # it was asked for
         if not reply.completed.ok:
             return None
-        return next((one for one in reply.untagged if isinstance(one, StatusData)), None)
+        told = [one for one in reply.untagged if isinstance(one, StatusData)]
+        # NOTIFY may tell of another mailbox in between (RFC 5465 section 5); who spells names in its own way gives one alone.
+        return next((one for one in reversed(told) if one.mailbox == mailbox), told[0] if len(told) == 1 else None)
 
     async def namespace(self) -> NamespaceData | None:
         """RFC 2342; None where the server has none, or does not say."""
@@ -339,25 +343,29 @@ class MailboxSession:
     async def idle(self, seconds: float) -> bool:
         """Enters IDLE and leaves it when the server says something that asks for something to be done, when
         :meth:`interrupt` is called, or after ``seconds``. Keep-alives of the server do not end it. True: the time is over,
-        and nothing was said."""
+        and nothing was said. LookRefusedError: the server refuses it, or ended it by itself at once."""
         refusal = await self._connection.idle(timeout=IDLE_ACK_SECONDS)
         if refusal is not None:
             raise LookRefusedError("IDLE", refusal.condition, refusal.code, refusal.text)
-        self.quiet_since = self._clock.monotonic()
-        deadline = self.quiet_since + seconds
-        ended = False
+        started = self.quiet_since = self._clock.monotonic()
+        deadline = started + seconds
+        ended = ended_by_server = False
         while not self.stirred and not self._interrupted and (left := deadline - self._clock.monotonic()) > 0:
             said = await self._connection.wait_for_change(left)
             if not said:
-                ended = not self._connection.idling or self._interrupted
+                ended_by_server = not self._connection.idling
+                ended = ended_by_server or self._interrupted
                 break
             self.quiet_since = self._clock.monotonic()
             self._apply(said)
         quiet = not (self.stirred or self._interrupted or ended)
         self._interrupted = False
+        seconds_idled = self._clock.monotonic() - started
         reply = await self._connection.done(timeout=IDLE_ACK_SECONDS)
         self.quiet_since = None
         self._apply(reply.untagged)
+        if ended_by_server and seconds_idled < IDLE_LEAST_SECONDS and not self.stirred:
+            raise LookRefusedError("IDLE", reply.completed.condition, reply.completed.code, "it was ended at once")
         return quiet and not self.stirred
 
     async def pause(self, seconds: float) -> None:

@@ -3,7 +3,6 @@ the one that must."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Final
 
 from idlebell.store.contract import StoreError
@@ -18,21 +17,15 @@ EXAMINE_EVERY: Final = 10
 
 
 class Polling:
-    """Of one session. ``open_anew``: opens a mailbox again and looks; None: it does not open."""
+    """Of one session. ``shut_out_seconds``: until a mailbox that does not open is asked for again."""
 
-    __slots__ = ("_caught", "_lapses", "_open_anew", "_polls", "_session")
+    __slots__ = ("_caught", "_lapses", "_polls", "_session", "_shut_out_seconds")
 
-    def __init__(
-        self,
-        session: MailboxSession,
-        caught: CatchUp,
-        lapses: Lapses,
-        open_anew: Callable[[str], Awaitable[Found | None]],
-    ) -> None:
+    def __init__(self, session: MailboxSession, caught: CatchUp, lapses: Lapses, shut_out_seconds: float) -> None:
         self._session = session
         self._caught = caught
         self._lapses = lapses
-        self._open_anew = open_anew
+        self._shut_out_seconds = shut_out_seconds
         self._polls = 0
 
     async def ask(self, mailbox: str) -> None:
@@ -42,11 +35,13 @@ class Polling:
         rungs = LADDER if lapses.rung is None else (lapses.rung,)
         if lapses.rung is not None and self._polls % EXAMINE_EVERY == 0:
             rungs = (lapses.rung, Rung.EXAMINE)
+        answered = True
         for rung in dict.fromkeys(rungs):
             try:
                 found = await self._climb(rung, mailbox)
             except LookRefusedError as refusal:
                 self._caught.owe(refusal)
+                answered = False
                 continue
             except StoreError as error:
                 self._caught.store_failed(error)
@@ -56,7 +51,7 @@ class Polling:
             if found.messages and (lapses.rung is None or found.waited):
                 lapses.rung = rung
             return
-        if Rung.EXAMINE in rungs:  # the others may be mute
+        if answered and Rung.EXAMINE in rungs and self._session.open_mailbox == mailbox:  # the others may be mute
             self._caught.looks.saw_nothing(mailbox)
 
     async def _climb(self, rung: Rung, mailbox: str) -> Found | None:
@@ -69,7 +64,7 @@ class Polling:
                 status = await self._session.status(mailbox, STATUS_ITEMS)
                 told = self._session.news or (status is not None and await self._caught.ahead(mailbox, status))
             case Rung.EXAMINE:
-                found = await self._open_anew(mailbox)
+                found = await self._caught.open(mailbox, self._shut_out_seconds)
                 return found if found is None or found.messages else None
         if not told and not self._caught.failures:
             return None

@@ -44,6 +44,8 @@ class Reports:
                 self._still_alive(mailbox, next_seconds)
 
     def _still_alive(self, mailbox: str, next_seconds: float) -> bool:
+        if mailbox not in self._mailboxes():
+            return True  # it was given up meanwhile, and nothing is to be said of it any more
         known = self._known(mailbox)
         if known is None or known.watch is not Watch.WATCHING:
             return False
@@ -58,6 +60,11 @@ class Reports:
         )
         self._means.status.report(self._account.id, alive)
         return known.mode is mode
+
+    async def unchanged(self, mailbox: str, next_seconds: float) -> None:
+        """Nothing has come to it, so the store knows no more than was told before."""
+        if not self._still_alive(mailbox, next_seconds):
+            await self.watching(mailbox, next_seconds)
 
     async def watching(self, mailbox: str, next_seconds: float) -> None:
         await self._report(mailbox, Watch.WATCHING, next_seconds)

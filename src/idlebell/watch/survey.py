@@ -26,18 +26,13 @@ EVERY_SECONDS_A_MAILBOX: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Surveyed:
-    """``names``: what the selections mean now. ``changed``: that is not what the store had."""
+    """``names``: what the selections mean now. ``statuses``: how those of them stand, as far as that was told. ``changed``: the
+    store had something else."""
 
     names: frozenset[str]
     statuses: dict[str, StatusData]
     changed: bool
     listed: int
-
-    def take_statuses(self) -> dict[str, StatusData]:
-        """How the mailboxes stood, given once: they are old soon."""
-        taken, known = dict(self.statuses), self.statuses
-        known.clear()
-        return taken
 
     @property
     def next_seconds(self) -> float:
@@ -94,7 +89,8 @@ class Survey:
             await store.resolve(subscription.id, names, floors)
             changed = True
         covered = frozenset(name for _, names in wishes for name in names)
-        return Surveyed(covered, statuses, changed, len(mailboxes))
+        standing = {name: status for name, status in statuses.items() if name in covered}
+        return Surveyed(covered, standing, changed, len(mailboxes))
 
     async def _follow_names(
         self,

@@ -8,8 +8,7 @@ It ends by returning (its session was not needed any more and was logged out) or
 from __future__ import annotations
 
 import asyncio
-import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from idlebell.imap.responses import BadEventCode, StatusData
@@ -20,18 +19,15 @@ from idlebell.model.shown_text import shown
 from idlebell.net.imap_connection import ImapConnection
 from idlebell.store.contract import StoreError
 from idlebell.telemetry.facts import LookFailed, WatchChanged
+from idlebell.watch.beside import Beside
 from idlebell.watch.catch_up import OWED_FIRST_SECONDS, OWED_LONGEST_SECONDS, CatchUp
 from idlebell.watch.lapses import Promise
-from idlebell.watch.look import NOTHING, Books, Found, Looks, Means
-from idlebell.watch.mailbox_session import (
-    LookRefusedError,
-    MailboxRefusedError,
-    MailboxSession,
-)
+from idlebell.watch.look import NOTHING, Books, Looks, Means
+from idlebell.watch.mailbox_session import LookRefusedError, MailboxSession
 from idlebell.watch.polling import Polling
 from idlebell.watch.reports import Reports
 from idlebell.watch.strategy import Assignment, Chosen, Way, choose, event_groups
-from idlebell.watch.survey import STATUS_ITEMS, Survey, Surveyed
+from idlebell.watch.survey import STATUS_ITEMS, Survey
 
 SIT_OUT_SECONDS = 300.0
 """How long a mailbox that the server does not open is left alone before it is asked for again. Short enough to keep the session
@@ -41,10 +37,6 @@ STATUS_EVERY: Final = 4
 for all mailboxes."""
 FULL_CYCLE: Final = 0.8
 """A quiet wait of this part of the cycle that a server bears shows that it still does."""
-TOGETHER: Final = 5
-"""So many mailboxes are asked for together rather than one by one, although LIST then tells of all that there are."""
-LOOKS_AT_ONCE: Final = 5
-"""While mail goes on to come into a mailbox that is open for a look; what comes later is told by its STATUS."""
 HUNG_UP_SECONDS: Final = 60.0
 """A session that ends in a shorter quiet than this does not end for its sake."""
 
@@ -52,21 +44,20 @@ HUNG_UP_SECONDS: Final = 60.0
 class Watcher:
     __slots__ = (
         "_assignment",
+        "_beside",
         "_books",
         "_caught",
         "_means",
         "_names_told",
         "_near",
-        "_others_at",
         "_polling",
         "_probes",
         "_reports",
-        "_revisited",
+        "_selected",
         "_selections",
         "_session",
         "_survey",
         "_survey_at",
-        "_surveyed",
         "_suspected",
         "account",
         "task",
@@ -89,17 +80,16 @@ class Watcher:
         self._books = books
         self._means = means
         self._near = near
-        self._caught = CatchUp(account, session, Looks(account, session, books, means), means)
         self._reports = Reports(account, lambda: self.mailboxes, means)
+        self._caught = CatchUp(account, session, Looks(account, session, books, means), self._reports, means)
+        self._polling = Polling(session, self._caught, books.lapses, SIT_OUT_SECONDS)
+        self._beside = Beside(account, session, self._caught, self._reports, books, means)
         self._selections: tuple[tuple[SubscriptionId, Selection], ...] = ()
         self._survey: Survey | None = None
-        self._surveyed: Surveyed | None = None
+        self._selected: frozenset[str] = frozenset()  # the mailboxes that the selections mean
         self._survey_at = 0.0
-        self._others_at = 0.0
         self._names_told = True  # NOTIFY can tell of new mailboxes, as far as we know
-        self._revisited: set[str] = set()  # what came to them while they were open is told by nobody: asked again
         self._probes = 0
-        self._polling = Polling(session, self._caught, books.lapses, self._open_anew)
         self._suspected = False
         self.task: asyncio.Task[None] | None = None
         """Where the fleet runs it."""
@@ -128,11 +118,12 @@ class Watcher:
         self._caught.looks.fresh = tuple(fresh)
         if tuple(selections) != self._selections:
             self._selections = tuple(selections)
+            self._selected = frozenset()  # it was of other selections
             self._survey_at = 0.0
             self._session.interrupt()
         if assignment != self._assignment:
             self._assignment = assignment
-            self._others_at = 0.0
+            self._beside.look_at_all()
             self._session.interrupt()
 
     def probe(self) -> None:
@@ -152,10 +143,11 @@ class Watcher:
                 if self._assignment != assignment:
                     continue
                 await self._arrange(assignment)
-                await self._look_at_others(assignment)
+                if await self._beside.look(assignment, self._stays(assignment)):
+                    await self._opened(assignment.primary)
                 if (alert := self._session.take_alert()) is not None:
                     self._reports.alert(alert)
-                if self._revisited:
+                if self._beside.again:
                     continue
                 if self._session.open_mailbox != assignment.primary:
                     await self._sit_out(assignment)
@@ -175,13 +167,16 @@ class Watcher:
         since = self._session.quiet_since
         return None if since is None else self._means.clock.monotonic() - since
 
+    def _stays(self, assignment: Assignment) -> Callable[[], bool]:
+        return lambda: self._assignment == assignment
+
     # --- opening ---
 
     async def _opened(self, mailbox: str) -> None:
         """Opens the mailbox where it is not open, grounds who is new to it and catches up."""
         if self._session.open_mailbox == mailbox:
             return
-        if await self._open_anew(mailbox) is not None:
+        if await self._caught.open(mailbox, SIT_OUT_SECONDS) is not None:
             self._caught.looks.settled = False  # what comes before IDLE has no EXISTS of its own on some servers
 
     async def _sit_out(self, assignment: Assignment) -> None:
@@ -195,15 +190,6 @@ class Watcher:
             except LookRefusedError as refusal:
                 self._caught.owe(refusal)
 
-    async def _open_anew(self, mailbox: str) -> Found | None:
-        """None: it does not open."""
-        try:
-            extent = await self._session.examine(mailbox)
-        except MailboxRefusedError as refusal:
-            await self._reports.shut_out(mailbox, refusal, SIT_OUT_SECONDS)
-            return None
-        return await self._caught.look(mailbox, extent)
-
     # --- which mailboxes there are ---
 
     async def _find_mailboxes(self) -> None:
@@ -215,7 +201,7 @@ class Watcher:
             return
         self._survey = self._survey or Survey(self.account, self._session, self._books, self._means)
         try:
-            self._surveyed = surveyed = await self._survey.take(self._selections)
+            surveyed = await self._survey.take(self._selections)
         except StoreError as error:
             self._caught.store_failed(error)
             self._survey_at = now + OWED_LONGEST_SECONDS
@@ -224,7 +210,9 @@ class Watcher:
             self._caught.owe(refusal)
             self._survey_at = now + SIT_OUT_SECONDS
             return
+        self._selected = surveyed.names
         self._survey_at = now + surveyed.next_seconds
+        self._beside.listed(surveyed.statuses)
         if surveyed.changed:
             self._means.resolved(self.account.id)
 
@@ -233,7 +221,7 @@ class Watcher:
     async def _arrange(self, assignment: Assignment) -> None:
         now = self._means.clock.monotonic()
         if self._session.take_overflow():
-            self._others_at = 0.0  # some events were dropped: look at all
+            self._beside.look_at_all()
             self._books.lapses.refused(Promise.NOTIFY, now, "some events were dropped")
         chosen = self._choose(assignment)
         if chosen.way is Way.NOTIFY:
@@ -247,7 +235,7 @@ class Watcher:
             await self._session.notify_no_more()
         if chosen != self._reports.chosen:
             self._reports.chosen = chosen
-            self._others_at = 0.0  # from now on they are asked at another rhythm
+            self._beside.look_at_all()  # from now on they are asked at another rhythm
             if chosen.reason is not None:
                 self._means.emit(WatchChanged(self.account.id, chosen.way.value, chosen.reason))
 
@@ -258,11 +246,10 @@ class Watcher:
 
     async def _notify(self, assignment: Assignment) -> None:
         kinds = tuple(selection for _, selection in self._selections)
-        selected = self._surveyed.names if self._surveyed is not None else frozenset()
         mailboxes = (assignment.primary, *assignment.others)
         while True:
             try:
-                await self._session.notify(event_groups(mailboxes, kinds, selected, with_names=self._names_told))
+                await self._session.notify(event_groups(mailboxes, kinds, self._selected, with_names=self._names_told))
             except LookRefusedError as refusal:
                 if self._names_told and kinds and isinstance(refusal.code, BadEventCode):
                     self._names_told = False
@@ -284,7 +271,7 @@ class Watcher:
             entropy=means.entropy(),
         )
         if assignment.others:
-            seconds = min(seconds, max(0.0, self._others_at - means.clock.monotonic()))
+            seconds = min(seconds, max(0.0, self._beside.due_at - means.clock.monotonic()))
         if self._selections:
             seconds = min(seconds, max(0.0, self._survey_at - means.clock.monotonic()))
         if self._caught.failures:
@@ -317,16 +304,18 @@ class Watcher:
         self._probes += 1
         thorough = self._probes % STATUS_EVERY == 0
         if thorough and self._reports.chosen.way is Way.NOTIFY:
-            self._others_at = 0.0
-        primary = assignment.primary
+            self._beside.look_at_all()
+        primary, owed = assignment.primary, self._caught.owed
         status: StatusData | None = None
         try:
-            if self._caught.owed:
+            if owed:
                 ahead = True
             elif thorough:
                 status = await self._session.status(primary, STATUS_ITEMS)
                 if status is None:
-                    await self._open_anew(primary)  # is it still there? Some servers do not say that it was deleted
+                    await self._caught.open(
+                        primary, SIT_OUT_SECONDS
+                    )  # is it still there? Some servers do not say that it was deleted
                     return
                 ahead = await self._caught.ahead(primary, status)
             else:
@@ -339,18 +328,16 @@ class Watcher:
             self._caught.store_failed(error)
             return
         if not (ahead or self._session.news):
-            if thorough:  # NOOP may be mute
-                self._caught.looks.saw_nothing(primary)
             self._caught.looks.settled = True
             return
         found = await self._caught.look(primary)
         if ahead and status is not None and not (found.messages or self._caught.failures):
             # Told by STATUS and not to be fetched: what the session has open is stale, or it is gone again.
-            found = await self._open_anew(primary) or NOTHING
+            found = await self._caught.open(primary, SIT_OUT_SECONDS) or NOTHING
             if not (found.messages or self._caught.failures):
                 self._caught.was_hollow(primary, status)
-        if found.waited:
-            self._unsaid(Promise.IDLE, found)
+        if found.waited and not owed:  # what was late for our own sake is no lapse of the server
+            self._books.lapses.unsaid(Promise.IDLE, self._means.clock.monotonic(), sure=found.waited_long)
 
     async def _poll(self, assignment: Assignment) -> None:
         """Without IDLE."""
@@ -364,83 +351,3 @@ class Watcher:
             return
         self._suspected = False
         await self._polling.ask(primary)
-
-    def _unsaid(self, promise: Promise, found: Found) -> None:
-        self._books.lapses.unsaid(promise, self._means.clock.monotonic(), sure=found.waited_long)
-
-    # --- mailboxes beside the open one ---
-
-    async def _look_at_others(self, assignment: Assignment) -> None:
-        """Those of which the server has said something; all of them from time to time."""
-        if self._assignment != assignment:
-            return  # there are others by now, all of which are due
-        said = self._session.take_statuses()
-        self._revisited.intersection_update(assignment.others)
-        now = self._means.clock.monotonic()
-        due = now >= self._others_at
-        surveyed = self._surveyed.take_statuses() if self._surveyed is not None else {}
-        if not assignment.others or not (due or said or surveyed or self._revisited):
-            return
-        if due:
-            poll = self._means.cadence.poll
-            self._others_at = now + (poll * 0.9 if self._reports.chosen.way is not Way.NOTIFY else math.inf)
-            surveyed = await self._asked_together(assignment.others, surveyed)
-        for mailbox in assignment.others:
-            status = said.get(mailbox)
-            again = mailbox in self._revisited
-            if not (due or status or again or mailbox in surveyed):
-                continue
-            self._revisited.discard(mailbox)
-            try:
-                await self._look_at_other(mailbox, status, surveyed.get(mailbox), again=again)
-            except StoreError as error:
-                self._caught.store_failed(error)
-                self._others_at = min(self._others_at, self._means.clock.monotonic() + self._caught.owed_seconds)
-            if self._assignment != assignment:
-                break
-        await self._opened(assignment.primary)
-
-    async def _asked_together(self, mailboxes: Sequence[str], known: dict[str, StatusData]) -> dict[str, StatusData]:
-        """``known``, and the STATUS of all others by one LIST where they are many and the server can."""
-        if sum(one not in known for one in mailboxes) < TOGETHER or not self._session.has("LIST-STATUS"):
-            return known
-        try:
-            return known | await self._session.status_of_all(STATUS_ITEMS)
-        except LookRefusedError as refusal:
-            self._caught.owe(refusal)
-            return known
-
-    async def _look_at_other(
-        self, mailbox: str, said: StatusData | None, surveyed: StatusData | None, *, again: bool
-    ) -> None:
-        """STATUS first; only where it tells of something is the mailbox opened. ``again``: it was open just now."""
-        status = said or surveyed or await self._session.status(mailbox, STATUS_ITEMS)
-        if status is not None and not await self._caught.ahead(mailbox, status):
-            self._caught.looks.saw_nothing(mailbox)
-            await self._reports.watching(mailbox, self._means.cadence.poll)
-            return
-        if self._session.open_mailbox == mailbox:
-            found = await self._caught.look(mailbox)
-        else:
-            try:
-                extent = await self._session.examine(mailbox)
-            except MailboxRefusedError as refusal:
-                await self._reports.shut_out(mailbox, refusal, self._means.cadence.poll)
-                return
-            found = await self._caught.look(mailbox, extent)
-        for _ in range(LOOKS_AT_ONCE):
-            if not self._session.news:
-                break
-            await self._caught.look(mailbox)
-        if self._caught.failures:
-            self._others_at = min(self._others_at, self._means.clock.monotonic() + self._caught.owed_seconds)
-        elif self._reports.chosen.way is Way.NOTIFY and mailbox != self.primary and (found.messages or not again):
-            self._revisited.add(mailbox)  # where STATUS tells nothing, once has to be enough
-        if status is not None and not found.messages and not self._caught.failures:
-            self._caught.was_hollow(mailbox, status)
-        await self._reports.watching(mailbox, self._means.cadence.poll)
-        if self._reports.chosen.way is Way.NOTIFY and found.messages:
-            if said is not None:
-                self._books.lapses.told(Promise.NOTIFY)
-            elif found.waited:
-                self._unsaid(Promise.NOTIFY, found)
