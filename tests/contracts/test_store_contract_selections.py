@@ -82,6 +82,16 @@ async def test_what_is_over_is_not_resolved(store: Store, account: Account, phas
     assert await store.get(one.id) == one
 
 
+async def test_what_was_found_for_another_selection_than_it_has_now_is_dropped(store: Store, account: Account) -> None:
+    one = await put(store, account, selection=Personal())
+    await store.resolve(one.id, ("Lists",), [LISTS], found_for=Subscribed())
+    assert await store.get(one.id) == one
+    await store.resolve(one.id, ("Lists",), [LISTS], found_for=Personal())
+    found = await store.get(one.id)
+    assert found is not None
+    assert found.mailboxes == ("Lists",)
+
+
 async def test_one_that_is_gone_is_not_resolved(store: Store, account: Account) -> None:
     one = await put(store, account, selection=Personal())
     await store.remove(one.id)

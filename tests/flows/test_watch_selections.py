@@ -8,11 +8,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from flows.watch_stage import Stage, staged
+from idlebell.gateway.wish import with_mailboxes
 from idlebell.imap import commands as c
 from idlebell.model.selection import Personal, Selection, Subscribed, Subtree
 from idlebell.telemetry.facts import MailDetected
 from idlebell.testing import mail
-from idlebell.testing.faults import Refuse
+from idlebell.testing.faults import Hold, Refuse
 from idlebell.testing.imap_server import ImapServer
 from idlebell.watch import survey as survey_module
 from idlebell.watch.cadence import Cadence
@@ -191,3 +192,34 @@ async def test_refused_list_leaves_what_is_known_watched(stage: Stage) -> None:
 
     assert await stage.rung(1) == ["Work"]
     assert len([fact for fact in stage.facts if isinstance(fact, MailDetected)]) == 1
+
+
+async def test_a_selection_that_changes_while_the_server_is_asked_makes_no_old_mail_new(stage: Stage) -> None:
+    """What was found for the one before is not taken for the first finding of the new one."""
+    await watched(stage, Subtree("Work"), "Work", "Work/Deep")
+    stage.server.deliver("alice", mail.make(subject="lies there"), "Workshop")
+    hold = Hold()
+    asked = stage.server.plan(c.List, hold)
+    stage.server.create("alice", "Work/New")
+    await asked.hit()
+
+    (before,) = await stage.store.of_account(stage.account.id)
+    await stage.store.put(with_mailboxes(before, Personal()))
+    hold.release()
+    stage.fleet.nudge(stage.account.id)
+    await names(stage, {"INBOX", "Work", "Work/Deep", "Work/New", "Workshop"})
+    stage.server.deliver("alice", mail.make(subject="new"), "Workshop")
+
+    assert await stage.rung(1) == ["Workshop"]
+
+
+async def test_a_name_that_nobody_could_ask_for_is_not_found(stage: Stage) -> None:
+    """Names are kept, shown and sent; a server could make each of them fill a whole line."""
+    stage.server.create("alice", "a" * 1_001)
+    stage.server.create("alice", "m" * 1_000)
+    await stage.subscribe("sub_1", selection=Personal())
+    await stage.adopt()
+
+    await names(stage, {"INBOX", "Work", "Work/Deep", "Workshop", "m" * 1_000})
+    (subscription,) = await stage.store.of_account(stage.account.id)
+    assert "a" * 1_001 not in subscription.mailboxes

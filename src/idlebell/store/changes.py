@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from idlebell.model.endpoint import Endpoints, Role
 from idlebell.model.notification import Draft, Expiring, LossReason, NewMail, Reconnect
+from idlebell.model.selection import Selection
 from idlebell.model.subscription import Floor, Loss, Phase, StandingProblem, Subscription
 from idlebell.store.contract import EndpointGone
 
@@ -111,8 +112,12 @@ def grounded(subscription: Subscription, floor: Floor) -> Subscription | None:
     return replace(subscription, floors=(*subscription.floors, floor))
 
 
-def resolved(subscription: Subscription, mailboxes: tuple[str, ...], floors: Sequence[Floor]) -> Subscription | None:
+def resolved(
+    subscription: Subscription, mailboxes: tuple[str, ...], floors: Sequence[Floor], found_for: Selection | None
+) -> Subscription | None:
     if subscription.selection is None or subscription.phase.over:
+        return None
+    if found_for not in (None, subscription.selection):
         return None
     kept = {floor.mailbox: floor for floor in subscription.floors if floor.mailbox in mailboxes}
     for floor in floors:

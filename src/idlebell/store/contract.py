@@ -111,10 +111,16 @@ class Subscriptions(Protocol):
         ...
 
     async def resolve(
-        self, subscription: SubscriptionId, mailboxes: tuple[str, ...], floors: Sequence[Floor] = ()
+        self,
+        subscription: SubscriptionId,
+        mailboxes: tuple[str, ...],
+        floors: Sequence[Floor] = (),
+        *,
+        found_for: Selection | None = None,
     ) -> None:
         """What its selection selects was found to be ``mailboxes``. Floors of those that it selects no more are dropped,
-        ``floors`` are set where there is none yet. Nothing happens to one without a selection, or that is over."""
+        ``floors`` are set where there is none yet. Nothing happens to one without a selection, that is over, or that selects
+        something else than ``found_for`` by now."""
         ...
 
     async def record_loss(

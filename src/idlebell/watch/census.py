@@ -16,6 +16,9 @@ from idlebell.model.selection import Personal, Selection, Subscribed, Subtree
 
 LISTED_MAILBOXES: Final = 10_000
 """More than these are not looked at: an account that has more is watched at the first ones."""
+NAME_BYTES: Final = 1_000
+"""As long as a name may be that an app asks for. A name is kept, shown and asked about over and over, and a server could make
+each fill a line of 64 KiB."""
 SILENT_USES: Final = ("\\Junk", "\\Trash", "\\Drafts", "\\Sent", "\\All")
 _USES: Final = (*SILENT_USES, "\\Archive", "\\Flagged")
 """Interface section 4: ``personal`` is without these."""
@@ -59,6 +62,8 @@ def listed(
     for one in found:
         name = _canonical(one.mailbox)
         if any(one.has(mark) for mark in _NOT_SELECTABLE) or _foreign(name, namespaces):
+            continue
+        if len(name.encode("utf-8", "surrogatepass")) > NAME_BYTES:
             continue
         silent = any(one.has(use) for use in SILENT_USES) or (not told and _last(name, one.delimiter) in _SILENT_NAMES)
         mailboxes[name] = Listed(

@@ -69,7 +69,7 @@ class Survey:
         wishes = [
             (stored[one], selected(selection, mailboxes, self._means.max_mailboxes) or ("INBOX",))
             for one, selection in selections
-            if one in stored
+            if one in stored and stored[one].selection == selection  # else it has changed while the server was asked
         ]
         await self._follow_names(wishes, mailboxes, statuses)
         changed = False
@@ -86,7 +86,7 @@ class Survey:
                     # It was made while its account was watched: all that is delivered there is new.
                     floors.append(Floor(name, status.uid_validity, 1))
                     self._books.appeared[name] = before
-            await store.resolve(subscription.id, names, floors)
+            await store.resolve(subscription.id, names, floors, found_for=subscription.selection)
             changed = True
         covered = frozenset(name for _, names in wishes for name in names)
         standing = {name: status for name, status in statuses.items() if name in covered}

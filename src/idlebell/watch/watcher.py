@@ -200,21 +200,27 @@ class Watcher:
         if not self._selections or not (changed or now >= self._survey_at):
             return
         self._survey = self._survey or Survey(self.account, self._session, self._books, self._means)
+        selections = self._selections
         try:
-            surveyed = await self._survey.take(self._selections)
+            surveyed = await self._survey.take(selections)
         except StoreError as error:
             self._caught.store_failed(error)
-            self._survey_at = now + OWED_LONGEST_SECONDS
+            self._ask_again(selections, now + OWED_LONGEST_SECONDS)
             return
         except LookRefusedError as refusal:
             self._caught.owe(refusal)
-            self._survey_at = now + SIT_OUT_SECONDS
+            self._ask_again(selections, now + SIT_OUT_SECONDS)
             return
         self._selected = surveyed.names
-        self._survey_at = now + surveyed.next_seconds
+        self._ask_again(selections, now + surveyed.next_seconds)
         self._beside.listed(surveyed.statuses)
         if surveyed.changed:
             self._means.resolved(self.account.id)
+
+    def _ask_again(self, answered: tuple[tuple[SubscriptionId, Selection], ...], at: float) -> None:
+        """Which mailboxes there are, at ``at``; at once where others are asked for than those that were ``answered``."""
+        if self._selections is answered:
+            self._survey_at = at
 
     # --- how they are watched ---
 

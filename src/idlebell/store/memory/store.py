@@ -172,11 +172,16 @@ class MemoryStore(MemoryOutbox, MemoryLearnings, MemoryKeys):
             self._save_if(changes.grounded(stored, floor))
 
     async def resolve(
-        self, subscription: SubscriptionId, mailboxes: tuple[str, ...], floors: Sequence[Floor] = ()
+        self,
+        subscription: SubscriptionId,
+        mailboxes: tuple[str, ...],
+        floors: Sequence[Floor] = (),
+        *,
+        found_for: Selection | None = None,
     ) -> None:
         stored = self._subscriptions.get(subscription)
         if stored is not None:
-            self._save_if(changes.resolved(stored, mailboxes, floors))
+            self._save_if(changes.resolved(stored, mailboxes, floors, found_for))
 
     async def record_loss(
         self,

@@ -10,6 +10,7 @@ from typing import Any, Final
 from idlebell.model.account import Account, ImapTarget
 from idlebell.model.ids import ID_ENTROPY_BYTES, AccountId, ApiKeyId, SubscriptionId, account_id
 from idlebell.model.notification import Draft, LossReason, Reconnect
+from idlebell.model.selection import Selection
 from idlebell.model.subscription import (
     SHOWN_AFTER_END,
     Activity,
@@ -149,12 +150,17 @@ class SubscriptionsPart:
         await self._database.write(job)
 
     async def resolve(
-        self, subscription: SubscriptionId, mailboxes: tuple[str, ...], floors: Sequence[Floor] = ()
+        self,
+        subscription: SubscriptionId,
+        mailboxes: tuple[str, ...],
+        floors: Sequence[Floor] = (),
+        *,
+        found_for: Selection | None = None,
     ) -> None:
         def job(connection: sqlite3.Connection) -> None:
             stored = self._database.rows.one(connection, rows.BY_ID, subscription)
             if stored is not None:
-                self._database.queues.save_if(connection, changes.resolved(stored, mailboxes, floors))
+                self._database.queues.save_if(connection, changes.resolved(stored, mailboxes, floors, found_for))
 
         await self._database.write(job)
 
