@@ -6,6 +6,7 @@ Three things: how long it bears a quiet session, how many sessions of one accoun
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -28,10 +29,11 @@ _NOTHING: Final = Learnt()
 
 @dataclass(slots=True)
 class _Quiet:
-    """The last quiet session of a server that was hung up on."""
+    """The last quiet session of a server that was hung up on. ``taught_at``: when one last shortened the cycle."""
 
     age: float
     at: float
+    taught_at: float = -math.inf
 
 
 class Hosts:
@@ -100,11 +102,18 @@ class Hosts:
         before = self._losses.get(host)
         if len(self._losses) >= HOSTS:
             self._losses.clear()
-        self._losses[host] = _Quiet(age, now)
+        taught_at = before.taught_at if before is not None else -math.inf
+        self._losses[host] = loss = _Quiet(age, now, taught_at)
         known = before.age if before is not None else None
-        if not silently and not same_timeout(age, known, now - before.at if before is not None else 0.0):
+        if silently:
+            # One outage is one lesson: whoever was quiet before the cycle was shortened does not tell of the shorter one.
+            teaches = now - age >= taught_at
+        else:
+            teaches = same_timeout(age, known, now - before.at if before is not None else 0.0)
+        if not teaches:
             self._learn(host, write=False, quiet_since=self._clock.now())
             return
+        loss.taught_at = now
         seconds = self._cadence.shortened(learnt.idle_seconds, age, silently=silently)
         self._learn(host, idle_seconds=seconds, quiet_since=self._clock.now())
         self._emit(CycleLearnt(host, seconds, "shortened"))

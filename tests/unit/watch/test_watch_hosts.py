@@ -15,7 +15,7 @@ from idlebell.store.memory import MemoryStore
 from idlebell.telemetry.facts import CycleLearnt, Fact, StoreFailed
 from idlebell.testing.virtual_clock import VirtualClock
 from idlebell.watch import hosts as hosts_module
-from idlebell.watch.cadence import LENGTHENED_AFTER_SECONDS, SHORTEST_SECONDS, Cadence
+from idlebell.watch.cadence import LENGTHENED_AFTER_SECONDS, Cadence
 from idlebell.watch.hosts import Hosts
 
 HOST = "imap.example.org"
@@ -107,8 +107,19 @@ async def test_sessions_that_end_together_or_at_different_ages_teach_nothing(ben
 async def test_connection_that_was_forgotten_silently_halves_the_cycle_at_once(bench: Bench) -> None:
     bench.hosts.hung_up(HOST, 500, silently=True)
     assert bench.hosts.idle_seconds(HOST) == 250
-    bench.hosts.hung_up(HOST, 10, silently=True)
-    assert bench.hosts.idle_seconds(HOST) == SHORTEST_SECONDS
+    bench.clock.stop(250)
+    bench.hosts.hung_up(HOST, 250, silently=True)
+    assert bench.hosts.idle_seconds(HOST) == 125
+
+
+async def test_an_outage_that_many_sessions_notice_one_by_one_is_one_lesson(bench: Bench) -> None:
+    """They had been quiet before the cycle was shortened, and say nothing of the shorter one."""
+    bench.hosts.hung_up(HOST, 500, silently=True)
+    for _ in range(3):
+        bench.clock.stop(100)
+        bench.hosts.hung_up(HOST, 500, silently=True)
+
+    assert bench.hosts.idle_seconds(HOST) == 250
 
 
 async def test_a_day_without_a_loss_lengthens_the_cycle_up_to_the_bound(bench: Bench) -> None:
