@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
+from weakref import WeakValueDictionary
 
 from idlebell.imap.errors import RemoteProtocolError
 from idlebell.model.account import Account
@@ -96,7 +97,8 @@ class Fleet:
         self._wake = asyncio.Event()
         self._stopping = False
         self._at_host: Counter[str] = Counter()
-        self._returns: dict[str, asyncio.Event] = {}  # by server: set when one that was down lets somebody in again
+        # By server, while somebody waits for it: set when one that was down lets somebody in again.
+        self._returns: WeakValueDictionary[str, asyncio.Event] = WeakValueDictionary()
 
     # --- what others may ask ---
 
@@ -216,6 +218,7 @@ class Fleet:
             held = self._held[account] = _Held(wanted.account)
         for gone in set(held.wanted) - set(wanted.mailboxes):
             self._means.status.forget(account, gone)
+            held.books.forget(gone)
         held.wanted = by_want(wanted.mailboxes)
         held.found_by_list = bool(wanted.selections)
         self._deal(held, wanted, self._inbox.take(account))

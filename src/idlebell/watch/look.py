@@ -94,6 +94,11 @@ class Books:
     appeared: dict[str, datetime | None] = field(default_factory=dict)
     """Mailboxes that a survey found new, and when the one before it was: they were made later."""
 
+    def forget(self, mailbox: str) -> None:
+        """Nobody wants it any more."""
+        self.looked_at.pop(mailbox, None)
+        self.appeared.pop(mailbox, None)
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
