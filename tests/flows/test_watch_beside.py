@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from flows.test_watch_endures import fail, idling
+from flows.test_watch_endures import fail, idling, lose
 from flows.watch_stage import Stage, staged
 from idlebell.imap import commands as c
 from idlebell.imap.responses import Condition
@@ -23,6 +23,7 @@ from idlebell.testing.imap_server import ImapServer
 from idlebell.testing.imap_session import ImapSession
 from idlebell.watch.cadence import Cadence
 from idlebell.watch.catch_up import HOLLOW_LOOKS
+from idlebell.watch.detect import FLOOD_MESSAGES
 from idlebell.watch.lapses import REFUSALS, Lapses
 from idlebell.watch.mailbox_session import MailboxSession
 
@@ -194,3 +195,43 @@ async def test_a_server_that_ends_idle_at_once_is_polled(server: ImapServer, mon
             session(stage)._flush()
             await stage.fact(LookFailed, times)
         await stage.fact(WatchChanged)
+
+
+async def test_a_large_mailbox_that_appears_is_counted_and_not_fetched(stage: Stage) -> None:
+    """All that is in it is delivered there, as far as we know: a FETCH of thousands is more than a session may say."""
+    one = await stage.subscribe()
+    await stage.store.put(replace(one, selection=Personal()))
+    await stage.adopt()
+    await stage.watching("INBOX", "Work")
+    await idling(stage)
+    counting = stage.server.plan(c.UidSearch, Say(b""), times=None)
+    made = stage.server.create("alice", "New")
+    for _ in range(FLOOD_MESSAGES + 1):
+        made.add(mail.make(), internal_date=datetime.now(UTC).replace(microsecond=0))
+    (found,) = await stage.fact(MailDetected)
+
+    assert isinstance(found, MailDetected)
+    assert found.messages == FLOOD_MESSAGES + 1
+    assert counting.hits == 1
+
+
+async def test_arrivals_are_counted_where_what_was_expunged_hides_them(stage: Stage) -> None:
+    inbox = stage.server.mailbox("alice")
+    now = datetime.now(UTC).replace(microsecond=0)
+    for _ in range(2 * FLOOD_MESSAGES):
+        inbox.add(mail.make(), internal_date=now)
+    await stage.subscribe()
+    await stage.adopt()
+    await stage.watching()
+    await lose(stage)
+    for uid in [*inbox.messages]:
+        inbox.expunge(uid)
+    for _ in range(FLOOD_MESSAGES + 1):
+        inbox.add(mail.make(), internal_date=now)
+    fetching = stage.server.plan(c.UidFetch, Say(b""), times=None)
+    await stage.adopt()
+    (found,) = await stage.fact(MailDetected)
+
+    assert isinstance(found, MailDetected)
+    assert found.messages == FLOOD_MESSAGES + 1
+    assert fetching.hits == 0

@@ -160,10 +160,15 @@ def too_many(span: int | None, exists_before: int | None, exists_now: int | None
     """May a FETCH of all that is new bring more than is worth fetching? UIDs have gaps, so a large span of them alone does
     not say so where the number of messages is known."""
     if exists_before is not None and exists_now is not None:
-        # What was expunged meanwhile hides arrivals; the span is the upper bound then.
         grown = exists_now - exists_before
         return grown > FLOOD_MESSAGES and (span is None or span > FLOOD_MESSAGES)
     return span is not None and span > FLOOD_MESSAGES
+
+
+def may_hide_many(span: int | None, exists_now: int | None) -> bool:
+    """Where :func:`too_many` says no: can there be more all the same, because what was expunged meanwhile hides arrivals? Then
+    only counting tells."""
+    return span is not None and min(span, span if exists_now is None else exists_now) > FLOOD_MESSAGES
 
 
 def filed_before(looked_at: datetime | None, clock_lag_seconds: float | None) -> datetime | None:

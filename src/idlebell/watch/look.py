@@ -41,6 +41,7 @@ from idlebell.watch.detect import (
     is_written_since,
     locate,
     looks_filed,
+    may_hide_many,
     too_many,
 )
 from idlebell.watch.hosts import Hosts
@@ -171,13 +172,13 @@ class Looks:
         found = NOTHING
         match position:
             case Baseline(new) | Rebased(new):
-                after = extent is not None and extent.uid_next is not None and new.uid_next < extent.uid_next
-                new = replace(new, looked_at=self._books.appeared.pop(mailbox, None) if after else now)
+                span = extent.uid_next - new.uid_next if extent is not None and extent.uid_next is not None else 0
+                new = replace(new, looked_at=self._books.appeared.pop(mailbox, None) if span else now)
                 await means.store.commit(self._account.id, mailbox, cursor, new, ())
                 if isinstance(position, Rebased):
                     means.emit(CursorRebased(self._account.id, "uid-validity"))
-                if after:
-                    found = await self._fetch_and_commit(mailbox, new, Behind(new.uid_next, None), extent, started)
+                if span:
+                    found = await self._fetch_and_commit(mailbox, new, Behind(new.uid_next, span), extent, started)
             case Behind():
                 assert cursor is not None
                 found = await self._fetch_and_commit(mailbox, cursor, position, extent, started)
@@ -218,7 +219,7 @@ class Looks:
         decision: Quiet | NewUids | Flood
         known: dict[bytes, Sighting] = {}
         sighted: list[Sighting] = []
-        if too_many(behind.span, cursor.count, session.exists):
+        if await self._is_flood(cursor, behind):
             uid_next = extent.uid_next if extent is not None else None
             if uid_next is None:
                 last = await session.last_message()
@@ -281,6 +282,16 @@ class Looks:
         plain = [arrival for arrival in decision.arrivals if not arrival.marks]
         means.emit(MailDetected(self._account.id, len(plain), len(committed), took_ms))
         return self._judged(plain, looked_at, now)
+
+    async def _is_flood(self, cursor: Cursor, behind: Behind) -> bool:
+        """Is so much new that it is counted instead of fetched? A FETCH of thousands is more than a session may say at once."""
+        exists = self._session.exists
+        if too_many(behind.span, cursor.count, exists):
+            return True
+        if behind.span is None or not may_hide_many(behind.span, exists):
+            return False
+        last = behind.first_uid + behind.span - 1
+        return await self._session.count_new(behind.first_uid, last, "ALL") > FLOOD_MESSAGES
 
     def _judged(self, arrivals: Sequence[Arrival], looked_at: datetime | None, now: datetime) -> Found:
         lag = self._means.hosts.clock_lag_seconds(self._account.target.host)

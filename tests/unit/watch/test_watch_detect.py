@@ -26,6 +26,7 @@ from idlebell.watch.detect import (
     is_late,
     is_written_since,
     locate,
+    may_hide_many,
     too_many,
 )
 
@@ -260,3 +261,12 @@ def test_who_it_has_passed_before_is_told_with_it() -> None:
 def test_too_many_are_counted(span: int | None, before: int | None, now: int | None, many: bool) -> None:
     """UIDs have gaps: a large span alone does not say so where the number of messages is known."""
     assert too_many(span, before, now) is many
+
+
+@pytest.mark.parametrize(
+    ("span", "now", "may"),
+    [(501, 501, True), (501, 500, False), (500, 501, False), (501, None, True), (None, 501, False)],
+)
+def test_arrivals_may_be_hidden_by_what_was_expunged(span: int | None, now: int | None, may: bool) -> None:
+    """Nine thousand went and five thousand came: fewer are there than before."""
+    assert may_hide_many(span, now) is may
