@@ -22,6 +22,8 @@ HOSTS: Final = 10_000
 """As many as the store keeps."""
 AHEAD_MOST_SECONDS: Final = 86_400.0
 """A message that is dated further in the future was given its date by a client, not by any clock."""
+LIMIT_KEPT_SECONDS: Final = 86_400.0
+"""Then a server that refused a session is asked for as many as before."""
 LAG_STEP_SECONDS: Final = 60.0
 """A smaller change of a clock's lag is not worth a write."""
 _NOTHING: Final = Learnt()
@@ -50,6 +52,7 @@ class Hosts:
         self._budget = budget
         self._known: dict[str, Learnt] = {}
         self._losses: dict[str, _Quiet] = {}
+        self._limited_at: dict[str, float] = {}  # as many as have a learnt number of sessions
         self._writes: set[asyncio.Task[None]] = set()
 
     async def load(self) -> None:
@@ -67,7 +70,14 @@ class Hosts:
     def sessions(self, host: str) -> int:
         learnt = self._of(host).sessions
         budget = self._budget(host)
-        return budget if learnt is None else min(learnt, budget)
+        if learnt is None:
+            return budget
+        if self._clock.monotonic() - self._limited_at.setdefault(host, self._clock.monotonic()) >= LIMIT_KEPT_SECONDS:
+            # The user's own clients may have held them that day.
+            del self._limited_at[host]
+            self._learn(host, sessions=None)
+            return budget
+        return min(learnt, budget)
 
     def clock_lag_seconds(self, host: str) -> float | None:
         """At most so far is its clock behind ours; None: nothing of it is known."""
@@ -133,6 +143,7 @@ class Hosts:
     def limited(self, host: str, held: int) -> None:
         """It refused one session more of an account that has ``held``."""
         if held >= 1 and held < self.sessions(host):
+            self._limited_at[host] = self._clock.monotonic()
             self._learn(host, sessions=held)
 
     # inside

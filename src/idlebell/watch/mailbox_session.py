@@ -89,21 +89,9 @@ class MailboxSession:
     is over."""
 
     __slots__ = (
-        "_alert",
-        "_attended",
-        "_clock",
-        "_connection",
-        "_interrupted",
-        "_names_changed",
-        "_news",
-        "_notified",
-        "_overflowed",
-        "_pausing",
-        "_silenced",
-        "_statuses",
-        "_view",
-        "quiet_since",
-    )
+        "_alert", "_attended", "_clock", "_connection", "_interrupted", "_names_changed", "_news", "_notified",
+        "_overflowed", "_pausing", "_silenced", "_statuses", "_view", "quiet_since",
+    )  # fmt: skip
 
     def __init__(self, connection: ImapConnection, clock: Clock) -> None:
         self._connection = connection

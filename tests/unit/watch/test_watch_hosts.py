@@ -180,3 +180,15 @@ async def test_what_cannot_be_written_is_known_all_the_same(bench: Bench, monkey
     await bench.hosts.close()
     assert bench.hosts.sessions(HOST) == 2
     assert bench.facts == [StoreFailed("the disk is full")]
+
+
+async def test_a_refused_session_is_forgotten_after_a_day(bench: Bench) -> None:
+    """The user's own clients may have held them all that day."""
+    bench.hosts.limited(HOST, 2)
+    await bench.clock.advance(hosts_module.LIMIT_KEPT_SECONDS - 1)
+    assert bench.hosts.sessions(HOST) == 2
+
+    await bench.clock.advance(1)
+
+    assert bench.hosts.sessions(HOST) == 5
+    assert (await bench.kept()).sessions is None
