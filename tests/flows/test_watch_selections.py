@@ -8,14 +8,17 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from flows.watch_stage import Stage, staged
+from idlebell.gateway.standing import view
 from idlebell.gateway.wish import with_mailboxes
 from idlebell.imap import commands as c
 from idlebell.model.selection import Personal, Selection, Subscribed, Subtree
+from idlebell.model.subscription import Activity, Counts
 from idlebell.telemetry.facts import MailDetected
 from idlebell.testing import mail
 from idlebell.testing.faults import Hold, Refuse
 from idlebell.testing.imap_server import ImapServer
 from idlebell.watch import survey as survey_module
+from idlebell.watch import watcher as watcher_module
 from idlebell.watch.cadence import Cadence
 
 OFTEN = Cadence(poll=0.02, probe=540)
@@ -223,3 +226,27 @@ async def test_a_name_that_nobody_could_ask_for_is_not_found(stage: Stage) -> No
     await names(stage, {"INBOX", "Work", "Work/Deep", "Workshop", "m" * 1_000})
     (subscription,) = await stage.store.of_account(stage.account.id)
     assert "a" * 1_001 not in subscription.mailboxes
+
+
+async def test_a_server_that_does_not_list_its_mailboxes_is_told_of(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The subscription goes on with what was known, and shows why it is no more than that."""
+    monkeypatch.setattr(watcher_module, "SIT_OUT_SECONDS", 0.02)
+    refused = stage.server.plan(c.List, Refuse("not today"), times=None)
+    await stage.subscribe("sub_1", selection=Personal())
+    await stage.adopt()
+    await stage.watching("INBOX")
+    await stage.status.wait_for(stage.account.id, lambda status: status is not None and status.unlisted is not None, 10)
+    (subscription,) = await stage.store.of_account(stage.account.id)
+    shown = view(subscription, stage.status.of(stage.account.id), Activity(Counts()))
+    assert shown.problem is not None
+    assert (shown.problem.type, shown.problem.detail) == (
+        "/problems/server-error",
+        "The mail server does not list its mailboxes: not today",
+    )
+
+    refused.cancel()
+    await names(stage, {"INBOX", "Work", "Work/Deep", "Workshop"})
+    (subscription,) = await stage.store.of_account(stage.account.id)
+    assert view(subscription, stage.status.of(stage.account.id), Activity(Counts())).problem is None

@@ -101,7 +101,7 @@ def view(subscription: Subscription, status: AccountStatus | None, activity: Act
         alert=None
         if not live or status is None or status.alert is None
         else AlertView(text=status.alert.text, at=status.alert.at),
-        problem=_problem(subscription, own),
+        problem=_problem(subscription, own, status if live else None),
     )
 
 
@@ -153,7 +153,9 @@ def _selection(selection: Selection | None) -> Literal["personal", "subscribed"]
             return SubtreeView(subtree=root)
 
 
-def _problem(subscription: Subscription, own: Iterable[MailboxStatus]) -> ProblemView | None:
+def _problem(
+    subscription: Subscription, own: Iterable[MailboxStatus], status: AccountStatus | None
+) -> ProblemView | None:
     standing = subscription.problem
     if standing is not None:
         return ProblemView(type=f"/problems/{standing.code}", detail=standing.detail, since=standing.since)
@@ -161,6 +163,9 @@ def _problem(subscription: Subscription, own: Iterable[MailboxStatus]) -> Proble
         if one.fault is not None and one.watch is not Watch.WATCHING:
             since = one.last_seen_alive_at or subscription.created_at
             return ProblemView(type=f"/problems/{one.fault.code}", detail=one.fault.detail, since=since)
+    if subscription.selection is not None and status is not None and status.unlisted is not None:
+        fault = status.unlisted.fault
+        return ProblemView(type=f"/problems/{fault.code}", detail=fault.detail, since=status.unlisted.since)
     return None
 
 

@@ -50,10 +50,19 @@ class Alert:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Unlisted:
+    """The server does not say which mailboxes there are, so a selection stands for those that were known."""
+
+    fault: Fault
+    since: datetime
+
+
 @dataclass(slots=True)
 class AccountStatus:
     mailboxes: dict[str, MailboxStatus] = field(default_factory=dict)
     alert: Alert | None = None
+    unlisted: Unlisted | None = None
 
     def __iter__(self) -> Iterator[MailboxStatus]:
         return iter(self.mailboxes.values())
@@ -82,6 +91,16 @@ class Status:
     def alert(self, account: AccountId, text: str, at: datetime) -> None:
         """The latest one stands until the account is forgotten."""
         self._accounts.setdefault(account, AccountStatus()).alert = Alert(text, at)
+
+    def unlisted(self, account: AccountId, fault: Fault | None, at: datetime) -> None:
+        """``fault`` None: it has told which mailboxes there are."""
+        entry = self._accounts.get(account)
+        if fault is None and (entry is None or entry.unlisted is None):
+            return
+        entry = self._accounts.setdefault(account, AccountStatus())
+        since = entry.unlisted.since if entry.unlisted is not None else at
+        entry.unlisted = None if fault is None else Unlisted(fault, since)
+        self._wake(account)
 
     def forget(self, account: AccountId, mailbox: str | None = None) -> None:
         """Nothing is being done any more: about one mailbox, or about the account."""

@@ -8,13 +8,13 @@ from datetime import timedelta
 
 from idlebell.model.account import Account
 from idlebell.model.problem import Fault
-from idlebell.model.shown_text import ALERT_CHARACTERS, shown
+from idlebell.model.shown_text import ALERT_CHARACTERS, quoting, shown
 from idlebell.store.contract import StoreError
 from idlebell.telemetry.facts import AlertReceived, LookFailed, StoreFailed, WatchStarted
 from idlebell.telemetry.status import MailboxStatus, Mode, Watch
 from idlebell.watch.diagnose import refused_mailbox
 from idlebell.watch.look import Means
-from idlebell.watch.mailbox_session import MailboxRefusedError
+from idlebell.watch.mailbox_session import LookRefusedError, MailboxRefusedError
 from idlebell.watch.strategy import Chosen, Way
 
 
@@ -76,6 +76,13 @@ class Reports:
         if known is None or known.watch is not Watch.FAILED:
             self._means.emit(LookFailed(self._account.id, "EXAMINE", fault.detail))
         await self._report(mailbox, Watch.FAILED, next_seconds, fault=fault)
+
+    def unlisted(self, refusal: LookRefusedError | None) -> None:
+        """The server does not say which mailboxes there are: who asked for more than names is told. None: it has said."""
+        fault = None
+        if refusal is not None:
+            fault = Fault("server-error", quoting("The mail server does not list its mailboxes", refusal.text))
+        self._means.status.unlisted(self._account.id, fault, self._means.clock.now())
 
     def alert(self, text: str) -> None:
         """The server has something to say to its user."""

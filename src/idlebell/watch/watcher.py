@@ -209,8 +209,10 @@ class Watcher:
             return
         except LookRefusedError as refusal:
             self._caught.owe(refusal)
+            self._reports.unlisted(refusal)
             self._ask_again(selections, now + SIT_OUT_SECONDS)
             return
+        self._reports.unlisted(None)
         self._selected = surveyed.names
         self._ask_again(selections, now + surveyed.next_seconds)
         self._beside.listed(surveyed.statuses)
