@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from contracts.store_steps import OVER, change, put
@@ -10,7 +12,7 @@ from idlebell.model.cursor import Cursor
 from idlebell.model.selection import Personal, Selection, Subscribed, Subtree
 from idlebell.model.sighting import Sighting
 from idlebell.model.subscription import Floor, Phase
-from idlebell.store.contract import Store, WantedAccount
+from idlebell.store.contract import CURSORS_KEPT, Store, WantedAccount
 from store_samples import NOW
 
 INBOX, LISTS, WORK = Floor("INBOX", 1, 10), Floor("Lists", 2, 20), Floor("Work", 3, 30)
@@ -176,3 +178,19 @@ async def test_another_account_keeps_its_names(store: Store, account: Account) -
     await store.renamed(account.id, "Lists", "Work")
     assert await store.get(one.id) == one
     assert await store.cursor(other.id, "Lists") == Cursor(1, 10)
+
+
+async def test_cursors_of_mailboxes_that_are_gone_are_kept_up_to_a_bound(store: Store, account: Account) -> None:
+    one = await put(store, account, selection=Personal(), mailboxes=("INBOX",))
+    for number in range(CURSORS_KEPT + 3):
+        cursor = Cursor(1, 1, looked_at=NOW + timedelta(seconds=number))
+        await store.commit(account.id, f"box {number}", None, cursor, ())
+    await store.commit(account.id, "INBOX", None, Cursor(1, 10), ())
+
+    await store.resolve(one.id, ("INBOX", "box 1"))
+
+    assert await store.cursor(account.id, "INBOX") is not None, "it is wanted"
+    assert await store.cursor(account.id, "box 1") is not None, "it is wanted again"
+    assert await store.cursor(account.id, "box 0") is None, "it was looked at longest ago"
+    assert await store.cursor(account.id, "box 2") is None
+    assert await store.cursor(account.id, "box 3") is not None

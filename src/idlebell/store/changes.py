@@ -5,9 +5,9 @@ None as an answer means: nothing changes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from idlebell.model.endpoint import Endpoints, Role
 from idlebell.model.notification import Draft, Expiring, LossReason, NewMail, Reconnect
@@ -125,6 +125,14 @@ def resolved(
             kept.setdefault(floor.mailbox, floor)
     changed = replace(subscription, mailboxes=mailboxes, floors=tuple(kept.values()), resolved=True)
     return None if changed == subscription else changed
+
+
+def forgotten(cursors: Mapping[str, datetime | None], living: Iterable[Subscription], kept: int) -> tuple[str, ...]:
+    """Mailboxes whose cursors are of no use any more. ``cursors``: when each mailbox of the account was last looked at."""
+    wanted = {mailbox for one in living for mailbox in one.mailboxes}
+    gone = [mailbox for mailbox in cursors if mailbox not in wanted]
+    oldest = datetime.min.replace(tzinfo=UTC)
+    return tuple(sorted(gone, key=lambda mailbox: cursors[mailbox] or oldest, reverse=True)[kept:])
 
 
 def renamed(subscription: Subscription, old: str, new: str) -> Subscription | None:

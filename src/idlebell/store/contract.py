@@ -24,6 +24,8 @@ from idlebell.model.selection import Selection
 from idlebell.model.sighting import Sighting
 from idlebell.model.subscription import Activity, ApiKey, Floor, StandingProblem, Subscription
 
+CURSORS_KEPT: Final = 200
+"""Of one account, of mailboxes that are gone: whoever makes and deletes mailboxes all day fills no disk."""
 EXPIRED_AT_ONCE: Final = 500
 """Leases ended in one step: it bounds how long every other writer waits for it."""
 NONE_KNOWN: Final[Mapping[bytes, Sighting]] = MappingProxyType({})
@@ -119,8 +121,9 @@ class Subscriptions(Protocol):
         found_for: Selection | None = None,
     ) -> None:
         """What its selection selects was found to be ``mailboxes``. Floors of those that it selects no more are dropped,
-        ``floors`` are set where there is none yet. Nothing happens to one without a selection, that is over, or that selects
-        something else than ``found_for`` by now."""
+        ``floors`` are set where there is none yet. Of the account's mailboxes that nobody wants any more the
+        :data:`CURSORS_KEPT` last looked at keep their cursors: they may come back. Nothing happens to one without a
+        selection, that is over, or that selects something else than ``found_for`` by now."""
         ...
 
     async def record_loss(

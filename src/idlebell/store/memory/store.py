@@ -28,6 +28,7 @@ from idlebell.model.subscription import (
 )
 from idlebell.store import changes
 from idlebell.store.contract import (
+    CURSORS_KEPT,
     EXPIRED_AT_ONCE,
     NONE_KNOWN,
     ConflictError,
@@ -180,8 +181,13 @@ class MemoryStore(MemoryOutbox, MemoryLearnings, MemoryKeys):
         found_for: Selection | None = None,
     ) -> None:
         stored = self._subscriptions.get(subscription)
-        if stored is not None:
-            self._save_if(changes.resolved(stored, mailboxes, floors, found_for))
+        if stored is None:
+            return
+        self._save_if(changes.resolved(stored, mailboxes, floors, found_for))
+        account = stored.account_id
+        looked = {name: cursor.looked_at for (owner, name), cursor in self._cursors.items() if owner == account}
+        for mailbox in changes.forgotten(looked, self._living(account), CURSORS_KEPT):
+            del self._cursors[account, mailbox]
 
     async def record_loss(
         self,

@@ -22,7 +22,7 @@ from idlebell.model.subscription import (
     Subscription,
 )
 from idlebell.store import changes
-from idlebell.store.contract import EXPIRED_AT_ONCE, ConflictError, WantedAccount
+from idlebell.store.contract import CURSORS_KEPT, EXPIRED_AT_ONCE, ConflictError, WantedAccount
 from idlebell.store.routes import VERSIONS_KEPT_MS, microseconds, moment
 from idlebell.store.sqlite import rows
 from idlebell.store.sqlite.database import Database
@@ -159,10 +159,21 @@ class SubscriptionsPart:
     ) -> None:
         def job(connection: sqlite3.Connection) -> None:
             stored = self._database.rows.one(connection, rows.BY_ID, subscription)
-            if stored is not None:
-                self._database.queues.save_if(connection, changes.resolved(stored, mailboxes, floors, found_for))
+            if stored is None:
+                return
+            self._database.queues.save_if(connection, changes.resolved(stored, mailboxes, floors, found_for))
+            self._forget_cursors(connection, stored.account_id)
 
         await self._database.write(job)
+
+    def _forget_cursors(self, connection: sqlite3.Connection, account: AccountId) -> None:
+        found = connection.execute("SELECT mailbox, looked_us FROM cursors WHERE account = ?", (account,)).fetchall()
+        if len(found) <= CURSORS_KEPT:
+            return
+        looked = {name.decode("utf-8", "surrogatepass"): None if at is None else moment(at) for name, at in found}
+        living = self._database.rows.select(connection, rows.LIVING, account)
+        for mailbox in changes.forgotten(looked, living, CURSORS_KEPT):
+            connection.execute("DELETE FROM cursors WHERE account = ? AND mailbox = ?", (account, rows.text(mailbox)))
 
     async def record_loss(
         self,
