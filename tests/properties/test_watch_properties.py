@@ -36,6 +36,7 @@ from idlebell.net.dns import Resolver
 from idlebell.net.egress import Egress
 from idlebell.net.open_connection import open_connection
 from idlebell.net.tls_policy import TlsPolicy
+from idlebell.rules import match as match_module
 from idlebell.store.contract import StoreError
 from idlebell.store.memory import MemoryStore
 from idlebell.telemetry.status import Status
@@ -120,6 +121,9 @@ class Watching(RuleBasedStateMachine):
         self.patches = pytest.MonkeyPatch()
         self.patches.setattr(catch_up_module, "owed_seconds", lambda failures: 0.0)
         self.patches.setattr(watcher_module, "SIT_OUT_SECONDS", 0.001)
+        self.patches.setattr(
+            match_module, "MAX_MESSAGES", 1_000
+        )  # the model tells messages apart by what is said of them
         self.store = BrittleStore()
         self.numbers = itertools.count(1)
         self.validities = itertools.count(2)
