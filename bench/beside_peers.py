@@ -1,6 +1,6 @@
 """Idlebell beside two small watchers, on aioimaplib and on imapflow: who rings, and how late.
 
-    python bench/beside_peers.py [--bound 180] [--outage 100] [--burst 500] [--only aioimaplib,idlebell]
+    python bench/beside_peers.py [--bound 120] [--outage 100] [--burst 500] [--only aioimaplib,idlebell]
 
 All three watch the INBOXes of one real Dovecot, one after another, through a proxy that sees when the server says EXISTS, and
 POST to one receiver:
@@ -55,7 +55,7 @@ READY_SECONDS: Final = 60
 ROUNDS: Final = 3
 GAP_SECONDS: Final = 4.0
 OUTAGE_SECONDS: Final = 5.0
-BACK_SECONDS: Final = 180
+BACK_SECONDS: Final = 120
 """How long is waited for what comes after an outage or in a burst."""
 MANY: Final = """
 service imap {
@@ -312,7 +312,7 @@ async def burst(watcher: str, server: DovecotServer, receiver: Receiver, folder:
 
 def _told(delays: list[float], accounts: list[Account], receiver: Receiver) -> str:
     if not delays:
-        return "none rang"
+        return f"none in {BACK_SECONDS} s"
     lost = sum(not receiver.rung[account.name] for account in accounts)
     twice = sum(len(receiver.rung[account.name]) > 1 for account in accounts)
     more = "".join(f", {number} {word}" for number, word in ((lost, "lost"), (twice, "rang twice")) if number)
@@ -378,7 +378,7 @@ def _many() -> DovecotServer:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "--bound", type=float, default=180.0, help="seconds that are waited for a stopped session's mail"
+        "--bound", type=float, default=120.0, help="seconds that are waited for a stopped session's mail"
     )
     parser.add_argument("--outage", type=int, default=100, help="accounts")
     parser.add_argument("--burst", type=int, default=500, help="accounts")
