@@ -133,7 +133,7 @@ class Street:
                 server.deliver(name, mail.make())
             await self.rings()
             await self.service.wait_for(1, 30, name=f"{name}-lost")
-            await server.until(lambda: not server.sessions, 30)
+            await server.until(lambda: not server.of(name), 30)
         assert len(self.service.of(f"{name}-lost")) == 1
         assert self.service.of(name) == []
 
@@ -309,7 +309,7 @@ async def never_answers(stage: Scene) -> None:
         await watched(stage, server)
         server.plan(commands.UidFetch, Silence())
         server.deliver("mallory", mail.make())
-        await server.until(lambda: not server.sessions)
+        await server.until(lambda: not server.of("mallory"))
     assert told(stage) == [("session-lost", "The mail server did not answer in time (UID FETCH).")]
 
 
@@ -318,7 +318,7 @@ async def never_idles(stage: Scene) -> None:
         await watched(stage, server)
         server.plan(commands.Idle, Silence())
         server.deliver("mallory", mail.make())
-        await server.until(lambda: not server.sessions)
+        await server.until(lambda: not server.of("mallory"))
     assert told(stage) == [("session-lost", "The mail server did not answer in time (IDLE).")]
 
 
@@ -329,7 +329,7 @@ async def never_lets_go(stage: Scene) -> None:
         path = f"/v1/subscriptions/{answer.json['id']}"
         ended = await stage.call("DELETE", path, token=answer.json["token"])
         assert ended.status == 204
-        await server.until(lambda: not server.sessions)
+        await server.until(lambda: not server.of("mallory"))
         assert plan.hits == 1
     assert told(stage) == []
 

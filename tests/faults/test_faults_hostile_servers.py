@@ -127,7 +127,7 @@ async def test_whatever_a_server_says_to_its_first_examine_ends_that_session(sta
             answer = await stage.subscribe(at(stage, server, name, wait_seconds=0.5))
             assert answer.status == 202, (fault, answer)
             await stage.service.wait_for(lambda _: bool(lost(stage, name)), 20, name=f"{name}-lost")
-            await server.until(lambda: not server.sessions)
+            await server.until(lambda: not server.of(name))
             assert server.logins in ([name], [])
             path = f"/v1/subscriptions/{answer.json['id']}"
             shown = await stage.call("GET", path, token=answer.json["token"])
@@ -156,7 +156,7 @@ async def test_what_breaks_the_protocol_in_idle_ends_that_session_with_one_recon
             await watched.wait()
             session.say(raw)
             session.say(b"* OK more\r\n")
-            await server.until(lambda: not server.sessions)
+            await server.until(lambda: not server.of(name))
             await stage.service.wait_for(lambda _: bool(lost(stage, name)), 20, name=f"{name}-lost")
 
     await asyncio.gather(*(attack(number, raw) for number, raw in enumerate(BYTES.values())), stage.rings())
