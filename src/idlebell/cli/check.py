@@ -65,7 +65,7 @@ def check(
     try:
         url = parse_imap_url(server, needs_user=password is not None)
     except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="server") from None
+        raise click.BadParameter(f"{error}; or name a mail address", param_hint="server") from None
     run(report(settings, url, password, click.echo))
 
 

@@ -110,8 +110,8 @@ def _chosen(address: str, found: Sequence[Found], say: Say) -> Found:
         if domain is None:
             raise Failure(f"{address} is no mail address whose server could be discovered")
         raise Failure(
-            f"no IMAP server was found for {domain}: it has no SRV records (RFC 6186) and no autoconfig file, and is not in"
-            f" the table of providers; name the server: imaps://{address}@HOST"
+            f"no IMAP server was found for {domain}: neither SRV records (RFC 6186) nor an autoconfig file could be had, and"
+            f" it is not in the table of providers; name the server: imaps://{address}@HOST"
         )
     for one in found:
         name = f"; user name {one.username}" if one.username not in ("", address) else ""
@@ -152,7 +152,7 @@ async def _report(tools: _Tools, url: ImapUrl, password: Password, say: Say) -> 
     try:
         session = await door.log_in(account, PasswordCredentials(password()), deadline_seconds=LOGIN_SECONDS)
     except LoginFailed as failure:
-        raise Failure(f"{failure.fault.detail} {failure.fault.problem().entry.mend}") from None
+        raise Failure(f"{failure.fault.detail.rstrip('.')}. {failure.fault.problem().entry.mend}") from None
     say(f"After login: {_listed(session)}")
     _tell_known(url.target.host, "".join(heard), known | session.capabilities, say)
     say(f"Would be watched by: {_way_of(tools, url, session)}")
@@ -201,7 +201,9 @@ async def _connected(connect: Callable[[ImapTarget], Awaitable[ImapConnection]],
     except Unreachable as error:
         raise Failure(f"{url.target} cannot be reached ({error.reason}: {error.detail}); {_mend(error)}") from None
     except TlsFailed as error:
-        raise Failure(f"{url.target}: TLS fails the check {error.check}: {error.detail}") from None
+        raise Failure(
+            f"{url.target}: TLS fails the check {error.check}: {error.detail}{_own_authority(error)}"
+        ) from None
     except TransportError as error:
         raise Failure(f"{url.target}: {error}; check host and port: 993 is imaps://, 143 imap://") from None
     except RemoteProtocolError as error:
@@ -212,6 +214,12 @@ def _mend(error: Unreachable) -> str:
     if error.reason == "not-allowed":
         return "the rules are network.allow, network.imap_ports and imap.only_hosts"
     return "check host, port and network"
+
+
+def _own_authority(error: TlsFailed) -> str:
+    return (
+        "; name an authority of your own by imap.ca_file" if error.check in ("unknown-authority", "self-signed") else ""
+    )
 
 
 def _listed(connection: ImapConnection) -> str:

@@ -144,7 +144,7 @@ async def watch_one(
     def heed(fact: Fact) -> None:
         match fact:
             case LoginFailed(code=code, detail=detail) if (entry := PROBLEMS[code]).blame is Blame.CREDENTIALS:
-                hopeless.append(f"{detail} {entry.mend}")
+                hopeless.append(f"{detail.rstrip('.')}. {entry.mend}")
             case Complained(text=text):
                 hopeless.append(text)
             case _:

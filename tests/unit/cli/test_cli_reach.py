@@ -74,6 +74,19 @@ async def test_with_a_password_it_is_asked_as_its_user(stage: Stage) -> None:
     assert "secret" not in said
 
 
+async def test_a_refused_password_is_told_in_sentences(stage: Stage) -> None:
+    stage.names.others["_imaps._tcp.example.test", "SRV"] = [f"0 1 {stage.server.tls_port} mail.example.test."]
+    with pytest.raises(Failure, match=r"[a-z]\. Check user name and password"):
+        await stage.check("alice@example.test", "wrong")
+
+
+async def test_of_an_unknown_authority_it_is_told_where_to_name_it(stage: Stage) -> None:
+    stage.names.others["_imaps._tcp.example.test", "SRV"] = [f"0 1 {stage.server.tls_port} mail.example.test."]
+    stage.settings = Settings(network=stage.settings.network)
+    with pytest.raises(Failure, match=r"unknown-authority.*by imap\.ca_file"):
+        await stage.check("alice@example.test")
+
+
 async def test_no_password_goes_to_a_server_elsewhere(stage: Stage) -> None:
     stage.names.others["_imaps._tcp.example.test", "SRV"] = [f"0 1 {stage.server.tls_port} mail.example.net."]
     assert "not in the domain, so an app has to name it" in await stage.check("alice@example.test")
