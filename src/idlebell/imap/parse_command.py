@@ -330,7 +330,7 @@ def _unfold(cursor: Cursor) -> str:
     pieces: list[str] = []
     while True:
         rest = cursor.text[cursor.pos :]
-        announced = LITERAL.search(rest, max(0, rest.rfind(b"{"))) if rest.endswith(b"}") else None
+        announced = LITERAL.fullmatch(rest, max(0, rest.rfind(b"{"))) if rest.endswith(b"}") else None
         if announced is None:
             cursor.pos = len(cursor.text)
             return "".join([*pieces, _text(rest)])

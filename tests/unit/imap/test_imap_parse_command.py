@@ -198,3 +198,9 @@ def test_parentheses_after_noop_are_not_even_looked_at() -> None:
 
 def test_an_unknown_command_with_nested_arguments_costs_nothing() -> None:
     assert parse(b"X " + b"(" * 5_000) == c.UnknownCommand("X", b"(" * 5_000)
+
+
+def test_braces_within_a_search_key_announce_nothing() -> None:
+    """Found by the fuzzer: the line ends with a brace, and what looks like an announcement stands before."""
+    read = parse_command(Frame((b"a UID SEARCH KEYWORD x{3}y}",)))
+    assert read == CommandReceived("a", c.UidSearch("KEYWORD x{3}y}"))
