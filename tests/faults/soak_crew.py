@@ -138,8 +138,19 @@ class Crew:
             found[bell.payload["mailbox"]] += sorted(message["uid"] for message in bell.payload["messages"])
         return dict(found)
 
+    def twice(self, account: Account) -> list[str]:
+        """Message-IDs that were announced more than once, under whatever UIDs."""
+        told = Counter(
+            message["message_id"]
+            for bell in self.bells(account)
+            if bell.payload
+            for message in bell.payload["messages"]
+        )
+        return [one for one, times in told.items() if times > 1]
+
     async def delivered(self) -> dict[str, int]:
-        """What lies in the mailboxes, as another client sees it. A delivery that a kill interrupted is there or it is not."""
+        """What lies in the mailboxes now, as another client sees it. A delivery that a kill interrupted is there or it is not;
+        one that the sender gave up waiting for may still come."""
         counts = await asyncio.gather(*(asyncio.to_thread(self._count, account) for account in self.accounts))
         return dict(zip((account.name for account in self.accounts), counts, strict=True))
 
@@ -157,7 +168,7 @@ class Crew:
     async def shown(self, name: str) -> dict[str, Any]:
         account = next(one for one in self.accounts if one.name == name)
         _, found = await self.gateway.call("GET", f"/v1/subscriptions/{account.id}", token=account.token)
-        return {"kind": account.kind, "uids": self.uids(account), **found}
+        return {"kind": account.kind, "uids": self.uids(account), "twice": self.twice(account), **found}
 
     # --- senders ---
 
