@@ -237,3 +237,15 @@ async def test_an_account_that_gets_in_ends_the_pauses_of_others_at_its_server(
     assert not dropped.done()
     sitting.cancel()
     dropped.cancel()
+
+
+async def test_sessions_that_die_young_after_good_logins_cost_a_minute_at_most(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(fleet_module, "pause", lambda fault, attempt, entropy: asked.append(attempt) or 0.0)
+    held = fleet_module._Held(stage.account, attempts=40)
+    await stage.fleet._wait_for_return(held, Fault("session-lost", "The connection to the mail server was lost."))
+    held.hastened = True
+    await stage.fleet._wait_for_return(held, Fault("unreachable", "The mail server cannot be reached."))
+    assert asked == [fleet_module.LET_IN_ATTEMPTS, 40]

@@ -45,6 +45,8 @@ SUSPECTS_PER_SECOND = 500.0
 SUSPECTS_AT_ONCE = 50
 STOP_SECONDS = 10.0
 """For all sessions to be logged out in good order."""
+LET_IN_ATTEMPTS = 7
+"""Sessions that are lost again and again after good logins lengthen the pause up to this attempt's, a minute."""
 DOWN_FOR_ALL = frozenset({"unreachable", "session-lost", "server-error"})
 """Faults of a server or of the way to it, not of one account."""
 STORE_RETRY_SECONDS = 5.0
@@ -407,7 +409,9 @@ class Fleet:
         """The pause before the next attempt. It ends early where another account gets in at a server that was down for all:
         the pace at which sessions are opened to one server keeps that from being a storm. Only once: a server that lets
         everybody in and drops them again would be asked for ever by those who follow each other."""
-        seconds = pause(fault, held.attempts, self._means.entropy())
+        # A session that was lost had been let in: the server is there, and its mail should ring within two minutes again.
+        attempt = min(held.attempts, LET_IN_ATTEMPTS) if fault.code == "session-lost" else held.attempts
+        seconds = pause(fault, attempt, self._means.entropy())
         if fault.code not in DOWN_FOR_ALL or held.hastened:
             await self._means.clock.sleep(seconds)
             return
