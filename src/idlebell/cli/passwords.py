@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -51,7 +52,12 @@ def from_prompt(question: str) -> Callable[[], Secret]:
     """Asks once; a session that is lost later is opened again with the same answer."""
     from idlebell.model.secret import Secret
 
-    answer: str = click.prompt(question, hide_input=True, err=True, prompt_suffix=": ")
+    try:
+        answer: str = click.prompt(question, hide_input=True, err=True, prompt_suffix=": ")
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise
+        raise Failure("no terminal to ask for the password; use --password-file or --password-command") from None
     return lambda: Secret(answer)
 
 

@@ -35,6 +35,12 @@ def test_the_version_is_told(run):
     assert run("--version").output == f"idlebell {idlebell.__version__}\n"
 
 
+def test_without_a_terminal_it_is_told_where_a_password_can_come_from(run):
+    found = run("watch", "imaps://alice@localhost", input="")
+    assert found.exit_code == 1
+    assert "no terminal to ask for the password; use --password-file or --password-command" in found.output
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_explains_itself(run, name):
     found = run(name, "--help")
