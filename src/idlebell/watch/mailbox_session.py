@@ -168,7 +168,8 @@ class MailboxSession:
         """Has the server said that it dropped events (RFC 5465 section 5.8), so that NOTIFY is off? Given once."""
         overflowed, self._overflowed = self._overflowed, False
         if overflowed:
-            self._notified = ()
+            # RFC 5465: NONE is in force now. After Dovecot's own words it is not, so the next SET goes over a NONE anyway.
+            self._notified = SELECTED_ONLY
             self._silenced = True
         return overflowed
 
