@@ -20,6 +20,7 @@ PURE_MODULES = (
     "watch.lapses",
     "watch.census",
     "watch.identity",
+    "watch.flood",
     "deliver.retry",
     "login.refusal",
 )

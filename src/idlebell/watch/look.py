@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from idlebell.imap.responses import FetchData
 from idlebell.imap.sequence_set import SequenceSet
 from idlebell.model.account import Account
-from idlebell.model.arrival import Arrival, Mark
+from idlebell.model.arrival import Arrival
 from idlebell.model.cursor import Cursor
 from idlebell.model.ids import AccountId, SubscriptionId
 from idlebell.model.notification import Draft
-from idlebell.model.sighting import Sighting
 from idlebell.model.subscription import Floor, Subscription
 from idlebell.net.clock import Clock
 from idlebell.rules.match import listening, match, match_flood
@@ -44,10 +43,12 @@ from idlebell.watch.detect import (
     may_hide_many,
     too_many,
 )
+from idlebell.watch.flood import counted, criteria
 from idlebell.watch.hosts import Hosts
-from idlebell.watch.identity import identity, identity_items
+from idlebell.watch.identity import identity_items
 from idlebell.watch.lapses import SURE_SECONDS, UNSAID_SECONDS, Lapses
 from idlebell.watch.mailbox_session import Extent, MailboxSession
+from idlebell.watch.passed import Passed, PassedMail
 
 CONFLICTS: Final = 5
 """Lost compare-and-sets in a row before a look is left to the next cycle."""
@@ -117,13 +118,14 @@ NOTHING: Final = Found()
 class Looks:
     """Of one session. Raises what the session raises, StoreError and ConflictError."""
 
-    __slots__ = ("_account", "_books", "_exists", "_means", "_session", "fresh", "settled")
+    __slots__ = ("_account", "_books", "_exists", "_means", "_passed", "_session", "fresh", "settled")
 
     def __init__(self, account: Account, session: MailboxSession, books: Books, means: Means) -> None:
         self._account = account
         self._session = session
         self._books = books
         self._means = means
+        self._passed = PassedMail(account.id, session, means.store)
         self._exists: int | None = None  # of the open mailbox, when it was last looked at to the end
         self.fresh: tuple[tuple[SubscriptionId, str], ...] = ()
         """Who is new to which mailbox, and is told there of what comes from now on."""
@@ -217,39 +219,38 @@ class Looks:
             looked_at = None  # our clock was set back: nobody knows how long ago that was
         since = filed_before(looked_at, means.hosts.clock_lag_seconds(self._account.target.host))
         decision: Quiet | NewUids | Flood
-        known: dict[bytes, Sighting] = {}
-        sighted: list[Sighting] = []
+        passed = Passed()
         if await self._is_flood(cursor, behind):
             uid_next = extent.uid_next if extent is not None else None
             if uid_next is None:
                 last = await session.last_message()
                 uid_next = 1 if last is None or last.uid is None else last.uid + 1
             counts = {
-                marks: await session.count_new(first, uid_next - 1, _criteria(marks, since))
+                marks: await session.count_new(first, uid_next - 1, criteria(marks, since))
                 for marks in {one.also for one in subscriptions} or {frozenset()}
             }
             decision = decide_count(cursor, counts, uid_next, session.exists)
         else:
             fetched = await self._fetched(cursor, first, items, extent)
             delivered = await self._written_since(fetched, first, since, now)
-            passed, known, sighted = await self._passed(mailbox, cursor, fetched, subscriptions)
+            passed = await self._passed.look_up(mailbox, cursor, fetched, subscriptions)
             decision = decide(
                 cursor,
                 fetched,
                 session.exists,
                 delivered_since=since,
                 delivered=delivered,
-                known=passed,
+                known=passed.whom,
                 mod_seq=session.mod_seq,
             )
             if isinstance(decision, NewUids) and len(decision.arrivals) > FLOOD_MESSAGES:
                 # More came while it was asked for. It is fetched by now, but nobody wants a list of them either.
-                decision = Flood(_counts(decision.arrivals, subscriptions), decision.cursor)
+                decision = Flood(counted(decision.arrivals, subscriptions), decision.cursor)
         decision = replace(decision, cursor=replace(decision.cursor, looked_at=now))
         if isinstance(decision, Quiet):
             if decision.cursor.uid_next != cursor.uid_next:
                 await means.store.commit(
-                    self._account.id, mailbox, cursor, decision.cursor, (), sighted=sighted, known=known
+                    self._account.id, mailbox, cursor, decision.cursor, (), sighted=passed.sighted, known=passed.known
                 )
             else:
                 await self._keep_look(mailbox, cursor, now)
@@ -270,7 +271,7 @@ class Looks:
         else:
             drafts = match(joined, mailbox, cursor.uid_validity, decision.arrivals, unseen, now, means.keep)
         committed = await means.store.commit(
-            self._account.id, mailbox, cursor, decision.cursor, drafts, sighted=sighted, known=known
+            self._account.id, mailbox, cursor, decision.cursor, drafts, sighted=passed.sighted, known=passed.known
         )
         self.settled = False
         means.committed()
@@ -351,50 +352,6 @@ class Looks:
         more = identity_items(self._session.has, envelope="ENVELOPE" in items)
         return tuple(dict.fromkeys((*items, *more)))
 
-    # --- the same mail again ---
-
-    async def _passed(
-        self, mailbox: str, cursor: Cursor, fetched: Iterable[FetchData], subscriptions: Sequence[Subscription]
-    ) -> tuple[dict[int, frozenset[SubscriptionId]], dict[bytes, Sighting], list[Sighting]]:
-        """By UID, whom the mail has passed before: in another mailbox of theirs, or here before it was moved out and back.
-        And what was known of it, and what is known from now on."""
-        identities: dict[int, bytes] = {}
-        digests: dict[tuple[int, SubscriptionId], bytes] = {}
-        for message in fetched:
-            mark = identity(message) if message.uid is not None and message.uid >= cursor.uid_next else None
-            if message.uid is not None and mark is not None:
-                identities[message.uid] = mark
-                for one in subscriptions:
-                    digest = self._means.store.fingerprint(mark + b"\0" + one.id.encode())[:DIGEST_BYTES]
-                    digests[message.uid, one.id] = digest
-        if not digests:
-            return {}, {}, []
-        known = await self._means.store.sightings(self._account.id, tuple(set(digests.values())))
-        # Two of one kind that lie here both are two deliveries.
-        there = await self._still_there(
-            one.uid for one in known.values() if one.mailbox == mailbox and one.uid_validity == cursor.uid_validity
-        )
-        passed: dict[int, set[SubscriptionId]] = {}
-        for (uid, subscription), digest in digests.items():
-            before = known.get(digest)
-            if before is None:
-                continue
-            here = (before.mailbox, before.uid_validity) == (mailbox, cursor.uid_validity) and before.uid != uid
-            # Compared by what lies there: Courier gives UIDs anew until somebody opens the mailbox to write.
-            if not (here and there.get(before.uid) == identities[uid]):
-                passed.setdefault(uid, set()).add(subscription)
-        sighted = {digest: Sighting(digest, mailbox, cursor.uid_validity, uid) for (uid, _), digest in digests.items()}
-        return {uid: frozenset(whom) for uid, whom in passed.items()}, known, list(sighted.values())
-
-    async def _still_there(self, uids: Iterable[int]) -> dict[int, bytes | None]:
-        """Which mail lies in the open mailbox under each of ``uids`` now."""
-        wanted = sorted(set(uids))
-        if not wanted:
-            return {}
-        items = ("UID", "INTERNALDATE", *identity_items(self._session.has, envelope=False))
-        fetched = await self._session.fetch(SequenceSet(tuple((uid, uid) for uid in wanted)), items)
-        return {one.uid: identity(one) for one in fetched if one.uid is not None}
-
     # --- who is told ---
 
     async def _listening(self, mailbox: str) -> tuple[Subscription, ...]:
@@ -416,28 +373,3 @@ class Looks:
     async def _keep_look(self, mailbox: str, cursor: Cursor, now: datetime) -> None:
         if cursor.looked_at is None or now - cursor.looked_at >= LOOK_KEPT:
             await self._means.store.commit(self._account.id, mailbox, cursor, replace(cursor, looked_at=now), ())
-
-
-def _counts(arrivals: Sequence[Arrival], subscriptions: Sequence[Subscription]) -> dict[frozenset[str], int]:
-    """By what is heard of besides new mail."""
-    return {
-        also: sum(arrival.marks <= also for arrival in arrivals)
-        for also in {one.also for one in subscriptions} or {frozenset[str]()}
-    }
-
-
-def _criteria(marks: frozenset[str], since: datetime | None) -> str:
-    """SEARCH keys for what :func:`~idlebell.watch.detect.decide` would find. SINCE knows only days, by the server's own
-    calendar (RFC 9051 section 6.4.4): a day earlier is surely before. What was written since is delivered whatever the
-    server's clock says."""
-    keys = ["UNDELETED", "UNDRAFT"]
-    if Mark.SEEN not in marks:
-        keys.append("UNSEEN")
-    if Mark.APPENDED not in marks and since is not None:
-        day = since.astimezone(UTC).date() - timedelta(days=1)
-        spelled = f"{day.day}-{_MONTHS[day.month - 1]}-{day.year}"
-        keys.append(f"OR SINCE {spelled} SENTSINCE {spelled}")
-    return " ".join(keys)
-
-
-_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

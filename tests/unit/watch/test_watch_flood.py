@@ -1,0 +1,38 @@
+"""More mail at once than is described."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+
+from idlebell.imap.responses import FetchData
+from idlebell.model.arrival import Arrival, Mark
+from idlebell.watch.flood import counted, criteria
+from unit.rules.test_rules_match import ONE
+
+SINCE = datetime(2026, 3, 1, 0, 30, tzinfo=UTC)
+
+
+def test_each_hears_the_number_of_what_was_asked_for() -> None:
+    arrivals = [
+        Arrival(FetchData(1, uid=1)),
+        Arrival(FetchData(2, uid=2), frozenset({Mark.SEEN})),
+        Arrival(FetchData(3, uid=3), frozenset({Mark.SEEN, Mark.APPENDED})),
+    ]
+    read_too = replace(ONE, also=frozenset({"seen"}))
+
+    assert counted(arrivals, [ONE, read_too]) == {frozenset(): 1, frozenset({"seen"}): 2}
+    assert counted(arrivals, []) == {frozenset(): 1}
+
+
+def test_the_server_is_asked_for_what_would_be_decided() -> None:
+    day = "28-Feb-2026"
+    assert criteria(frozenset(), SINCE) == f"UNDELETED UNDRAFT UNSEEN OR SINCE {day} SENTSINCE {day}"
+    assert criteria(frozenset({"seen"}), SINCE) == f"UNDELETED UNDRAFT OR SINCE {day} SENTSINCE {day}"
+    assert criteria(frozenset({"appended"}), SINCE) == "UNDELETED UNDRAFT UNSEEN"
+    assert criteria(frozenset(), None) == "UNDELETED UNDRAFT UNSEEN"
+
+
+def test_the_day_is_one_that_is_surely_before_by_any_calendar() -> None:
+    there = SINCE.astimezone(timezone(timedelta(hours=-9)))
+    assert criteria(frozenset(), there) == criteria(frozenset(), SINCE)
