@@ -66,6 +66,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         for part in sorted({"dovecot", "cyrus", "courier"}.intersection(getattr(item, "fixturenames", ()))):
             item.add_marker(pytest.mark.needs(part))
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    """What takes long begins first, so that no worker is left with it at the end. What must be alone comes last, one after
+    the other: in between each would wait for all that is under way."""
+    if item.get_closest_marker("serial") is not None:
+        return 2
+    return 0 if item.get_closest_marker("long") is not None else 1
 
 
 def pytest_configure(config: pytest.Config) -> None:

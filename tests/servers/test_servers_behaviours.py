@@ -49,6 +49,7 @@ async def try_all(server: SandboxedServer, way: Way, folder: Path, chosen: list[
     return dict(zip((one.name for one in chosen), seen, strict=True))
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)  # a dozen seconds on a machine that does nothing else
 @pytest.mark.parametrize(
     ("name", "way"),
