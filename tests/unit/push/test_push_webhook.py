@@ -30,7 +30,7 @@ MAIL = Notification(
 
 
 def test_the_library_of_standard_webhooks_verifies_the_request() -> None:
-    request = webhook.build(MAIL, ENDPOINT, Attempt(NOW, bytes))
+    request = webhook.build(MAIL, ENDPOINT, Attempt(datetime.now(UTC), bytes))
     assert (request.method, request.url) == ("POST", ENDPOINT.url)
     oracle = Webhook("whsec_" + base64.b64encode(SECRET).decode())
     assert oracle.verify(request.body.decode(), dict(request.headers)) == json.loads(body(MAIL))
