@@ -391,6 +391,7 @@ class Fleet:
                 return
             if not isinstance(answer, Fault):
                 held.fault = None
+                held.attempts = min(held.attempts, LET_IN_ATTEMPTS)
                 if (returned := self._returns.pop(account.target.host, None)) is not None:
                     returned.set()
                 self._inbox.adopt(account.id, answer)
@@ -409,8 +410,12 @@ class Fleet:
         """The pause before the next attempt. It ends early where another account gets in at a server that was down for all:
         the pace at which sessions are opened to one server keeps that from being a storm. Only once: a server that lets
         everybody in and drops them again would be asked for ever by those who follow each other."""
-        # A session that was lost had been let in: the server is there, and its mail should ring within two minutes again.
-        attempt = min(held.attempts, LET_IN_ATTEMPTS) if fault.code == "session-lost" else held.attempts
+        # A session that was lost had been let in, and where others live the server is there: its mail should ring within two
+        # minutes again.
+        there = fault.code == "session-lost" or (
+            fault.code in DOWN_FOR_ALL and self._at_host[held.account.target.host] > 0
+        )
+        attempt = min(held.attempts, LET_IN_ATTEMPTS) if there else held.attempts
         seconds = pause(fault, attempt, self._means.entropy())
         if fault.code not in DOWN_FOR_ALL or held.hastened:
             await self._means.clock.sleep(seconds)
