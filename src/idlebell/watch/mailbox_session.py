@@ -292,12 +292,11 @@ class MailboxSession:
 
     # --- NOTIFY (RFC 5465) ---
 
-    async def notify(self, groups: tuple[c.EventGroup, ...]) -> bool:
-        """Has the server tell of ``groups`` from now on, and how their mailboxes stand. True: for a moment it told of nothing.
-        LookRefusedError: it does not."""
+    async def notify(self, groups: tuple[c.EventGroup, ...]) -> None:
+        """Has the server tell of ``groups`` from now on, and how their mailboxes stand. LookRefusedError: it does not."""
         if self._notified == groups:
-            return False
-        if again := bool(self._notified):
+            return
+        if self._notified:
             # Dovecot 2.4 loses the events of unselected mailboxes when a SET follows a SET.
             self._expect(await self._run(c.Notify(())), "NOTIFY")
             self._notified = ()
@@ -306,11 +305,10 @@ class MailboxSession:
         reply = await self._run(c.Notify(groups, status=True))
         if reply.completed.ok:
             self._silenced = False
-            return again
+            return
         self._notified = before
         await self._tell_of_selected()
         self._expect(reply, "NOTIFY")
-        return again
 
     async def notify_no_more(self) -> None:
         """Back to plain IDLE. After NONE alone Dovecot stays silent about the selected mailbox for the rest of the session, so

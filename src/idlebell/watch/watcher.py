@@ -256,10 +256,8 @@ class Watcher:
         kinds = tuple(selection for _, selection in self._selections)
         mailboxes = (assignment.primary, *assignment.others)
         while True:
-            groups = event_groups(mailboxes, kinds, self._selected, with_names=self._names_told)
             try:
-                if await self._session.notify(groups) and kinds:
-                    self._survey_at = 0.0  # between NONE and SET no name was told of
+                await self._session.notify(event_groups(mailboxes, kinds, self._selected, with_names=self._names_told))
             except LookRefusedError as refusal:
                 if self._names_told and kinds and isinstance(refusal.code, BadEventCode):
                     self._names_told = False
