@@ -299,10 +299,11 @@ async def created(stage: Stage) -> str | None:
 
 async def renamed(stage: Stage) -> str | None:
     """Under ``"personal"``: what was there does not ring under the new name, what comes to it does."""
-    if stage.way.mode == "notify" or (stage.way.wish == ("INBOX",) and stage.way.mode != "poll"):
-        return (
-            None  # under NOTIFY Dovecot does not always tell of it: then the next survey does, later than is waited for
-        )
+    if stage.way.mode == "notify":
+        # A known defect: under NOTIFY a rename is often not noticed, not within 140 s either. The cause is not known.
+        return None
+    if stage.way.wish == ("INBOX",) and stage.way.mode != "poll":
+        return None
     work, job = stage.spell("Work"), stage.spell("Job")
     await stage.by_client(_upload_old(work))
     await stage.subscribe(mailboxes="personal")
