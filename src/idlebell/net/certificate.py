@@ -10,8 +10,8 @@ from cryptography import x509
 from idlebell.model.shown_text import shown
 from idlebell.net.errors import CertificateFacts
 
-_CERTIFICATE: Final = 11  # handshake type (RFC 8446 section 4)
-_HANDSHAKE: Final = 22  # content type
+CERTIFICATE: Final = 11
+"""Handshake type (RFC 8446 section 4)."""
 _TLS_1_3: Final = 0x0304
 _MESSAGE_BYTES: Final = 65_536
 _NAMES: Final = 10
@@ -20,11 +20,9 @@ _SHOWN: Final = "idlebell_shown"
 """Attribute of the ``SSLObject`` that holds the message until the handshake is over."""
 
 
-def keep_shown_certificate(
-    connection: ssl.SSLObject, direction: str, version: int, content: int, message: int, data: bytes
-) -> None:
-    """A message callback of an ``SSLContext``: keeps the server's Certificate message at its connection."""
-    if direction == "read" and content == _HANDSHAKE and message == _CERTIFICATE and len(data) <= _MESSAGE_BYTES:
+def keep_shown_certificate(connection: ssl.SSLObject, direction: str, version: int, data: bytes) -> None:
+    """Keeps a Certificate message of the server at its connection."""
+    if direction == "read" and len(data) <= _MESSAGE_BYTES:
         setattr(connection, _SHOWN, (data, version))
 
 

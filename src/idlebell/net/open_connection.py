@@ -115,7 +115,7 @@ async def _start_tls(
 async def _handshake(wire: Wire, target: ImapTarget, tls_policy: TlsPolicy, deadlines: Deadlines) -> TlsChannel:
     try:
         async with asyncio.timeout(deadlines.tls_seconds):
-            return await start_tls(wire, tls_policy.client_context, target.host)
+            return await start_tls(wire, tls_policy.session_context, target.host, tls_policy.secrets)
     except TimeoutError as error:
         wire.close()
         raise TimedOut("tls", f"no TLS handshake with {target} within {deadlines.tls_seconds:g} s") from error

@@ -3,8 +3,9 @@
 TLS runs on an ``SSLObject`` over two memory BIOs that we fill and empty ourselves. The socket is never read beyond the end
 of the TLS record that is wanted, and a record is handed over in pieces of :data:`PIECE_BYTES`. Two things follow from it.
 It is known at any time which records OpenSSL has consumed: after the handshake no byte of the next record has left the
-kernel. And nothing grows: a BIO's memory never shrinks again (``BUF_MEM_grow``), so it is never made to hold more than a
-piece; OpenSSL itself gives its record buffer back once it is empty (``SSL_MODE_RELEASE_BUFFERS``, which CPython sets).
+kernel, and between two records a session can be parked (:meth:`TlsChannel.park`). And nothing grows: a BIO's memory never
+shrinks again (``BUF_MEM_grow``), so it is never made to hold more than a piece; OpenSSL itself gives its record buffer back
+once it is empty (``SSL_MODE_RELEASE_BUFFERS``, which CPython sets).
 """
 
 from __future__ import annotations
@@ -17,6 +18,11 @@ from typing import Final, Protocol
 from idlebell.net.certificate import forget_shown_certificate, take_shown_certificate
 from idlebell.net.errors import ConnectionLost
 from idlebell.net.foreign_errors import handshake_failed
+from idlebell.net.handshake_messages import keys_changed
+from idlebell.net.record_channel import RecordChannel
+from idlebell.net.tls_parked import ContentType, ParkedTls
+from idlebell.net.traffic_keys import keep_counts
+from idlebell.net.traffic_secrets import TrafficSecrets, client_random_of
 from idlebell.net.wire import Wire
 
 PIECE_BYTES: Final = 512
@@ -27,7 +33,8 @@ _HEADER_BYTES: Final = 5
 
 
 class Channel(Protocol):
-    """What :class:`PlainChannel` and :class:`TlsChannel` have in common. One task reads, one writes.
+    """What :class:`PlainChannel`, :class:`TlsChannel` and :class:`~.record_channel.RecordChannel` have in common. One task
+    reads, one writes.
 
     All but ``close`` raise ConnectionLost. A cancelled ``read`` has lost nothing; after a cancelled ``write`` the channel
     can only be closed.
@@ -108,9 +115,25 @@ class PlainChannel:
 class TlsChannel:
     """Under TLS. Made by :func:`start_tls`."""
 
-    __slots__ = ("_header", "_incoming", "_left", "_outgoing", "_tls", "_unsent", "_wire", "description")
+    __slots__ = (
+        "_header",
+        "_incoming",
+        "_left",
+        "_outgoing",
+        "_received",
+        "_secrets",
+        "_sent",
+        "_slot",
+        "_tls",
+        "_unsent",
+        "_wire",
+        "description",
+    )
 
-    def __init__(self, wire: Wire, context: ssl.SSLContext, server_name: str) -> None:
+    def __init__(
+        self, wire: Wire, context: ssl.SSLContext, server_name: str, secrets: TrafficSecrets | None = None
+    ) -> None:
+        """``secrets``: listens to ``context``."""
         self._wire = wire
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
@@ -118,6 +141,10 @@ class TlsChannel:
         self._header = b""  # of the record that is being read, while it is incomplete
         self._left = 0  # bytes of that record still to come
         self._unsent = b""  # ciphertext that the kernel has not taken; kept over a cancellation
+        self._secrets = secrets
+        self._slot: int | None = None  # with the traffic secrets, where the session can be parked
+        self._received = 0  # protected records that OpenSSL was given since the handshake ended
+        self._sent = 0  # and that it has made
         self.description = ""
 
     @property
@@ -126,10 +153,14 @@ class TlsChannel:
 
     async def handshake(self) -> None:
         """TlsFailed or ConnectionLost; the caller sets the deadline and closes."""
+        client_random = b""
         while True:
             try:
-                self._tls.do_handshake()
+                self._step()
             except ssl.SSLWantReadError:
+                if not client_random:
+                    self._unsent = self._outgoing.read()
+                    client_random = client_random_of(self._unsent)
                 await self._flush()
                 await self._feed()
             except ssl.SSLError as error:
@@ -141,11 +172,30 @@ class TlsChannel:
                 raise handshake_failed(ssl.SSLError(1, str(error)), None) from error
             else:
                 break
-        forget_shown_certificate(self._tls)
-        await self._flush()
         cipher = self._tls.cipher()
+        suite = cipher[0] if cipher else ""
+        if self._secrets is not None:
+            self._slot = self._secrets.collect(client_random, suite)
+        forget_shown_certificate(self._tls)
         # Interned: all sessions with the same suite share the one string.
-        self.description = sys.intern(f"{self._tls.version()} {cipher[0] if cipher else ''}")
+        self.description = sys.intern(f"{self._tls.version()} {suite}")
+        try:
+            await self._flush()
+        except BaseException:
+            self._forget_secrets()
+            raise
+        # Sequence numbers begin at zero under the keys that come after the two Finished (RFC 8446 section 5.3). The server's
+        # was the last record that OpenSSL was given, ours the last that it has made.
+        self._received = self._sent = 0
+
+    def _step(self) -> None:
+        """What a step leaves in the key log is wiped, unless it was the last one: then it is collected."""
+        try:
+            self._tls.do_handshake()
+        except BaseException:
+            if self._secrets is not None:
+                self._secrets.discard()
+            raise
 
     async def read(self, max_bytes: int) -> bytes:
         while True:
@@ -155,8 +205,10 @@ class TlsChannel:
                 await self._flush()  # an answer to KeyUpdate, perhaps
                 await self._feed()
             except ssl.SSLZeroReturnError:
+                self._forget_secrets()
                 return b""
             except ssl.SSLError as error:
+                self._forget_secrets()
                 if _is_eof(error):
                     raise ConnectionLost("truncated", "closed without close_notify") from error
                 self._send_alert()
@@ -180,12 +232,39 @@ class TlsChannel:
             view = view[written:]
             await self._flush()
 
+    def park(self) -> RecordChannel | None:
+        """The same session without OpenSSL: its record layer is ours from here on, and everything of this channel is freed
+        or handed over, so that it cannot be used any more. Nobody may be reading or writing.
+
+        None, and nothing has changed, where the session must stay awake: under TLS 1.2 or a suite that is not parked, where
+        the secrets are not known or not the first ones any more, and while a part of a record is on its way.
+        """
+        under_way = self._left or self._header or self._unsent or self._outgoing.pending or self._incoming.pending
+        if self._slot is None or self._secrets is None or self._wire.closed or under_way or self._tls.pending():
+            return None
+        if keys_changed(self._tls):
+            # Rare enough that it is not worth to follow OpenSSL through it: such a session stays awake.
+            self._forget_secrets()
+            return None
+        arena, slot = self._secrets.arena, self._slot
+        keep_counts(arena, slot, received=self._received, sent=self._sent)
+        channel = RecordChannel(self._wire, ParkedTls(arena, slot))
+        self._slot = None
+        del self._tls, self._incoming, self._outgoing, self._wire
+        return channel
+
     def shut_down(self) -> None:
         self._send_alert(close_notify=True)
-        self._wire.close()
+        self.close()
 
     def close(self) -> None:
+        self._forget_secrets()
         self._wire.close()
+
+    def _forget_secrets(self) -> None:
+        if self._slot is not None and self._secrets is not None:
+            self._secrets.arena.free(self._slot)
+            self._slot = None
 
     async def _feed(self) -> None:
         """Gives OpenSSL the next piece of the current record, or the header of the next one. No byte is held back, so a
@@ -202,16 +281,26 @@ class TlsChannel:
         self._header += data
         if len(self._header) == _HEADER_BYTES:
             # OpenSSL judges type, version and length before it asks for the rest.
+            self._received += self._header[0] == ContentType.APPLICATION_DATA
             self._left = int.from_bytes(self._header[3:], "big")
             self._header = b""
 
     async def _flush(self) -> None:
         while self._unsent or self._outgoing.pending:
             if not self._unsent:
-                self._unsent = self._outgoing.read()
+                self._unsent = self._take_outgoing()
             self._unsent = self._unsent[self._wire.send_now(self._unsent) :]
             if self._unsent:
                 await self._wire.writable()
+
+    def _take_outgoing(self) -> bytes:
+        """All that OpenSSL has to send: whole records, which are counted."""
+        data = self._outgoing.read()
+        at = 0
+        while at < len(data):
+            self._sent += data[at] == ContentType.APPLICATION_DATA
+            at += _HEADER_BYTES + int.from_bytes(data[at + 3 : at + _HEADER_BYTES], "big")
+        return data
 
     def _send_alert(self, *, close_notify: bool = False) -> None:
         """What OpenSSL has to say at the end, as far as the kernel takes it at once."""
@@ -236,11 +325,14 @@ def _is_eof(error: ssl.SSLError) -> bool:
     return isinstance(error, ssl.SSLEOFError) or error.reason == "UNEXPECTED_EOF_WHILE_READING"
 
 
-async def start_tls(wire: Wire, context: ssl.SSLContext, server_name: str) -> TlsChannel:
+async def start_tls(
+    wire: Wire, context: ssl.SSLContext, server_name: str, secrets: TrafficSecrets | None = None
+) -> TlsChannel:
     """A handshake over ``wire`` as a client. ``server_name``: the name or address literal that the certificate must hold.
+    ``secrets``: listens to ``context``, where the session may be parked.
 
     TlsFailed, ConnectionLost. Has no deadline of its own; the caller closes the wire where it raises.
     """
-    channel = TlsChannel(wire, context, server_name)
+    channel = TlsChannel(wire, context, server_name, secrets)
     await channel.handshake()
     return channel

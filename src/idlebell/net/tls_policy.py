@@ -7,7 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from idlebell.net.certificate import keep_shown_certificate
+from idlebell.net.handshake_messages import hear_message
+from idlebell.net.secret_arena import SecretArena
+from idlebell.net.traffic_secrets import TrafficSecrets
 
 
 class TlsPolicy:
@@ -16,20 +18,50 @@ class TlsPolicy:
     There is no switch that turns the check off. ValueError: ``ca_file`` cannot be read or holds no certificate.
     """
 
-    __slots__ = ("client_context",)
+    __slots__ = ("client_context", "no_parking", "secrets", "session_context")
 
-    def __init__(self, ca_file: Path | None = None) -> None:
-        context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2  # RFC 8996; RFC 8314 section 4.1
-        # Python 3.11 would accept a certificate that has its name only in the subject (RFC 9525 section 6.3 forbids it).
-        context.hostname_checks_common_name = False
-        context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
-        # CPython takes an EOF without close_notify for an orderly end; we want to know (RFC 8446 section 6.1).
-        context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
-        if ca_file is not None:
-            _load_authorities(context, ca_file)
-        _set_message_callback(context, keep_shown_certificate)
-        self.client_context: Final = context
+    def __init__(self, ca_file: Path | None = None, arena: SecretArena | None = None) -> None:
+        """``arena``: where the traffic secrets of IMAP sessions are kept, so that they can be parked; without it none is."""
+        self.client_context: Final = _client_context(ca_file)
+        """For what is asked and answered: push services, discovery, submission."""
+        self.session_context = self.client_context
+        """For sessions that last. Where they can be parked it is a context of its own, for its handshakes leave their secrets
+        with us; those of push services should not."""
+        self.secrets: TrafficSecrets | None = None
+        self.no_parking = "parking is off"
+        """Why no session can be parked, in words; empty where it can."""
+        if arena is not None:
+            self._listen(ca_file, arena)
+
+    def _listen(self, ca_file: Path | None, arena: SecretArena) -> None:
+        if not _shows_messages():
+            self.no_parking = "this Python does not show TLS messages, so a change of keys would go unseen"
+            return
+        context = _client_context(ca_file)
+        try:
+            secrets = TrafficSecrets(arena)
+            secrets.listen(context)
+        except (OSError, AttributeError) as error:
+            self.no_parking = f"this system has no anonymous memory file for traffic secrets: {error}"
+            return
+        self.session_context, self.secrets, self.no_parking = context, secrets, ""
+
+
+def _client_context(ca_file: Path | None) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH)
+    # Python obeys SSLKEYLOGFILE; secrets of ours are written to no disk, whatever the environment says.
+    if context.keylog_filename is not None:
+        context.keylog_filename = None  # type: ignore[assignment]  # typeshed does not know that it can be unset
+    context.minimum_version = ssl.TLSVersion.TLSv1_2  # RFC 8996; RFC 8314 section 4.1
+    # Python 3.11 would accept a certificate that has its name only in the subject (RFC 9525 section 6.3 forbids it).
+    context.hostname_checks_common_name = False
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
+    # CPython takes an EOF without close_notify for an orderly end; we want to know (RFC 8446 section 6.1).
+    context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
+    if ca_file is not None:
+        _load_authorities(context, ca_file)
+    _set_message_callback(context, hear_message)
+    return context
 
 
 def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
@@ -51,11 +83,15 @@ def _load_authorities(context: ssl.SSLContext, ca_file: Path) -> None:
         raise ValueError(f"{ca_file} holds no certificate authorities: {error}") from error
 
 
+def _shows_messages() -> bool:
+    base: Any = ssl.SSLContext.__base__
+    return "_msg_callback" in base.__dict__
+
+
 def _set_message_callback(context: ssl.SSLContext, callback: Callable[..., None]) -> None:
     # The only way to learn which certificate was refused: OpenSSL forgets it with the failed handshake. The attribute is
     # there since Python 3.8, under a private name; where it is missing a refusal just names no certificate.
     # Set through the base class: the property of SSLContext turns every number of every message into an enum first.
     base: Any = ssl.SSLContext.__base__
-    attribute = base.__dict__.get("_msg_callback")
-    if attribute is not None:
-        attribute.__set__(context, callback)
+    if _shows_messages():
+        base.__dict__["_msg_callback"].__set__(context, callback)

@@ -1,0 +1,167 @@
+"""The keys of a TLS 1.3 session after the handshake: its cipher suite, where its secrets lie in a slot of the arena, what is
+derived from them, and the AEAD. Section numbers are RFC 8446's.
+
+A key and an IV are derived when a record comes, and wiped after it as far as Python lets one.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, NamedTuple, TypeAlias
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
+
+from idlebell.net.errors import ConnectionLost
+from idlebell.net.hardening import overwrite
+from idlebell.net.secret_arena import SecretArena
+
+TAG_BYTES: Final = 16
+"""Of all three AEADs."""
+NONCE_BYTES: Final = 12
+"""Of all three: max(8, N_MIN), with N_MIN = 12 (section 5.3)."""
+SEQUENCE_END: Final = 2**64 - 1
+"""Sequence numbers must not wrap (section 5.3). Only a peer that never changes its keys could get there."""
+
+_Aead: TypeAlias = AESGCM | ChaCha20Poly1305
+
+
+class Suite(NamedTuple):
+    """A cipher suite (section B.4), by its name in OpenSSL. ``number`` is our own: 0 is an empty slot."""
+
+    number: int
+    name: str
+    digest: str
+    hash_bytes: int
+    key_bytes: int
+    aead: type[AESGCM] | type[ChaCha20Poly1305]
+
+
+SUITES: Final = (
+    Suite(1, "TLS_AES_128_GCM_SHA256", "sha256", 32, 16, AESGCM),
+    Suite(2, "TLS_AES_256_GCM_SHA384", "sha384", 48, 32, AESGCM),
+    Suite(3, "TLS_CHACHA20_POLY1305_SHA256", "sha256", 32, 32, ChaCha20Poly1305),
+)
+"""All that OpenSSL offers unasked. AES-CCM is for small devices."""
+
+
+def suite_named(name: str) -> Suite | None:
+    """None: not one that can be parked."""
+    return next((suite for suite in SUITES if suite.name == name), None)
+
+
+class Way(NamedTuple):
+    """Where in a slot one direction's secret and sequence number are."""
+
+    secret: int
+    sequence: int
+
+
+RECEIVE: Final = Way(0, 96)
+SEND: Final = Way(48, 104)
+_SUITE: Final = 112
+STATE: Final = 113
+"""A byte for the record layer, zero at first; and one more."""
+QUIET: Final = 114
+
+
+def keep_secrets(arena: SecretArena, slot: int, suite: Suite, *, receive: bytes, send: bytes) -> None:
+    """Fills an empty ``slot``. ``receive``, ``send``: server_ and client_application_traffic_secret_N (section 7.1)."""
+    view = arena.view(slot)
+    for way, secret in ((RECEIVE, receive), (SEND, send)):
+        view[way.secret : way.secret + suite.hash_bytes] = secret
+    view[_SUITE] = suite.number
+
+
+def keep_counts(arena: SecretArena, slot: int, *, received: int, sent: int) -> None:
+    """How many records were protected under each secret of ``slot`` so far."""
+    view = arena.view(slot)
+    for way, count in ((RECEIVE, received), (SEND, sent)):
+        view[way.sequence : way.sequence + 8] = count.to_bytes(8, "big")
+
+
+def suite_in(view: memoryview) -> Suite:
+    """Of a slot that was filled."""
+    return SUITES[view[_SUITE] - 1]
+
+
+def sequence(view: memoryview, way: Way) -> int:
+    """Of the next record."""
+    return int.from_bytes(view[way.sequence : way.sequence + 8], "big")
+
+
+class Keys:
+    """The key and IV of one direction (section 7.3), for the records of one call; wiped at the end of ``with``."""
+
+    __slots__ = ("_aead", "_iv", "_key", "_view", "_way")
+
+    def __init__(self, view: memoryview, way: Way) -> None:
+        suite = suite_in(view)
+        self._view = view
+        self._way = way
+        self._key = _expand(view, way, suite, _KEY_INFO[suite.key_bytes], suite.key_bytes)
+        self._iv = _expand(view, way, suite, _IV_INFO, NONCE_BYTES)
+        self._aead: _Aead = suite.aead(self._key)
+
+    def __enter__(self) -> Keys:
+        return self
+
+    def __exit__(self, *ended: object) -> None:
+        self.wipe()
+
+    def seal(self, plaintext: bytes, header: bytes) -> bytes:
+        """AEAD-Encrypt of one record with its header as additional data (section 5.2). Counts."""
+        return self._aead.encrypt(self._nonce(), plaintext, header)
+
+    def open(self, ciphertext: bytes, header: bytes) -> bytes | None:
+        """AEAD-Decrypt of one record; None where that fails. Counts."""
+        try:
+            return self._aead.decrypt(self._nonce(), ciphertext, header)
+        except (InvalidTag, ValueError):  # ValueError: shorter than a tag
+            return None
+
+    def wipe(self) -> None:
+        """The AEAD is freed by its library, and the two copies of ours are overwritten."""
+        del self._aead
+        overwrite(self._key)
+        overwrite(self._iv)
+
+    def _nonce(self) -> bytes:
+        """Section 5.3: the sequence number, padded on the left, exclusive-or the IV."""
+        number = sequence(self._view, self._way)
+        if number >= SEQUENCE_END:
+            raise ConnectionLost("tls", "a sequence number would wrap")
+        self._view[self._way.sequence : self._way.sequence + 8] = (number + 1).to_bytes(8, "big")
+        return (int.from_bytes(self._iv, "big") ^ number).to_bytes(NONCE_BYTES, "big")
+
+
+def next_secret(view: memoryview, way: Way) -> None:
+    """application_traffic_secret_N+1, with a sequence that begins anew (sections 7.2 and 5.3)."""
+    suite = suite_in(view)
+    secret = _expand(view, way, suite, _UPDATE_INFO[suite.hash_bytes], suite.hash_bytes)
+    view[way.secret : way.secret + suite.hash_bytes] = secret
+    view[way.sequence : way.sequence + 8] = bytes(8)
+    overwrite(secret)
+
+
+def _info(label: bytes, size: int) -> bytes:
+    """HkdfLabel with an empty context (section 7.1), and the counter of HKDF-Expand's first block (RFC 5869 section 2.3)."""
+    label = b"tls13 " + label
+    return size.to_bytes(2, "big") + bytes((len(label),)) + label + b"\0" + b"\x01"
+
+
+_KEY_INFO: Final[Mapping[int, bytes]] = MappingProxyType({size: _info(b"key", size) for size in (16, 32)})
+_IV_INFO: Final = _info(b"iv", NONCE_BYTES)
+_UPDATE_INFO: Final[Mapping[int, bytes]] = MappingProxyType({size: _info(b"traffic upd", size) for size in (32, 48)})
+
+
+def _expand(view: memoryview, way: Way, suite: Suite, info: bytes, size: int) -> bytes:
+    """HKDF-Expand-Label of one direction's secret. No key, IV or secret is longer than the hash: one block is all of it."""
+    block = hmac.digest(view[way.secret : way.secret + suite.hash_bytes], info, suite.digest)
+    if size == len(block):
+        return block
+    piece = block[:size]
+    overwrite(block)
+    return piece
