@@ -363,7 +363,7 @@ class Fleet:
     # --- for the operator ---
 
     def sessions(self) -> int:
-        return sum(len(held.watchers) for held in self._held.values())
+        return self._at_host.total()
 
     def sessions_at(self, host: str) -> int:
         return self._at_host[host]
