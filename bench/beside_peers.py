@@ -21,7 +21,6 @@ import asyncio
 import contextlib
 import json
 import os
-import shutil
 import signal
 import statistics
 import subprocess
@@ -41,15 +40,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from gateway_process import GatewayProcess, subscription
 from idlebell.net.hardening import harden_process
 from idlebell.testing import mail
+from rig.peers import NPM_FOLDER, why_not
 from servers import packages
 from servers.dovecot_server import DovecotServer, why_not_dovecot
 from servers.filtering_proxy import FilteringProxy
 from servers.mail_server import User
 
 HERE: Final = Path(__file__).resolve().parent
-IMAPFLOW: Final = "imapflow@2.10.2"
-NPM_FOLDER: Final = HERE.parent / ".cache" / "bench" / "npm"
-NPM_SECONDS: Final = 120
 WATCHERS: Final = ("aioimaplib", "imapflow", "idlebell")
 READY_SECONDS: Final = 150
 ROUNDS: Final = 3
@@ -200,24 +197,6 @@ async def _idlebell(
 
         await asyncio.gather(*(subscribe(account) for account in accounts))
         yield
-
-
-def why_not(watcher: str) -> str | None:
-    """Why there is no such watcher here. imapflow is fetched."""
-    if watcher != "imapflow":
-        return None
-    for program in ("node", "npm"):
-        if shutil.which(program) is None:
-            return f"{program} is missing"
-    if not (NPM_FOLDER / "node_modules" / "imapflow").exists():
-        NPM_FOLDER.mkdir(parents=True, exist_ok=True)
-        fetched = subprocess.run(
-            ["npm", "install", "--silent", "--no-fund", "--no-audit", "--no-save", IMAPFLOW],
-            cwd=NPM_FOLDER, capture_output=True, text=True, timeout=NPM_SECONDS, check=False,
-        )  # fmt: skip
-        if fetched.returncode != 0:
-            return f"npm could not fetch {IMAPFLOW}: {(fetched.stderr.strip().splitlines() or ['no message'])[-1]}"
-    return None
 
 
 # --- what is tried ---

@@ -20,7 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from gateway_process import GatewayProcess
-from idle_gateway import cpu_seconds, subscribe  # type: ignore[import-not-found]
+from idle_gateway import cpu_seconds, subscribe
 from idlebell.watch.cadence import PROBE_SECONDS, PROBE_SHARE
 
 PROBE_EVERY_SECONDS = 30.0
