@@ -21,7 +21,7 @@ SUPERVISORS = {
     "deliver/pruning.py": 1,
     "gateway/registration.py": 1,
     "store/sqlite/writer.py": 1,  # hands it to whoever waits for the batch
-    "watch/fleet.py": 3,  # the round, reconciling, and opening sessions again
+    "watch/fleet.py": 4,  # the round, starting what it found, reconciling, and opening sessions again
 }
 """Modules in which ``except Exception`` stands, and how often: a bug in one account or push ends there."""
 

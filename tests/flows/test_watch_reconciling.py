@@ -18,7 +18,7 @@ from idlebell.model.problem import Fault
 from idlebell.model.subscription import Phase, Subscription
 from idlebell.store.contract import StoreError
 from idlebell.store.memory import MemoryStore
-from idlebell.telemetry.facts import ReconnectAsked, StoreFailed
+from idlebell.telemetry.facts import ReconnectAsked, StoreFailed, SupervisorCaught
 from idlebell.telemetry.status import Watch
 from idlebell.testing.faults import Drop
 from idlebell.testing.imap_server import ImapServer
@@ -237,6 +237,25 @@ async def test_an_account_that_gets_in_ends_the_pauses_of_others_at_its_server(
     assert not dropped.done()
     sitting.cancel()
     dropped.cancel()
+
+
+async def test_a_bug_in_the_rounds_of_the_fleet_ends_nothing_but_that_round(
+    server: ImapServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    working, bugs = fleet_module.Fleet._start_nudged, [ZeroDivisionError()]
+
+    def failing(self: fleet_module.Fleet) -> None:
+        if bugs:
+            raise bugs.pop()
+        working(self)
+
+    monkeypatch.setattr(fleet_module.Fleet, "_start_nudged", failing)
+    async with staged(server) as stage:
+        await stage.fact(SupervisorCaught)
+        await stage.subscribe()
+        await stage.adopt()
+        await stage.watching()
+        stage.facts[:] = [fact for fact in stage.facts if not isinstance(fact, SupervisorCaught)]
 
 
 async def test_sessions_that_die_young_after_good_logins_cost_a_minute_at_most(

@@ -8,11 +8,12 @@ a minute anyway.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
+from itertools import islice
 from weakref import WeakValueDictionary
 
 from idlebell.imap.errors import RemoteProtocolError
@@ -94,7 +95,8 @@ class Fleet:
         self._holds = holds
         self._is_near = is_near
         self._held: dict[AccountId, _Held] = {}
-        self._nudged: dict[AccountId, None] = {}
+        # Linked: each minute it has all accounts, and is eaten up from its beginning.
+        self._nudged: OrderedDict[AccountId, None] = OrderedDict()
         self._at_work: dict[AccountId, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
         self._stopping = False
@@ -134,13 +136,16 @@ class Fleet:
             self._means.committed()
 
     async def run(self) -> None:
-        """Until cancelled."""
+        """Until cancelled. A supervisor: without it nobody would ever be watched again."""
         ticker = asyncio.create_task(self._tick(), name="fleet-round")
         try:
             while True:
                 await self._wake.wait()
                 self._wake.clear()
-                self._start_nudged()
+                try:
+                    self._start_nudged()
+                except Exception as error:
+                    self._means.emit(SupervisorCaught("fleet", where_raised(error)))
         finally:
             ticker.cancel()
 
@@ -183,9 +188,10 @@ class Fleet:
 
     def _start_nudged(self) -> None:
         """One task an account at a time; a nudge that comes while one is at work is kept for after it."""
-        for account in [one for one in self._nudged if one not in self._at_work]:
-            if len(self._at_work) >= AT_ONCE or self._stopping:
-                return
+        if self._stopping:
+            return
+        free = AT_ONCE - len(self._at_work)
+        for account in [*islice((one for one in self._nudged if one not in self._at_work), free)]:
             del self._nudged[account]
             task = asyncio.create_task(self._reconcile_safely(account))
             self._at_work[account] = task
