@@ -22,6 +22,9 @@ PURE_MODULES = (
     "watch.identity",
     "watch.flood",
     "deliver.retry",
+    "login.admission",
+    "login.identity",
+    "login.pacing",
     "login.refusal",
 )
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from idlebell.config import Settings
 from idlebell.discover.provider import Known, Provider
 from idlebell.discover.providers import DEFAULT_SESSIONS, PROVIDERS
-from idlebell.login.door import identity
+from idlebell.login.identity import identity
 from idlebell.net.addresses import Address, classify
 from idlebell.net.clock import Clock
 from idlebell.net.dns import Resolver

@@ -74,7 +74,7 @@ class Imap(Section, frozen=True, kw_only=True):
     probe_seconds: Annotated[int, Meta(ge=0, le=DAY)] = 0
     park_after_seconds: Annotated[float, Meta(ge=0, le=DAY)] = 5
     connect_rate: Annotated[float, Meta(ge=0, le=100_000)] = 0
-    per_host_connect_rate: Annotated[float, Meta(ge=0, le=100_000)] = 20
+    per_host_connect_rate: Annotated[float, Meta(ge=0, le=100_000)] = 0
     per_host_connections: Count = 0
     max_mailboxes: Annotated[int, Meta(ge=1, le=10_000)] = 100
     source_addresses: Annotated[tuple[IpAddress, ...], Parse(values.addresses, "json")] = ()

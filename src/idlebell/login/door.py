@@ -11,9 +11,9 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Final, TypeAlias
 
-from idlebell import __version__
 from idlebell.discover.providers import of_host
 from idlebell.imap.commands import Id
 from idlebell.imap.errors import LocalProtocolError, RemoteProtocolError
@@ -31,7 +31,10 @@ from idlebell.imap.sasl import (
     choose,
 )
 from idlebell.login import refusal
+from idlebell.login.admission import Admission, Outcome, Ticket
 from idlebell.login.echo import unechoed
+from idlebell.login.gate import Gate
+from idlebell.login.identity import identity
 from idlebell.login.keyring import Keyring
 from idlebell.login.pacing import Doubts, Paces, RefusalGuard
 from idlebell.model.account import Account, BearerCredentials, Credentials, ImapTarget, PasswordCredentials
@@ -45,8 +48,8 @@ from idlebell.telemetry import facts
 
 LOGIN_SECONDS: Final = 60.0
 """For one login, from its slot to the tagged OK."""
-SLOT_SECONDS: Final = 60.0
-"""How long a login that nobody waits for stands in line; more of them are told to come again."""
+LOGIN_LEAST_SECONDS: Final = 5.0
+"""Of a deadline, or half of it where it is short: what must be left for the login itself when its turn comes."""
 QUEUED: Final = 16
 """Logins of one account that wait for each other; more are refused, whoever asks."""
 
@@ -100,6 +103,8 @@ class Door:
         self._entropy = entropy
         self._emit = emit
         self.paces: Final = Paces(connect_rate, per_host_connect_rate, _rate_of)
+        self.admission: Final = Admission(self.paces)
+        self._gate = Gate(self.admission, clock)
         self._doubts = Doubts()
         self._identity = identity(support_url)
         self._guard = RefusalGuard()
@@ -156,18 +161,16 @@ class Door:
             if left:
                 doubted = refusal.still_doubted(left)
                 continue
+            kept = partial(self._keyring.keeps, subscription, credentials)
             try:
-                return await self._open(account, credentials, SLOT_SECONDS, doubting=True)
+                return await self._open(account, credentials, None, kept=kept)
             except TimeoutError:
                 fault = refusal.unreachable(f"no login within {LOGIN_SECONDS:g} s")
                 self._tell(account, fault)
-                self.paces.slow(account.target.host, self._clock.monotonic())
                 return fault
             except LoginFailed as failure:
                 fault = failure.fault
-                if not (failure.unexplained or refusal.refuses_credentials(fault)):
-                    if not failure.ours and refusal.asks_for_less(fault):
-                        self.paces.slow(account.target.host, self._clock.monotonic())
+                if not (failure.unexplained or refusal.refuses_credentials(fault)) and kept():
                     return fault
             if not self._keyring.keeps(subscription, credentials):
                 # Newer ones came during this login, or they were wiped in the middle of it: it says nothing of what is held.
@@ -182,37 +185,70 @@ class Door:
     # inside
 
     async def _open(
-        self, account: Account, credentials: Credentials, patience_seconds: float, *, doubting: bool = False
+        self,
+        account: Account,
+        credentials: Credentials,
+        patience_seconds: float | None,
+        *,
+        kept: Callable[[], bool] | None = None,
     ) -> ImapConnection:
-        """``doubting``: a refusal without a reason is not believed at once, if these credentials have worked before."""
+        """``kept``: given where credentials that are held are used again; are they still? A refusal of theirs without a
+        reason is not believed at once, and one of the server slows it. What strangers bring slows no server for others.
+        TimeoutError: no login within :data:`LOGIN_SECONDS`."""
         host = account.target.host
-        began = self._clock.monotonic()
         proof = self._proof(account, credentials)  # before they can be wiped in the middle of it
         try:
             with self._admitted(host):
-                wait = self.paces.reserve(host, began, max(0.0, patience_seconds))
-                if wait is None:
-                    detail = "Too many sessions are being opened to this mail server now."
-                    raise LoginFailed(Fault("overloaded", detail), ours=True)
-                if wait > 0:
-                    await self._clock.sleep(wait)
-                async with asyncio.timeout(LOGIN_SECONDS):
-                    connection = await self._connected(account.target)
-                    try:
-                        await self._prove(connection, account, credentials)
-                        await self._introduce(connection, account.id)
-                    except BaseException:
-                        connection.close()
-                        raise
+                ticket = await self._turn_at(host, patience_seconds)
+                outcome = Outcome.NOTHING
+                began = self._clock.monotonic()
+                try:
+                    if kept is not None and not kept():
+                        raise LoginFailed(Fault("server-error", "The credentials were replaced."), ours=True)
+                    async with asyncio.timeout(LOGIN_SECONDS):
+                        connection = await self._logged_in(account, credentials)
+                    outcome = Outcome.OPENED
+                except TimeoutError:
+                    outcome = Outcome.NOTHING if kept is None else Outcome.REFUSED
+                    raise
+                except LoginFailed as failure:
+                    if kept is not None and not failure.ours and refusal.asks_for_less(failure.fault):
+                        outcome = Outcome.REFUSED
+                    raise
+                finally:
+                    self._gate.leave(ticket, outcome)
         except LoginFailed as failure:
-            if failure.unexplained and doubting and self._doubts.doubt(proof, self._clock.monotonic()):
+            if failure.unexplained and kept is not None and self._doubts.doubt(proof, self._clock.monotonic()):
                 failure = LoginFailed(refusal.doubted(failure.fault), unexplained=True)
             self._tell(account, failure.fault)
             raise failure from None
         self._doubts.worked(proof)
-        self.paces.ease(host, self._clock.monotonic())
         took_ms = (self._clock.monotonic() - began) * 1000
         self._emit(facts.SessionOpened(account.id, host, round(took_ms, 1)))
+        return connection
+
+    async def _turn_at(self, host: str, patience_seconds: float | None) -> Ticket:
+        """LoginFailed ``overloaded``: it would come, or came, too late."""
+        full = LoginFailed(
+            Fault("overloaded", "Too many sessions are being opened to this mail server now."), ours=True
+        )
+        if patience_seconds is not None:
+            patience_seconds = max(0.0, patience_seconds - min(LOGIN_LEAST_SECONDS, patience_seconds / 2))
+            if self.admission.wait_seconds(host, self._clock.monotonic()) > patience_seconds:
+                raise full
+        try:
+            return await self._gate.enter(host, patience_seconds=patience_seconds)
+        except TimeoutError:
+            raise full from None
+
+    async def _logged_in(self, account: Account, credentials: Credentials) -> ImapConnection:
+        connection = await self._connected(account.target)
+        try:
+            await self._prove(connection, account, credentials)
+            await self._introduce(connection, account.id)
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     async def _connected(self, target: ImapTarget) -> ImapConnection:
@@ -398,20 +434,6 @@ def _alerts(reply: Reply, sent: Credentials | None = None) -> list[str]:
 def _rate_of(host: str) -> float | None:
     provider = of_host(host)
     return None if provider is None else provider.connect_rate
-
-
-def identity(support_url: str) -> tuple[tuple[str, str], ...]:
-    """What a server's staff sees of us (RFC 2971 section 3.3), so that it knows whom to ask. Nothing of the user."""
-    fields = [("name", "Idlebell"), ("version", __version__), ("vendor", "Idlebell")]
-    # RFC 2971 section 3.3: a value has at most 1,024 octets. A URL in other than ASCII is not one yet (RFC 3987).
-    if not support_url.isascii() or len(support_url) > 1_024:
-        return tuple(fields)
-    if support_url:
-        fields.append(("support-url", support_url))
-    if support_url.startswith("mailto:"):
-        # NetEase wants an address under this name, which RFC 2971 does not list.
-        fields.append(("support-email", support_url.removeprefix("mailto:").partition("?")[0]))
-    return tuple(fields)
 
 
 def _cannot_be_carried() -> Fault:

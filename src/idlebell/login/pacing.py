@@ -26,13 +26,16 @@ FORGOTTEN_AFTER_SECONDS: Final = 2 * 86_400.0
 
 
 UNBOUNDED_RATE: Final = 100.0
-"""Sessions a second from which a server is slowed that has no rate of its own."""
+"""Sessions a second from which a server that has no rate of its own, and was slowed, is bounded no more."""
+FIRST_SLOWED_RATE: Final = 20.0
+"""What such a server is slowed to at first."""
 SLOWEST_RATE: Final = 1.0
 """Not slower than this: what comes back is noticed within a second."""
 SLOWED: Final = 0.5
 """What is left of a server's rate after it refused (multiplicative decrease)."""
 SLOWED_EVERY_SECONDS: Final = 10.0
-"""Refusals within so much time count as one, and the first one changes nothing: it may be chance, or a restart."""
+"""Refusals within so much time count as one. The first one changes no rate that a server has: it may be chance, or a
+restart."""
 EASED: Final = 0.05
 """Part of its full rate that a server gets back for each session that it opens (additive increase)."""
 EASED_AFTER_SECONDS: Final = 3_600.0
@@ -56,7 +59,8 @@ class Paces:
     """Slots in time for new sessions, in total and by server (``rate``s a second; 0: none is asked for).
 
     ``rate_of``: what a server's provider is known to bear, where that is less than ``per_host_rate``. A server that refuses
-    is slowed alone, and gets its rate back session by session: many accounts that come back after an outage are no storm.
+    is slowed alone, also one without a rate, and gets its rate back session by session: many accounts that come back after an
+    outage are no storm.
     """
 
     __slots__ = ("_hosts", "_per_host", "_rate", "_rate_of", "_total")
@@ -68,21 +72,20 @@ class Paces:
         self._total = 0.0
         self._hosts: OrderedDict[str, _Host] = OrderedDict()
 
-    def reserve(self, host: str, now: float, patience_seconds: float) -> float | None:
-        """How long to wait before connecting to ``host``, the slot being taken; None, and none is taken, where that is
-        longer than ``patience_seconds``."""
-        rate = self.rate(host, now)
+    def wait_seconds(self, host: str, now: float) -> float:
+        """How long until ``host`` may be connected to; 0: now."""
         held = self._hosts.get(host)
-        total = _slot(self._total, self._rate, now)
-        own = _slot(held.next_free if held is not None else 0.0, rate, now)
-        wait = max(total, own, now) - now
-        if wait > patience_seconds:
-            return None
+        own = _slot(held.next_free if held is not None else 0.0, self.rate(host, now), now)
+        return max(_slot(self._total, self._rate, now), own, now) - now
+
+    def take(self, host: str, now: float) -> None:
+        """A connection to ``host`` begins."""
         if self._rate:
-            self._total = total + 1 / self._rate
+            self._total = _slot(self._total, self._rate, now) + 1 / self._rate
+        rate = self.rate(host, now)
         if rate:
-            self._held(host).next_free = own + 1 / rate
-        return wait
+            held = self._held(host)
+            held.next_free = _slot(held.next_free, rate, now) + 1 / rate
 
     def slow(self, host: str, now: float) -> None:
         """It said that there is too much, or did not answer."""
@@ -90,8 +93,13 @@ class Paces:
         first = held.slowed_at is None or now - held.slowed_at >= EASED_AFTER_SECONDS
         if held.slowed_at is not None and not first and now - held.slowed_at < SLOWED_EVERY_SECONDS:
             return
-        full = self._full(host) or UNBOUNDED_RATE
-        held.rate = None if first else max(min(SLOWEST_RATE, full), (self.rate(host, now) or full) * SLOWED)
+        full = self._full(host)
+        if not first:
+            held.rate = max(min(SLOWEST_RATE, full or SLOWEST_RATE), self.rate(host, now) * SLOWED)
+        else:
+            held.rate = None if full else FIRST_SLOWED_RATE
+        # Time that went unused before it refused is no credit.
+        held.next_free = max(held.next_free, now)
         held.slowed_at = now
 
     def ease(self, host: str, now: float) -> None:

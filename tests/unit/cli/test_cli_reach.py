@@ -140,7 +140,11 @@ async def test_what_providers_see_of_us_is_printed(stage: Stage) -> None:
     stage.names.others["34.216.184.93.in-addr.arpa", "PTR"] = ["push.example.test."]
     stage.names.others["35.216.184.93.in-addr.arpa", "PTR"] = ["other.example.test."]
     stage.names.records["push.example.test"] = (60, ["93.184.216.34"])
-    own = Imap(source_addresses=tuple(map(ip_address, addresses)), support_url="https://example.test/imap")
+    own = Imap(
+        source_addresses=tuple(map(ip_address, addresses)),
+        support_url="https://example.test/imap",
+        per_host_connect_rate=20,
+    )
     await outbound.report(Settings(imap=own), stage.said.append)
     said = "\n".join(stage.said)
     assert "  93.184.216.34  push.example.test\n" in said
@@ -154,7 +158,7 @@ async def test_what_providers_see_of_us_is_printed(stage: Stage) -> None:
 
 
 async def test_without_a_support_url_the_operator_is_told_to_set_one(stage: Stage) -> None:
-    await outbound.report(Settings(imap=Imap(per_host_connect_rate=0)), stage.said.append)
+    await outbound.report(Settings(), stage.said.append)
     assert "set imap.support_url" in "\n".join(stage.said)
     assert stage.said[0] == "Outbound addresses (as the system chooses):"
     assert any(line.startswith("any other server") and line.endswith("no bound") for line in stage.said)

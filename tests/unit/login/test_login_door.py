@@ -10,11 +10,10 @@ from typing import Any
 
 import pytest
 
-from idlebell import __version__
 from idlebell.imap import commands
 from idlebell.imap.responses import Condition
 from idlebell.login import door as door_module
-from idlebell.login.door import Door, LoginFailed, identity
+from idlebell.login.door import Door, LoginFailed
 from idlebell.login.keyring import Keyring
 from idlebell.login.refusal import DOUBT_SECONDS, NOT_CONNECTED_PAUSE_SECONDS
 from idlebell.model.account import (
@@ -423,16 +422,6 @@ async def test_a_server_learns_once_after_the_login_whom_to_ask(bench: Bench, se
     await bench.log_in(password("secret"))
     (session,) = server.of("alice")
     assert [name for name in session.commands if name in ("AUTHENTICATE", "ID")] == ["AUTHENTICATE", "ID"]
-
-
-def test_what_a_server_learns_holds_nothing_of_the_user() -> None:
-    assert dict(identity("")) == {"name": "Idlebell", "version": __version__, "vendor": "Idlebell"}
-    assert dict(identity("https://example.org/mail"))["support-url"] == "https://example.org/mail"
-    mailto = dict(identity("mailto:ops@example.org?subject=imap"))
-    assert mailto["support-url"] == "mailto:ops@example.org?subject=imap"
-    assert mailto["support-email"] == "ops@example.org"
-    for unfit in ("https://bücher.example/", "https://example.org/" + "x" * 1_024):
-        assert "support-url" not in dict(identity(unfit))
 
 
 async def test_a_server_that_does_not_list_id_is_not_told(bench: Bench) -> None:

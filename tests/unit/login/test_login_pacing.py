@@ -4,10 +4,13 @@ import pytest
 
 from idlebell.login import pacing
 from idlebell.login.pacing import (
+    EASED,
     EASED_AFTER_SECONDS,
+    FIRST_SLOWED_RATE,
     REFUSAL_PAUSES_SECONDS,
     SAME_AGAIN_SECONDS,
     SLOWED_EVERY_SECONDS,
+    UNBOUNDED_RATE,
     Doubts,
     Paces,
     RefusalGuard,
@@ -17,37 +20,43 @@ from idlebell.model.problem import Fault
 WRONG = Fault("authentication-failed", "no")
 
 
+def taken(paces: Paces, host: str, now: float) -> float:
+    """How long the next one waits, who takes the slot."""
+    wait = paces.wait_seconds(host, now)
+    paces.take(host, now + wait)
+    return wait
+
+
 def test_no_rate_means_no_wait() -> None:
     paces = Paces(0, 0)
-    assert [paces.reserve("a", 5.0, 0) for _ in range(100)] == [0.0] * 100
+    assert [taken(paces, "a", 5.0) for _ in range(100)] == [0.0] * 100
 
 
 def test_sessions_to_one_server_are_spread_after_a_seconds_burst() -> None:
     paces = Paces(0, 2)
-    waits = [paces.reserve("a", 100.0, 60) for _ in range(6)]
+    waits = [taken(paces, "a", 100.0) for _ in range(6)]
     assert waits == [0, 0, 0, 0.5, 1.0, 1.5]
-    assert paces.reserve("b", 100.0, 60) == 0, "another server is not held up"
+    assert paces.wait_seconds("b", 100.0) == 0, "another server is not held up"
 
 
 def test_the_total_rate_holds_for_all_servers_together() -> None:
     paces = Paces(1, 0)
-    waits = [paces.reserve(host, 100.0, 60) for host in "abcd"]
+    waits = [taken(paces, host, 100.0) for host in "abcd"]
     assert waits == [0, 0, 1, 2]
 
 
-def test_who_cannot_wait_that_long_takes_no_slot() -> None:
+def test_a_look_takes_no_slot() -> None:
     paces = Paces(0, 1)
-    for _ in range(3):
-        paces.reserve("a", 100.0, 60)
-    assert paces.reserve("a", 100.0, 0.5) is None
-    assert paces.reserve("a", 100.0, 60) == 2
+    for _ in range(2):
+        paces.take("a", 100.0)
+    assert [paces.wait_seconds("a", 100.0) for _ in range(3)] == [1.0] * 3
 
 
 def test_the_table_of_servers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pacing, "HOSTS", 3)
     paces = Paces(0, 1)
     for host in "abcde":
-        paces.reserve(host, 1.0, 60)
+        paces.take(host, 1.0)
     assert list(paces._hosts) == ["c", "d", "e"]
 
 
@@ -71,6 +80,24 @@ def test_one_refusal_may_be_chance_and_each_further_one_halves_the_rate() -> Non
     assert paces.rate("b", 100.0) == 20, "another server is not slowed"
 
 
+def test_a_server_without_a_rate_has_one_from_its_first_refusal_until_it_lets_in_again() -> None:
+    paces = Paces(0, 0)
+    rates = [paces.rate("a", slowed(paces, times, start=1_000.0 * times * 10)) for times in (1, 2, 3)]
+    assert rates == [FIRST_SLOWED_RATE, FIRST_SLOWED_RATE / 2, FIRST_SLOWED_RATE / 4]
+    sessions = 0
+    while paces.rate("a", 30_000.0):
+        paces.ease("a", 30_000.0)
+        sessions += 1
+    assert sessions == pytest.approx(UNBOUNDED_RATE / (UNBOUNDED_RATE * EASED), abs=2)
+
+
+def test_what_was_not_used_before_a_refusal_is_no_credit() -> None:
+    paces = Paces(0, 0)
+    paces.slow("a", 100.0)
+    waits = [taken(paces, "a", 100.0) for _ in range(3)]
+    assert waits == pytest.approx([0.0, 0.05, 0.1])
+
+
 def test_refusals_of_the_same_moment_count_as_one() -> None:
     paces = Paces(0, 20)
     for number in range(1_000):
@@ -83,8 +110,8 @@ def test_a_server_is_never_slowed_to_a_stop(rate: float, slowest: float) -> None
     paces = Paces(0, rate)
     now = slowed(paces, 50)
     assert paces.rate("a", now) == slowest
-    assert paces.reserve("a", now, 60) == 0
-    assert paces.reserve("a", now + 10, 60) == 0
+    assert taken(paces, "a", now) == 0
+    assert taken(paces, "a", now + 10) == 0
 
 
 def test_each_session_that_opens_gives_a_part_of_the_rate_back() -> None:
