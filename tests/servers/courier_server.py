@@ -46,7 +46,7 @@ set -a
 . /etc/courier/imapd-ssl
 . /etc/courier/imapd
 IMAP_ENHANCEDIDLE=1
-IMAP_IDLE_TIMEOUT=10
+IMAP_IDLE_TIMEOUT={idle}
 TLS_CERTFILE=/etc/courier/imapd.pem
 TLS_TRUSTCERTS=
 TLS_DHPARAMS=
@@ -70,8 +70,8 @@ class CourierServer(SandboxedServer):
 
     title = "Courier 5.0"
 
-    def __init__(self, connections: int = 40) -> None:
-        """``connections``: who is one more is not greeted."""
+    def __init__(self, connections: int = 40, *, idle_seconds: int = 10) -> None:
+        """``connections``: who is one more is not greeted. ``idle_seconds``: how often it looks in IDLE; by itself every 60."""
         root = packages.find("courier")
         assert root is not None, "see why_not_courier"
         super().__init__(Sandbox("courier", root, keep_root=True), lmtp=False)
@@ -80,7 +80,7 @@ class CourierServer(SandboxedServer):
         sandbox.write("authdaemonrc", _AUTHDAEMON)
         self._names = {
             "folder": sandbox.folder, "root": root, "uid": sandbox.uid, "both": self.both,
-            "connections": connections, "imap": self.ports.imap, "imaps": self.ports.imaps,
+            "connections": connections, "idle": idle_seconds, "imap": self.ports.imap, "imaps": self.ports.imaps,
         }  # fmt: skip
         self.add_user("alice", "apass")
         self.add_user("bob", "bpass")

@@ -32,7 +32,7 @@ autocreate_quota: 0
 autocreate_post: yes
 conversations: yes
 hashimapspool: yes
-imapidlepoll: 10
+imapidlepoll: {idle}
 failedloginpause: 0
 maxlogins_per_user: 0
 syslog_prefix: idlebell
@@ -69,7 +69,8 @@ class CyrusServer(SandboxedServer):
 
     title = "Cyrus 3.6"
 
-    def __init__(self) -> None:
+    def __init__(self, *, idle_seconds: int = 10) -> None:
+        """``idle_seconds``: how often it looks in IDLE, beside what idled tells it; by itself every 60."""
         super().__init__(Sandbox("cyrus", packages.find("cyrus")))
         sandbox = self.sandbox
         for name in _FOLDERS:
@@ -77,7 +78,7 @@ class CyrusServer(SandboxedServer):
         names = {
             "folder": sandbox.folder, "user": sandbox.user, "bin": _BIN,
             "certificate": self.certificate, "key": self.key, "ca_file": self.ca_file,
-            "imap": self.ports.imap, "imaps": self.ports.imaps, "lmtp": self.ports.lmtp,
+            "imap": self.ports.imap, "imaps": self.ports.imaps, "lmtp": self.ports.lmtp, "idle": idle_seconds,
         }  # fmt: skip
         sandbox.write("imapd.conf", _IMAPD.format(**names))
         sandbox.write("cyrus.conf", _SERVICES.format(**names))
