@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 SRC = ROOT / "src"
 
-PURE_PACKAGES = ("discover", "imap", "model", "push", "rules")
+PURE_PACKAGES = ("cost", "discover", "imap", "model", "push", "rules")
 PURE_MODULES = (
     "watch.cadence",
     "watch.detect",

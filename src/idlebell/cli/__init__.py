@@ -14,6 +14,7 @@ COMMANDS = {
     "demo": "idlebell.cli.demo",
     "check": "idlebell.cli.check",
     "keys": "idlebell.cli.keys",
+    "cost": "idlebell.cli.cost",
 }
 """Name of a command, and the module that holds it under that name."""
 
