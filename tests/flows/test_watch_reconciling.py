@@ -216,7 +216,7 @@ async def test_an_account_that_gets_in_ends_the_pauses_of_others_at_its_server(
 ) -> None:
     """A server that was down for all is back for all; how fast they come is the door's business. Who came back so and was
     dropped again does not come that fast once more: it may drop everybody."""
-    monkeypatch.setattr(fleet_module, "pause", lambda *_: 3_600.0)
+    monkeypatch.setattr(fleet_module, "pause", lambda fault, *_: 0.0 if fault.code == "session-lost" else 3_600.0)
     down = Fault("unreachable", "The mail server cannot be reached.")
     refused = Fault("authentication-failed", "The mail server refused the password.")
     other, locked_out = fleet_module._Held(stage.account), fleet_module._Held(stage.account)
@@ -228,8 +228,6 @@ async def test_an_account_that_gets_in_ends_the_pauses_of_others_at_its_server(
     async with asyncio.timeout(10):
         await waiting
     dropped = asyncio.create_task(stage.fleet._wait_for_return(other, down))
-    await asyncio.sleep(0)  # it waits now, by the pause of before
-    monkeypatch.setattr(fleet_module, "pause", lambda *_: 0.0)
     (session,) = stage.server.of("alice")
     session.drop()
     await stage.server.until(lambda: stage.server.connections == 2 and stage.server.idling("alice") == 1)
@@ -258,6 +256,37 @@ async def test_a_bug_in_the_rounds_of_the_fleet_ends_nothing_but_that_round(
         stage.facts[:] = [fact for fact in stage.facts if not isinstance(fact, SupervisorCaught)]
 
 
+async def test_who_was_dropped_again_waits_a_minute_at_most_from_when_another_account_gets_in(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long its pauses had become while nobody of that server was let in."""
+    short: list[int] = []
+
+    def told(_: Fault, attempt: int, entropy: float) -> float:
+        if attempt > fleet_module.LET_IN_ATTEMPTS:
+            return 3_600.0
+        short.append(attempt)
+        return 0.0
+
+    monkeypatch.setattr(fleet_module, "pause", told)
+    held = fleet_module._Held(stage.account, attempts=40, hastened=True)
+    fault = Fault("server-error", "The mail server closed the connection during the login.")
+    waiting = asyncio.create_task(stage.fleet._wait_for_return(held, fault))
+    await until(lambda: awaited(stage))
+    assert not short
+    stage.held = True
+    await stage.subscribe()
+    stage.fleet.nudge(stage.account.id)
+    async with asyncio.timeout(10):
+        await waiting
+    assert short == [fleet_module.LET_IN_ATTEMPTS]
+
+
+async def awaited(stage: Stage) -> bool:
+    """Does somebody wait for the server?"""
+    return stage.fleet._returns.awaited(stage.account.target.host)
+
+
 async def test_sessions_that_die_young_after_good_logins_cost_a_minute_at_most(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -270,3 +299,23 @@ async def test_sessions_that_die_young_after_good_logins_cost_a_minute_at_most(
     stage.fleet._at_host[stage.account.target.host] += 1  # somebody else's session there lives
     await stage.fleet._wait_for_return(held, Fault("server-error", "The mail server closed the connection."))
     assert asked == [fleet_module.LET_IN_ATTEMPTS, 40, fleet_module.LET_IN_ATTEMPTS]
+
+
+async def test_a_server_that_asks_for_less_is_not_left_alone_for_what_a_network_did_before(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own pauses begin with the first refusal of its own, and grow with the next."""
+    lost, full = Fault("session-lost", ""), Fault("server-unavailable", "")
+    answers = iter([lost] * 9 + [full, full, lost])
+    asked: list[tuple[str, int]] = []
+    monkeypatch.setattr(fleet_module, "pause", lambda fault, attempt, _: asked.append((fault.code, attempt)) or 0.0)
+
+    async def answer(_: object) -> Fault | None:
+        return next(answers, None)
+
+    monkeypatch.setattr(stage.fleet, "_reopen", answer)
+    stage.held = True
+    held = fleet_module._Held(stage.account, wanted=("INBOX",))
+    await stage.fleet._reopen_one(held)
+    growing = [("session-lost", min(number, fleet_module.LET_IN_ATTEMPTS)) for number in range(1, 10)]
+    assert asked == [*growing, ("server-unavailable", 1), ("server-unavailable", 2), ("session-lost", 1)]

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from itertools import islice
-from weakref import WeakValueDictionary
 
 from idlebell.imap.errors import RemoteProtocolError
 from idlebell.model.account import Account
@@ -31,7 +30,8 @@ from idlebell.telemetry.status import MailboxStatus, Watch
 from idlebell.watch.diagnose import diagnose
 from idlebell.watch.look import Books, Means
 from idlebell.watch.mailbox_session import MailboxSession
-from idlebell.watch.recovery import pause
+from idlebell.watch.recovery import Backoff, backoff, pause
+from idlebell.watch.returns import Returns
 from idlebell.watch.strategy import assign, by_want, choose, sessions_worth
 from idlebell.watch.watcher import HUNG_UP_SECONDS, Watcher
 
@@ -70,7 +70,11 @@ class _Held:
     fault: Fault | None = None
     """Why the last session ended."""
     attempts: int = 0
-    """Sessions that were opened again in a row, or could not be, without one that lived for :data:`STEADY_SECONDS`."""
+    """Sessions that were opened again in a row, or could not be, for one way of waiting and without one that lived for
+    :data:`STEADY_SECONDS`."""
+    waits: Backoff | None = None
+    """The way of waiting: what made a network's pauses long is no reason to leave a server alone for an hour that once asks
+    for less."""
     hastened: bool = False
     """Its pause was cut short where somebody else got in, and no session has lived for :data:`STEADY_SECONDS` since."""
     served: bool = False
@@ -101,8 +105,7 @@ class Fleet:
         self._wake = asyncio.Event()
         self._stopping = False
         self._at_host: Counter[str] = Counter()
-        # By server, while somebody waits for it: set when one that was down lets somebody in again.
-        self._returns: WeakValueDictionary[str, asyncio.Event] = WeakValueDictionary()
+        self._returns = Returns(means.clock)
 
     # --- what others may ask ---
 
@@ -390,7 +393,8 @@ class Fleet:
         account = held.account
         while self._missing(held) and self._holds(account.id):
             if held.fault is not None:
-                held.attempts += 1
+                held.attempts = held.attempts + 1 if held.waits is backoff(held.fault) else 1
+                held.waits = backoff(held.fault)
                 await self._wait_for_return(held, held.fault)
             answer = await self._reopen(account)
             if answer is None:
@@ -398,8 +402,7 @@ class Fleet:
             if not isinstance(answer, Fault):
                 held.fault = None
                 held.attempts = min(held.attempts, LET_IN_ATTEMPTS)
-                if (returned := self._returns.pop(account.target.host, None)) is not None:
-                    returned.set()
+                self._returns.let_in(account.target.host)
                 self._inbox.adopt(account.id, answer)
                 return
             if answer.code == "too-many-connections" and (live := len(self._living(held))):
@@ -415,25 +418,20 @@ class Fleet:
     async def _wait_for_return(self, held: _Held, fault: Fault) -> None:
         """The pause before the next attempt. It ends early where another account gets in at a server that was down for all:
         the pace at which sessions are opened to one server keeps that from being a storm. Only once: a server that lets
-        everybody in and drops them again would be asked for ever by those who follow each other."""
-        # A session that was lost had been let in, and where others live the server is there: its mail should ring within two
-        # minutes again.
-        there = fault.code == "session-lost" or (
-            fault.code in DOWN_FOR_ALL and self._at_host[held.account.target.host] > 0
-        )
-        attempt = min(held.attempts, LET_IN_ATTEMPTS) if there else held.attempts
-        seconds = pause(fault, attempt, self._means.entropy())
-        if fault.code not in DOWN_FOR_ALL or held.hastened:
+        everybody in and drops them again would be asked for ever by those who follow each other. After that it ends within
+        a minute: where others live the server is there, and the account's mail should ring within two minutes again."""
+        host, entropy = held.account.target.host, self._means.entropy()
+        at_most = min(held.attempts, LET_IN_ATTEMPTS)
+        # A session that was lost had been let in.
+        there = fault.code == "session-lost" or (fault.code in DOWN_FOR_ALL and self._at_host[host] > 0)
+        seconds = pause(fault, at_most if there else held.attempts, entropy)
+        if fault.code not in DOWN_FOR_ALL:
             await self._means.clock.sleep(seconds)
             return
-        returned = self._returns.setdefault(held.account.target.host, asyncio.Event())
-        waiting = [
-            asyncio.ensure_future(self._means.clock.sleep(seconds)),
-            asyncio.ensure_future(returned.wait()),
-        ]
-        try:
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            held.hastened = not waiting[0].done()
-        finally:
-            for one in waiting:
-                one.cancel()
+        started = self._means.clock.monotonic()
+        if not await self._returns.within(host, seconds):
+            return
+        if held.hastened:
+            left = started + seconds - self._means.clock.monotonic()
+            await self._means.clock.sleep(max(0.0, min(left, pause(fault, at_most, entropy))))
+        held.hastened = True
