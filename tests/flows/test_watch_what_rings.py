@@ -16,6 +16,7 @@ from idlebell.testing import mail
 from idlebell.testing.faults import Hold, Say
 from idlebell.testing.imap_server import ImapServer
 from idlebell.watch import look as look_module
+from idlebell.watch import polling
 from idlebell.watch.cadence import Cadence
 
 OFTEN = Cadence(poll=0.02, probe=540)
@@ -162,6 +163,30 @@ async def test_mail_that_cannot_be_fetched_yet_is_asked_for_again(
     stage.server.deliver("alice", mail.make(subject="lags"))
 
     assert await stage.rung(2) == ["INBOX"] * 2
+
+
+@pytest.mark.parametrize("way", ["idle", "poll"])
+async def test_mail_that_a_replica_hides_from_a_whole_look_is_found_by_the_next(
+    server: ImapServer, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """Nothing more is said of it: EXISTS came with the first."""
+    monkeypatch.setattr(look_module, "EMPTY_PAUSES_SECONDS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(polling, "EXAMINE_EVERY", 1_000)
+    if way == "poll":
+        server.withhold("IDLE")
+    async with staged(server, Cadence(poll=0.1, settle=0.1)) as stage:
+        await stage.subscribe("sub_1", "INBOX")
+        await stage.adopt()
+        await stage.watching("INBOX")
+        stage.server.deliver("alice", mail.make(subject="first"))
+        await stage.fact(MailDetected)
+        stage.server.behave(fetches_lag=9, status_tells=False, reopening_tells=False)
+        status = stage.server.plan(c.Status, Say(b""), times=None)
+
+        stage.server.deliver("alice", mail.make(subject="lags"))
+
+        assert await stage.rung(2) == ["INBOX"] * 2
+        assert not status.hits
 
 
 async def test_mail_that_cannot_be_fetched_is_not_asked_for_without_end(

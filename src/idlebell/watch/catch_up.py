@@ -63,6 +63,11 @@ class CatchUp:
         return self._unlooked is not None or self.failures > 0
 
     @property
+    def hidden(self) -> bool:
+        """Has EXISTS told of mail in the open mailbox that no FETCH found, so that it is worth asking again?"""
+        return 0 < self.looks.hidden < HOLLOW_LOOKS
+
+    @property
     def owed_seconds(self) -> float:
         """When to look again."""
         return owed_seconds(self.failures)

@@ -118,7 +118,7 @@ NOTHING: Final = Found()
 class Looks:
     """Of one session. Raises what the session raises, StoreError and ConflictError."""
 
-    __slots__ = ("_account", "_books", "_exists", "_means", "_passed", "_session", "fresh", "settled")
+    __slots__ = ("_account", "_books", "_exists", "_means", "_passed", "_session", "fresh", "hidden", "settled")
 
     def __init__(self, account: Account, session: MailboxSession, books: Books, means: Means) -> None:
         self._account = account
@@ -131,6 +131,8 @@ class Looks:
         """Who is new to which mailbox, and is told there of what comes from now on."""
         self.settled = True
         """False: the next look comes early."""
+        self.hidden = 0
+        """Looks in a row that found nothing of what EXISTS has told of."""
 
     async def until_settled(self, mailbox: str, extent: Extent | None) -> Found:
         """Looks, and again where somebody else was faster. ``extent``: what EXAMINE has just said; None: the mailbox has been
@@ -171,6 +173,7 @@ class Looks:
                 cursor, extent.uid_validity, extent.uid_next, extent.exists, floor=floor, mod_seq=extent.mod_seq
             )
         self.settled = True
+        hidden, self.hidden = self.hidden, 0
         found = NOTHING
         match position:
             case Baseline(new) | Rebased(new):
@@ -187,7 +190,10 @@ class Looks:
             case UpToDate():
                 assert cursor is not None
                 await self._keep_look(mailbox, cursor, now)
-        self._exists = session.exists
+        if self.hidden:
+            self.hidden += hidden
+        else:
+            self._exists = session.exists
         self._books.looked_at[mailbox] = now
         return found
 
@@ -323,6 +329,7 @@ class Looks:
                 break
             if pause is None:
                 self.settled = False
+                self.hidden, self._exists = 1, before
                 break
             await self._means.clock.sleep(pause)
         return fetched

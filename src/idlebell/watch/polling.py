@@ -59,7 +59,7 @@ class Polling:
         match rung:
             case Rung.NOOP:
                 await self._session.noop()
-                told = self._session.news
+                told = self._session.news or self._caught.hidden
             case Rung.STATUS:
                 status = await self._session.status(mailbox, STATUS_ITEMS)
                 told = self._session.news or (status is not None and await self._caught.ahead(mailbox, status))

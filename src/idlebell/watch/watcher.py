@@ -313,7 +313,7 @@ class Watcher:
         thorough = self._probes % STATUS_EVERY == 0
         if thorough and self._reports.chosen.way is Way.NOTIFY:
             self._beside.look_at_all()
-        primary, owed = assignment.primary, self._caught.owed
+        primary, owed = assignment.primary, self._caught.owed or self._caught.hidden
         status: StatusData | None = None
         try:
             if owed:
@@ -353,6 +353,8 @@ class Watcher:
         seconds = means.cadence.polling(means.entropy())
         if self._caught.failures:
             seconds = min(seconds, self._caught.owed_seconds)
+        if self._caught.hidden:
+            seconds = min(seconds, means.cadence.settle)
         await self._reports.alive(seconds, self._caught.looked)
         await self._session.pause(seconds)
         if self._assignment != assignment:
