@@ -12,12 +12,16 @@ import signal
 import smtplib
 import time
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email import message_from_bytes
 from typing import Any
 
 import aiohttp
 
+from faults.soak_evidence import Doubt, Evidence, Seat, Sent, doubts, log_lines, report, rings_of, undescribed
 from faults.unruly_proxy import BOTH, Connection, UnrulyProxy, Way, Welcome
 from gateway_process import GatewayProcess, subscription
 from idlebell.testing import mail
@@ -58,8 +62,10 @@ class Account:
     kind: Kind
     id: str = ""
     token: str = ""
-    there_before: int = 0
+    there_before: frozenset[Seat] = frozenset()
     """Messages that lay in the mailboxes before anybody watched."""
+    sent: dict[str, Sent] = field(default_factory=dict)
+    """By Message-ID."""
     answered: int = 0
     """Calls for credentials."""
 
@@ -77,11 +83,9 @@ class Crew:
     gateway: GatewayProcess
     accounts: list[Account]
     ends_at: float = 0.0
-    sent_at: dict[str, float] = field(default_factory=dict)
-    """Subject -> when the server had taken it."""
     happened: Counter[str] = field(default_factory=Counter)
-    serving: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held while the server is being ended and started."""
+    timeline: list[tuple[datetime, str]] = field(default_factory=list)
+    """What happened to all, when."""
 
     # --- the run ---
 
@@ -89,8 +93,8 @@ class Crew:
         for account in self.accounts:
             for mailbox in account.kind.mailboxes:
                 if mailbox != "INBOX":
-                    await self._deliver(account, mailbox, "here before")
-                    account.there_before += 1
+                    await self._deliver(account, mailbox, mail.make(subject="here before"))
+            account.there_before = frozenset(await asyncio.to_thread(self._lying, account))
         await asyncio.gather(*(self._subscribe(account) for account in self.accounts))
 
     async def work(self, seconds: float) -> None:
@@ -138,16 +142,6 @@ class Crew:
             found[bell.payload["mailbox"]] += sorted(message["uid"] for message in bell.payload["messages"])
         return dict(found)
 
-    def twice(self, account: Account) -> list[str]:
-        """Message-IDs that were announced more than once, under whatever UIDs."""
-        told = Counter(
-            message["message_id"]
-            for bell in self.bells(account)
-            if bell.payload
-            for message in bell.payload["messages"]
-        )
-        return [one for one, times in told.items() if times > 1]
-
     async def delivered(self) -> dict[str, int]:
         """What lies in the mailboxes now, as another client sees it. A delivery that a kill interrupted is there or it is not;
         one that the sender gave up waiting for may still come."""
@@ -155,32 +149,57 @@ class Crew:
         return dict(zip((account.name for account in self.accounts), counts, strict=True))
 
     def took_seconds(self) -> list[float]:
-        """From the delivery to the ring, of those that were told of by their subject; ascending."""
-        took = []
-        for account in self.accounts:
-            for bell in self.bells(account):
-                for message in bell.payload["messages"] if bell.payload else ():
-                    sent = self.sent_at.pop(message["subject"], None)
-                    if sent is not None:
-                        took.append(bell.at.timestamp() - sent)
-        return sorted(took)
+        """From the delivery to the ring, of those that were told of by their Message-ID; ascending."""
+        return sorted(
+            (ring.at - sent.at).total_seconds()
+            for account in self.accounts
+            for ring in rings_of(self.bells(account))
+            if (sent := account.sent.get(ring.message_id)) is not None and sent.failure is None
+        )
 
-    async def shown(self, name: str) -> dict[str, Any]:
+    async def doubts(self) -> dict[str, list[Doubt]]:
+        """By account; without those where all is as it should be."""
+        found = await asyncio.gather(*(self._evidence(account) for account in self.accounts))
+        told = {account.name: doubts(one) for account, one in zip(self.accounts, found, strict=True)}
+        return {name: some for name, some in told.items() if some}
+
+    async def proof(self, name: str) -> str:
+        """What became of each message of an account that is not as it should be, and what happened around it."""
         account = next(one for one in self.accounts if one.name == name)
-        _, found = await self.gateway.call("GET", f"/v1/subscriptions/{account.id}", token=account.token)
-        return {"kind": account.kind, "uids": self.uids(account), "twice": self.twice(account), **found}
+        evidence = await self._evidence(account)
+        _, shown = await self.gateway.call("GET", f"/v1/subscriptions/{account.id}", token=account.token)
+        told = report(evidence, doubts(evidence), self._around(account))
+        return f"{name} {account.kind}: {told}\n  the gateway shows: {shown}"
+
+    async def _evidence(self, account: Account) -> Evidence:
+        lying = await asyncio.to_thread(self._lying, account)
+        bells = self.bells(account)
+        fresh = {seat: message_id for seat, message_id in lying.items() if seat not in account.there_before}
+        return Evidence(account.sent, fresh, rings_of(bells), undescribed(bells))
+
+    def _around(self, account: Account) -> Iterator[tuple[datetime, str]]:
+        yield from self.timeline
+        log = self.gateway.log
+        ids = [account.id]
+        for _, line in log_lines(log, rf"subscription_changed .*\b{account.id}\b", ""):
+            ids += [word.partition("=")[2] for word in line.split() if word.startswith("account=")][: 2 - len(ids)]
+        yield from log_lines(log, rf"\b({'|'.join(ids)})\b", "gateway")
+        wanted = rf"\b{account.name}\b|Error|Warning|Fatal|Panic"
+        yield from log_lines(self.dovecot.sandbox.folder / "dovecot.log", wanted, "dovecot")
 
     # --- senders ---
 
     async def send_to(self, account: Account, dice: random.Random) -> None:
         mailbox = dice.choice(account.kind.mailboxes)
         subject = f"{account.name} {dice.getrandbits(48):x}"
+        message = mail.make(subject=subject, to=f"{account.name}@example.org")
+        failure = None
         try:
-            await self._deliver(account, mailbox, subject)
-        except (OSError, smtplib.SMTPException):
+            await self._deliver(account, mailbox, message)
+        except (OSError, smtplib.SMTPException) as error:
             self.happened["a delivery failed"] += 1
-        else:
-            self.sent_at[subject] = time.time()
+            failure = repr(error)
+        account.sent[message_from_bytes(message)["Message-ID"]] = Sent(datetime.now(UTC), mailbox, failure)
 
     async def _send(self, number: int) -> None:
         dice = random.Random(f"{self.seed} sender {number}")
@@ -188,9 +207,8 @@ class Crew:
             await self.send_to(dice.choice(self.accounts), dice)
             await asyncio.sleep(dice.uniform(*SENDS_SECONDS))
 
-    async def _deliver(self, account: Account, mailbox: str, subject: str) -> None:
+    async def _deliver(self, account: Account, mailbox: str, message: bytes) -> None:
         address = account.name if mailbox == "INBOX" else f"{account.name}+{mailbox}"
-        message = mail.make(subject=subject, to=f"{account.name}@example.org")
         await asyncio.to_thread(self.dovecot.deliver, address, message)
 
     # --- what goes wrong ---
@@ -200,9 +218,10 @@ class Crew:
         breaks: list[Callable[[Connection], None]] = [
             *[lambda one: one.cut(reset=True)] * 4,
             *[lambda one: one.cut(reset=False)] * 3,
+            # What is lost stays lost: a byte stream with a hole in it is nothing that a network makes.
             lambda one: one.behave(swallows=BOTH),
-            lambda one: one.behave(swallows=frozenset({Way.DOWN})),
-            lambda one: one.behave(swallows=frozenset({Way.UP})),
+            lambda one: one.behave(swallows=one.manner.swallows | {Way.DOWN}),
+            lambda one: one.behave(swallows=one.manner.swallows | {Way.UP}),
             lambda one: one.behave(slice_bytes=1),
             lambda one: one.behave(delay_seconds=0.05),
             lambda one: one.behave(forgets_after_seconds=1.0),
@@ -232,7 +251,9 @@ class Crew:
             name, outage = dice.choice(outages)
             seconds = dice.uniform(0.2, 3.0)
             if self._going_on():
+                self.timeline.append((datetime.now(UTC), f"{name}: from now"))
                 await outage(seconds)
+                self.timeline.append((datetime.now(UTC), f"{name}: until now"))
                 self.happened[name] += 1
 
     async def _welcome(self, welcome: Welcome, seconds: float) -> None:
@@ -295,11 +316,30 @@ class Crew:
         return status in (200, 202)
 
     def _count(self, account: Account) -> int:
-        client = imaplib.IMAP4_SSL("localhost", self.dovecot.ports.imaps, ssl_context=self.dovecot.client_context())
-        with client:
-            client.login(account.name, account.user.password)
+        with self._client(account) as client:
             found = 0
             for mailbox in account.kind.mailboxes:
                 _, lines = client.status(mailbox, "(MESSAGES)")
                 found += int(lines[0].rpartition(b" ")[2].rstrip(b")"))
-            return found - account.there_before
+            return found - len(account.there_before)
+
+    def _lying(self, account: Account) -> dict[Seat, str]:
+        """The Message-IDs of all that lies in the account's mailboxes."""
+        found = {}
+        with self._client(account) as client:
+            for mailbox in account.kind.mailboxes:
+                client.select(mailbox, readonly=True)
+                validity = int(client.response("UIDVALIDITY")[1][0])
+                _, parts = client.uid("FETCH", "1:*", "(BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])")
+                for part in parts:
+                    if isinstance(part, tuple):
+                        uid = int(part[0].partition(b"UID ")[2].split()[0])
+                        found[Seat(mailbox, validity, uid)] = part[1].partition(b":")[2].strip().decode()
+        return found
+
+    @contextmanager
+    def _client(self, account: Account) -> Iterator[imaplib.IMAP4_SSL]:
+        client = imaplib.IMAP4_SSL("localhost", self.dovecot.ports.imaps, ssl_context=self.dovecot.client_context())
+        with client:
+            client.login(account.name, account.user.password)
+            yield client

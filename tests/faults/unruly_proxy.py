@@ -17,6 +17,8 @@ from enum import Enum
 from types import TracebackType
 from typing import Any, Self
 
+from servers.sandbox import free_port
+
 CHUNK_BYTES = 65_536
 BACKLOG = 1_024
 
@@ -184,7 +186,8 @@ class UnrulyProxy:
         """Listens again, where it did before."""
         listener, self._listener = self._listener, None
         if listener is None:
-            listener = socket.create_server(("127.0.0.1", self.port))
+            # Not one that the kernel gives to who connects: it could be taken while nobody listens.
+            listener = socket.create_server(("127.0.0.1", self.port or free_port()))
         self.port = listener.getsockname()[1]
         self._server = await asyncio.start_server(self._accept, sock=listener, backlog=BACKLOG)
 
