@@ -167,7 +167,10 @@ async def watched_anew(stage: Stage) -> None:
     await stage.server.until(lambda: stage.server.idling("alice") == 1)
 
 
-async def test_deleted_mailbox_is_watched_no_more_and_the_others_are(stage: Stage) -> None:
+async def test_deleted_mailbox_is_watched_no_more_and_the_others_are(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(survey_module, "EVERY_SECONDS", 0.02)  # nobody tells of it
     await watched(stage, Personal(), "INBOX", "Workshop")
 
     stage.server.delete("alice", "Workshop")
@@ -191,6 +194,7 @@ async def test_refused_list_leaves_what_is_known_watched(stage: Stage) -> None:
     stage.server.plan(c.List, Refuse("not now"), times=None)
 
     stage.server.create("alice", "New")
+    stage.server.deliver("alice", mail.make(), "New")
     stage.server.deliver("alice", mail.make(), "Work")
 
     assert await stage.rung(1) == ["Work"]
@@ -204,6 +208,7 @@ async def test_a_selection_that_changes_while_the_server_is_asked_makes_no_old_m
     hold = Hold()
     asked = stage.server.plan(c.List, hold)
     stage.server.create("alice", "Work/New")
+    stage.server.deliver("alice", mail.make(subject="lies there, too"), "Work/New")
     await asked.hit()
 
     (before,) = await stage.store.of_account(stage.account.id)

@@ -10,7 +10,7 @@ import pytest
 
 from flows.watch_stage import Stage, staged
 from idlebell.imap import commands as c
-from idlebell.model.selection import Personal
+from idlebell.model.selection import Personal, Subscribed
 from idlebell.telemetry.facts import CursorRebased, MailDetected, WatchChanged
 from idlebell.telemetry.status import Mode
 from idlebell.testing import mail
@@ -175,7 +175,7 @@ async def test_refused_notify_falls_back_to_idle_and_status_and_says_why(server:
 
 
 @pytest.mark.parametrize("names_unsupported", [True, False])
-async def test_badevent_is_asked_again_without_names(
+async def test_badevent_is_asked_again_without_subscriptions(
     server: ImapServer, monkeypatch: pytest.MonkeyPatch, names_unsupported: bool
 ) -> None:
     monkeypatch.setattr(survey_module, "EVERY_SECONDS", 0.05)
@@ -183,15 +183,53 @@ async def test_badevent_is_asked_again_without_names(
     server.offer("NOTIFY")
     server.behave(notify_events=("MessageNew", "MessageExpunge"), badevent_names_unsupported=names_unsupported)
     async with staged(server, PATIENT) as stage:
-        await stage.subscribe("sub_1", selection=Personal())
+        server.user("alice").subscribe("Work")
+        await stage.subscribe("sub_1", selection=Subscribed())
         await stage.adopt()
-        await stage.watching("INBOX", "Work", "Lists")
+        await stage.watching("Work")
         await mode(stage, "Work", Mode.NOTIFY)
 
-        server.create("alice", "New")
+        server.create("alice", "New", subscribed=True)
         server.deliver("alice", mail.make(), "New")
 
         assert await stage.rung(1) == ["New"]
+
+
+async def test_rename_is_followed_where_it_silences_who_asked_for_names(server: ImapServer) -> None:
+    """Dovecot 2.3: MailboxName is not asked for, the mail itself tells of the new name."""
+    server.offer("NOTIFY")
+    server.behave(notify_names_fall_silent=True)
+    async with staged(server, PATIENT) as stage:
+        await stage.subscribe("sub_1", selection=Personal())
+        await stage.adopt()
+        await stage.watching("INBOX", "Work", "Lists")
+        await server.until(lambda: server.idling("alice") == 1)
+
+        server.rename("alice", "Work", "Job")
+        server.deliver("alice", mail.make(subject="other"), "Lists")
+        server.deliver("alice", mail.make(subject="own"), "Job")
+
+        assert await stage.rung(2) == ["Job", "Lists"]
+        await stage.watching("INBOX", "Job", "Lists")
+
+
+async def test_mailboxes_that_nobody_wants_are_no_reason_to_ask_for_names(server: ImapServer) -> None:
+    server.offer("NOTIFY")
+    server.user("alice").add_mailbox("Junk", attributes=frozenset({"\\Junk"}))
+    async with staged(server, PATIENT) as stage:
+        await stage.subscribe("sub_1", selection=Personal())
+        await stage.adopt()
+        await stage.watching("INBOX", "Work", "Lists")
+        await server.until(lambda: server.idling("alice") == 1)
+        lists = counted(server, c.List)
+
+        server.deliver("alice", mail.make(subject="spam"), "Junk")
+        server.deliver("alice", mail.make(subject="work"), "Work")
+        await stage.rung(1)
+        server.deliver("alice", mail.make(subject="last"))
+
+        assert await stage.rung(2) == ["INBOX", "Work"]
+        assert lists.hits == 0
 
 
 async def test_set_after_set_goes_over_none(server: ImapServer) -> None:

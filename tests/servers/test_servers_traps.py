@@ -272,18 +272,44 @@ async def test_new_set_after_none_goes_on_telling(dovecot: DovecotServer) -> Non
         await watcher.done()
 
 
-async def test_mailbox_that_is_made_or_renamed_is_told_of_by_list(dovecot: DovecotServer) -> None:
-    user = dovecot.add_user()
-    async with logged_in(dovecot, user) as watcher:
-        events = (*MESSAGES, "MailboxName")
-        assert (await watcher.command(c.Notify((SELECTED, c.EventGroup("personal", events))))).ok
+@asynccontextmanager
+async def told_of_a_rename(
+    server: DovecotServer, events: tuple[str, ...]
+) -> AsyncIterator[tuple[ImapConnection, User]]:
+    """In IDLE, under NOTIFY for these events, when Work has become Job right after Dovecot wrote its list of mailboxes."""
+    user = server.add_user()
+    await by_client(server, user, lambda client: (client.create_folder("Work"), client.append("Work", mail.make())))
+    async with logged_in(server, user) as watcher:
+        assert (await watcher.command(c.List("", "*", returning=("STATUS (MESSAGES)",)))).ok
+        assert (await watcher.command(c.Notify((SELECTED, c.EventGroup("personal", events)), status=True))).ok
         assert await watcher.idle() is None
-        await by_client(dovecot, user, lambda client: client.create_folder("Work"))
-        await hears(watcher, ListData, where=lambda one: one.mailbox == "Work")
-        await by_client(dovecot, user, lambda client: client.rename_folder("Work", "Job"))
-        said = await hears(watcher, ListData, where=lambda one: one.mailbox == "Job")
-        assert [one.old_name for one in of_kind(ListData, said) if one.mailbox == "Job"] == ["Work"]
-        await watcher.done()
+        await by_client(server, user, lambda client: client.rename_folder("Work", "Job"))
+        yield watcher, user
+
+
+async def listed(watcher: ImapConnection) -> set[str]:
+    await watcher.done()
+    reply = await watcher.command(c.List("", "*"))
+    return {one.mailbox for one in of_kind(ListData, reply.untagged)}
+
+
+async def test_rename_breaks_the_list_of_a_session_that_is_to_be_told_of_names(dovecot: DovecotServer) -> None:
+    """It depends on the moment: nearly always here, with a client that is slower about one time in two."""
+    seen = []
+    for _ in range(10):
+        async with told_of_a_rename(dovecot, (*MESSAGES, "MailboxName")) as (watcher, _):
+            await watcher.wait_for_change(1.5)  # half a second after a change Dovecot tells of it
+            seen.append(await listed(watcher))
+        if seen[-1] == {"INBOX", "Drafts"}:
+            return
+    pytest.fail(f"LIST was right each time: {seen}")
+
+
+async def test_mail_tells_of_a_mailbox_that_was_renamed(dovecot: DovecotServer) -> None:
+    async with told_of_a_rename(dovecot, MESSAGES) as (watcher, user):
+        await deliver(dovecot, user, "Job")
+        await hears(watcher, StatusData, where=lambda one: one.mailbox == "Job" and one.uid_next == 3)
+        assert await listed(watcher) == {"INBOX", "Drafts", "Job"}
 
 
 async def test_unsupported_event_is_named_by_badevent_without_parentheses(dovecot: DovecotServer) -> None:

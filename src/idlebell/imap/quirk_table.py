@@ -330,6 +330,14 @@ QUIRKS: Final[tuple[Quirk, ...]] = (
         greeting=_DOVECOT,
     ),
     Quirk(
+        "notify-names-break-list",
+        "Dovecot 2.3",
+        "A session that asked for MailboxName loses its list of mailboxes at a rename within half a second of another change:"
+        " NOTIFY falls silent, LIST leaves mailboxes out, and the session may crash. MailboxName is not asked for.",
+        "RFC 5465 section 5.4: a rename is told by LIST",
+        greeting=_DOVECOT,
+    ),
+    Quirk(
         "notify-dies-with-idled",
         "Cyrus 3.12",
         "When its notifier process dies NOTIFY says nothing any more, without a word, while NOOP shows the mail; a look now"

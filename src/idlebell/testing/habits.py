@@ -93,5 +93,8 @@ class Habits:
     """Of the selected mailbox nothing is said but in IDLE and at NOOP, as by Dovecot 2.3."""
     notify_set_again_loses: bool = False
     """A SET after a SET without NONE between them loses all events of mailboxes that are not selected, as in Dovecot 2.4."""
+    notify_names_fall_silent: bool = False
+    """A session that asked for MailboxName is told of nothing any more once a mailbox is renamed, as by Dovecot 2.3 where
+    another change came just before."""
     notify_none_mutes: bool = False
     """After NOTIFY NONE the selected mailbox is silent in IDLE and at NOOP too, until a SET with ``selected``."""

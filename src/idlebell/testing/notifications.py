@@ -39,7 +39,7 @@ class Notifications:
         self._habits = habits
         self._pending: list[r.UntaggedResponse] = []
         self._first = False  # no event was told since SET
-        self._lost = False  # habit notify_set_again_loses struck
+        self._lost = False  # habit notify_set_again_loses or notify_names_fall_silent struck
         self._muted = False  # habit notify_none_mutes struck
 
     @property
@@ -109,6 +109,8 @@ class Notifications:
         if isinstance(change, MailboxChanged):
             wanted = "SubscriptionChange" if change.what.endswith("subscribed") else "MailboxName"
             if wanted in events:
+                self._lost = habits.notify_names_fall_silent and change.what == "renamed"
+            if wanted in events and not self._lost:
                 self._pending.append(told(self.user, change, habits))
             return
         if mailbox is open_mailbox or _EVENTS[change.what] not in events:

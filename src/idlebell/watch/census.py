@@ -19,6 +19,9 @@ LISTED_MAILBOXES: Final = 10_000
 NAME_BYTES: Final = 1_000
 """As long as a name may be that an app asks for. A name is kept, shown and asked about over and over, and a server could make
 each fill a line of 64 KiB."""
+PASSED_OVER_MAILBOXES: Final = 1_000
+"""Names that are kept only to know a mailbox that is new from one that nobody wants. Of an account with more of them, LIST
+tells what is new when it is asked again."""
 SILENT_USES: Final = ("\\Junk", "\\Trash", "\\Drafts", "\\Sent", "\\All")
 _USES: Final = (*SILENT_USES, "\\Archive", "\\Flagged")
 """Interface section 4: ``personal`` is without these."""
@@ -84,6 +87,12 @@ def selected(selection: Selection, mailboxes: Sequence[Listed], most: int) -> tu
         case Subtree(root):
             names = [one.name for one in mailboxes if _below(one, _canonical(root))]
     return tuple(names[:most])
+
+
+def passed_over(listed: frozenset[str] | None, attended: frozenset[str]) -> frozenset[str] | None:
+    """Of the mailboxes that LIST gave, those that nobody wants: any other that the server tells of is new. None: not known."""
+    rest = None if listed is None else listed - attended
+    return None if rest is None or len(rest) > PASSED_OVER_MAILBOXES else rest
 
 
 def renamed(gone: Mapping[str, Cursor], appeared: Sequence[tuple[str, StatusData]]) -> tuple[tuple[str, str], ...]:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
+from idlebell.imap.responses import Condition, PlainCode, StatusResponse
+
 SURE_SECONDS: Final = 90.0
 """Servers that look for mail only once a minute while they idle (Cyrus without its notifier, Courier without a FAM) are slow,
 not silent."""
@@ -105,3 +107,10 @@ class Lapses:
         fresh = record.given_up_at is None
         record.given_up_at, record.reason = now, reason
         return fresh
+
+
+def events_lost(response: StatusResponse) -> bool:
+    """NOTIFICATIONOVERFLOW, or Dovecot's ``* NO NOTIFY error, some events may have got lost``."""
+    if isinstance(response.code, PlainCode) and response.code.name == "NOTIFICATIONOVERFLOW":
+        return True
+    return response.condition is Condition.NO and "NOTIFY" in response.text

@@ -27,6 +27,8 @@ from idlebell.imap.sequence_set import STAR, SequenceSet
 from idlebell.imap.short_lines import line_bytes, shortened
 from idlebell.net.clock import Clock
 from idlebell.net.imap_connection import ImapConnection, Reply
+from idlebell.watch.census import passed_over
+from idlebell.watch.lapses import events_lost
 
 COMMAND_SECONDS = 60.0
 """A command that has no answer after this long never gets one."""
@@ -90,7 +92,7 @@ class MailboxSession:
 
     __slots__ = (
         "_alert", "_attended", "_clock", "_connection", "_interrupted", "_names_changed", "_news", "_notified",
-        "_overflowed", "_pausing", "_silenced", "_statuses", "_view", "quiet_since",
+        "_overflowed", "_passed_over", "_pausing", "_silenced", "_statuses", "_view", "quiet_since",
     )  # fmt: skip
 
     def __init__(self, connection: ImapConnection, clock: Clock) -> None:
@@ -103,6 +105,7 @@ class MailboxSession:
         self._attended: frozenset[str] = _NOBODY
         self._statuses: dict[str, StatusData] | None = None
         self._names_changed = False
+        self._passed_over: frozenset[str] | None = None  # listed, and not attended to; None: not known
         self._overflowed = False
         self._notified: tuple[c.EventGroup, ...] = ()
         self._silenced = False  # NONE is in force
@@ -153,6 +156,7 @@ class MailboxSession:
     def attend(self, mailboxes: Iterable[str]) -> None:
         """Beside the open mailbox, what is said of these is kept for :meth:`take_statuses`."""
         self._attended = frozenset(mailboxes)
+        self._passed_over = passed_over(self._passed_over, self._attended)
 
     def take_statuses(self) -> dict[str, StatusData]:
         """The latest that was said of each mailbox that is attended to, given once."""
@@ -160,7 +164,7 @@ class MailboxSession:
         return statuses or {}
 
     def take_names_changed(self) -> bool:
-        """Were mailboxes made, renamed or deleted, as far as NOTIFY tells? Given once."""
+        """Were mailboxes made, renamed or subscribed to, as far as NOTIFY tells? Given once."""
         changed, self._names_changed = self._names_changed, False
         return changed
 
@@ -247,6 +251,8 @@ class MailboxSession:
         if self._statuses:
             self._statuses.pop(mailbox, None)  # it was asked for
         if not reply.completed.ok:
+            if mailbox in self._attended and self._passed_over is not None:
+                self._names_changed = bool(self._notified)  # it may have another name now
             return None
         told = [one for one in reply.untagged if isinstance(one, StatusData)]
         # NOTIFY may tell of another mailbox in between (RFC 5465 section 5); who spells names in its own way gives one alone.
@@ -280,6 +286,7 @@ class MailboxSession:
             own = await self._run(c.Lsub("", "*"))
             subscribed = tuple(one.mailbox for one in own.untagged if isinstance(one, ListData) and one.lsub)
         self._names_changed = False
+        self._passed_over = frozenset(one.mailbox for one in names)
         return Listing(names, statuses, subscribed)
 
     async def status_of_all(self, items: tuple[str, ...]) -> dict[str, StatusData]:
@@ -397,14 +404,19 @@ class MailboxSession:
         view = self._view
         for response in said:
             match response:
-                case StatusData() if response.mailbox in self._attended and response.mailbox != self.open_mailbox:
+                case StatusData() if response.mailbox == self.open_mailbox:
+                    pass  # what is said of it otherwise tells more
+                case StatusData() if response.mailbox in self._attended:
                     self._statuses = self._statuses or {}
                     self._statuses[response.mailbox] = response
+                case StatusData() if self._passed_over is not None and response.mailbox not in self._passed_over:
+                    # Mail in a mailbox that LIST did not give. Outside NOTIFY nobody says so unasked.
+                    self._names_changed = bool(self._notified)
                 case ListData():
                     self._names_changed = bool(self._notified)
                 case StatusResponse():
                     self._note_alert(response.code, response.text)
-                    if self._notified and _events_lost(response):
+                    if self._notified and events_lost(response):
                         self._overflowed = True
             if view is not None and view.apply(response):
                 self._news = True
@@ -426,13 +438,6 @@ class MailboxSession:
     def _expect(self, reply: Reply, name: str) -> None:
         if not reply.completed.ok:
             raise LookRefusedError(name, reply.completed.condition, reply.completed.code, reply.completed.text)
-
-
-def _events_lost(response: StatusResponse) -> bool:
-    """NOTIFICATIONOVERFLOW, or Dovecot's ``* NO NOTIFY error, some events may have got lost``."""
-    if isinstance(response.code, PlainCode) and response.code.name == "NOTIFICATIONOVERFLOW":
-        return True
-    return response.condition is Condition.NO and "NOTIFY" in response.text
 
 
 def _end(future: asyncio.Future[None]) -> None:

@@ -107,24 +107,28 @@ def by_want(mailboxes: Sequence[str]) -> tuple[str, ...]:
 
 
 def event_groups(
-    mailboxes: Sequence[str], selections: Sequence[Selection], selected: Collection[str], *, with_names: bool
+    mailboxes: Sequence[str], selections: Sequence[Selection], selected: Collection[str], *, with_subscriptions: bool
 ) -> tuple[EventGroup, ...]:
     """What NOTIFY is to tell of. ``mailboxes``: all that are looked after; ``selected``: those of them that the ``selections``
-    mean. ``with_names``: also of mailboxes that are made, renamed and deleted, which not every server can.
+    mean. ``with_subscriptions``: also of mailboxes that are subscribed to, which not every server can.
 
     The open mailbox has a group of its own (RFC 5465 section 6.1): without it Dovecot says nothing of it, at NOOP neither.
+
+    MailboxName is never asked for. A session of Dovecot that was promised it loses its list of mailboxes at a rename that
+    comes within half a second of another change: from then on NOTIFY is silent, LIST leaves mailboxes out, and the session may
+    crash (quirk ``notify-names-break-list``). MessageNew tells of the first mail in a mailbox that is made or renamed, which is
+    what rings (RFC 5465 section 6: filters mean the mailboxes of the moment).
     """
     groups = [EventGroup("selected", _MESSAGES)]
-    names = ("MailboxName",) if with_names else ()
     for selection in dict.fromkeys(selections):
         match selection:
             case Personal():
-                groups.append(EventGroup("personal", _MESSAGES + names))
+                groups.append(EventGroup("personal", _MESSAGES))
             case Subscribed():
-                changes = (*names, "SubscriptionChange") if with_names else ()
+                changes = ("SubscriptionChange",) if with_subscriptions else ()
                 groups.append(EventGroup("subscribed", _MESSAGES + changes))
             case Subtree(root):
-                groups.append(EventGroup("subtree", _MESSAGES + names, (root,)))
+                groups.append(EventGroup("subtree", _MESSAGES, (root,)))
     fixed = tuple(mailbox for mailbox in mailboxes if mailbox not in selected)
     if len(fixed) > NAMES_AT_ONCE:
         groups.append(EventGroup("personal", _MESSAGES))

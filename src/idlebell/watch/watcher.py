@@ -48,7 +48,6 @@ class Watcher:
         "_books",
         "_caught",
         "_means",
-        "_names_told",
         "_near",
         "_polling",
         "_probes",
@@ -56,6 +55,7 @@ class Watcher:
         "_selected",
         "_selections",
         "_session",
+        "_subscriptions_told",
         "_survey",
         "_survey_at",
         "_suspected",
@@ -88,7 +88,7 @@ class Watcher:
         self._survey: Survey | None = None
         self._selected: frozenset[str] = frozenset()  # the mailboxes that the selections mean
         self._survey_at = 0.0
-        self._names_told = True  # NOTIFY can tell of new mailboxes, as far as we know
+        self._subscriptions_told = True  # NOTIFY can tell of them, as far as we know
         self._probes = 0
         self._suspected = False
         self.task: asyncio.Task[None] | None = None
@@ -256,11 +256,12 @@ class Watcher:
         kinds = tuple(selection for _, selection in self._selections)
         mailboxes = (assignment.primary, *assignment.others)
         while True:
+            groups = event_groups(mailboxes, kinds, self._selected, with_subscriptions=self._subscriptions_told)
             try:
-                await self._session.notify(event_groups(mailboxes, kinds, self._selected, with_names=self._names_told))
+                await self._session.notify(groups)
             except LookRefusedError as refusal:
-                if self._names_told and kinds and isinstance(refusal.code, BadEventCode):
-                    self._names_told = False
+                if self._subscriptions_told and kinds and isinstance(refusal.code, BadEventCode):
+                    self._subscriptions_told = False
                     continue
                 raise
             return

@@ -308,6 +308,19 @@ async def test_a_second_set_without_none_loses_events_of_dovecot_2_4(server: Ima
         assert (await wire.line()).startswith('* STATUS "Work"')
 
 
+async def test_a_rename_silences_who_asked_for_names_of_dovecot_2_3(server: ImapServer) -> None:
+    server.behave(notify_names_fall_silent=True)
+    async with logged_in(server) as wire, logged_in(server) as other:
+        await wire.ask("NOTIFY SET (personal (MessageNew MessageExpunge MailboxName))")
+        await other.ask(ALL)
+        server.create("alice", "New")
+        assert await wire.line() == '* LIST () "/" "New"'
+        server.rename("alice", "New", "Old")
+        deliver(server, "Work")
+        assert (await other.line()).startswith('* STATUS "Work"')
+        await wire.quiet()
+
+
 async def test_what_is_delivered_behind_its_back_is_told_in_idle_of_the_selected_mailbox_only(
     server: ImapServer,
 ) -> None:

@@ -8,7 +8,7 @@ from idlebell.imap.responses import ListData, NamespaceData, NamespaceEntry, Sta
 from idlebell.model.cursor import Cursor
 from idlebell.model.selection import Personal, Selection, Subscribed, Subtree
 from idlebell.watch import census
-from idlebell.watch.census import Listed, listed, renamed, selected
+from idlebell.watch.census import Listed, listed, passed_over, renamed, selected
 
 
 def found(name: str, *attributes: str, delimiter: str | None = "/") -> ListData:
@@ -130,3 +130,17 @@ def test_two_that_could_be_the_same_are_neither() -> None:
         ("old", "a"),
         ("older", "b"),
     )
+
+
+def test_what_is_listed_and_not_wanted_is_known() -> None:
+    listed_names = frozenset({"INBOX", "Work", "Junk"})
+
+    assert passed_over(listed_names, frozenset({"Work", "Gone"})) == {"INBOX", "Junk"}
+    assert passed_over(None, frozenset()) is None
+
+
+def test_too_many_names_are_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(census, "PASSED_OVER_MAILBOXES", 2)
+
+    assert passed_over(frozenset("abcd"), frozenset("ab")) == {"c", "d"}
+    assert passed_over(frozenset("abcd"), frozenset("a")) is None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from idlebell.watch.lapses import REFUSALS, TRUSTED_AGAIN_SECONDS, Lapses, Promise
+from idlebell.imap.responses import Condition, PlainCode, StatusResponse
+from idlebell.watch.lapses import REFUSALS, TRUSTED_AGAIN_SECONDS, Lapses, Promise, events_lost
 
 IDLE, NOTIFY = Promise.IDLE, Promise.NOTIFY
 
@@ -71,3 +72,10 @@ def test_a_server_is_trusted_again_after_a_day() -> None:
     assert not lapses.trusts(IDLE, 99 + TRUSTED_AGAIN_SECONDS)
     assert lapses.trusts(IDLE, 100 + TRUSTED_AGAIN_SECONDS)
     assert lapses.reason(IDLE) == ""
+
+
+def test_events_that_were_dropped_are_told_by_code_or_in_dovecots_words() -> None:
+    assert events_lost(StatusResponse(Condition.OK, PlainCode("NOTIFICATIONOVERFLOW"), "too much"))
+    assert events_lost(StatusResponse(Condition.NO, None, "NOTIFY error, some events may have got lost"))
+    assert not events_lost(StatusResponse(Condition.OK, None, "NOTIFY is fun"))
+    assert not events_lost(StatusResponse(Condition.NO, PlainCode("ALERT"), "over quota"))
