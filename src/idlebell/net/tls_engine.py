@@ -200,19 +200,22 @@ class TlsChannel:
     async def read(self, max_bytes: int) -> bytes:
         while True:
             try:
-                return self._tls.read(max_bytes)
+                data = self._tls.read(max_bytes)
             except ssl.SSLWantReadError:
                 await self._flush()  # an answer to KeyUpdate, perhaps
                 await self._feed()
-            except ssl.SSLZeroReturnError:
-                self._forget_secrets()
-                return b""
+                continue
+            except ssl.SSLZeroReturnError:  # CPython gives b"" for it, unless we have closed before
+                data = b""
             except ssl.SSLError as error:
                 self._forget_secrets()
                 if _is_eof(error):
                     raise ConnectionLost("truncated", "closed without close_notify") from error
                 self._send_alert()
                 raise ConnectionLost("tls", error.reason or type(error).__name__) from error
+            if not data:
+                self._forget_secrets()
+            return data
 
     def ready(self, timeout_seconds: float) -> Awaitable[bool]:
         # OpenSSL never holds a whole record that was not read: it is given one at a time, and `read` takes all of it.
