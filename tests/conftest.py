@@ -23,6 +23,7 @@ from faults.cable import why_not_cable
 from servers.courier_server import CourierServer, why_not_courier
 from servers.cyrus_server import CyrusServer, why_not_cyrus
 from servers.dovecot_server import DovecotServer, why_not_dovecot
+from servers.tls_stacks import why_not_gnutls, why_not_java
 
 # How long an example takes says how busy the machine is; what must not take long has a test of its own.
 settings.register_profile("house", deadline=None)
@@ -48,6 +49,8 @@ PARTS: dict[str, Callable[[], str | None]] = {
     "courier": why_not_courier,
     "root": _why_not_root,
     "gcore": _why_not_gcore,
+    "gnutls": why_not_gnutls,
+    "java": why_not_java,
     "cable": why_not_cable,
 }
 """What a test can need, and why it is not here (None: it is)."""

@@ -15,9 +15,10 @@ from idlebell.net.errors import ConnectionLost
 from idlebell.net.record_channel import RecordChannel
 from idlebell.net.secret_arena import SecretArena
 from idlebell.net.tls_engine import TlsChannel, start_tls
+from idlebell.net.tls_parked import TlsRecordError
 from idlebell.net.tls_policy import TlsPolicy
 from idlebell.net.wire import Wire
-from servers.tls_stacks import TlsStack, openssl_server
+from servers.tls_stacks import TlsStack, gnutls_server, java_server, openssl_server
 
 SUITES = ("TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256")
 SUITE = pytest.mark.parametrize("suite", SUITES)
@@ -94,6 +95,31 @@ async def test_openssl_does_not_notice_that_a_session_is_parked(certified: Certi
         await stack.hears(b"DONE")
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("-record_padding", "777"),
+        ("-max_send_frag", "512", "-split_send_frag", "512"),
+        ("-num_tickets", "0"),
+        ("-num_tickets", "9"),
+        ("-no_ticket",),
+        ("-groups", "P-521"),  # which we have not sent a key for: HelloRetryRequest
+        ("-no_middlebox",),
+        ("-verify", "1"),  # asks for a certificate, and does without
+    ],
+    ids=" ".join,
+)
+async def test_a_session_can_be_parked_whatever_openssl_is_told(certified: Certified, options: tuple[str, ...]) -> None:
+    async with openssl_server(certified.server, *options) as stack:
+        channel = await parked(stack, certified)
+        words = b"w" * 3_000 + b"\n"
+        await stack.say(words)
+        await hear(channel, words)
+        await channel.write(words)
+        await stack.hears(words)
+        channel.close()
+
+
 @SUITE
 async def test_openssl_changes_its_key_and_asks_for_ours(certified: Certified, suite: str) -> None:
     async with openssl_server(certified.server, "-ciphersuites", suite) as stack:
@@ -152,3 +178,111 @@ async def test_a_session_whose_keys_openssl_has_changed_stays_awake(certified: C
         await channel.write(b"still awake\n")
         await stack.hears(b"still awake\n")
         channel.close()
+
+
+# --- GnuTLS ---
+
+
+async def parked_at_peer(stack: TlsStack, certified: Certified) -> RecordChannel:
+    """As ``parked``, at one that takes commands."""
+    channel = await dial(stack, certified)
+    await channel.write(b"awake\n")
+    await stack.hears(b"awake\n")
+    await stack.say(b"say good morning\n")
+    await hear(channel, b"good morning\n")
+    record_channel = channel.park()
+    assert record_channel is not None
+    return record_channel
+
+
+GNUTLS_COMMANDS = (
+    *("say hello", "padded 700 hello", "cut 1 hello", "ticket"),
+    *("update", "update-both", "update-both", "update", "ticket"),
+)
+
+
+@pytest.mark.needs("gnutls")
+@SUITE
+async def test_gnutls_does_not_notice_that_a_session_is_parked(certified: Certified, suite: str) -> None:
+    """With padding, records of a byte, tickets, and new keys of its own and of ours."""
+    async with gnutls_server(certified.server, suite) as stack:
+        channel = await parked_at_peer(stack, certified)
+        assert channel.description == f"TLSv1.3 {suite}"
+        for number, command in enumerate(
+            (
+                "say hello",
+                "padded 700 hello",
+                "cut 1 hello",
+                "ticket",
+                "update",
+                "update-both",
+                "update-both",
+                "update",
+                "ticket",
+            )
+        ):
+            await stack.say(f"{command}\nsay {number}\n".encode())
+            await hear(channel, (b"hello\n" if "hello" in command else b"") + b"%d\n" % number)
+            await channel.write(b"asleep %d\n" % number)
+            await stack.hears(b"asleep %d\n" % number)
+            released = channel.release()
+            assert released is not None
+            assert released[1].at_rest
+            channel = RecordChannel(*released)
+        await channel.write(b"y" * 100_000 + b"!")
+        await stack.hears(b"y!")
+        await stack.say(b"bye\n")
+        assert await channel.read(100) == b""
+        channel.shut_down()
+        await stack.hears(b"<closed>")
+
+
+@pytest.mark.needs("gnutls")
+async def test_gnutls_is_told_of_a_bad_record_and_tells_us(certified: Certified) -> None:
+    suite = SUITES[0]
+    async with gnutls_server(certified.server, suite) as stack:
+        channel = await parked_at_peer(stack, certified)
+        await stack.say(b"alert 80\n")
+        with pytest.raises(ConnectionLost, match="internal_error"):
+            await channel.read(100)
+        channel.close()
+    async with gnutls_server(certified.server, suite) as stack:
+        released = (await parked_at_peer(stack, certified)).release()
+        assert released is not None
+        wire, tls = released
+        with pytest.raises(TlsRecordError) as caught:
+            tls.receive(b"\x17\x03\x03\0\x20" + b"x" * 32)
+        wire.send_now(caught.value.farewell)
+        await stack.hears(b"fatal alert")
+        wire.close()
+        tls.forget()
+    async with gnutls_server(certified.server, suite) as stack:
+        channel = await parked_at_peer(stack, certified)
+        channel._wire.send_now(b"\x17\x03\x03\0\x20" + b"x" * 32)
+        with pytest.raises(ConnectionLost, match="bad_record_mac"):
+            await channel.read(100)
+        channel.close()
+
+
+# --- Java ---
+
+
+@pytest.mark.needs("java")
+@SUITE
+async def test_java_does_not_notice_that_a_session_is_parked(certified: Certified, suite: str) -> None:
+    async with java_server(certified.server, suite) as stack:
+        channel = await parked_at_peer(stack, certified)
+        assert channel.description == f"TLSv1.3 {suite}"
+        for number in range(4):
+            if number:
+                await stack.say(b"update\n")
+            await stack.say(b"say dream %d\n" % number)
+            await hear(channel, b"dream %d\n" % number)
+            await channel.write(b"asleep %d\n" % number)
+            await stack.hears(b"asleep %d\n" % number)
+        await channel.write(b"y" * 100_000 + b"!")
+        await stack.hears(b"y!")
+        await stack.say(b"bye\n")
+        assert await channel.read(100) == b""
+        channel.shut_down()
+        await stack.hears(b"<closed>")

@@ -6,11 +6,19 @@ Each takes one connection after the other, says what :meth:`TlsStack.say` is giv
 from __future__ import annotations
 
 import asyncio
+import shutil
 import socket
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.serialization import pkcs12
+
+from servers import gnutls_peer
 
 TRIES: Final = 400
 READ_BYTES: Final = 65_536
@@ -77,6 +85,49 @@ async def openssl_server(certificate: Path, *options: str) -> AsyncIterator[TlsS
         yield stack
 
 
+GNUTLS_CIPHERS: Final = {
+    "TLS_AES_128_GCM_SHA256": "AES-128-GCM",
+    "TLS_AES_256_GCM_SHA384": "AES-256-GCM",
+    "TLS_CHACHA20_POLY1305_SHA256": "CHACHA20-POLY1305",
+}
+
+
+def why_not_gnutls() -> str | None:
+    return None if gnutls_peer.load() is not None else "libgnutls.so.30 is missing (Debian package libgnutls30)"
+
+
+@asynccontextmanager
+async def gnutls_server(certificate: Path, suite: str) -> AsyncIterator[TlsStack]:
+    """:mod:`.gnutls_peer`, which takes commands."""
+    port = free_port()
+    script = [sys.executable, gnutls_peer.__file__, str(port), str(certificate), GNUTLS_CIPHERS[suite]]
+    async with _running(port, *script) as stack:
+        yield stack
+
+
+def why_not_java() -> str | None:
+    return (
+        None
+        if shutil.which("java") and shutil.which("javac")
+        else "java is missing (Debian package default-jdk-headless)"
+    )
+
+
+@asynccontextmanager
+async def java_server(certificate: Path, suite: str) -> AsyncIterator[TlsStack]:
+    """``JsseServer.java``, which takes commands. ``certificate``: the leaf first, its key, both PEM."""
+    pem = certificate.read_bytes()
+    leaf = x509.load_pem_x509_certificates(pem)[0]
+    key = serialization.load_pem_private_key(pem, None)
+    store = certificate.with_suffix(".p12")
+    sealing = serialization.BestAvailableEncryption(b"test")
+    store.write_bytes(pkcs12.serialize_key_and_certificates(b"server", key, leaf, None, sealing))
+    port = free_port()
+    program = Path(__file__).with_name("JsseServer.java")
+    async with _running(port, "java", "-XX:TieredStopAtLevel=1", str(program), str(port), str(store), suite) as stack:
+        yield stack
+
+
 @asynccontextmanager
 async def _running(port: int, *command: str) -> AsyncIterator[TlsStack]:
     process = await asyncio.create_subprocess_exec(
@@ -99,6 +150,7 @@ async def _running(port: int, *command: str) -> AsyncIterator[TlsStack]:
 
 
 def _listening(port: int) -> bool:
-    """By the kernel's table: a connection made to find out would be taken for a client."""
-    wanted = f":{port:04X} 00000000:0000 0A"
-    return any(wanted in line for line in Path("/proc/net/tcp").read_text().splitlines())
+    """By the kernel's table: a connection made to find out would be taken for a client. Java listens in IPv6's."""
+    wanted = f":{port:04X} 0"
+    tables = Path("/proc/net/tcp").read_text() + Path("/proc/net/tcp6").read_text()
+    return any(wanted in line and " 0A " in line for line in tables.splitlines())
