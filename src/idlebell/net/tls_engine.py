@@ -18,7 +18,7 @@ from typing import Final, Protocol
 from idlebell.net.certificate import forget_shown_certificate, take_shown_certificate
 from idlebell.net.errors import ConnectionLost
 from idlebell.net.foreign_errors import handshake_failed
-from idlebell.net.handshake_messages import keys_changed
+from idlebell.net.handshake_messages import keys_changed, take_server_hello
 from idlebell.net.record_channel import RecordChannel
 from idlebell.net.tls_parked import ContentType, ParkedTls
 from idlebell.net.traffic_keys import keep_counts
@@ -189,9 +189,14 @@ class TlsChannel:
         self._received = self._sent = 0
 
     def _step(self) -> None:
-        """What a step leaves in the key log is wiped, unless it was the last one: then it is collected."""
+        """What a step leaves in the key log is wiped, unless it was the last one: then it is collected. That is the one with
+        ServerHello, after which the handshake is encrypted, and perhaps one that fails."""
         try:
             self._tls.do_handshake()
+        except ssl.SSLWantReadError:
+            if self._secrets is not None and take_server_hello(self._tls):
+                self._secrets.discard()
+            raise
         except BaseException:
             if self._secrets is not None:
                 self._secrets.discard()

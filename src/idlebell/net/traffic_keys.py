@@ -101,8 +101,11 @@ class Keys:
         suite = suite_in(view)
         self._view = view
         self._way = way
-        self._key = _expand(view, way, suite, _KEY_INFO[suite.key_bytes], suite.key_bytes)
-        self._iv = _expand(view, way, suite, _IV_INFO, NONCE_BYTES)
+        block = _expand(view, way, suite, _KEY_INFO[suite.key_bytes])
+        self._key = block[: suite.key_bytes]  # the same object where it is all of it
+        if suite.key_bytes < len(block):
+            overwrite(block)
+        self._iv = _expand(view, way, suite, _IV_INFO)[:NONCE_BYTES]
         self._aead: _Aead = suite.aead(self._key)
 
     def __enter__(self) -> Keys:
@@ -123,10 +126,9 @@ class Keys:
             return None
 
     def wipe(self) -> None:
-        """The AEAD is freed by its library, and the two copies of ours are overwritten."""
+        """The AEAD is freed by its library, and the copy of ours is overwritten. An IV without its key opens nothing."""
         del self._aead
         overwrite(self._key)
-        overwrite(self._iv)
 
     def _nonce(self) -> bytes:
         """Section 5.3: the sequence number, padded on the left, exclusive-or the IV."""
@@ -140,7 +142,7 @@ class Keys:
 def next_secret(view: memoryview, way: Way) -> None:
     """application_traffic_secret_N+1, with a sequence that begins anew (sections 7.2 and 5.3)."""
     suite = suite_in(view)
-    secret = _expand(view, way, suite, _UPDATE_INFO[suite.hash_bytes], suite.hash_bytes)
+    secret = _expand(view, way, suite, _UPDATE_INFO[suite.hash_bytes])
     view[way.secret : way.secret + suite.hash_bytes] = secret
     view[way.sequence : way.sequence + 8] = bytes(8)
     overwrite(secret)
@@ -157,11 +159,7 @@ _IV_INFO: Final = _info(b"iv", NONCE_BYTES)
 _UPDATE_INFO: Final[Mapping[int, bytes]] = MappingProxyType({size: _info(b"traffic upd", size) for size in (32, 48)})
 
 
-def _expand(view: memoryview, way: Way, suite: Suite, info: bytes, size: int) -> bytes:
-    """HKDF-Expand-Label of one direction's secret. No key, IV or secret is longer than the hash: one block is all of it."""
-    block = hmac.digest(view[way.secret : way.secret + suite.hash_bytes], info, suite.digest)
-    if size == len(block):
-        return block
-    piece = block[:size]
-    overwrite(block)
-    return piece
+def _expand(view: memoryview, way: Way, suite: Suite, info: bytes) -> bytes:
+    """HKDF-Expand-Label of one direction's secret: its first block, of which a key or an IV is the beginning. None is longer
+    than the hash."""
+    return hmac.digest(view[way.secret : way.secret + suite.hash_bytes], info, suite.digest)

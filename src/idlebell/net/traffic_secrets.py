@@ -1,7 +1,7 @@
 """How the traffic secrets of a TLS 1.3 session are got: OpenSSL's key log, on a file that is in memory alone.
 
-A key log is meant for debugging, on a disk. Here it is an anonymous memory file, read after every step of a handshake and at
-once overwritten and cut to nothing, so what is in it is of that one step. Of its lines the two traffic secrets of the
+A key log is meant for debugging, on a disk. Here it is an anonymous memory file, read after every step of a handshake that
+writes to it and at once overwritten, so what is in it is of that one step. Of its lines the two traffic secrets of the
 connection are kept, in the arena; handshake secrets, exporter secrets and those of TLS 1.2 are wiped unread.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import binascii
 import os
-import re
 import ssl
 import weakref
 from typing import Final
@@ -25,12 +24,9 @@ and 4.1.2."""
 
 LOG_BYTES: Final = 16_384
 """Read at once. One handshake writes five lines, about a kilobyte."""
+FILE_BYTES: Final = 65_536
+"""The file is cut to nothing when it has grown to this, all zeros by then: to cut it each time costs five times the writing."""
 _ZEROS: Final = bytes(LOG_BYTES)
-
-_LINE: Final = re.compile(
-    rb"^(CLIENT|SERVER)_TRAFFIC_SECRET_0 ([0-9A-Fa-f]{64}) ([0-9A-Fa-f]{64}|[0-9A-Fa-f]{96})$", re.M
-)
-"""The key log format of NSS: label, client random, secret."""
 
 
 class TrafficSecrets:
@@ -39,12 +35,13 @@ class TrafficSecrets:
     All of it is synchronous: between a step of a handshake and the call that follows it nothing else runs.
     """
 
-    __slots__ = ("__weakref__", "_buffer", "_descriptor", "arena")
+    __slots__ = ("__weakref__", "_at", "_buffer", "_descriptor", "arena")
 
     def __init__(self, arena: SecretArena) -> None:
         self.arena = arena
         self._descriptor = os.memfd_create("tls-traffic-secrets", os.MFD_CLOEXEC)
         weakref.finalize(self, os.close, self._descriptor)
+        self._at = 0  # where the next line will be
         self._buffer = bytearray(LOG_BYTES)
 
     def __repr__(self) -> str:
@@ -62,36 +59,44 @@ class TrafficSecrets:
     def collect(self, client_random: bytes, suite_name: str) -> int | None:
         """The slot with the secrets of the handshake that ended in the step before, no record counted yet; wipes what has
         been logged. None: they are not there (TLS 1.2), or not of a suite that can be parked."""
-        suite = suite_named(suite_name)
         logged = self._read()
-        wanted = binascii.hexlify(client_random)
-        found: dict[bytes, bytes] = {}
-        for line in _LINE.finditer(self._buffer, 0, logged):
-            if line[2].lower() == wanted:
-                start, end = line.span(3)
-                found[line[1]] = binascii.unhexlify(memoryview(self._buffer)[start:end])
+        suite = suite_named(suite_name)
+        receive = send = None
+        if suite is not None:
+            receive = self._find(b"SERVER", client_random, suite.hash_bytes, logged)
+            send = self._find(b"CLIENT", client_random, suite.hash_bytes, logged)
         self._wipe(logged)
-        if suite is None or found.keys() != {b"CLIENT", b"SERVER"}:
-            return None
-        if any(len(secret) != suite.hash_bytes for secret in found.values()):
+        if suite is None or receive is None or send is None:
             return None
         slot = self.arena.take()
-        keep_secrets(self.arena, slot, suite, receive=found[b"SERVER"], send=found[b"CLIENT"])
-        for secret in found.values():
-            overwrite(secret)
+        keep_secrets(self.arena, slot, suite, receive=receive, send=send)
+        overwrite(receive)
+        overwrite(send)
         return slot
+
+    def _find(self, side: bytes, client_random: bytes, size: int, logged: int) -> bytes | None:
+        """The secret in a line of NSS's format: label, client random, secret, in hexadecimal."""
+        label = side + b"_TRAFFIC_SECRET_0 " + binascii.hexlify(client_random) + b" "
+        found = self._buffer.find(label, 0, logged)
+        start = found + len(label)
+        end = start + 2 * size
+        if found < 0 or self._buffer[end : end + 1] != b"\n":
+            return None
+        return binascii.unhexlify(memoryview(self._buffer)[start:end])
 
     def _read(self) -> int:
         """How many bytes of the log are in the buffer now."""
-        return os.preadv(self._descriptor, [self._buffer], 0)
+        return os.preadv(self._descriptor, [self._buffer], self._at)
 
     def _wipe(self, logged: int) -> None:
         if not logged:
             return
         self._buffer[:logged] = _ZEROS[:logged]
-        # A log larger than the buffer (of steps that nobody followed) goes with the cut alone.
-        os.pwrite(self._descriptor, memoryview(_ZEROS)[:logged], 0)
-        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, memoryview(_ZEROS)[:logged], self._at)
+        self._at += logged
+        if self._at >= FILE_BYTES or logged == LOG_BYTES:  # more than the buffer held goes with the cut
+            os.ftruncate(self._descriptor, 0)
+            self._at = 0
 
 
 def client_random_of(record: bytes) -> bytes:

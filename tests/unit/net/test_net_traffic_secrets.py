@@ -15,7 +15,7 @@ import trustme
 from idlebell.net.secret_arena import SecretArena
 from idlebell.net.tls_policy import TlsPolicy
 from idlebell.net.traffic_keys import RECEIVE, SEND
-from idlebell.net.traffic_secrets import LOG_BYTES, TrafficSecrets, client_random_of
+from idlebell.net.traffic_secrets import FILE_BYTES, LOG_BYTES, TrafficSecrets, client_random_of
 
 RANDOM = bytes(range(32))
 OTHER = bytes(32)
@@ -27,7 +27,8 @@ def line(label: str, random: bytes, secret: bytes) -> bytes:
 
 
 def logged(secrets: TrafficSecrets) -> bytes:
-    return os.pread(secrets._descriptor, 1 << 20, 0)
+    """What is in the file and is no zero."""
+    return os.pread(secrets._descriptor, 1 << 20, 0).strip(b"\0")
 
 
 @pytest.fixture
@@ -72,6 +73,8 @@ def test_the_two_secrets_of_the_connection_are_kept_and_all_else_is_wiped(secret
         (WANTED, RANDOM, "TLS_AES_256_GCM_SHA384"),  # whose secrets are longer
         (WANTED, RANDOM, "TLS_AES_128_CCM_SHA256"),
         (WANTED, RANDOM, "ECDHE-RSA-AES128-GCM-SHA256"),
+        ((WANTED[0], WANTED[1][:-1] + b"00\n"), RANDOM, SUITE),
+        ((WANTED[0], WANTED[1][:-1]), RANDOM, SUITE),
         ((b"x" * LOG_BYTES, *WANTED), RANDOM, SUITE),  # more than one step of a handshake writes
     ],
 )
@@ -81,6 +84,16 @@ def test_what_is_not_all_there_is_nothing_and_wiped_too(secrets, lines, random, 
     assert logged(secrets) == b""
     assert secrets._buffer == bytes(LOG_BYTES)
     assert secrets.arena.used == 0
+
+
+def test_the_file_does_not_grow_for_ever(secrets):
+    for _ in range(3_000):
+        write(secrets, *WANTED)
+        slot = secrets.collect(RANDOM, SUITE)
+        assert slot is not None
+        secrets.arena.free(slot)
+        assert os.fstat(secrets._descriptor).st_size < FILE_BYTES
+    assert logged(secrets) == b""
 
 
 def test_the_client_random_is_read_from_the_first_record(policy):
