@@ -19,7 +19,7 @@ from idlebell.model.secret import Secret
 from idlebell.model.subscription import Floor, Payload
 from idlebell.store.contract import StoreError
 from idlebell.store.memory import MemoryStore
-from idlebell.telemetry.facts import LookFailed, MailDetected, StoreFailed
+from idlebell.telemetry.facts import AlertReceived, LookFailed, MailDetected, StoreFailed
 from idlebell.telemetry.status import Mode, Watch
 from idlebell.testing import mail
 from idlebell.testing.faults import Hold, Refuse
@@ -281,3 +281,19 @@ async def test_a_server_that_always_refuses_idle_is_polled(server: ImapServer, m
         assert status is not None
         assert status.mailboxes["INBOX"].mode_reason == "the server refuses IDLE: not now"
         assert refusing.hits == REFUSALS
+
+
+async def test_alert_that_is_said_in_idle_is_shown_at_once(stage: Stage) -> None:
+    """And what comes after it rings: IDLE is entered again."""
+    await stage.subscribe()
+    await stage.adopt()
+    await stage.watching()
+    await stage.server.until(lambda: stage.server.idling("alice") == 1)
+
+    stage.server.of("alice")[0].say(b"* OK [ALERT] The server is moved at noon.\r\n")
+    (told,) = await stage.fact(AlertReceived)
+    assert isinstance(told, AlertReceived)
+    assert told.text == "The server is moved at noon."
+    stage.server.deliver("alice", mail.make())
+
+    assert await stage.rung(1) == ["INBOX"]

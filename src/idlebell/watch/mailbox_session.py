@@ -148,7 +148,8 @@ class MailboxSession:
     @property
     def stirred(self) -> bool:
         """Has it said anything at all that asks for something to be done?"""
-        return self._news or bool(self._statuses) or self._names_changed or self._overflowed
+        told = self._news or bool(self._statuses) or self._names_changed or self._overflowed
+        return told or self._alert is not None
 
     def looked(self) -> None:
         self._news = False
