@@ -1,6 +1,6 @@
 """What push costs: bytes on the wire of every step, TLS and TCP headers included, and CPU of server and gateway.
 
-    python bench/data_cost.py [--servers dovecot cyrus courier] [--without-cpu] [--record]
+    python bench/data_cost.py [--servers dovecot cyrus courier] [--without-cpu] [--short] [--record]
 
 Wire: a phone behind a line of 50 ms speaks TLS to real Dovecot, Cyrus and Courier; the kernel's count of segments and bytes
 (TCP_INFO) is taken, and as root a packet socket must see the same. The push service's leg to the phone is played frame by
@@ -104,9 +104,12 @@ def at_work(name: str) -> dict[str, Spent]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--servers", nargs="+", choices=SERVERS, default=list(SERVERS))
-    parser.add_argument("--without-cpu", action="store_true", help="bytes only: a minute a server instead of six")
+    parser.add_argument("--without-cpu", action="store_true", help="bytes only: two minutes a server instead of seven")
+    parser.add_argument("--short", action="store_true", help="bytes with Dovecot alone: two minutes")
     parser.add_argument("--record", action="store_true", help="write src/idlebell/cost/measured.py")
     options = parser.parse_args()
+    if options.short:
+        options.servers, options.without_cpu = ["dovecot"], True
     for name in options.servers:
         if (reason := SERVERS[name][2]()) is not None:
             sys.exit(f"{name}: {reason}")
