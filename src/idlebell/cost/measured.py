@@ -15,10 +15,10 @@ from idlebell.cost.exchange import Exchange, Spent
 
 IMAP: Final[Mapping[str, Mapping[str, Exchange]]] = {
     "dovecot": {
-        "fresh": Exchange(1111, 4415, 8, 10),
+        "fresh": Exchange(1215, 4459, 10, 11),
         "resumed": Exchange(1150, 1927, 8, 9),
         "fresh, QRESYNC": Exchange(1230, 4589, 9, 12),
-        "resumed, QRESYNC": Exchange(1373, 2161, 11, 12),
+        "resumed, QRESYNC": Exchange(1269, 2109, 9, 11),
         "logout": Exchange(241, 267, 4, 3),
         "status": Exchange(183, 246, 2, 2),
         "noop": Exchange(136, 171, 2, 2),
@@ -29,9 +29,9 @@ IMAP: Final[Mapping[str, Mapping[str, Exchange]]] = {
     },
     "cyrus": {
         "fresh": Exchange(1866, 5285, 12, 13),
-        "resumed": Exchange(1823, 2597, 9, 11),
-        "fresh, QRESYNC": Exchange(1985, 5458, 13, 15),
-        "resumed, QRESYNC": Exchange(1942, 2768, 10, 13),
+        "resumed": Exchange(1823, 2596, 9, 11),
+        "fresh, QRESYNC": Exchange(1985, 5457, 13, 15),
+        "resumed, QRESYNC": Exchange(2046, 2820, 12, 14),
         "logout": Exchange(265, 322, 4, 5),
         "status": Exchange(183, 217, 2, 2),
         "noop": Exchange(136, 144, 2, 2),
@@ -57,7 +57,7 @@ PLAYED: Final[Mapping[str, Exchange]] = {
     "SimplePush": Exchange(190, 247, 1, 2),
 }
 FIREFOX: Final[Mapping[str, Exchange]] = {
-    "push connection": Exchange(3154, 3793, 10, 9),
+    "push connection": Exchange(3102, 3793, 9, 9),
     "push registration": Exchange(308, 473, 2, 2),
     "Web Push, alert": Exchange(420, 883, 1, 2),
     "Web Push, summary": Exchange(420, 1328, 1, 2),
@@ -66,26 +66,26 @@ FIREFOX: Final[Mapping[str, Exchange]] = {
 PUSH: Final[Mapping[str, Exchange]] = {**PLAYED, **FIREFOX}
 CPU: Final[Mapping[str, Mapping[str, Spent]]] = {
     "dovecot": {
-        "login": Spent(14.092, 7.028),
-        "status": Spent(0.447, 0.464),
-        "noop": Spent(0.379, 0.297),
-        "idle": Spent(0.477, 0.457),
-        "hold": Spent(4.956, 8.383),
+        "login": Spent(10.625, 4.583),
+        "status": Spent(0.493, 0.559),
+        "noop": Spent(0.403, 0.487),
+        "idle": Spent(0.739, 0.949),
+        "hold": Spent(4.655, 13.300),
     },
     "cyrus": {
-        "login": Spent(11.017, 7.842),
-        "status": Spent(2.169, 0.765),
-        "noop": Spent(0.899, 0.458),
-        "idle": Spent(2.027, 0.917),
-        "hold": Spent(92.119, 2.473),
+        "login": Spent(12.472, 8.067),
+        "status": Spent(0.949, 0.710),
+        "noop": Spent(0.961, 0.609),
+        "idle": Spent(1.398, 0.973),
+        "hold": Spent(16.427, 2.218),
     },
     "courier": {
-        "login": Spent(18.117, 7.133),
-        "status": Spent(1.193, 0.664),
-        "noop": Spent(1.993, 0.579),
-        "idle": Spent(2.868, 0.749),
-        "hold": Spent(8.188, 2.079),
+        "login": Spent(18.319, 7.263),
+        "status": Spent(0.572, 0.494),
+        "noop": Spent(0.567, 0.391),
+        "idle": Spent(1.260, 0.666),
+        "hold": Spent(7.703, 1.592),
     },
 }
-EXISTS_SECONDS: Final[Mapping[str, float]] = {"dovecot": 0.52, "cyrus": 0.03, "courier": 0.90}
-PUSH_SECONDS: Final = 0.027
+EXISTS_SECONDS: Final[Mapping[str, float]] = {"dovecot": 0.53, "cyrus": 0.02, "courier": 0.26}
+PUSH_SECONDS: Final = 0.026
