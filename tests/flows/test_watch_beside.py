@@ -39,7 +39,7 @@ async def server() -> AsyncIterator[ImapServer]:
 
 @pytest.fixture
 async def stage(server: ImapServer) -> AsyncIterator[Stage]:
-    async with staged(server) as stage:
+    async with staged(server, park_after_seconds=0.01) as stage:
         yield stage
 
 

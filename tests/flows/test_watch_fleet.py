@@ -35,7 +35,7 @@ async def server() -> AsyncIterator[ImapServer]:
 
 @pytest.fixture
 async def stage(server: ImapServer) -> AsyncIterator[Stage]:
-    async with staged(server) as stage:
+    async with staged(server, park_after_seconds=0.01) as stage:
         yield stage
 
 
@@ -91,6 +91,9 @@ async def test_the_second_mailbox_of_a_selection_is_told_of_by_notify(stage: Sta
     await stage.server.until(lambda: stage.server.idling("alice") == 1)
 
     stage.server.create("alice", "Lists")
+    stage.server.deliver("alice", mail.make(), "Lists")
+
+    assert await stage.rung(1) == ["Lists"]
     await stage.watching("INBOX", "Lists")
 
 
@@ -259,7 +262,7 @@ async def test_server_without_idle_is_polled(server: ImapServer) -> None:
 async def test_server_without_uidnext_is_grounded_on_its_last_message(server: ImapServer) -> None:
     server.behave(uid_next=False)
     server.deliver("alice", mail.make())
-    async with staged(server) as stage:
+    async with staged(server, park_after_seconds=0.01) as stage:
         await stage.subscribe()
         await stage.adopt()
         await stage.watching()

@@ -35,7 +35,7 @@ async def server() -> AsyncIterator[ImapServer]:
 
 @pytest.fixture
 async def stage(server: ImapServer) -> AsyncIterator[Stage]:
-    async with staged(server) as stage:
+    async with staged(server, park_after_seconds=0.01) as stage:
         yield stage
 
 
@@ -219,7 +219,7 @@ async def test_an_account_that_gets_in_ends_the_pauses_of_others_at_its_server(
     monkeypatch.setattr(fleet_module, "pause", lambda fault, *_: 0.0 if fault.code == "session-lost" else 3_600.0)
     down = Fault("unreachable", "The mail server cannot be reached.")
     refused = Fault("authentication-failed", "The mail server refused the password.")
-    other, locked_out = fleet_module._Held(stage.account), fleet_module._Held(stage.account)
+    other, locked_out = fleet_module.Held(stage.account), fleet_module.Held(stage.account)
     waiting = asyncio.create_task(stage.fleet._wait_for_return(other, down))
     sitting = asyncio.create_task(stage.fleet._wait_for_return(locked_out, refused))
     stage.held = True
@@ -269,7 +269,7 @@ async def test_who_was_dropped_again_waits_a_minute_at_most_from_when_another_ac
         return 0.0
 
     monkeypatch.setattr(fleet_module, "pause", told)
-    held = fleet_module._Held(stage.account, attempts=40, hastened=True)
+    held = fleet_module.Held(stage.account, attempts=40, hastened=True)
     fault = Fault("server-error", "The mail server closed the connection during the login.")
     waiting = asyncio.create_task(stage.fleet._wait_for_return(held, fault))
     await until(lambda: awaited(stage))
@@ -292,7 +292,7 @@ async def test_sessions_that_die_young_after_good_logins_cost_a_minute_at_most(
 ) -> None:
     asked: list[int] = []
     monkeypatch.setattr(fleet_module, "pause", lambda fault, attempt, entropy: asked.append(attempt) or 0.0)
-    held = fleet_module._Held(stage.account, attempts=40)
+    held = fleet_module.Held(stage.account, attempts=40)
     await stage.fleet._wait_for_return(held, Fault("session-lost", "The connection to the mail server was lost."))
     held.hastened = True
     await stage.fleet._wait_for_return(held, Fault("unreachable", "The mail server cannot be reached."))
@@ -315,7 +315,7 @@ async def test_a_server_that_asks_for_less_is_not_left_alone_for_what_a_network_
 
     monkeypatch.setattr(stage.fleet, "_reopen", answer)
     stage.held = True
-    held = fleet_module._Held(stage.account, wanted=("INBOX",))
+    held = fleet_module.Held(stage.account, wanted=("INBOX",))
     await stage.fleet._reopen_one(held)
     growing = [("session-lost", min(number, fleet_module.LET_IN_ATTEMPTS)) for number in range(1, 10)]
     assert asked == [*growing, ("server-unavailable", 1), ("server-unavailable", 2), ("session-lost", 1)]

@@ -29,6 +29,7 @@ from idlebell.net.dns import Resolver
 from idlebell.net.egress import Egress
 from idlebell.net.imap_connection import ImapConnection
 from idlebell.net.open_connection import open_connection
+from idlebell.net.secret_arena import SecretArena
 from idlebell.net.session_inbox import SessionInbox
 from idlebell.net.tls_policy import TlsPolicy
 from idlebell.store.memory import MemoryStore
@@ -180,7 +181,9 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(server: ImapServer, cadence: Cadence | None = None) -> AsyncIterator[Stage]:
+async def staged(
+    server: ImapServer, cadence: Cadence | None = None, park_after_seconds: float = 0.0
+) -> AsyncIterator[Stage]:
     clock = SteppedClock()
     store = NotingStore()
     account = await store.account(ImapTarget("127.0.0.1", server.tls_port, Tls.IMPLICIT), "alice")
@@ -189,7 +192,7 @@ async def staged(server: ImapServer, cadence: Cadence | None = None) -> AsyncIte
     with tempfile.TemporaryDirectory() as folder:
         ca_file = Path(folder) / "ca.pem"
         ca_file.write_bytes(server.ca_pem)
-        policy = TlsPolicy(ca_file)
+        policy = TlsPolicy(ca_file, SecretArena() if park_after_seconds else None)
 
     async def connect() -> ImapConnection:
         connection = await open_connection(account.target, connector=connector, tls_policy=policy, clock=clock)
@@ -218,6 +221,8 @@ async def staged(server: ImapServer, cadence: Cadence | None = None) -> AsyncIte
         sessions=lambda: fleet.sessions(),  # noqa: PLW0108
         resolved=lambda account: fleet.nudge(account),  # noqa: PLW0108
         committed=lambda: None,
+        park_after_seconds=park_after_seconds,
+        may_park=lambda account: fleet.may_park(account),  # noqa: PLW0108
     )
     fleet = Fleet(means, inbox, reopen, lambda _: stage.held, lambda _: True)
     stage = Stage(server, store, status, inbox, fleet, account, connect, [], clock)  # type: ignore[arg-type]

@@ -25,9 +25,10 @@ from idlebell.net.dns import Resolver
 from idlebell.net.egress import Egress
 from idlebell.net.errors import TlsFailed, TransportError, Unreachable
 from idlebell.net.http_client import HttpClient
-from idlebell.net.imap_connection import ImapConnection, WireLog
+from idlebell.net.imap_connection import ImapConnection
 from idlebell.net.open_connection import open_connection
 from idlebell.net.tls_policy import TlsPolicy
+from idlebell.net.wire_log import WireLog
 from idlebell.telemetry.facts import Fact
 from idlebell.watch.lapses import Lapses
 from idlebell.watch.strategy import Way, choose

@@ -42,8 +42,10 @@ from idlebell.net.clock_watch import JumpReason, watch_clock
 from idlebell.net.connector import Connector
 from idlebell.net.dns import Resolver
 from idlebell.net.http_client import HttpClient
+from idlebell.net.secret_arena import SecretArena
 from idlebell.net.session_inbox import SessionInbox
 from idlebell.net.tls_policy import TlsPolicy
+from idlebell.net.wheel import Wheel
 from idlebell.store.contract import Store
 from idlebell.telemetry.facts import ClockJumped, Complained, Emit, Fact
 from idlebell.telemetry.fan_out import fan_out
@@ -94,14 +96,18 @@ async def running_engine(
         egress = egress_of(settings)
         resolver = Resolver(clock)
         stack.push_async_callback(resolver.close)
-        tls_policy = TlsPolicy(settings.imap.ca_file)
+        arena = SecretArena(lambda text: emit(Complained(text))) if settings.imap.park_after_seconds else None
+        tls_policy = TlsPolicy(settings.imap.ca_file, arena)
+        if arena is not None and tls_policy.no_parking:
+            emit(Complained(f"Sessions stay awake, which costs memory: {tls_policy.no_parking}."))
         http = HttpClient(egress, resolver, tls_policy, proxy=settings.network.proxy)
         stack.push_async_callback(http.close)
         discovery = Discovery(resolver.services, http.send, clock)
         stack.push_async_callback(discovery.close)
         status, sessions, keyring = Status(), SessionInbox(), Keyring()
         connector = Connector(egress, resolver, source_addresses=settings.imap.source_addresses)
-        connect = connect_with(connector, tls_policy, clock)
+        wheel = Wheel()
+        connect = connect_with(connector, tls_policy, clock, wheel)
         post = post_of(settings, connector, tls_policy, clock) if canary else None
         rhythm = Rhythm(settings.canary.every_seconds, settings.canary.late_seconds)
         bird = None if post is None else Canary(post, rhythm, clock, os.urandom, emit)
@@ -151,8 +157,10 @@ async def running_engine(
             sessions=lambda: fleet.sessions(),  # noqa: PLW0108 - the fleet comes after its means
             resolved=lambda account: fleet.nudge(account),  # noqa: PLW0108
             committed=dispatcher.nudge,
+            park_after_seconds=settings.imap.park_after_seconds,
+            may_park=lambda account: fleet.may_park(account),  # noqa: PLW0108
         )
-        fleet = Fleet(means, sessions, door.reopen, keyring.holds, nearness(egress))
+        fleet = Fleet(means, sessions, door.reopen, keyring.holds, nearness(egress), wheel)
 
         gateway = Gateway(
             store,

@@ -96,8 +96,8 @@ def policy_of(settings: Settings, egress: Egress) -> Policy:
     )
 
 
-def connect_with(connector: Connector, tls_policy: TlsPolicy, clock: Clock) -> Connect:
-    share, wheel = SharedCapabilities(), Wheel()
+def connect_with(connector: Connector, tls_policy: TlsPolicy, clock: Clock, wheel: Wheel) -> Connect:
+    share = SharedCapabilities()
 
     async def connect(target: ImapTarget) -> ImapConnection:
         return await open_connection(
@@ -137,7 +137,7 @@ async def signer_of(settings: Settings, store: Store) -> VapidSigner:
 
 def gauges_of(fleet: Fleet, status: Status, keyring: Keyring) -> tuple[Gauge, ...]:
     return (
-        Gauge("sessions", "IMAP sessions that are open.", fleet.sessions),
+        Gauge("sessions", "IMAP sessions that are open.", fleet.forms, "form"),
         Gauge("mailboxes", "Mailboxes by what is being done about them.", status.totals, "watch"),
         Gauge("credentials", "Sets of credentials that are held in memory.", lambda: len(keyring)),
     )

@@ -11,8 +11,6 @@ at it. An idle client holds under 1 KiB (``bench`` measures it), as long as its 
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable
 from typing import Final
 
@@ -24,7 +22,7 @@ from idlebell.imap.events import Challenged, ClientEvent, Completed, Ended, Gree
 from idlebell.imap.framing import Frame, Framer, LiteralAnnounced
 from idlebell.imap.limits import DEFAULT_LIMITS, Limits
 from idlebell.imap.parse_response import parse_response
-from idlebell.imap.permitted import PERMITTED, event_never_sets_seen, never_sets_seen
+from idlebell.imap.permitted import PERMITTED, check_never_sets_seen
 from idlebell.imap.responses import (
     CapabilityCode,
     CapabilityData,
@@ -36,7 +34,9 @@ from idlebell.imap.responses import (
     TaggedResponse,
     UntaggedResponse,
 )
+from idlebell.imap.sasl_message import decode_challenge, sasl_line
 from idlebell.imap.state import EXCHANGE, GREETINGS, Move, Phase, State, first_phase, outcome
+from idlebell.imap.terms import Terms
 
 _NOTHING: Final[frozenset[str]] = frozenset()
 _INJECTED: Final = "injected-plaintext"
@@ -56,25 +56,9 @@ class Client:
     """
 
     __slots__ = (
-        "_allow_plaintext_login",
-        "_announced",
-        "_elements",
-        "_framer",
-        "_limits",
-        "_outgoing",
-        "_permitted",
-        "_phase",
-        "_rest",
-        "_share",
-        "_tags",
-        "_untagged",
-        "capabilities",
-        "enabled",
-        "fault",
-        "in_flight",
-        "state",
-        "tls",
-    )
+        "_allow_plaintext_login", "_announced", "_elements", "_framer", "_limits", "_outgoing", "_permitted", "_phase",
+        "_rest", "_share", "_tags", "_untagged", "capabilities", "enabled", "fault", "in_flight", "state", "tls",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -136,6 +120,49 @@ class Client:
         """Whether the server can do ``capability``, said or implied; False while nothing is known."""
         return capability_lists.has(self.capabilities, capability)
 
+    # --- laid aside ---
+
+    @property
+    def terms(self) -> Terms | None:
+        """With :attr:`tags` all that is to be kept of a client that idles and holds nothing. None: it does something else, or
+        something has come or is to be sent that would be lost."""
+        if self._phase is not Phase.IDLING or self._framer.pending or self._outgoing or self.fault is not None:
+            return None
+        return Terms(
+            self._limits,
+            self.tls,
+            self._permitted,
+            self._allow_plaintext_login,
+            self._share,
+            self.state,
+            self.capabilities,
+            self.enabled,
+        )
+
+    @property
+    def tags(self) -> int:
+        """How many commands were sent: the number of the last tag."""
+        return self._tags
+
+    @classmethod
+    def resumed(cls, terms: Terms, tags: int, command: c.Command | None, phase: Phase) -> Client:
+        """One that goes on where another stood: under ``terms``, after ``tags`` commands, with ``command`` in flight, in
+        ``phase``. What was said since is to be given to :meth:`receive_data`."""
+        client = cls(
+            terms.limits,
+            tls=terms.tls,
+            permitted=terms.permitted,
+            allow_plaintext_login=terms.allow_plaintext_login,
+            share=terms.share,
+        )
+        client.state = terms.state
+        client.capabilities = terms.capabilities
+        client.enabled = terms.enabled
+        client.in_flight = command
+        client._phase = phase
+        client._tags = tags
+        return client
+
     # --- out ---
 
     def send(self, command: c.Command) -> str:
@@ -167,7 +194,7 @@ class Client:
         self._phase = Phase.LITERAL if self._rest else first_phase(kind)
         if isinstance(command, c.Authenticate) and command.initial is not None and not self.has("SASL-IR"):
             # RFC 4959 section 3: without SASL-IR the message waits for an empty challenge. The caller need not care.
-            self._rest = (_sasl_line(command.initial),)
+            self._rest = (sasl_line(command.initial),)
             self._phase = Phase.SASL_INITIAL
         self._untagged = self._elements = 0
         self._announced = None
@@ -177,7 +204,7 @@ class Client:
     def respond(self, data: bytes) -> None:
         """Answer a :class:`~idlebell.imap.events.Challenged` with the next SASL message, not yet in base64."""
         self._step(Move.RESPONDED)
-        self._outgoing += _sasl_line(data)
+        self._outgoing += sasl_line(data)
 
     def cancel(self) -> None:
         """Give the AUTHENTICATE exchange up instead of responding; the server answers BAD (RFC 9051 section 6.2.2)."""
@@ -249,14 +276,8 @@ class Client:
             case c.Login() | c.Authenticate() if not (self.tls or self._allow_plaintext_login):
                 # Not left to LOGINDISABLED, which an attacker can strip (RFC 9051 section 11.1).
                 raise LocalProtocolError("no credentials without TLS")
-            case c.UidFetch():
-                for item in command.items:
-                    if not never_sets_seen(item):
-                        raise LocalProtocolError(f"FETCH item not on the list of those that never set \\Seen: {item!r}")
-            case c.Notify():
-                for event in (event for group in command.groups for event in group.events):
-                    if not event_never_sets_seen(event):
-                        raise LocalProtocolError(f"NOTIFY event with more than what never sets \\Seen: {event!r}")
+            case _:
+                check_never_sets_seen(command)
 
     def _alive(self) -> None:
         if self.fault is not None:
@@ -370,7 +391,7 @@ class Client:
             case Phase.IDLING:
                 events.append(Idling())
             case _:
-                events.append(Challenged(_decode_challenge(response.text)))
+                events.append(Challenged(decode_challenge(response.text)))
 
     def _untagged_response(self, response: UntaggedResponse, events: list[ClientEvent]) -> None:
         match response:
@@ -416,17 +437,6 @@ class Client:
             self._elements += text.count(b" ") + text.count(b"(") + text.count(b",")
         if self._elements > self._limits.elements_per_command:
             raise RemoteProtocolError("too-many-elements", "more elements of lists than the bound for one command")
-
-
-def _sasl_line(data: bytes) -> bytes:
-    return base64.b64encode(data) + b"\r\n"
-
-
-def _decode_challenge(text: bytes) -> bytes:
-    try:
-        return base64.b64decode(text.strip(), validate=True)
-    except binascii.Error as error:
-        raise RemoteProtocolError("bad-base64", "a SASL challenge that is not base64", text) from error
 
 
 def _injected(data: bytes) -> RemoteProtocolError:

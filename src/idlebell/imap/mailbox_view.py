@@ -40,6 +40,13 @@ class MailboxView:
         self.read_only: bool | None
         self._forget()
 
+    @classmethod
+    def known(cls, name: str, uid_validity: int, exists: int | None, mod_seq: int | None) -> MailboxView:
+        """One that goes on from what another had learnt."""
+        view = cls(name)
+        view.uid_validity, view.exists, view.highest_mod_seq = uid_validity, exists, mod_seq
+        return view
+
     def __repr__(self) -> str:
         return (
             f"<MailboxView {self.name!r} exists={self.exists} uid_validity={self.uid_validity}"

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from idlebell.imap import commands as c
+from idlebell.imap.errors import LocalProtocolError
 
 _REASONS: Mapping[type[c.Command], str] = MappingProxyType(
     {
@@ -67,3 +68,16 @@ def never_sets_seen(item: str) -> bool:
 def event_never_sets_seen(event: str) -> bool:
     """Whether ``event`` may be asked for by NOTIFY: a name, and in parentheses FETCH items that may be fetched."""
     return _EVENT.fullmatch(event) is not None
+
+
+def check_never_sets_seen(command: c.Command) -> None:
+    """LocalProtocolError: ``command`` asks for something that may set \\Seen."""
+    match command:
+        case c.UidFetch():
+            for item in command.items:
+                if not never_sets_seen(item):
+                    raise LocalProtocolError(f"FETCH item not on the list of those that never set \\Seen: {item!r}")
+        case c.Notify():
+            for event in (event for group in command.groups for event in group.events):
+                if not event_never_sets_seen(event):
+                    raise LocalProtocolError(f"NOTIFY event with more than what never sets \\Seen: {event!r}")

@@ -46,3 +46,16 @@ def xor(one: bytes, two: bytes) -> bytes:
 
 def bad_message(detail: str) -> RemoteProtocolError:
     return RemoteProtocolError("bad-sasl-message", detail)
+
+
+def sasl_line(data: bytes) -> bytes:
+    """A message as it travels in IMAP (RFC 9051 section 6.2.2)."""
+    return base64.b64encode(data) + b"\r\n"
+
+
+def decode_challenge(text: bytes) -> bytes:
+    """The message of a continuation request."""
+    try:
+        return base64.b64decode(text.strip(), validate=True)
+    except binascii.Error as error:
+        raise RemoteProtocolError("bad-base64", "a SASL challenge that is not base64", text) from error

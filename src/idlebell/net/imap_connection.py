@@ -8,10 +8,10 @@ the server's next line belongs to.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 from idlebell.imap import commands as c
 from idlebell.imap.client import Client
@@ -31,13 +31,12 @@ from idlebell.net.deadlines import (
     RESPONSE_BYTES,
     Deadlines,
 )
+from idlebell.net.detached import ConnectionTerms, Detached
 from idlebell.net.errors import ConnectionLost, ServerSaidBye, TimedOut, TransportError
-from idlebell.net.tls_engine import Channel
+from idlebell.net.record_channel import RecordChannel
+from idlebell.net.tls_engine import Channel, TlsChannel
+from idlebell.net.wire_log import WireLog, spell, spell_event
 
-WireLog: TypeAlias = Callable[[str, str], None]
-"""Called with ``C`` or ``S`` and a line for the operator. No credential and no SASL message is ever in it."""
-
-_LOG_CHARACTERS: Final = 500
 _IDLE: Final = c.Idle()
 """One for all: each session holds the command that is in flight."""
 
@@ -63,19 +62,9 @@ class ImapConnection:
     """
 
     __slots__ = (
-        "_channel",
-        "_client",
-        "_clock",
-        "_deadlines",
-        "_debt_bytes",
-        "_early",
-        "_end",
-        "_idle_reply",
-        "_received",
-        "_wire_log",
-        "last_heard_at",
-        "target",
-    )
+        "_channel", "_client", "_clock", "_deadlines", "_debt_bytes", "_detached", "_early", "_end", "_idle_reply",
+        "_received", "_wire_log", "last_heard_at", "target",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -86,9 +75,12 @@ class ImapConnection:
         clock: Clock,
         deadlines: Deadlines,
         wire_log: WireLog | None = None,
+        heard_at: float | None = None,
+        fault: ConnectionLost | None = None,
     ) -> None:
+        """``heard_at``: when the last bytes came, if it is not made now; ``fault``: what has ended it already."""
         self.target = target
-        self.last_heard_at = clock.monotonic()
+        self.last_heard_at = clock.monotonic() if heard_at is None else heard_at
         """When the last bytes came, by the monotonic clock."""
         self._channel = channel
         self._client = client
@@ -99,7 +91,8 @@ class ImapConnection:
         self._idle_reply: Completed | None = None  # of an IDLE that the server ended by itself
         self._received = 0  # bytes since the last command was sent
         self._debt_bytes = 0.0  # in the leaky bucket, when the last bytes came
-        self._end: TransportError | RemoteProtocolError | None = None  # after what was returned; told by the next call
+        self._detached = False
+        self._end: TransportError | RemoteProtocolError | None = fault  # after what was returned; told by the next call
 
     def __repr__(self) -> str:
         return f"<ImapConnection {self.target}, {self._client.state.value}>"
@@ -179,6 +172,10 @@ class ImapConnection:
         """Enters IDLE. None once the server waits with us; a refusal is the tagged response that came instead."""
         self._check()
         self._client.send(_IDLE)
+        return await self.idle_agreed(timeout=timeout)
+
+    async def idle_agreed(self, *, timeout: float | None = None) -> Completed | None:
+        """The answer to an IDLE that was sent, as :meth:`idle` gives it."""
         async with self._closing("IDLE", self._deadlines.idle_ack_seconds if timeout is None else timeout):
             self._received = 0
             await self._flush()
@@ -214,7 +211,8 @@ class ImapConnection:
 
     def interrupt(self) -> None:
         """Ends a :meth:`wait_for_change` that is on."""
-        self._channel.interrupt()
+        if not self._detached:
+            self._channel.interrupt()
 
     async def done(self, *, timeout: float | None = None) -> Reply:
         """Ends IDLE. The deadline, ``idle_ack_seconds`` where left out, is how a dead server is told from a quiet one."""
@@ -224,6 +222,34 @@ class ImapConnection:
             return Reply(completed, self._take_early())
         self._client.done()
         return await self._finish("DONE", self._deadlines.idle_ack_seconds if timeout is None else timeout)
+
+    # --- parked ---
+
+    def shed(self) -> None:
+        """Lets go of what OpenSSL holds for the connection, where its records can be sealed and opened without it."""
+        if isinstance(self._channel, TlsChannel) and (channel := self._channel.park()) is not None:
+            self._channel = channel
+
+    def detach(self) -> Detached | None:
+        """Strips a connection that idles and has shed OpenSSL; it can do nothing any more. None: it holds more than could be
+        kept, and nothing has changed."""
+        terms = self._client.terms
+        channel = self._channel
+        drained = (self._clock.monotonic() - self.last_heard_at) * AVERAGE_BYTES_PER_SECOND
+        if terms is None or self._early or self._idle_reply or self._end or self._debt_bytes > drained:
+            return None
+        if not isinstance(channel, RecordChannel) or (released := channel.release()) is None:
+            return None
+        wire, tls = released
+        self._detached = True
+        self._end = ConnectionLost("parked")
+        shared = ConnectionTerms(terms, self._deadlines, self._wire_log, tls.arena)
+        return Detached(wire.detach(), tls, shared, self._client.tags, self.last_heard_at)
+
+    async def completed(self, what: str, *, timeout: float) -> Reply:
+        """The tagged response to a command that was sent before the connection was parked."""
+        self._check()
+        return await self._finish(what, timeout)
 
     # --- the end ---
 
@@ -243,6 +269,8 @@ class ImapConnection:
 
     def close(self) -> None:
         """Closes at once, without a word. May be called again."""
+        if self._detached:
+            return
         self._channel.close()
         if self._end is None:
             self._end = ConnectionLost("closed")
@@ -252,7 +280,7 @@ class ImapConnection:
     def _check(self) -> None:
         if self._end is not None:
             end, self._end = self._end, ConnectionLost("closed")
-            self._channel.close()
+            self.close()
             raise end
 
     async def _run(self, command: c.Command, timeout: float | None, exchange: Mechanism | None = None) -> Reply:
@@ -373,7 +401,7 @@ class ImapConnection:
             raise RemoteProtocolError("too-fast", f"more than {AVERAGE_BYTES_PER_SECOND} bytes a second, for long")
         if self._wire_log is not None:
             for event in events:
-                self._wire_log("S", _spell_event(event, redacted=authenticating))
+                self._wire_log("S", spell_event(event, redacted=authenticating))
         return events
 
     async def _flush(self) -> None:
@@ -385,7 +413,7 @@ class ImapConnection:
             if isinstance(command, c.Login | c.Authenticate):
                 self._wire_log("C", f"{self._client.tag} {c.name_of(type(command))} (…)")
             else:
-                self._wire_log("C", _spell(data))
+                self._wire_log("C", spell(data))
         await self._channel.write(data)
 
     def _take_early(self) -> list[UntaggedResponse]:
@@ -413,20 +441,3 @@ async def _give_way() -> None:
 
 def _end_of(event: Ended) -> TransportError:
     return ConnectionLost("eof") if event.bye is None else ServerSaidBye(event.bye)
-
-
-def _spell(data: bytes) -> str:
-    return repr(data.rstrip(b"\r\n").decode("utf-8", "backslashreplace"))[1:-1][:_LOG_CHARACTERS]
-
-
-def _spell_event(event: ClientEvent, *, redacted: bool) -> str:
-    match event:
-        case Completed():
-            text = "(…)" if redacted else event.text
-            return f"{event.tag} {event.condition} {event.code or ''} {text!r}"[:_LOG_CHARACTERS]
-        case Challenged():
-            return "+ (…)"
-        case _ if redacted:
-            return type(event).__name__
-        case _:
-            return repr(event)[:_LOG_CHARACTERS]

@@ -18,11 +18,12 @@ from idlebell.net.connector import Connector
 from idlebell.net.deadlines import DEFAULT_DEADLINES, Deadlines
 from idlebell.net.egress import Purpose
 from idlebell.net.errors import NotImap, TimedOut, TlsFailed
-from idlebell.net.imap_connection import ImapConnection, WireLog
+from idlebell.net.imap_connection import ImapConnection
 from idlebell.net.tls_engine import PlainChannel, TlsChannel, start_tls
 from idlebell.net.tls_policy import TlsPolicy
 from idlebell.net.wheel import Wheel
 from idlebell.net.wire import Wire
+from idlebell.net.wire_log import WireLog
 
 
 async def open_connection(

@@ -22,10 +22,11 @@ class RecordChannel:
 
     __slots__ = ("_content", "_end", "_tls", "_unsent", "_wire", "description")
 
-    def __init__(self, wire: Wire, tls: ParkedTls) -> None:
+    def __init__(self, wire: Wire, tls: ParkedTls, content: bytes = b"") -> None:
+        """``content``: what has come and was opened already, to be read first."""
         self._wire = wire
         self._tls = tls
-        self._content = b""  # application data that nobody has read yet; at most what one receive gave
+        self._content = content  # application data that nobody has read yet; at most what one receive gave
         self._end: ConnectionLost | None = None  # told once what came before it was read
         self._unsent = b""  # records that the kernel has not taken, in the order in which they were sealed
         self.description = sys.intern(f"TLSv1.3 {tls.suite.name}")
@@ -36,10 +37,9 @@ class RecordChannel:
 
     def release(self) -> tuple[Wire, ParkedTls] | None:
         """Gives away what the channel was made of; it cannot be used any more, and one that is made of the two goes on where
-        it stopped. None, and nothing has changed: something is still to be read or sent, or the peer has
-        ended the session. Nobody may be reading or
-        writing."""
-        if self._content or self._unsent or self._end is not None or self._tls.peer_closed:
+        it stopped. None, and nothing has changed: something is still to be read or sent, or the peer has ended the session.
+        Nobody may be reading or writing."""
+        if self._content or self._unsent or self._end is not None or self._tls.peer_closed or not self._tls.at_rest:
             return None
         wire, tls = self._wire, self._tls
         del self._wire, self._tls

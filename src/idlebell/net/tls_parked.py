@@ -128,6 +128,11 @@ class ParkedTls:
         return f"<ParkedTls, slot {self.slot}>"
 
     @property
+    def arena(self) -> SecretArena:
+        """Where its slot is."""
+        return self._arena
+
+    @property
     def suite(self) -> Suite:
         return suite_in(self._view())
 

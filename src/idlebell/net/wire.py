@@ -113,6 +113,11 @@ class Wire:
         except OSError as error:
             raise lost(error) from error
 
+    def detach(self) -> int:
+        """The descriptor, which is the caller's from now on; -1 where it was closed. Nobody may be waiting."""
+        sock, self._sock = self._sock, None
+        return -1 if sock is None else sock.detach()
+
     def close(self) -> None:
         """At once. Whoever waits is told ConnectionLost."""
         sock, self._sock = self._sock, None

@@ -87,8 +87,9 @@ class Subscriptions(Protocol):
         """Forgets it, its queue and its activity, and the account if nobody else has it. Unknown: nothing happens."""
         ...
 
-    async def wanted(self) -> tuple[WantedAccount, ...]:
-        """What the reconciler compares with what runs. Only subscriptions with ``wanted`` true count."""
+    async def wanted(self, after: AccountId | None = None, limit: int | None = None) -> tuple[WantedAccount, ...]:
+        """What the reconciler compares with what runs, by account: those that come ``after`` one, up to ``limit``. Only
+        subscriptions with ``wanted`` true count."""
         ...
 
     async def wanted_of(self, account: AccountId) -> WantedAccount | None: ...

@@ -75,14 +75,31 @@ class Status:
     """One entry an account. Waiters are few (requests that wait for a first verdict) and are woken by every change of their
     account."""
 
-    __slots__ = ("_accounts", "_waiters")
+    __slots__ = ("_accounts", "_parked", "_parked_of", "_waiters")
 
     def __init__(self) -> None:
         self._accounts: dict[AccountId, AccountStatus] = {}
+        self._parked_of: Callable[[AccountId], AccountStatus | None] = _nobody
+        self._parked: Callable[[], int] = int
         self._waiters: dict[AccountId, set[asyncio.Event]] = {}
 
+    def lend(self, of: Callable[[AccountId], AccountStatus | None], count: Callable[[], int]) -> None:
+        """Somebody else knows the status of accounts that were laid aside: one mailbox each, which is watched."""
+        self._parked_of, self._parked = of, count
+
+    def lay_aside(self, account: AccountId) -> None:
+        """Who was lent to tells of it from now on, until it is reported again. Nothing has changed for who waits."""
+        self._accounts.pop(account, None)
+
+    def is_plain(self, account: AccountId) -> bool:
+        """One mailbox that is watched, and nothing else to be said: can it be laid aside?"""
+        entry = self._accounts.get(account)
+        if entry is None or entry.alert is not None or entry.unlisted is not None or len(entry.mailboxes) != 1:
+            return False
+        return all(one.watch is Watch.WATCHING and one.fault is None for one in entry)
+
     def of(self, account: AccountId) -> AccountStatus | None:
-        return self._accounts.get(account)
+        return self._accounts.get(account) or self._parked_of(account)
 
     def report(self, account: AccountId, mailbox: MailboxStatus) -> None:
         self._accounts.setdefault(account, AccountStatus()).mailboxes[mailbox.mailbox] = mailbox
@@ -137,8 +154,13 @@ class Status:
         for entry in self._accounts.values():
             for status in entry:
                 counts[status.watch.value] += 1
+        counts[Watch.WATCHING.value] += self._parked()
         return counts
 
     def _wake(self, account: AccountId) -> None:
         for event in self._waiters.get(account, ()):
             event.set()
+
+
+def _nobody(_: AccountId) -> None:
+    return None

@@ -12,13 +12,14 @@ from idlebell.model.account import Account
 from idlebell.model.shown_text import shown
 from idlebell.store.contract import StoreError
 from idlebell.telemetry.facts import LookFailed, StoreFailed
+from idlebell.watch.answers import LookRefusedError
+from idlebell.watch.canned import STATUS_ITEMS
 from idlebell.watch.catch_up import CatchUp, owed_seconds
 from idlebell.watch.lapses import Promise
 from idlebell.watch.look import Books, Means
-from idlebell.watch.mailbox_session import LookRefusedError, MailboxSession
+from idlebell.watch.mailbox_session import MailboxSession
 from idlebell.watch.reports import Reports
 from idlebell.watch.strategy import Assignment, Way
-from idlebell.watch.survey import STATUS_ITEMS
 
 TOGETHER: Final = 5
 """So many mailboxes are asked for together rather than one by one, although LIST then tells of all that there are."""

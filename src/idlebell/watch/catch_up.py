@@ -10,9 +10,10 @@ from idlebell.model.account import Account
 from idlebell.model.shown_text import shown
 from idlebell.store.contract import ConflictError, StoreError
 from idlebell.telemetry.facts import LookFailed, StoreFailed
+from idlebell.watch.answers import Extent, LookRefusedError, MailboxRefusedError
 from idlebell.watch.detect import UpToDate, locate
 from idlebell.watch.look import NOTHING, Found, Looks, Means
-from idlebell.watch.mailbox_session import Extent, LookRefusedError, MailboxRefusedError, MailboxSession
+from idlebell.watch.mailbox_session import MailboxSession
 from idlebell.watch.patience import Patience
 from idlebell.watch.reports import Reports
 
@@ -66,6 +67,11 @@ class CatchUp:
     def hidden(self) -> bool:
         """Has EXISTS told of mail in the open mailbox that no FETCH found, so that it is worth asking again?"""
         return 0 < self.looks.hidden < HOLLOW_LOOKS
+
+    @property
+    def engaged(self) -> bool:
+        """Does it remember more than that all is told?"""
+        return self.owed or self.hidden or bool(self._hollow)
 
     @property
     def owed_seconds(self) -> float:

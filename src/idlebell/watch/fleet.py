@@ -10,8 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import timedelta
 from functools import partial
 from itertools import islice
 
@@ -24,23 +22,28 @@ from idlebell.model.subscription import Floor, StandingProblem
 from idlebell.net.errors import TimedOut, TransportError
 from idlebell.net.imap_connection import ImapConnection
 from idlebell.net.session_inbox import SessionInbox
+from idlebell.net.wheel import Wheel
 from idlebell.store.contract import StoreError, WantedAccount
 from idlebell.telemetry.facts import ReconnectAsked, SessionLost, StoreFailed, SupervisorCaught, where_raised
 from idlebell.telemetry.status import MailboxStatus, Watch
 from idlebell.watch.diagnose import diagnose
-from idlebell.watch.look import Books, Means
+from idlebell.watch.held import Held
+from idlebell.watch.look import Means
 from idlebell.watch.mailbox_session import MailboxSession
-from idlebell.watch.recovery import Backoff, backoff, pause
+from idlebell.watch.parked import Parked
+from idlebell.watch.parking import Parking
+from idlebell.watch.recovery import backoff, pause
+from idlebell.watch.restart import announce_restart
 from idlebell.watch.returns import Returns
 from idlebell.watch.strategy import assign, by_want, choose, sessions_worth
 from idlebell.watch.watcher import HUNG_UP_SECONDS, Watcher
 
 ROUND_SECONDS = 60.0
 """Between two looks at everything."""
+WANTED_AT_ONCE = 500
+"""Accounts that are read from the store and compared before the next ones are."""
 AT_ONCE = 64
 """Accounts reconciled at the same time."""
-RESTARTS_PER_SECOND = 50.0
-"""Apps that are told of a restart: their answers come back as logins."""
 SUSPECTS_PER_SECOND = 500.0
 """Sessions that are probed after a jump of the clock: twenty thousand in forty seconds, without a stall."""
 SUSPECTS_AT_ONCE = 50
@@ -51,34 +54,6 @@ LET_IN_ATTEMPTS = 7
 DOWN_FOR_ALL = frozenset({"unreachable", "session-lost", "server-error"})
 """Faults of a server or of the way to it, not of one account."""
 STORE_RETRY_SECONDS = 5.0
-STEADY_SECONDS = 60.0
-"""A session that lived for so long was a good one: the pauses before the next begin anew. One that a server lets in and drops
-at once is not opened every second."""
-
-
-@dataclass(slots=True)
-class _Held:
-    """The fleet's books on one account."""
-
-    account: Account
-    wanted: tuple[str, ...] = ()
-    found_by_list: bool = False
-    """Some of them are those of a selection."""
-    books: Books = field(default_factory=Books)
-    watchers: list[Watcher] = field(default_factory=list)
-    reopening: asyncio.Task[None] | None = None
-    fault: Fault | None = None
-    """Why the last session ended."""
-    attempts: int = 0
-    """Sessions that were opened again in a row, or could not be, for one way of waiting and without one that lived for
-    :data:`STEADY_SECONDS`."""
-    waits: Backoff | None = None
-    """The way of waiting: what made a network's pauses long is no reason to leave a server alone for an hour that once asks
-    for less."""
-    hastened: bool = False
-    """Its pause was cut short where somebody else got in, and no session has lived for :data:`STEADY_SECONDS` since."""
-    served: bool = False
-    """A session runs, and the store knows: no loss is open."""
 
 
 class Fleet:
@@ -92,13 +67,14 @@ class Fleet:
         reopen: Callable[[Account], Awaitable[ImapConnection | Fault | None]],
         holds: Callable[[AccountId], bool],
         is_near: Callable[[ImapConnection], bool],
+        wheel: Wheel | None = None,
     ) -> None:
         self._means = means
         self._inbox = inbox
         self._reopen = reopen
         self._holds = holds
         self._is_near = is_near
-        self._held: dict[AccountId, _Held] = {}
+        self._held: dict[AccountId, Held] = {}
         # Linked: each minute it has all accounts, and is eaten up from its beginning.
         self._nudged: OrderedDict[AccountId, None] = OrderedDict()
         self._at_work: dict[AccountId, asyncio.Task[None]] = {}
@@ -106,6 +82,7 @@ class Fleet:
         self._stopping = False
         self._at_host: Counter[str] = Counter()
         self._returns = Returns(means.clock)
+        self._parking = Parking(means, self._held, self._start, self.sessions, wheel)
 
     # --- what others may ask ---
 
@@ -115,28 +92,8 @@ class Fleet:
         self._wake.set()
 
     async def announce_restart(self) -> None:
-        """To be called once, before :meth:`run`: sessions died with the last process, so every account without credentials
-        is asked for them, paced. Where they are held, only those are whose first login died with it."""
-        now = self._means.clock.now()
-        accounts = await self._means.store.unsettled()
-        told = 0
-        for start in range(0, len(accounts), AT_ONCE):  # together they share a commit
-            some = accounts[start : start + AT_ONCE]
-            pace = timedelta(seconds=1 / RESTARTS_PER_SECOND)
-            counts = await asyncio.gather(
-                *(
-                    self._means.store.record_loss(
-                        account, LossReason.RESTART, now, now + (told + index) * pace, pending_only=self._holds(account)
-                    )
-                    for index, account in enumerate(some)
-                )
-            )
-            for account, count in zip(some, counts, strict=True):
-                if count:
-                    self._means.emit(ReconnectAsked(account, LossReason.RESTART.value, count))
-            told += sum(counts)
-        if told:
-            self._means.committed()
+        """To be called once, before :meth:`run`."""
+        await announce_restart(self._means, self._holds)
 
     async def run(self) -> None:
         """Until cancelled. A supervisor: without it nobody would ever be watched again."""
@@ -155,6 +112,7 @@ class Fleet:
     async def stop(self) -> None:
         """Logs out every session, within :data:`STOP_SECONDS`."""
         self._stopping = True
+        self._parking.log_out()
         cut = [*self._at_work.values(), *(held.reopening for held in self._held.values() if held.reopening)]
         for unfinished in cut:
             unfinished.cancel()
@@ -175,7 +133,7 @@ class Fleet:
     async def _tick(self) -> None:
         while True:
             try:
-                wanted = await self._means.store.wanted()
+                await self._go_round()
             except StoreError as error:
                 self._means.emit(StoreFailed(str(error)))
                 await self._means.clock.sleep(STORE_RETRY_SECONDS)
@@ -184,10 +142,23 @@ class Fleet:
                 self._means.emit(SupervisorCaught("fleet", where_raised(error)))
                 await self._means.clock.sleep(STORE_RETRY_SECONDS)
                 continue
-            for account in dict.fromkeys((*(one.account.id for one in wanted), *self._held, *self._inbox.waiting())):
-                self._nudged[account] = None
-            self._wake.set()
             await self._means.clock.sleep(ROUND_SECONDS)
+
+    async def _go_round(self) -> None:
+        """Nudges all accounts but those that are parked as they are wanted."""
+        parked = self._parking.accounts()
+        last: AccountId | None = None
+        while wanted := await self._means.store.wanted(last, WANTED_AT_ONCE):
+            for one in wanted:
+                account = one.account.id
+                parked.discard(account)
+                if not self._rests(one):
+                    self._nudged[account] = None
+            last = wanted[-1].account.id
+            self._wake.set()
+        for account in dict.fromkeys((*parked, *self._held, *self._inbox.waiting())):
+            self._nudged[account] = None
+        self._wake.set()
 
     def _start_nudged(self) -> None:
         """One task an account at a time; a nudge that comes while one is at work is kept for after it."""
@@ -218,6 +189,9 @@ class Fleet:
         wanted = await self._means.store.wanted_of(account)
         if self._inbox.expects(account):
             return  # sessions are on their way; whoever brings them nudges
+        if wanted is not None and self._rests(wanted):
+            return
+        self._parking.wake(account)
         held = self._held.get(account)
         if wanted is None:
             if held is not None:
@@ -226,7 +200,7 @@ class Fleet:
                 self._inbox.log_out(session)
             return
         if held is None:
-            held = self._held[account] = _Held(wanted.account)
+            held = self._held[account] = Held(wanted.account)
         for gone in set(held.wanted) - set(wanted.mailboxes):
             self._means.status.forget(account, gone)
             held.books.forget(gone)
@@ -236,7 +210,7 @@ class Fleet:
         await self._ground(held, wanted)
         await self._mend(held)
 
-    def _deal(self, held: _Held, wanted: WantedAccount, offered: list[ImapConnection]) -> None:
+    def _deal(self, held: Held, wanted: WantedAccount, offered: list[ImapConnection]) -> None:
         """Gives every session its mailboxes; starts watchers for new sessions, logs out what is not needed."""
         watchers = [watcher for watcher in held.watchers if watcher.primary is not None]
         worth = self._worth(held, offered)
@@ -253,12 +227,15 @@ class Fleet:
             watcher = Watcher(held.account, session, assignment, held.books, self._means, near=near)
             watcher.assign(assignment, wanted.fresh, () if surveyor is not None else wanted.selections)
             surveyor = surveyor or watcher
-            watcher.task = asyncio.create_task(watcher.run())
-            held.watchers.append(watcher)
             self._at_host[held.account.target.host] += 1
-            watcher.task.add_done_callback(partial(self._ended, held, watcher, self._means.clock.monotonic()))
+            self._start(held, watcher, self._means.clock.monotonic())
 
-    async def _ground(self, held: _Held, wanted: WantedAccount) -> None:
+    def _start(self, held: Held, watcher: Watcher, opened_at: float) -> None:
+        watcher.task = asyncio.create_task(watcher.run())
+        held.watchers.append(watcher)
+        watcher.task.add_done_callback(partial(self._ended, held, watcher, opened_at))
+
+    async def _ground(self, held: Held, wanted: WantedAccount) -> None:
         """Who joined a mailbox that is being watched is told of what comes after what has been announced."""
         status = self._means.status.of(held.account.id)
         watched = status.watching() if status else frozenset()
@@ -269,7 +246,7 @@ class Fleet:
                     floor = Floor(mailbox, cursor.uid_validity, cursor.uid_next)
                     await self._means.store.ground(subscription, floor)
 
-    async def _mend(self, held: _Held) -> None:
+    async def _mend(self, held: Held) -> None:
         """Mailboxes without a session: open one if credentials are held; if no session is left at all, ask the apps."""
         sessions = [watcher.primary for watcher in held.watchers if watcher.primary is not None]
         if sessions and not held.served:
@@ -283,7 +260,7 @@ class Fleet:
         elif not sessions:
             await self._give_up(held)
 
-    async def _give_up(self, held: _Held) -> None:
+    async def _give_up(self, held: Held) -> None:
         """Whoever has not been asked yet is asked: the store says who."""
         account = held.account.id
         held.served = False
@@ -304,7 +281,7 @@ class Fleet:
             self._means.emit(ReconnectAsked(account, reason.value, count))
             self._means.committed()
 
-    def _release(self, held: _Held) -> None:
+    def _release(self, held: Held) -> None:
         """Nobody wants the account any more."""
         if held.reopening is not None:
             held.reopening.cancel()
@@ -316,12 +293,15 @@ class Fleet:
 
     # --- sessions that end, and new ones ---
 
-    def _ended(self, held: _Held, watcher: Watcher, started: float, task: asyncio.Task[None]) -> None:
-        """A watcher's task is done: it was not needed any more, or its session is over."""
-        if self._means.clock.monotonic() - started >= STEADY_SECONDS:
-            held.attempts = 0
-            held.hastened = False
+    def _ended(self, held: Held, watcher: Watcher, opened_at: float, task: asyncio.Task[Parked | None]) -> None:
+        """A watcher's task is done: its session is parked, was not needed any more, or is over."""
+        held.steady(opened_at, self._means.clock.monotonic())
         held.watchers.remove(watcher)
+        if not task.cancelled() and task.exception() is None and (parked := task.result()) is not None:
+            parked.opened_at = opened_at
+            if not self._parking.park(held, watcher, parked, stopping=self._stopping):
+                self.nudge(held.account.id)
+            return
         self._at_host[held.account.target.host] -= 1
         if not self._at_host[held.account.target.host]:
             del self._at_host[held.account.target.host]
@@ -345,10 +325,10 @@ class Fleet:
         if not self._stopping:
             self.nudge(held.account.id)
 
-    def _living(self, held: _Held) -> list[Watcher]:
+    def _living(self, held: Held) -> list[Watcher]:
         return [watcher for watcher in held.watchers if watcher.primary is not None]
 
-    def _worth(self, held: _Held, offered: Sequence[ImapConnection] = ()) -> int:
+    def _worth(self, held: Held, offered: Sequence[ImapConnection] = ()) -> int:
         """How many sessions the account is to have, by what its server can do as far as that is known."""
         known = [*(watcher.connection for watcher in self._living(held)), *offered]
         now = self._means.clock.monotonic()
@@ -356,7 +336,7 @@ class Fleet:
         budget = self._means.hosts.sessions(held.account.target.host)
         return sessions_worth(len(held.wanted), way, budget, found_by_list=held.found_by_list)
 
-    def _missing(self, held: _Held) -> int:
+    def _missing(self, held: Held) -> int:
         return max(0, self._worth(held) - len(self._living(held)))
 
     # --- when time has passed unnoticed ---
@@ -364,9 +344,10 @@ class Fleet:
     async def suspect_all(self) -> None:
         """The machine slept, the process stood still, or the clock jumped: every session has to show that it lives, paced."""
         watchers = [watcher for held in self._held.values() for watcher in held.watchers]
-        for start in range(0, len(watchers), SUSPECTS_AT_ONCE):
-            for watcher in watchers[start : start + SUSPECTS_AT_ONCE]:
-                watcher.probe()
+        suspects = [*(watcher.probe for watcher in watchers), *self._parking.suspects()]
+        for start in range(0, len(suspects), SUSPECTS_AT_ONCE):
+            for probe in suspects[start : start + SUSPECTS_AT_ONCE]:
+                probe()
             await self._means.clock.sleep(SUSPECTS_AT_ONCE / SUSPECTS_PER_SECOND)
 
     # --- for the operator ---
@@ -374,10 +355,29 @@ class Fleet:
     def sessions(self) -> int:
         return self._at_host.total()
 
+    def awake(self) -> int:
+        return self.sessions() - self.parked()
+
+    def parked(self) -> int:
+        return len(self._parking)
+
+    def forms(self) -> dict[str, int]:
+        """Sessions by their form."""
+        return {"awake": self.awake(), "parked": self.parked()}
+
+    def may_park(self, account: AccountId) -> bool:
+        """Does the one session that runs stand for all that is to be done about the account?"""
+        busy = self._stopping or account in self._nudged or account in self._at_work or self._inbox.offers(account)
+        return not busy and self._parking.may_park(account)
+
+    def _rests(self, wanted: WantedAccount) -> bool:
+        """Is the account parked, and is nothing else wanted of it?"""
+        return self._parking.suits(wanted) and not self._inbox.offers(wanted.account.id)
+
     def sessions_at(self, host: str) -> int:
         return self._at_host[host]
 
-    async def _reopen_safely(self, held: _Held) -> None:
+    async def _reopen_safely(self, held: Held) -> None:
         """A supervisor, as for reconciling."""
         try:
             await self._reopen_one(held)
@@ -388,7 +388,7 @@ class Fleet:
             self._means.emit(SupervisorCaught("fleet", where_raised(error)))
             await self._means.clock.sleep(STORE_RETRY_SECONDS)
 
-    async def _reopen_one(self, held: _Held) -> None:
+    async def _reopen_one(self, held: Held) -> None:
         """Tries, with the credentials that are held, until there is a session, and offers it as whoever registers does."""
         account = held.account
         while self._missing(held) and self._holds(account.id):
@@ -415,7 +415,7 @@ class Fleet:
                 if mailbox not in looked_after:
                     self._means.status.report(account.id, MailboxStatus(mailbox, Watch.RECONNECTING, fault=answer))
 
-    async def _wait_for_return(self, held: _Held, fault: Fault) -> None:
+    async def _wait_for_return(self, held: Held, fault: Fault) -> None:
         """The pause before the next attempt. It ends early where another account gets in at a server that was down for all:
         the pace at which sessions are opened to one server keeps that from being a storm. Only once: a server that lets
         everybody in and drops them again would be asked for ever by those who follow each other. After that it ends within

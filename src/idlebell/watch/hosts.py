@@ -26,6 +26,8 @@ LIMIT_KEPT_SECONDS: Final = 86_400.0
 """Then a server that refused a session is asked for as many as before."""
 LAG_STEP_SECONDS: Final = 60.0
 """A smaller change of a clock's lag is not worth a write."""
+FULL_CYCLE: Final = 0.8
+"""A quiet wait of this part of the cycle that a server bears shows that it still does."""
 _NOTHING: Final = Learnt()
 
 
@@ -128,9 +130,11 @@ class Hosts:
         self._learn(host, idle_seconds=seconds, quiet_since=self._clock.now())
         self._emit(CycleLearnt(host, seconds, "shortened"))
 
-    def bore(self, host: str) -> None:
-        """A session of the server has lived through a whole cycle."""
+    def bore_quiet(self, host: str, seconds: float) -> None:
+        """A session of the server has lived through ``seconds`` of quiet. A whole cycle of it shows that it still bears one."""
         learnt = self._of(host)
+        if seconds < FULL_CYCLE * self._cadence.bears(learnt.idle_seconds):
+            return
         now = self._clock.now()
         if learnt.quiet_since is None:
             self._learn(host, write=False, quiet_since=now)

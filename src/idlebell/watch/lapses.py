@@ -60,6 +60,11 @@ class Lapses:
     rung: Rung | None = None
     """The cheapest one that has told of mail; None: not known yet, so all are climbed."""
 
+    @property
+    def plain(self) -> bool:
+        """Is nothing known yet?"""
+        return not self._records and self.rung is None
+
     def trusts(self, promise: Promise, now: float) -> bool:
         record = self._records.get(promise)
         if record is None or record.given_up_at is None:

@@ -21,7 +21,9 @@ from idlebell.rules.needs import fetch_items
 from idlebell.store.contract import ConflictError, Store
 from idlebell.telemetry.facts import CursorRebased, Emit, MailDetected
 from idlebell.telemetry.status import Status
+from idlebell.watch.answers import Extent
 from idlebell.watch.cadence import Cadence
+from idlebell.watch.counting import count_new, count_unseen
 from idlebell.watch.detect import (
     DATE_ITEM,
     FLOOD_MESSAGES,
@@ -47,7 +49,7 @@ from idlebell.watch.flood import counted, criteria
 from idlebell.watch.hosts import Hosts
 from idlebell.watch.identity import identity_items
 from idlebell.watch.lapses import SURE_SECONDS, UNSAID_SECONDS, Lapses
-from idlebell.watch.mailbox_session import Extent, MailboxSession
+from idlebell.watch.mailbox_session import MailboxSession
 from idlebell.watch.passed import Passed, PassedMail
 
 CONFLICTS: Final = 5
@@ -58,6 +60,10 @@ LOOK_KEPT: Final = timedelta(hours=6)
 """A mailbox where nothing comes has the time of its last look written this often. Within the process it is known better; after
 a restart it tells what was delivered in between from what was filed."""
 DIGEST_BYTES: Final = 16
+
+
+def _never(_: AccountId) -> bool:
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,10 @@ class Means:
     """Tells the fleet that a selection means other mailboxes now: a hint."""
     committed: Callable[[], None]
     """Tells the dispatcher that something may be due: a hint."""
+    park_after_seconds: float = 0.0
+    """How long a quiet session stays awake; 0: it is never parked."""
+    may_park: Callable[[AccountId], bool] = _never
+    """Does the one session of this account stand for all that is known of it?"""
 
 
 @dataclass(slots=True)
@@ -95,6 +105,11 @@ class Books:
     """When it was last asked which mailboxes there are."""
     appeared: dict[str, datetime | None] = field(default_factory=dict)
     """Mailboxes that a survey found new, and when the one before it was: they were made later."""
+
+    @property
+    def plain(self) -> bool:
+        """Is there nothing to be remembered but when it was looked at?"""
+        return not self.appeared and self.lapses.plain
 
     def forget(self, mailbox: str) -> None:
         """Nobody wants it any more."""
@@ -144,6 +159,11 @@ class Looks:
             except ConflictError:
                 continue
         return await self._look(mailbox, extent, started)
+
+    def resumed(self, exists: int | None, *, settled: bool) -> None:
+        """Goes on after a look to the end at a mailbox of ``exists`` messages."""
+        self._exists = exists
+        self.settled = settled
 
     def saw_nothing(self, mailbox: str) -> None:
         """The server was asked and said that nothing came."""
@@ -232,7 +252,7 @@ class Looks:
                 last = await session.last_message()
                 uid_next = 1 if last is None or last.uid is None else last.uid + 1
             counts = {
-                marks: await session.count_new(first, uid_next - 1, criteria(marks, since))
+                marks: await count_new(session, first, uid_next - 1, criteria(marks, since))
                 for marks in {one.also for one in subscriptions} or {frozenset()}
             }
             decision = decide_count(cursor, counts, uid_next, session.exists)
@@ -263,7 +283,7 @@ class Looks:
             return NOTHING
         # Only who is told of it pays for the count of unseen messages.
         tells = any(one.endpoints.new_mail is not None and one.endpoints.new_mail.carries_body for one in subscriptions)
-        unseen = await session.count_unseen() if tells else None
+        unseen = await count_unseen(session) if tells else None
         # Who joined while the server was asked is told, too: the cursor is about to pass what came since.
         joined = await self._listening(mailbox)
         if not set(self._items(joined)) <= set(items) or {one.also for one in joined} - {
@@ -298,7 +318,7 @@ class Looks:
         if behind.span is None or not may_hide_many(behind.span, exists):
             return False
         last = behind.first_uid + behind.span - 1
-        return await self._session.count_new(behind.first_uid, last, "ALL") > FLOOD_MESSAGES
+        return await count_new(self._session, behind.first_uid, last, "ALL") > FLOOD_MESSAGES
 
     def _judged(self, arrivals: Sequence[Arrival], looked_at: datetime | None, now: datetime) -> Found:
         lag = self._means.hosts.clock_lag_seconds(self._account.target.host)

@@ -4,14 +4,14 @@ the server says unasked."""
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from idlebell.imap import commands as c
+from idlebell.imap.events import Completed
 from idlebell.imap.mailbox_view import MailboxView
 from idlebell.imap.responses import (
-    Condition,
     ESearchData,
     FetchData,
     ListData,
@@ -26,7 +26,9 @@ from idlebell.imap.responses import (
 from idlebell.imap.sequence_set import STAR, SequenceSet
 from idlebell.imap.short_lines import line_bytes, shortened
 from idlebell.net.clock import Clock
+from idlebell.net.detached import Detached
 from idlebell.net.imap_connection import ImapConnection, Reply
+from idlebell.watch.answers import Extent, Listing, LookRefusedError, MailboxRefusedError, Waited
 from idlebell.watch.census import passed_over
 from idlebell.watch.lapses import events_lost
 
@@ -35,51 +37,6 @@ COMMAND_SECONDS = 60.0
 IDLE_ACK_SECONDS = 30.0
 IDLE_LEAST_SECONDS = 1.0
 """A server that ends IDLE by itself sooner than this, with nothing to say, does not do what IDLE is for."""
-SEARCH_WINDOW = 5_000
-"""UIDs asked about in one SEARCH without ESEARCH: its one-line answer stays under ``Limits.line_bytes``."""
-WINDOWS = 200
-"""Windows of a count that are asked for; a mailbox that gained a million UIDs at once is said to have gained many."""
-
-
-class MailboxRefusedError(Exception):
-    """The server does not open this mailbox. The session lives on."""
-
-    def __init__(self, mailbox: str, condition: Condition, code: ResponseCode | None, text: str) -> None:
-        super().__init__(f"EXAMINE was answered {condition}")
-        self.command = "EXAMINE"
-        self.mailbox = mailbox
-        self.code = code
-        self.text = text
-
-
-class LookRefusedError(Exception):
-    """The server answered NO or BAD to what it must be able to do in an open mailbox. It may be able to later; the session is
-    too precious to be given up for it."""
-
-    def __init__(self, command: str, condition: Condition, code: ResponseCode | None, text: str) -> None:
-        super().__init__(f"{command} was answered {condition}")
-        self.command = command
-        self.code = code
-        self.text = text
-
-
-@dataclass(frozen=True, slots=True)
-class Extent:
-    """Where a mailbox stands. ``uid_next`` None: the server does not tell. ``mod_seq``: HIGHESTMODSEQ, where it keeps one."""
-
-    uid_validity: int
-    uid_next: int | None
-    exists: int | None
-    mod_seq: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """What LIST said, with the STATUS that came along."""
-
-    mailboxes: tuple[ListData, ...]
-    statuses: tuple[StatusData, ...]
-    subscribed: tuple[str, ...]
 
 
 SELECTED_ONLY: Final = (c.EventGroup("selected", ("MessageNew", "MessageExpunge")),)
@@ -216,33 +173,6 @@ class MailboxSession:
             fetched += (one for one in reply.untagged if isinstance(one, FetchData))
         return tuple(fetched)
 
-    async def count_new(self, first: int, last: int, criteria: str) -> int:
-        """How many messages with a UID from ``first`` to ``last`` fit ``criteria``, without fetching them. Never ``*``: what
-        comes meanwhile would be counted now and found again later."""
-        if last < first:
-            return 0
-        if self.has("ESEARCH"):
-            return await self._search_count(f"UID {first}:{last} {criteria}", esearch=True)
-        count = 0
-        for window in range(WINDOWS):
-            start = first + window * SEARCH_WINDOW
-            if start > last:
-                break
-            count += await self._search_count(
-                f"UID {start}:{min(start + SEARCH_WINDOW - 1, last)} {criteria}", esearch=False
-            )
-        return count
-
-    async def count_unseen(self) -> int | None:
-        """Unseen messages of the open mailbox; None where only a long answer would tell, or the server refuses one."""
-        if self.has("ESEARCH"):
-            try:
-                return await self._search_count("UNSEEN", esearch=True)
-            except LookRefusedError:
-                return None  # a number that is nice to have holds up no notification
-        status = await self.status(self.open_mailbox or "INBOX", ("UNSEEN",))
-        return status.unseen if status else None
-
     # --- questions about others ---
 
     async def status(self, mailbox: str, items: tuple[str, ...]) -> StatusData | None:
@@ -337,33 +267,91 @@ class MailboxSession:
     async def noop(self) -> None:
         self._expect(await self._run(c.Noop()), "NOOP")
 
-    async def idle(self, seconds: float) -> bool:
-        """Enters IDLE and leaves it when the server says something that asks for something to be done, when
-        :meth:`interrupt` is called, or after ``seconds``. Keep-alives of the server do not end it. True: the time is over,
-        and nothing was said. LookRefusedError: the server refuses it, or ended it by itself at once."""
-        refusal = await self._connection.idle(timeout=IDLE_ACK_SECONDS)
-        if refusal is not None:
-            raise LookRefusedError("IDLE", refusal.condition, refusal.code, refusal.text)
-        started = self.quiet_since = self._clock.monotonic()
+    async def enter_idle(self) -> None:
+        """LookRefusedError: the server refuses it."""
+        self._idling(await self._connection.idle(timeout=IDLE_ACK_SECONDS))
+
+    async def idle_on(self, seconds: float, *, rest_seconds: float = math.inf) -> Waited:
+        """In IDLE, until the server says something that asks for something to be done, :meth:`interrupt` is called, or
+        ``seconds`` are over; then IDLE is left. Keep-alives of the server do not end it. After ``rest_seconds`` in which
+        nothing was said it returns early, and still idles. LookRefusedError: the server ended it by itself at once."""
+        started = self._clock.monotonic()
+        since = self.quiet_since or started
         deadline = started + seconds
         ended = ended_by_server = False
         while not self.stirred and not self._interrupted and (left := deadline - self._clock.monotonic()) > 0:
-            said = await self._connection.wait_for_change(left)
+            resting_in = (self.quiet_since or started) + rest_seconds - self._clock.monotonic()
+            if resting_in <= 0:
+                return Waited.RESTING
+            said = await self._connection.wait_for_change(min(left, resting_in))
             if not said:
                 ended_by_server = not self._connection.idling
                 ended = ended_by_server or self._interrupted
-                break
+                if ended:
+                    break
+                continue
             self.quiet_since = self._clock.monotonic()
             self._apply(said)
         quiet = not (self.stirred or self._interrupted or ended)
         self._interrupted = False
-        seconds_idled = self._clock.monotonic() - started
+        seconds_idled = self._clock.monotonic() - since
         reply = await self._connection.done(timeout=IDLE_ACK_SECONDS)
         self.quiet_since = None
         self._apply(reply.untagged)
         if ended_by_server and seconds_idled < IDLE_LEAST_SECONDS and not self.stirred:
             raise LookRefusedError("IDLE", reply.completed.condition, reply.completed.code, "it was ended at once")
-        return quiet and not self.stirred
+        return Waited.QUIET if quiet and not self.stirred else Waited.STIRRED
+
+    def _idling(self, refusal: Completed | None) -> None:
+        if refusal is not None:
+            raise LookRefusedError("IDLE", refusal.condition, refusal.code, refusal.text)
+        self.quiet_since = self._clock.monotonic()
+
+    # --- parked ---
+
+    @property
+    def interrupted(self) -> bool:
+        """Was :meth:`interrupt` called since the last wait?"""
+        return self._interrupted
+
+    def shed(self) -> None:
+        """Lets go of what a session that rests can do without."""
+        self._connection.shed()
+
+    def detach(self) -> Detached | None:
+        """Strips a session that rests in IDLE: whoever holds what it gives can go on by :meth:`resumed`, and this one can do
+        nothing any more. None: the session knows more than that."""
+        if self.stirred or self._interrupted or self._alert is not None or self._silenced:
+            return None
+        return self._connection.detach()
+
+    @property
+    def notified(self) -> tuple[c.EventGroup, ...]:
+        """What NOTIFY was asked to tell."""
+        return self._notified
+
+    @classmethod
+    def resumed(
+        cls, connection: ImapConnection, clock: Clock, view: MailboxView, notified: tuple[c.EventGroup, ...]
+    ) -> MailboxSession:
+        session = cls(connection, clock)
+        session._view = view
+        session._notified = notified
+        session.quiet_since = connection.last_heard_at
+        return session
+
+    async def idle_agreed(self) -> None:
+        """The answer to an IDLE that was sent while the session was parked. LookRefusedError, as by :meth:`enter_idle`."""
+        self._idling(await self._connection.idle_agreed(timeout=IDLE_ACK_SECONDS))
+
+    async def completed(self, command: c.Command, seconds: float) -> Reply:
+        """The answer to a command that was sent while the session was parked. LookRefusedError: it is refused."""
+        name = "DONE" if isinstance(command, c.Idle) else c.name_of(type(command))
+        reply = await self._connection.completed(name, timeout=seconds)
+        self._heed(reply)
+        if isinstance(command, c.Idle):
+            self.quiet_since = None
+        return reply
 
     async def pause(self, seconds: float) -> None:
         """Waits without IDLE: ``seconds``, or until :meth:`interrupt` is called."""
@@ -395,11 +383,14 @@ class MailboxSession:
 
     async def _run(self, command: c.Command) -> Reply:
         reply = await self._connection.command(command, timeout=COMMAND_SECONDS)
+        self._heed(reply)
+        return reply
+
+    def _heed(self, reply: Reply) -> None:
         self._apply(reply.untagged)
         if self._view is not None and reply.completed.code is not None:
             self._view.note(reply.completed.code)
         self._note_alert(reply.completed.code, reply.completed.text)
-        return reply
 
     def _apply(self, said: Iterable[UntaggedResponse]) -> None:
         view = self._view
@@ -426,7 +417,8 @@ class MailboxSession:
         if isinstance(code, PlainCode) and code.name == "ALERT":
             self._alert = text
 
-    async def _search_count(self, criteria: str, *, esearch: bool) -> int:
+    async def search_count(self, criteria: str, *, esearch: bool) -> int:
+        """How many messages of the open mailbox fit ``criteria``; ``esearch``: the server can count them itself."""
         reply = await self._run(c.UidSearch(criteria, ("COUNT",) if esearch else ()))
         self._expect(reply, "UID SEARCH")
         for response in reply.untagged:

@@ -6,11 +6,12 @@ from __future__ import annotations
 from typing import Final
 
 from idlebell.store.contract import StoreError
+from idlebell.watch.answers import LookRefusedError
+from idlebell.watch.canned import STATUS_ITEMS
 from idlebell.watch.catch_up import CatchUp
 from idlebell.watch.lapses import LADDER, Lapses, Rung
 from idlebell.watch.look import Found
-from idlebell.watch.mailbox_session import LookRefusedError, MailboxSession
-from idlebell.watch.survey import STATUS_ITEMS
+from idlebell.watch.mailbox_session import MailboxSession
 
 EXAMINE_EVERY: Final = 10
 """Of so many polls one opens the mailbox anew, where a cheaper way has proven itself."""

@@ -12,9 +12,9 @@ from idlebell.model.shown_text import ALERT_CHARACTERS, quoting, shown
 from idlebell.store.contract import StoreError
 from idlebell.telemetry.facts import AlertReceived, LookFailed, StoreFailed, WatchStarted
 from idlebell.telemetry.status import MailboxStatus, Mode, Watch
+from idlebell.watch.answers import LookRefusedError, MailboxRefusedError
 from idlebell.watch.diagnose import refused_mailbox
 from idlebell.watch.look import Means
-from idlebell.watch.mailbox_session import LookRefusedError, MailboxRefusedError
 from idlebell.watch.strategy import Chosen, Way
 
 
@@ -29,6 +29,10 @@ class Reports:
         self._means = means
         self._looked = -1
         self.chosen = Chosen(Way.IDLE)
+
+    def told(self, looked: int) -> None:
+        """The store knows no more than is shown, as of the look with this number."""
+        self._looked = looked
 
     async def alive(self, next_seconds: float, looked: int) -> None:
         """Before a wait: the session has just shown that it lives. ``looked``: how many looks it has had; where none came since
@@ -46,7 +50,7 @@ class Reports:
     def _still_alive(self, mailbox: str, next_seconds: float) -> bool:
         if mailbox not in self._mailboxes():
             return True  # it was given up meanwhile, and nothing is to be said of it any more
-        known = self._known(mailbox)
+        known = self.known(mailbox)
         if known is None or known.watch is not Watch.WATCHING:
             return False
         now = self._means.clock.now()
@@ -72,7 +76,7 @@ class Reports:
     async def shut_out(self, mailbox: str, refusal: MailboxRefusedError, next_seconds: float) -> None:
         """The server does not open the mailbox. The operator is told once: nobody else waits for a declared account."""
         fault = refused_mailbox(mailbox, refusal.code, refusal.text)
-        known = self._known(mailbox)
+        known = self.known(mailbox)
         if known is None or known.watch is not Watch.FAILED:
             self._means.emit(LookFailed(self._account.id, "EXAMINE", fault.detail))
         await self._report(mailbox, Watch.FAILED, next_seconds, fault=fault)
@@ -103,7 +107,7 @@ class Reports:
         if cursor is None and watch is Watch.WATCHING:
             watch = Watch.CONNECTING  # nothing is known to be new yet: the first look is still owed
         mode, reason = self._mode(mailbox) if watch is Watch.WATCHING else (None, None)
-        known = self._known(mailbox)
+        known = self.known(mailbox)
         if mode is not None and (known is None or known.mode is not mode):
             means.emit(WatchStarted(self._account.id, mode.value))
         means.status.report(
@@ -121,7 +125,7 @@ class Reports:
             ),
         )
 
-    def _known(self, mailbox: str) -> MailboxStatus | None:
+    def known(self, mailbox: str) -> MailboxStatus | None:
         status = self._means.status.of(self._account.id)
         return status.mailboxes.get(mailbox) if status is not None else None
 

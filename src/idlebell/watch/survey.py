@@ -13,11 +13,11 @@ from idlebell.model.cursor import Cursor
 from idlebell.model.ids import SubscriptionId
 from idlebell.model.selection import Selection
 from idlebell.model.subscription import Floor, Subscription
+from idlebell.watch.canned import STATUS_ITEMS
 from idlebell.watch.census import Listed, listed, renamed, selected
 from idlebell.watch.look import Books, Means
 from idlebell.watch.mailbox_session import MailboxSession
 
-STATUS_ITEMS: Final = ("MESSAGES", "UIDNEXT", "UIDVALIDITY")
 EVERY_SECONDS: Final = 110.0
 """Where the server does not tell of new mailboxes: the first mail in one of them waits no longer than two minutes."""
 EVERY_SECONDS_A_MAILBOX: Final = 0.5

@@ -8,60 +8,60 @@ It ends by returning (its session was not needed any more and was logged out) or
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
+from idlebell.imap.commands import Command
 from idlebell.imap.responses import BadEventCode, StatusData
 from idlebell.model.account import Account
 from idlebell.model.ids import SubscriptionId
 from idlebell.model.selection import Selection
 from idlebell.model.shown_text import shown
-from idlebell.net.imap_connection import ImapConnection
+from idlebell.net.imap_connection import ImapConnection, Reply
 from idlebell.store.contract import StoreError
 from idlebell.telemetry.facts import LookFailed, WatchChanged
+from idlebell.watch.answers import LookRefusedError, Waited
 from idlebell.watch.beside import Beside
+from idlebell.watch.canned import STATUS_EVERY, Turn
 from idlebell.watch.catch_up import OWED_FIRST_SECONDS, OWED_LONGEST_SECONDS, CatchUp
 from idlebell.watch.lapses import Promise
-from idlebell.watch.look import NOTHING, Books, Looks, Means
-from idlebell.watch.mailbox_session import LookRefusedError, MailboxSession
+from idlebell.watch.look import Books, Looks, Means
+from idlebell.watch.mailbox_session import MailboxSession
+from idlebell.watch.parked import Parked, SessionTerms
 from idlebell.watch.polling import Polling
+from idlebell.watch.probing import Probing
 from idlebell.watch.reports import Reports
 from idlebell.watch.strategy import Assignment, Chosen, Way, choose, event_groups
-from idlebell.watch.survey import STATUS_ITEMS, Survey
+from idlebell.watch.survey import Survey
 
 SIT_OUT_SECONDS = 300.0
 """How long a mailbox that the server does not open is left alone before it is asked for again. Short enough to keep the session
 alive meanwhile."""
-STATUS_EVERY: Final = 4
-"""Of so many probes one asks STATUS instead of NOOP: it finds what a server does not even say at NOOP. Under NOTIFY it asks
-for all mailboxes."""
-FULL_CYCLE: Final = 0.8
-"""A quiet wait of this part of the cycle that a server bears shows that it still does."""
 HUNG_UP_SECONDS: Final = 60.0
 """A session that ends in a shorter quiet than this does not end for its sake."""
 
 
+@dataclass(frozen=True, slots=True)
+class LeftOff:
+    """What a session that was parked knows of itself. ``due_at``: the end of the wait, or when the answer to ``in_flight`` is
+    overdue. ``exists``: messages at its last look; ``settled``: nothing came then."""
+
+    turn: Turn
+    in_flight: Command
+    due_at: float
+    chosen: Chosen
+    probes: int
+    exists: int | None
+    settled: bool
+
+
 class Watcher:
     __slots__ = (
-        "_assignment",
-        "_beside",
-        "_books",
-        "_caught",
-        "_means",
-        "_near",
-        "_polling",
-        "_probes",
-        "_reports",
-        "_selected",
-        "_selections",
-        "_session",
-        "_subscriptions_told",
-        "_survey",
-        "_survey_at",
-        "_suspected",
-        "account",
-        "task",
-    )
+        "_assignment", "_beside", "_books", "_caught", "_left_off", "_means", "_near", "_polling", "_probing", "_reports",
+        "_selected", "_selections", "_session", "_subscriptions_told", "_survey", "_survey_at", "_suspected", "account", "task",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -72,8 +72,9 @@ class Watcher:
         means: Means,
         *,
         near: bool,
+        left_off: LeftOff | None = None,
     ) -> None:
-        """``near``: the server is on a network that the operator names as his own."""
+        """``near``: the server is on a network that the operator names as his own. ``left_off``: the session was parked."""
         self.account = account
         self._session = session
         self._assignment: Assignment | None = assignment
@@ -84,14 +85,20 @@ class Watcher:
         self._caught = CatchUp(account, session, Looks(account, session, books, means), self._reports, means)
         self._polling = Polling(session, self._caught, books.lapses, SIT_OUT_SECONDS)
         self._beside = Beside(account, session, self._caught, self._reports, books, means)
+        self._probing = Probing(session, self._caught, self._beside, self._reports, books, means.clock, SIT_OUT_SECONDS)
         self._selections: tuple[tuple[SubscriptionId, Selection], ...] = ()
         self._survey: Survey | None = None
         self._selected: frozenset[str] = frozenset()  # the mailboxes that the selections mean
         self._survey_at = 0.0
         self._subscriptions_told = True  # NOTIFY can tell of them, as far as we know
-        self._probes = 0
         self._suspected = False
-        self.task: asyncio.Task[None] | None = None
+        self._left_off = left_off
+        if left_off is not None:
+            self._reports.chosen = left_off.chosen
+            self._reports.told(self._caught.looked)
+            self._caught.looks.resumed(left_off.exists, settled=left_off.settled)
+            self._probing.probes = left_off.probes
+        self.task: asyncio.Task[Parked | None] | None = None
         """Where the fleet runs it."""
 
     @property
@@ -131,8 +138,12 @@ class Watcher:
         self._suspected = True
         self._session.interrupt()
 
-    async def run(self) -> None:
+    async def run(self) -> Parked | None:
+        """Until the session is over, is not needed any more, or can be parked."""
         try:
+            left_off, self._left_off = self._left_off, None
+            if left_off is not None and (parked := await self._go_on(left_off)) is not None:
+                return parked
             while True:
                 await self._caught.turn()
                 if (assignment := self._assignment) is None:
@@ -155,11 +166,17 @@ class Watcher:
                     await self._caught.look(assignment.primary)
                 elif self._reports.chosen.way is Way.POLL:
                     await self._poll(assignment)
-                else:
-                    await self._wait(assignment)
+                elif (parked := await self._wait(assignment)) is not None:
+                    return parked
             await self._session.log_out()
+            return None
         finally:
             self._session.close()
+
+    @property
+    def undisturbed(self) -> bool:
+        """Has nobody asked anything of it since it was parked?"""
+        return not (self._session.interrupted or self._caught.looks.fresh)
 
     @property
     def quiet_seconds(self) -> float | None:
@@ -268,17 +285,10 @@ class Watcher:
 
     # --- waiting ---
 
-    async def _wait(self, assignment: Assignment) -> None:
+    async def _wait(self, assignment: Assignment) -> Parked | None:
         """In IDLE, until the server says something or it has to show that it lives."""
-        means, hosts, host = self._means, self._means.hosts, self.account.target.host
-        learnt = hosts.idle_seconds(host)
-        seconds = means.cadence.cycle(
-            learnt,
-            sessions=means.sessions(),
-            own=self._near,
-            settled=self._caught.looks.settled,
-            entropy=means.entropy(),
-        )
+        means = self._means
+        seconds = self._cycle()
         if assignment.others:
             seconds = min(seconds, max(0.0, self._beside.due_at - means.clock.monotonic()))
         if self._selections:
@@ -286,19 +296,114 @@ class Watcher:
         if self._caught.failures:
             seconds = min(seconds, self._caught.owed_seconds)
         await self._reports.alive(seconds, self._caught.looked)
+        due_at = means.clock.monotonic() + seconds
         try:
-            quiet = await self._session.idle(seconds)
+            await self._session.enter_idle()
         except LookRefusedError as refusal:
             await self._refused_to_idle(refusal)
-            return
+            return None
+        return await self._see_out(assignment, due_at, seconds)
+
+    async def _see_out(self, assignment: Assignment, due_at: float, seconds: float) -> Parked | None:
+        """The wait until ``due_at``, of ``seconds`` in all. A session that rests is parked where it can be."""
+        session, means = self._session, self._means
+        if means.park_after_seconds:
+            session.shed()  # at once, for it can never be parked with OpenSSL's state, and that is most of what it holds
+        try:
+            rest_seconds = means.park_after_seconds or math.inf
+            while True:
+                waited = await session.idle_on(due_at - means.clock.monotonic(), rest_seconds=rest_seconds)
+                if waited is not Waited.RESTING:
+                    break
+                if (parked := self._park(assignment, due_at)) is not None:
+                    return parked
+                rest_seconds *= 2.0  # something was going on with the account; perhaps it is over then
+        except LookRefusedError as refusal:
+            await self._refused_to_idle(refusal)
+            return None
+        await self._waited(assignment, waited, seconds)
+        return None
+
+    def _cycle(self) -> float:
+        return self._means.cadence.cycle(
+            self._means.hosts.idle_seconds(self.account.target.host),
+            sessions=self._means.sessions(),
+            own=self._near,
+            settled=self._caught.looks.settled,
+            entropy=self._means.entropy(),
+        )
+
+    async def _waited(self, assignment: Assignment, waited: Waited, seconds: float) -> None:
+        """What follows a wait of ``seconds`` that ended as ``waited``."""
         self._books.lapses.accepted(Promise.IDLE)
-        if quiet and seconds >= FULL_CYCLE * means.cadence.bears(learnt):
-            hosts.bore(host)
+        quiet = waited is Waited.QUIET
+        if quiet:
+            self._means.hosts.bore_quiet(self.account.target.host, seconds)
         if self._session.news:
             if (await self._caught.look(assignment.primary)).messages:
                 self._books.lapses.told(Promise.IDLE)
         elif quiet or self._suspected or self._caught.failures:
-            await self._probe(assignment)
+            await self._probe(assignment.primary)
+
+    # --- parked ---
+
+    def _park(self, assignment: Assignment, due_at: float) -> Parked | None:
+        """The session as a record, where that tells all of it."""
+        session, caught, means = self._session, self._caught, self._means
+        known = self._reports.known(assignment.primary)
+        looked = self._books.looked_at.get(assignment.primary)
+        plain = self._assignment == assignment and not (
+            assignment.others or self._selections or self._suspected or caught.engaged
+        )
+        if not plain or known is None or looked is None or not means.may_park(self.account.id):
+            return None
+        if known.uid_validity is None or known.uid_next is None or known.uid_validity != session.uid_validity:
+            return None
+        if (detached := session.detach()) is None:
+            return None
+        caught.looks.fresh = ()  # who was new is grounded, or will be told to the next watcher
+        terms = SessionTerms(detached.terms, assignment.primary, self._reports.chosen, session.notified, self._near)
+        return Parked(
+            self.account,
+            terms,
+            detached.descriptor,
+            detached.tls.slot,
+            detached.tags,
+            detached.heard_at,
+            due_at,
+            means.clock.monotonic() - (means.clock.now() - looked).total_seconds(),
+            known.uid_validity,
+            known.uid_next,
+            session.exists,
+            session.mod_seq,
+            means.clock.monotonic(),
+            probes=self._probing.probes % STATUS_EVERY,
+            settled=caught.looks.settled,
+        )
+
+    async def _go_on(self, left_off: LeftOff) -> Parked | None:
+        """Ends the wait, or the probe, that was on."""
+        session, now = self._session, self._means.clock.monotonic()
+        left = max(0.0, left_off.due_at - now)
+        primary = session.open_mailbox or "INBOX"
+        watched = Assignment(primary)  # what it is to do by now is looked at afterwards
+        try:
+            match left_off.turn:
+                case Turn.IDLING:
+                    return await self._see_out(watched, left_off.due_at, left)
+                case Turn.IDLE:
+                    await session.idle_agreed()
+                    seconds = self._cycle()
+                    return await self._see_out(watched, now + seconds, seconds)
+                case Turn.DONE:
+                    await session.completed(left_off.in_flight, left)
+                    await self._waited(watched, Waited.STIRRED, 0.0)
+                case Turn.NOOP | Turn.STATUS:
+                    reply = await session.completed(left_off.in_flight, left)
+                    await self._probing.judge(primary, _status_of(reply, primary))
+        except LookRefusedError as refusal:
+            self._caught.owe(refusal)
+        return None
 
     async def _refused_to_idle(self, refusal: LookRefusedError) -> None:
         means = self._means
@@ -306,47 +411,9 @@ class Watcher:
         self._books.lapses.refused(Promise.IDLE, means.clock.monotonic(), shown(refusal.text))
         await self._session.pause(OWED_FIRST_SECONDS)
 
-    async def _probe(self, assignment: Assignment) -> None:
-        """Has the server show that it lives, and that it has told all there is to tell. What it has not told is found here,
-        and then it is not believed any more."""
+    async def _probe(self, primary: str) -> None:
         self._suspected = False
-        self._probes += 1
-        thorough = self._probes % STATUS_EVERY == 0
-        if thorough and self._reports.chosen.way is Way.NOTIFY:
-            self._beside.look_at_all()
-        primary, owed = assignment.primary, self._caught.owed or self._caught.hidden
-        status: StatusData | None = None
-        try:
-            if owed:
-                ahead = True
-            elif thorough:
-                status = await self._session.status(primary, STATUS_ITEMS)
-                if status is None:
-                    await self._caught.open(
-                        primary, SIT_OUT_SECONDS
-                    )  # is it still there? Some servers do not say that it was deleted
-                    return
-                ahead = await self._caught.ahead(primary, status)
-            else:
-                await self._session.noop()
-                ahead = False
-        except LookRefusedError as refusal:
-            self._caught.owe(refusal)
-            return
-        except StoreError as error:
-            self._caught.store_failed(error)
-            return
-        if not (ahead or self._session.news):
-            self._caught.looks.settled = True
-            return
-        found = await self._caught.look(primary)
-        if ahead and status is not None and not (found.messages or self._caught.failures):
-            # Told by STATUS and not to be fetched: what the session has open is stale, or it is gone again.
-            found = await self._caught.open(primary, SIT_OUT_SECONDS) or NOTHING
-            if not (found.messages or self._caught.failures):
-                self._caught.was_hollow(primary, status)
-        if found.waited and not owed:  # what was late for our own sake is no lapse of the server
-            self._books.lapses.unsaid(Promise.IDLE, self._means.clock.monotonic(), sure=found.waited_long)
+        await self._probing.ask(primary)
 
     async def _poll(self, assignment: Assignment) -> None:
         """Without IDLE."""
@@ -357,8 +424,15 @@ class Watcher:
         if self._caught.hidden:
             seconds = min(seconds, means.cadence.settle)
         await self._reports.alive(seconds, self._caught.looked)
+        if 0 < means.park_after_seconds <= seconds:
+            self._session.shed()
         await self._session.pause(seconds)
         if self._assignment != assignment:
             return
         self._suspected = False
         await self._polling.ask(primary)
+
+
+def _status_of(reply: Reply, mailbox: str) -> StatusData | None:
+    told = [one for one in reply.untagged if isinstance(one, StatusData)]
+    return next((one for one in reversed(told) if one.mailbox == mailbox), told[0] if len(told) == 1 else None)

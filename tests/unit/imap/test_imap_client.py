@@ -750,3 +750,40 @@ def test_the_ok_of_a_starttls_that_was_meddled_with_is_not_told() -> None:
         client.receive_data(b"* OK first\r\nA1 OK go\r\n* OK injected\r\n")
     assert raised.value.reason == "injected-plaintext"
     assert client.fault is None
+
+
+def test_a_client_that_idles_goes_on_from_its_terms() -> None:
+    client = idling()
+    assert client.terms is not None
+
+    resumed = Client.resumed(client.terms, client.tags, c.Idle(), Phase.IDLING)
+
+    assert resumed.receive_data(b"* 4 EXISTS\r\n") == [Received(ExistsData(4))]
+    resumed.done()
+    assert resumed.data_to_send() == b"DONE\r\n"
+    assert isinstance(resumed.receive_data(b"A3 OK done\r\n")[0], Completed)
+    assert resumed.send(c.Noop()) == "A4"
+    assert resumed.has("IDLE")
+    assert resumed.state is State.SELECTED
+
+
+def test_clients_of_one_server_have_equal_terms() -> None:
+    assert idling().terms == idling().terms
+
+
+def test_a_client_goes_on_with_the_command_that_somebody_else_has_sent() -> None:
+    terms = idling().terms
+    assert terms is not None
+
+    resumed = Client.resumed(terms, 5, c.Noop(), Phase.PENDING)
+
+    assert isinstance(resumed.receive_data(b"A5 OK\r\n")[0], Completed)
+    assert resumed.phase is Phase.READY
+
+
+@pytest.mark.parametrize("said", [b"* 4 EX", b""], ids=["part of a line", "nothing"])
+def test_a_client_that_holds_something_of_its_own_has_no_terms_to_go_on_from(said: bytes) -> None:
+    client = idling() if said else examined()
+    client.receive_data(said)
+
+    assert client.terms is None

@@ -187,3 +187,10 @@ def test_names_other_than_inbox_differ_by_case() -> None:
 
 def test_its_repr_names_the_mailbox() -> None:
     assert repr(opened()) == "<MailboxView 'INBOX' exists=10 uid_validity=7 uid_next=11 highest_mod_seq=99>"
+
+
+def test_a_view_goes_on_from_what_another_had_learnt() -> None:
+    view = MailboxView.known("INBOX", 7, 3, 99)
+
+    assert (view.name, view.uid_validity, view.exists, view.highest_mod_seq) == ("INBOX", 7, 3, 99)
+    assert view.apply(ExistsData(4))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 
 from idlebell.model.ids import AccountId
 from idlebell.telemetry.status import AccountStatus, MailboxStatus, Status, Watch
@@ -60,3 +61,34 @@ async def test_two_waiters_of_one_account_are_both_woken() -> None:
     status.report(ACCOUNT, MailboxStatus("INBOX", Watch.WATCHING))
 
     assert all(watching(one) for one in await asyncio.gather(*waiters))
+
+
+async def test_who_was_lent_to_tells_of_accounts_that_are_laid_aside() -> None:
+    status, aside = Status(), AccountStatus({"INBOX": MailboxStatus("INBOX", Watch.WATCHING)})
+    status.report(ACCOUNT, MailboxStatus("INBOX", Watch.WATCHING))
+    status.lend(lambda account: aside if account == ACCOUNT else None, lambda: 1)
+
+    status.lay_aside(ACCOUNT)
+
+    assert status.of(ACCOUNT) is aside
+    assert status.of(AccountId("acc_2")) is None
+    assert status.totals() == {"connecting": 0, "watching": 1, "reconnecting": 0, "failed": 0}
+
+
+async def test_only_one_mailbox_that_is_watched_and_nothing_else_is_plain() -> None:
+    status = Status()
+    assert not status.is_plain(ACCOUNT)
+
+    status.report(ACCOUNT, MailboxStatus("INBOX", Watch.WATCHING))
+    assert status.is_plain(ACCOUNT)
+
+    status.report(ACCOUNT, MailboxStatus("Work", Watch.WATCHING))
+    assert not status.is_plain(ACCOUNT)
+
+    status.forget(ACCOUNT, "Work")
+    status.report(ACCOUNT, MailboxStatus("INBOX", Watch.RECONNECTING))
+    assert not status.is_plain(ACCOUNT)
+
+    status.report(ACCOUNT, MailboxStatus("INBOX", Watch.WATCHING))
+    status.alert(ACCOUNT, "Please read this.", datetime(2026, 1, 1, tzinfo=UTC))
+    assert not status.is_plain(ACCOUNT)

@@ -19,6 +19,8 @@ from idlebell.watch.cadence import LENGTHENED_AFTER_SECONDS, Cadence
 from idlebell.watch.hosts import Hosts
 
 HOST = "imap.example.org"
+QUIET = Cadence().idle
+"""A whole cycle, whatever was learnt."""
 
 
 @dataclass
@@ -124,29 +126,29 @@ async def test_an_outage_that_many_sessions_notice_one_by_one_is_one_lesson(benc
 
 async def test_a_day_without_a_loss_lengthens_the_cycle_up_to_the_bound(bench: Bench) -> None:
     bench.hosts.hung_up(HOST, 500, silently=True)
-    bench.hosts.bore(HOST)
+    bench.hosts.bore_quiet(HOST, QUIET)
     assert bench.hosts.idle_seconds(HOST) == 250
 
     bench.clock.stop(LENGTHENED_AFTER_SECONDS)
-    bench.hosts.bore(HOST)
-    bench.hosts.bore(HOST)
+    bench.hosts.bore_quiet(HOST, QUIET)
+    bench.hosts.bore_quiet(HOST, QUIET)
     assert bench.hosts.idle_seconds(HOST) == 312.5
     for _ in range(20):
         bench.clock.stop(LENGTHENED_AFTER_SECONDS)
-        bench.hosts.bore(HOST)
+        bench.hosts.bore_quiet(HOST, QUIET)
 
     assert bench.hosts.idle_seconds(HOST) == Cadence().idle
     assert bench.facts.count(CycleLearnt(HOST, Cadence().idle, "lengthened")) == 1
 
 
 async def test_quiet_day_begins_with_the_first_cycle_that_was_borne(bench: Bench) -> None:
-    bench.hosts.bore(HOST)
+    bench.hosts.bore_quiet(HOST, QUIET)
     bench.clock.stop(LENGTHENED_AFTER_SECONDS - 1)
-    bench.hosts.bore(HOST)
+    bench.hosts.bore_quiet(HOST, QUIET)
     assert bench.hosts.idle_seconds(HOST) is None
 
     bench.clock.stop(1)
-    bench.hosts.bore(HOST)
+    bench.hosts.bore_quiet(HOST, QUIET)
     assert bench.hosts.idle_seconds(HOST) == 675
 
 

@@ -118,9 +118,14 @@ class MemoryStore(MemoryOutbox, MemoryLearnings, MemoryKeys):
                 del self._cursors[key]
             self._sightings.forget(stored.account_id)
 
-    async def wanted(self) -> tuple[WantedAccount, ...]:
-        found = [await self.wanted_of(account) for account in sorted(self._accounts)]
-        return tuple(one for one in found if one is not None)
+    async def wanted(self, after: AccountId | None = None, limit: int | None = None) -> tuple[WantedAccount, ...]:
+        found: list[WantedAccount] = []
+        for account in sorted(account for account in self._accounts if account > (after or "")):
+            if len(found) == limit:
+                break
+            if (one := await self.wanted_of(account)) is not None:
+                found.append(one)
+        return tuple(found)
 
     async def wanted_of(self, account: AccountId) -> WantedAccount | None:
         mailboxes: dict[str, None] = {}

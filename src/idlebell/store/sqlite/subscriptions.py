@@ -99,8 +99,10 @@ class SubscriptionsPart:
         queues = self._database.queues
         await self._database.write(lambda connection: queues.forget(connection, subscription))
 
-    async def wanted(self) -> tuple[WantedAccount, ...]:
-        return await self._database.scan(lambda connection: wanted_accounts(connection.execute(WANTED)))
+    async def wanted(self, after: AccountId | None = None, limit: int | None = None) -> tuple[WantedAccount, ...]:
+        return await self._database.scan(
+            lambda connection: wanted_accounts(connection.execute(WANTED, (after or "",)), limit)
+        )
 
     async def wanted_of(self, account: AccountId) -> WantedAccount | None:
         found = self._database.read(lambda connection: wanted_accounts(connection.execute(WANTED_OF, (account,))))

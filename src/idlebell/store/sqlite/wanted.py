@@ -16,7 +16,7 @@ SELECT accounts.id, host, port, tls, username, subscriptions.id, mailboxes, sele
 FROM subscriptions JOIN accounts ON accounts.id = subscriptions.account
 WHERE phase = 'active'
 """
-WANTED: Final = _FROM + "ORDER BY subscriptions.account, created_us, subscriptions.id"
+WANTED: Final = _FROM + "AND subscriptions.account > ? ORDER BY subscriptions.account, created_us, subscriptions.id"
 WANTED_OF: Final = _FROM + "AND subscriptions.account = ? ORDER BY subscriptions.account, created_us, subscriptions.id"
 
 
@@ -44,8 +44,8 @@ class _Shared:
         return self._sets.setdefault(mailboxes, mailboxes)
 
 
-def wanted_accounts(found: sqlite3.Cursor) -> tuple[WantedAccount, ...]:
-    """``found``: rows of :data:`WANTED`, those of one account together."""
+def wanted_accounts(found: sqlite3.Cursor, limit: int | None = None) -> tuple[WantedAccount, ...]:
+    """``found``: rows of :data:`WANTED`, those of one account together. Up to ``limit`` accounts of them."""
     shared = _Shared()
     accounts: list[WantedAccount] = []
     group: list[tuple[Any, ...]] = []
@@ -53,6 +53,8 @@ def wanted_accounts(found: sqlite3.Cursor) -> tuple[WantedAccount, ...]:
         if group and group[0][0] != row[0]:
             accounts.append(_wanted_account(group, shared))
             group = []
+            if len(accounts) == limit:
+                break
         group.append(row)
     if group:
         accounts.append(_wanted_account(group, shared))

@@ -1,0 +1,283 @@
+"""Sessions that are parked, before the scripted server under TLS: what they do by themselves, and what wakes them."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from flows.watch_stage import Stage, staged
+from idlebell.imap import commands as c
+from idlebell.model.notification import LossReason, Reconnect
+from idlebell.model.selection import Personal
+from idlebell.telemetry.facts import ReconnectAsked, SessionLost
+from idlebell.telemetry.status import Mode
+from idlebell.testing import mail
+from idlebell.testing.faults import Bye, Drop, Hold, Refuse, Say, Silence
+from idlebell.testing.imap_server import ImapServer
+from idlebell.watch import parked as parked_module
+from idlebell.watch.cadence import Cadence
+
+PARK_SECONDS = 0.02
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[ImapServer]:
+    async with ImapServer() as server:
+        server.add_user("alice", "apass")
+        yield server
+
+
+@pytest.fixture
+async def stage(server: ImapServer) -> AsyncIterator[Stage]:
+    async with staged(server, park_after_seconds=PARK_SECONDS) as stage:
+        await stage.subscribe()
+        await stage.adopt()
+        await parked(stage)
+        yield stage
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """The fleet tells nobody that a session is parked, for nobody has to know."""
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+async def parked(stage: Stage) -> None:
+    await until(lambda: stage.fleet.parked() == 1 and stage.fleet.awake() == 0)
+
+
+async def probed(stage: Stage) -> None:
+    """Has the parked session show that it lives, and waits until it idles again."""
+    (session,) = stage.server.of("alice")
+    before = len(session.commands)
+    await stage.fleet.suspect_all()
+    await stage.server.until(lambda: len(session.commands) >= before + 2 and session.idling)
+
+
+def commands(stage: Stage) -> list[str]:
+    (session,) = stage.server.of("alice")
+    return session.commands
+
+
+async def test_a_quiet_session_is_parked_and_shown_as_ever(stage: Stage) -> None:
+    found = stage.status.of(stage.account.id)
+
+    assert found is not None
+    (inbox,) = found
+    assert (inbox.mailbox, inbox.mode, inbox.uid_validity, inbox.uid_next) == ("INBOX", Mode.IDLE, 1, 1)
+    assert inbox.last_seen_alive_at is not None
+    assert inbox.next_check_at is not None
+    assert inbox.last_seen_alive_at < inbox.next_check_at
+    assert stage.status.totals()["watching"] == 1
+    assert stage.fleet.sessions() == stage.fleet.sessions_at("127.0.0.1") == 1
+
+
+async def test_mail_wakes_a_parked_session_and_rings_once(stage: Stage) -> None:
+    for turn in range(1, 4):
+        stage.server.deliver("alice", mail.make())
+        assert len(await stage.rung(turn)) == turn
+        await parked(stage)
+
+    assert await stage.counted() == 3
+    assert stage.server.connections == 1
+
+
+async def test_keep_alives_do_not_wake(stage: Stage) -> None:
+    before = len(commands(stage))
+
+    stage.server.say(b"* OK Still here\r\n* 0 RECENT\r\n", "alice")
+    await probed(stage)
+
+    assert commands(stage)[before:] == ["NOOP", "IDLE"]
+    assert stage.fleet.parked() == 1
+
+
+async def test_every_fourth_probe_asks_for_the_status(stage: Stage) -> None:
+    before = len(commands(stage))
+
+    for _ in range(4):
+        await probed(stage)
+        await until(lambda: not stage.fleet.awake())
+
+    assert [one for one in commands(stage)[before:] if one != "IDLE"] == ["NOOP", "NOOP", "NOOP", "STATUS"]
+    assert stage.fleet.parked() == 1
+
+
+async def test_status_finds_what_the_server_has_not_said(stage: Stage) -> None:
+    stage.server.behave(speaks_in_idle=False, noop_tells=False)
+    stage.server.deliver("alice", mail.make())
+    for _ in range(4):
+        await until(lambda: stage.server.idling("alice") == 1)
+        await stage.fleet.suspect_all()
+
+    assert await stage.rung(1) == ["INBOX"]
+
+
+@pytest.mark.parametrize("moment", [c.Noop, c.Idle])
+async def test_mail_that_comes_during_a_probe_rings(stage: Stage, moment: type[c.Command]) -> None:
+    hold = Hold()
+    stage.server.plan(moment, hold, user="alice")
+    (session,) = stage.server.of("alice")
+    before = len(session.commands)
+    await stage.fleet.suspect_all()
+    await stage.server.until(lambda: len(session.commands) > before + (moment is c.Idle))
+
+    stage.server.deliver("alice", mail.make())
+    session.tell_changes()
+    hold.release()
+
+    assert await stage.rung(1) == ["INBOX"]
+    await parked(stage)
+    assert await stage.counted() == 1
+
+
+async def test_a_probe_that_is_refused_is_met_by_the_watcher(stage: Stage) -> None:
+    stage.server.plan(c.Noop, Refuse("not now"), user="alice")
+
+    await stage.fleet.suspect_all()
+
+    await parked(stage)
+    stage.server.deliver("alice", mail.make())
+    assert await stage.rung(1) == ["INBOX"]
+    assert stage.server.connections == 1
+
+
+async def test_an_idle_that_is_refused_to_a_parked_session_is_met_by_the_watcher(stage: Stage) -> None:
+    refused = stage.server.plan(c.Idle, Refuse("not now"), user="alice")
+
+    await stage.fleet.suspect_all()
+
+    await refused.hit()
+    await parked(stage)
+    stage.server.deliver("alice", mail.make())
+    assert await stage.rung(1) == ["INBOX"]
+
+
+@pytest.mark.parametrize(
+    "end",
+    [Bye(), Drop(), Drop(reset=True), Say(b"* OK \0\r\n", instead=True)],
+    ids=["bye", "eof", "reset", "nonsense"],
+)
+async def test_a_session_that_ends_while_it_is_parked_is_lost_as_ever(stage: Stage, end: Bye | Drop | Say) -> None:
+    stage.server.plan(c.Noop, end, user="alice")
+
+    await stage.fleet.suspect_all()
+
+    (lost,) = await stage.fact(SessionLost)
+    assert isinstance(lost, SessionLost)
+    await stage.fact(ReconnectAsked)
+    assert [one.content for one in await stage.outbox()] == [Reconnect(LossReason.CONNECTION_LOST)]
+    assert stage.fleet.sessions() == 0
+
+
+async def test_a_server_that_hangs_up_on_a_parked_session_is_noticed_at_once(stage: Stage) -> None:
+    (session,) = stage.server.of("alice")
+
+    session.drop()
+
+    await stage.fact(SessionLost)
+    assert stage.fleet.sessions() == 0
+
+
+async def test_a_server_that_does_not_answer_is_noticed_in_time(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parked_module, "ANSWER_SECONDS", 0.05)
+    monkeypatch.setattr(parked_module, "COMMAND_SECONDS", 0.05)
+    stage.server.plan(c.Noop, Silence(), user="alice")
+
+    await stage.fleet.suspect_all()
+
+    (lost,) = await stage.fact(SessionLost)
+    assert isinstance(lost, SessionLost)
+    assert "did not answer" in lost.detail
+
+
+async def test_a_probe_is_due_by_itself(server: ImapServer) -> None:
+    async with staged(server, Cadence(idle=0.2), park_after_seconds=PARK_SECONDS) as stage:
+        await stage.subscribe()
+        await stage.adopt()
+        await parked(stage)
+        (session,) = server.of("alice")
+        await server.until(lambda: session.commands.count("NOOP") >= 2)
+
+
+async def test_a_second_app_wakes_the_session_and_is_told_of_what_comes_from_then_on(stage: Stage) -> None:
+    stage.server.deliver("alice", mail.make())
+    await stage.rung(1)
+    await parked(stage)
+
+    await stage.subscribe("sub_2")
+    stage.fleet.nudge(stage.account.id)
+    await until(lambda: stage.fleet.awake() == 1)
+    await parked(stage)
+    stage.server.deliver("alice", mail.make())
+
+    await stage.rung(3)
+    assert await stage.counted("sub_1") == 2
+    assert await stage.counted("sub_2") == 1
+    assert stage.server.connections == 1
+
+
+async def test_a_nudge_that_changes_nothing_does_not_wake(stage: Stage) -> None:
+    before = len(commands(stage))
+
+    stage.fleet.nudge(stage.account.id)
+    await probed(stage)
+
+    assert commands(stage)[before:] == ["NOOP", "IDLE"]
+
+
+async def test_an_account_that_nobody_wants_any_more_is_logged_out(stage: Stage) -> None:
+    (session,) = stage.server.of("alice")
+    (subscription,) = await stage.store.of_account(stage.account.id)
+
+    await stage.store.remove(subscription.id)
+    stage.fleet.nudge(stage.account.id)
+
+    await stage.server.until(lambda: not stage.server.of("alice"))
+    assert session.commands[-1] == "LOGOUT"
+    await until(lambda: stage.fleet.sessions() == stage.fleet.sessions_at("127.0.0.1") == 0)
+
+
+async def test_parked_sessions_take_their_leave_when_the_gateway_stops(stage: Stage) -> None:
+    (session,) = stage.server.of("alice")
+
+    await stage.fleet.stop()
+
+    await stage.server.until(lambda: not stage.server.of("alice"))
+    assert session.commands[-1] == "LOGOUT"
+
+
+async def test_a_selection_is_not_parked_but_served(server: ImapServer) -> None:
+    server.create("alice", "Work")
+    async with staged(server, Cadence(poll=0.1), park_after_seconds=PARK_SECONDS) as stage:
+        await stage.subscribe(selection=Personal())
+        await stage.adopt()
+        await stage.watching("INBOX", "Work")
+
+        server.deliver("alice", mail.make(), mailbox="Work")
+
+        assert await stage.rung(1) == ["Work"]
+        assert stage.fleet.parked() == 0
+
+
+async def test_a_session_under_tls_1_2_stays_awake() -> None:
+    async with ImapServer() as server:
+        context = server.habits.tls_context
+        assert context is not None
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        server.add_user("alice", "apass")
+        async with staged(server, park_after_seconds=PARK_SECONDS) as stage:
+            await stage.subscribe()
+            await stage.adopt()
+            await stage.watching()
+            await server.until(lambda: server.idling("alice") == 1)
+            await asyncio.sleep(PARK_SECONDS * 5)
+
+            server.deliver("alice", mail.make())
+
+            assert await stage.rung(1) == ["INBOX"]
+            assert stage.fleet.parked() == 0
