@@ -79,10 +79,12 @@ class Session:
 
 @dataclass
 class ScriptedDoor:
-    """Knows one password. ``fault``: what every login comes to instead. ``open``: cleared, logins hang."""
+    """Knows one password. ``fault``: what every login comes to instead. ``open``: cleared, logins hang. ``room``: sessions
+    that can be held in all."""
 
     password: str = "right"
     fault: Fault | None = None
+    room: int = 1_000
     tries: list[tuple[Account, str]] = field(default_factory=list)
     sessions: list[Session] = field(default_factory=list)
     open: asyncio.Event = field(default_factory=asyncio.Event)
@@ -90,6 +92,9 @@ class ScriptedDoor:
 
     def __post_init__(self) -> None:
         self.open.set()
+
+    def has_room(self) -> bool:
+        return self.live < self.room
 
     def report_refusals_to(self, on_refused: Any) -> None:
         self.on_refused = on_refused

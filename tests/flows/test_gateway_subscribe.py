@@ -474,3 +474,16 @@ async def test_a_gateway_that_can_take_no_more_says_so(bench: Bench, monkeypatch
     monkeypatch.setattr("idlebell.gateway.registration.UNDER_WAY", 0)
     assert await code(bench.subscribe()) == "overloaded"
     assert bench.door.tries == []
+
+
+async def test_without_room_nothing_is_tried_for_who_is_not_watched_and_who_is_goes_on(bench: Bench) -> None:
+    """A lease is renewed by credentials, and its account keeps the session that it has."""
+    await bench.subscribe()
+    bench.door.room = bench.door.live
+    tries, kept = len(bench.door.tries), await bench.store.counts()
+    assert await code(bench.subscribe(username="bob@example.org")) == "gateway-full"
+    assert len(bench.door.tries) == tries
+    assert await bench.store.counts() == kept
+    assert (await bench.subscribe()).status == 200
+    assert len(bench.door.tries) == tries + 1
+    assert bench.door.live == bench.door.room

@@ -40,6 +40,7 @@ from idlebell.login.keyring import Keyring
 from idlebell.net.clock import Clock
 from idlebell.net.clock_watch import JumpReason, watch_clock
 from idlebell.net.connector import Connector
+from idlebell.net.descriptors import descriptors
 from idlebell.net.dns import Resolver
 from idlebell.net.http_client import HttpClient
 from idlebell.net.secret_arena import SecretArena
@@ -100,7 +101,8 @@ async def running_engine(
         tls_policy = TlsPolicy(settings.imap.ca_file, arena)
         if arena is not None and tls_policy.no_parking:
             emit(Complained(f"Sessions stay awake, which costs memory: {tls_policy.no_parking}."))
-        http = HttpClient(egress, resolver, tls_policy, proxy=settings.network.proxy)
+        places = descriptors()
+        http = HttpClient(egress, resolver, tls_policy, proxy=settings.network.proxy, connections=places.pushes)
         stack.push_async_callback(http.close)
         discovery = Discovery(resolver.services, http.send, clock)
         stack.push_async_callback(discovery.close)
@@ -121,6 +123,7 @@ async def running_engine(
             per_host_connect_rate=settings.imap.per_host_connect_rate,
             per_host_connections=settings.imap.per_host_connections,
             sessions_at=lambda host: fleet.sessions_at(host),  # noqa: PLW0108 - the fleet comes after the door
+            free=lambda: places.sessions - fleet.sessions() - sessions.untaken(),
             support_url=settings.imap.support_url,
         )
         dispatcher = Dispatcher(
@@ -181,7 +184,7 @@ async def running_engine(
         pruner = Pruner(store, emit, clock, gateway.over, dispatcher.nudge)
         heartbeats = Heartbeats(store, emit, clock, partial(is_watched, status), dispatcher.nudge)
         accounts = Declared(gateway)
-        for gauge in (*gauges_of(fleet, status, keyring), *canary_gauges(bird)):
+        for gauge in (*gauges_of(fleet, status, keyring, places.sessions), *canary_gauges(bird)):
             metrics.show(gauge)
 
         engine = Engine(settings, store, gateway, fleet, dispatcher, accounts, emit, metrics, bird)

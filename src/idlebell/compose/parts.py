@@ -135,9 +135,14 @@ async def signer_of(settings: Settings, store: Store) -> VapidSigner:
     return VapidSigner(VapidKey.load(der), settings.push.vapid_subject or settings.server.public_url or None)
 
 
-def gauges_of(fleet: Fleet, status: Status, keyring: Keyring) -> tuple[Gauge, ...]:
+def gauges_of(fleet: Fleet, status: Status, keyring: Keyring, sessions_possible: int) -> tuple[Gauge, ...]:
     return (
         Gauge("sessions", "IMAP sessions that are open.", fleet.forms, "form"),
+        Gauge(
+            "sessions_possible",
+            "IMAP sessions that can be open: what the limit of descriptors leaves beside the reserve for all else.",
+            lambda: sessions_possible,
+        ),
         Gauge("mailboxes", "Mailboxes by what is being done about them.", status.totals, "watch"),
         Gauge("credentials", "Sets of credentials that are held in memory.", lambda: len(keyring)),
     )

@@ -24,6 +24,7 @@ from idlebell.model.endpoint import PushUrl
 from idlebell.model.problem import PROBLEMS, Blame
 from idlebell.model.secret import Secret
 from idlebell.net.clock import Clock
+from idlebell.net.descriptors import descriptors
 from idlebell.net.hardening import harden_process
 from idlebell.rest.options import RestOptions
 from idlebell.rest.server import RestServer
@@ -167,6 +168,7 @@ def _rest_options(engine: Engine) -> RestOptions:
     return RestOptions(
         host=server.listen.host,
         port=server.listen.port,
+        connections=descriptors().clients,
         public_url=server.public_url,
         tls_certificate=server.tls_certificate,
         tls_key=server.tls_key,

@@ -18,7 +18,7 @@ from idlebell.gateway.endpoints import verified_as
 from idlebell.gateway.wish import Wish
 from idlebell.login.door import LOGIN_SECONDS, Door, LoginFailed
 from idlebell.login.keyring import Keyring
-from idlebell.login.refusal import refuses_credentials
+from idlebell.login.refusal import no_room, refuses_credentials
 from idlebell.model.account import Account, BearerCredentials, Credentials, PasswordCredentials, Retention
 from idlebell.model.endpoint import Endpoints, PushUrl, WebhookEndpoint
 from idlebell.model.ids import AccountId, SubscriptionId
@@ -284,13 +284,15 @@ class Registrar:
     async def _once(self, order: Order, group: _Group) -> Accepted | Fault | ProblemError:
         async with group.turn, self._slots:
             opened: list[ImapConnection] = []
+            if not (self._watched(order) or self._door.has_room()):
+                return no_room()  # before a password is sent for nothing
             try:
                 opened.append(await self._door.log_in(order.account, order.credentials, deadline_seconds=LOGIN_SECONDS))
                 needed = self._needed(order, opened[0])
                 endpoints = await self.verified(order.subscription, order.endpoints)
                 if isinstance(endpoints, Fault):
                     return endpoints
-                while len(opened) < needed and order.retention is Retention.SESSION:
+                while len(opened) < needed and order.retention is Retention.SESSION and self._door.has_room():
                     try:
                         opened.append(
                             await self._door.log_in(order.account, order.credentials, deadline_seconds=LOGIN_SECONDS)
@@ -310,13 +312,16 @@ class Registrar:
                 for connection in opened:
                     self._sessions.log_out(connection)
 
+    def _watched(self, order: Order) -> frozenset[str]:
+        status = self._status.of(order.account.id)
+        return status.watching() if status is not None else frozenset()
+
     def _needed(self, order: Order, session: ImapConnection) -> int:
         """How many sessions its mailboxes need: 0 where the login is nothing but the proof."""
-        status = self._status.of(order.account.id)
-        watched = status.watching() if status is not None else frozenset()
+        watched = self._watched(order)
         missing = len(set(order.mailboxes) - watched)
         way = choose(session.has, Lapses(), self._clock.monotonic(), several=True).way
-        if watched and way is Way.NOTIFY:
+        if watched and (way is Way.NOTIFY or not self._door.has_room()):
             return 0  # the session that is there can be told to look after more
         return sessions_worth(missing, way, self._budget(order.account.target.host), found_by_list=False)
 

@@ -71,6 +71,10 @@ def _no_sessions(host: str) -> int:
     return 0
 
 
+def _no_bound() -> int:
+    return 1_000_000_000
+
+
 async def _not_told(account: AccountId, subscription: SubscriptionId, fault: Fault) -> None:
     return None
 
@@ -79,7 +83,8 @@ class Door:
     """One for a process.
 
     ``connect`` opens a connection that is greeted and, unless the target says otherwise, under TLS. ``sessions_at`` counts
-    the sessions at a host, for ``per_host_connections`` (0: no cap). ``entropy`` gives that many random bytes.
+    the sessions at a host, for ``per_host_connections`` (0: no cap). ``free``: how many more sessions the process can hold.
+    ``entropy`` gives that many random bytes.
     ``support_url``: told to servers by ID (RFC 2971), after a login and never before one.
     """
 
@@ -95,6 +100,7 @@ class Door:
         per_host_connect_rate: float = 0.0,
         per_host_connections: int = 0,
         sessions_at: Callable[[str], int] = _no_sessions,
+        free: Callable[[], int] = _no_bound,
         support_url: str = "",
     ) -> None:
         self._connect = connect
@@ -111,10 +117,15 @@ class Door:
         self._digest_key = entropy(32)
         self._cap = per_host_connections
         self._sessions_at = sessions_at
+        self._free = free
         self._under_way: Counter[str] = Counter()
         self._turns: dict[bytes, asyncio.Lock] = {}
         self._queued: Counter[bytes] = Counter()
         self._on_refused: Refused = _not_told
+
+    def has_room(self) -> bool:
+        """Can one more session be held, with all that are being opened?"""
+        return self._free() > self._under_way.total()
 
     def report_refusals_to(self, on_refused: Refused) -> None:
         """Who is told when the server refuses credentials that were kept; they are wiped by then."""
@@ -199,6 +210,8 @@ class Door:
         proof = self._proof(account, credentials)  # before they can be wiped in the middle of it
         try:
             with self._admitted(host):
+                if kept is not None and self._free() < self._under_way.total():
+                    raise LoginFailed(refusal.no_room(), ours=True)
                 ticket = await self._turn_at(host, patience_seconds)
                 outcome = Outcome.NOTHING
                 began = self._clock.monotonic()

@@ -37,6 +37,8 @@ CONNECTIONS_PAUSE_SECONDS: Final = 60
 """After "too many connections": dead ones of the same account are given up by servers within minutes."""
 NOT_CONNECTED_PAUSE_SECONDS: Final = 1_800
 """After Exchange's "authenticated but not connected", which each further login prolongs."""
+FULL_PAUSE_SECONDS: Final = 60
+"""When we are full ourselves: leases end, and an operator who was told needs his time."""
 DOUBT_SECONDS: Final = 900
 """Until credentials that worked before are tried once more, after a NO that gives no reason."""
 
@@ -126,6 +128,12 @@ _SENTENCES: Final = {
     "server-error": "The mail server reports trouble of its own",
     "protocol-error": "The mail server did not understand the login",
 }
+_OURS: Final = {
+    "local": "The gateway has no file descriptor left for one more connection.",
+    "no-port": "The gateway has no port left for one more connection to this mail server.",
+    "no-source": "The gateway has none of the addresses that its connections are to come from.",
+}
+"""What we lack ourselves (:class:`~idlebell.net.errors.Unreachable`)."""
 _PAUSES: Final = {
     "throttled": PAUSE_SECONDS,
     "too-many-connections": CONNECTIONS_PAUSE_SECONDS,
@@ -185,10 +193,9 @@ def failed(error: TransportError | RemoteProtocolError, host: str = "") -> Fault
             return Fault(
                 "protocol-error", f"The mail server broke the protocol: {shown(error.detail)}.", private=offence(error)
             )
-        case Unreachable(reason="local"):
+        case Unreachable(reason="local" | "no-port" | "no-source"):
             # No word about the server, and none that it is to blame.
-            detail = "The gateway has no file descriptor or port left for one more connection."
-            return Fault("overloaded", detail, private=error.detail)
+            return Fault("gateway-full", _OURS[error.reason], error.detail, retry_after_seconds=FULL_PAUSE_SECONDS)
         case Unreachable():
             # One sentence for all of them: more would let anyone scan a network through us.
             return unreachable(f"{error.reason}: {error.detail}")
@@ -209,6 +216,12 @@ def failed(error: TransportError | RemoteProtocolError, host: str = "") -> Fault
             )
         case _:
             return unreachable(str(error))
+
+
+def no_room() -> Fault:
+    """The process holds as many sessions as its descriptors allow: the next one would cost others theirs."""
+    detail = "The gateway holds as many sessions as it can."
+    return Fault("gateway-full", detail, "every descriptor is taken or kept", retry_after_seconds=FULL_PAUSE_SECONDS)
 
 
 def unreachable(private: str) -> Fault:

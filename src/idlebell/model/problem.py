@@ -445,6 +445,16 @@ PROBLEMS = _table(
         Severity.ERROR,
         "Look into the log: canary_failed says where the chain from mail to bell is broken.",
     ),
+    Entry(
+        "gateway-full",
+        "The gateway has no room for one more session",
+        503,
+        _O,
+        Retry.LATER,
+        Severity.ERROR,
+        "Ask the operator for more file descriptors (LimitNOFILE) or source_addresses; what is watched goes on.",
+        "LIMIT",
+    ),
     Entry("overloaded", "The gateway can take no more", 503, _G, Retry.SOON, Severity.ERROR, "Try again later."),
     Entry(
         "internal",

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, ip_address
-from itertools import cycle
 from typing import Final
 
 from idlebell.net.addresses import Address
@@ -45,7 +45,7 @@ class KeepAlive:
 KEEP_ALIVE: Final = KeepAlive()
 """A cut cable is noticed 85 s after the last word of the peer, 45 to 85 s after the cut."""
 
-_IP_BIND_ADDRESS_NO_PORT: Final = 24
+IP_BIND_ADDRESS_NO_PORT: Final = 24
 """<linux/in.h>; Python 3.11 does not name it."""
 
 
@@ -53,7 +53,8 @@ class Connector:
     """One for the process: dials under the rules of ``egress``.
 
     ``source_addresses``: outbound addresses to take turns with, of either family; empty: the system's choice. Each gives
-    another 28,000 connections to the same server. ``keep_alive``: of every socket that it makes.
+    another 28,000 connections to the same server. One that has no port left, or is gone, is passed over. ``keep_alive``: of
+    every socket that it makes.
     """
 
     __slots__ = ("_egress", "_keep_alive", "_resolver", "_sources", "refused_addresses")
@@ -70,9 +71,9 @@ class Connector:
         self._resolver = resolver
         self._keep_alive = keep_alive
         self._sources = {
-            version: cycle(own)
+            version: deque(own)
             for version in (4, 6)
-            if (own := [address for address in source_addresses if address.version == version])
+            if (own := [str(address) for address in source_addresses if address.version == version])
         }
         self.refused_addresses = 0
         """How many addresses were not dialled because of the rules."""
@@ -120,6 +121,23 @@ class Connector:
         return permitted
 
     async def _dial(self, address: Address, port: int, purpose: Purpose) -> socket.socket:
+        """From one source address after another, as long as it is ours that fails; they take turns."""
+        sources = self._sources.get(address.version)
+        if sources is None:
+            return await self._dial_from(None, address, port, purpose)
+        failure = Unreachable("no-source", "none is given")
+        for _ in range(len(sources)):
+            source = sources[0]
+            sources.rotate(-1)
+            try:
+                return await self._dial_from(source, address, port, purpose)
+            except Unreachable as error:
+                if error.reason not in ("no-port", "no-source"):
+                    raise
+                failure = error
+        raise failure
+
+    async def _dial_from(self, source: str | None, address: Address, port: int, purpose: Purpose) -> socket.socket:
         family = socket.AF_INET if isinstance(address, IPv4Address) else socket.AF_INET6
         try:
             sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
@@ -127,7 +145,8 @@ class Connector:
             raise unreachable(error) from error
         try:
             set_options(sock, self._keep_alive)
-            self._bind(sock, address)
+            if source is not None:
+                _bind(sock, source)
             await asyncio.get_running_loop().sock_connect(sock, (str(address), port))
             peer = ip_address(sock.getpeername()[0].partition("%")[0])
             self._egress.check_address(peer, port, purpose)
@@ -144,13 +163,14 @@ class Connector:
             raise
         return sock
 
-    def _bind(self, sock: socket.socket, address: Address) -> None:
-        sources = self._sources.get(address.version)
-        if sources is None:
-            return
-        # The port is chosen at connect, so two connections to different servers may share one (ip(7)).
-        sock.setsockopt(socket.IPPROTO_IP, _IP_BIND_ADDRESS_NO_PORT, 1)
-        sock.bind((str(next(sources)), 0))
+
+def _bind(sock: socket.socket, source: str) -> None:
+    # The port is chosen at connect, so two connections to different servers may share one (ip(7)).
+    sock.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
+    try:
+        sock.bind((source, 0))
+    except OSError as error:
+        raise Unreachable("no-source", f"{source} is no address of this machine: {error.strerror}") from error
 
 
 def set_options(sock: socket.socket, keep_alive: KeepAlive = KEEP_ALIVE) -> None:

@@ -24,7 +24,8 @@ class TransportError(Exception):
 class Unreachable(TransportError):  # noqa: N818
     """Nothing was connected. ``reason`` is private: ``refused``, ``timeout``, ``no-route``, ``no-such-name``, ``dns`` (the
     resolver failed), ``not-allowed`` (our own rules), ``bad-host`` (no host name), ``local`` (our own lack of descriptors
-    or ports), ``failed`` (anything else)."""
+    or memory), ``no-port`` (all of ours to that address are taken), ``no-source`` (we have none of the addresses that we are to
+    use), ``failed`` (anything else)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,7 +60,8 @@ _UNREACHABLE_REASONS: Final[Mapping[int, str]] = MappingProxyType(
         errno.ENETUNREACH: "no-route",
         errno.EHOSTUNREACH: "no-route",
         errno.ENETDOWN: "no-route",
-        errno.EADDRNOTAVAIL: "local",
+        errno.EADDRNOTAVAIL: "no-port",  # connect(2): all ports of the range are taken
+        errno.EADDRINUSE: "no-port",
         errno.EMFILE: "local",
         errno.ENFILE: "local",
         errno.ENOBUFS: "local",

@@ -7,10 +7,9 @@ import resource
 import sys
 from typing import Final
 
-PR_SET_DUMPABLE: Final = 4  # <linux/prctl.h>
+from idlebell.net.descriptors import raise_limit
 
-DESCRIPTORS: Final = 1_048_576
-"""Asked for; one session is one descriptor. The hard limit decides."""
+PR_SET_DUMPABLE: Final = 4  # <linux/prctl.h>
 
 
 def harden_process() -> tuple[str, ...]:
@@ -18,7 +17,7 @@ def harden_process() -> tuple[str, ...]:
 
     Gives what was done and what could not be, a short sentence each, for the log. Raises nothing.
     """
-    return (_no_core(), _not_dumpable(), _descriptors())
+    return (_no_core(), _not_dumpable(), raise_limit())
 
 
 def overwrite(data: bytes) -> None:
@@ -47,15 +46,3 @@ def _not_dumpable() -> str:
     except (OSError, AttributeError) as error:
         return f"PR_SET_DUMPABLE failed: {error}"
     return "the process is not dumpable"
-
-
-def _descriptors() -> str:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, DESCRIPTORS)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-            soft = wanted
-        except (OSError, ValueError) as error:
-            return f"descriptors stay at {soft}: {error}"
-    return f"descriptors: {soft}"

@@ -40,6 +40,7 @@ HEADERS: Final = 100
 INTERIM_RESPONSES: Final = 8
 """1xx before the answer (RFC 9110 section 15.2)."""
 CONNECTIONS: Final = 512
+"""At most, with each kind of purpose; a process with few descriptors has fewer."""
 CONNECTIONS_PER_ORIGIN: Final = 4
 KEEPALIVE_SECONDS: Final = 60.0
 URL_CHARACTERS: Final = 8_192
@@ -57,13 +58,22 @@ class HttpClient:
     rules are applied to what the names mean here, as far as they mean anything.
     """
 
-    __slots__ = ("_egress", "_proxy", "_resolver", "_sessions", "_tls_policy")
+    __slots__ = ("_connections", "_egress", "_proxy", "_resolver", "_sessions", "_tls_policy")
 
-    def __init__(self, egress: Egress, resolver: Resolver, tls_policy: TlsPolicy, *, proxy: str = "") -> None:
+    def __init__(
+        self,
+        egress: Egress,
+        resolver: Resolver,
+        tls_policy: TlsPolicy,
+        *,
+        proxy: str = "",
+        connections: int = CONNECTIONS,
+    ) -> None:
         self._egress = egress
         self._resolver = resolver
         self._tls_policy = tls_policy
         self._proxy = URL(proxy) if proxy else None
+        self._connections = connections
         self._sessions: dict[Purpose, aiohttp.ClientSession] = {}
 
     async def send(
@@ -116,8 +126,8 @@ class HttpClient:
             socket_factory=_Dialler(None if self._proxy else self._egress, purpose),
             ssl=self._tls_policy.client_context,
             use_dns_cache=False,  # the resolver has one, and every dial is checked anew
-            limit=CONNECTIONS,
-            limit_per_host=CONNECTIONS_PER_ORIGIN,
+            limit=self._connections,
+            limit_per_host=min(CONNECTIONS_PER_ORIGIN, self._connections),
             keepalive_timeout=KEEPALIVE_SECONDS,
         )
         return aiohttp.ClientSession(

@@ -60,6 +60,10 @@ class SessionInbox:
         """Is there one to be taken?"""
         return account in self._sessions
 
+    def untaken(self) -> int:
+        """Sessions that nobody has taken yet."""
+        return sum(map(len, self._sessions.values()))
+
     def waiting(self) -> tuple[AccountId, ...]:
         return tuple(self._sessions)
 

@@ -11,7 +11,9 @@ MAX_HEADERS = 100
 MAX_HEADER_BYTES = 16 * 1024
 MAX_JSON_DEPTH = 16
 MAX_CONNECTIONS = 2_000
-"""Open at once; what comes beyond is answered 503."""
+"""Open at once; what comes beyond is answered 503, and closed unread where that is a quarter more."""
+ANSWERED_LEAST = 4
+"""So many at least hear the 503."""
 BACKLOG = 1_024
 """Connections that wait to be accepted."""
 KEEP_ALIVE_SECONDS = 15

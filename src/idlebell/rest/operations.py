@@ -52,6 +52,7 @@ REGISTRATION = (
     "vapid-subject-missing",
     "store-unavailable",
     "overloaded",
+    "gateway-full",
     *ACCOUNT,
 )
 
@@ -140,6 +141,7 @@ OPERATIONS: tuple[Operation, ...] = (
             "vapid-subject-missing",
             "store-unavailable",
             "overloaded",
+            "gateway-full",
             *ACCOUNT,
         ),
         (TOKEN, KEY),
@@ -168,7 +170,7 @@ OPERATIONS: tuple[Operation, ...] = (
         },
         "What an app sends when it was told to reconnect. Refused, the subscription stays as it was.",
         "CredentialsRequest",
-        problems=(*ONE, "needs-tls", "store-unavailable", "overloaded", *ACCOUNT),
+        problems=(*ONE, "needs-tls", "store-unavailable", "overloaded", "gateway-full", *ACCOUNT),
         security=(TOKEN, KEY),
         parameters=("id",),
     ),
@@ -229,7 +231,7 @@ OPERATIONS: tuple[Operation, ...] = (
         {204: ("Ended", None)},
         body="UnregisterRequest",
         body_types=(FORM, JSON),
-        problems=(*ONE, "needs-tls", "store-unavailable", "overloaded", *ACCOUNT),
+        problems=(*ONE, "needs-tls", "store-unavailable", "overloaded", "gateway-full", *ACCOUNT),
         security=(OPEN, BASIC, KEY, TOKEN),
     ),
     Operation("get", "/healthz", "healthz", "Operation", "Is the process alive?", {200: ("It is", "Health")}),

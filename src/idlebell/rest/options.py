@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from idlebell.model.problem import Problem
+from idlebell.rest import limits
 from idlebell.telemetry.facts import Emit, Fact
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -28,7 +29,8 @@ def silent(fact: Fact) -> None:
 
 @dataclass(frozen=True, slots=True)
 class RestOptions:
-    """``ready``: None where all is well, else what is answered to anybody who asks. ``metrics``: the text of /metrics."""
+    """``connections``: open at once; what comes beyond is answered 503. ``ready``: None where all is well, else what is
+    answered to anybody who asks. ``metrics``: the text of /metrics."""
 
     host: str = "127.0.0.1"
     port: int = 8025
@@ -37,6 +39,7 @@ class RestOptions:
     tls_key: Path | None = None
     trusted_proxies: tuple[Network, ...] = ()
     cors: tuple[str, ...] = ()
+    connections: int = limits.MAX_CONNECTIONS
     ready: Callable[[], Awaitable[Problem | None]] = always_ready
     metrics: Callable[[], bytes] = no_metrics
     emit: Emit = silent

@@ -46,7 +46,7 @@ class RestServer:
                 ssl_certfile=options.tls_certificate,
                 ssl_keyfile=options.tls_key,
                 ssl_ciphers="ECDHE+AESGCM:ECDHE+CHACHA20",
-                limit_concurrency=limits.MAX_CONNECTIONS,
+                limit_concurrency=options.connections,
                 timeout_keep_alive=limits.KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=limits.GRACE_SECONDS,
             )
@@ -142,6 +142,10 @@ class _BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._await_head()
+        # uvicorn answers 503 when a request is read; who sends none would hold a descriptor all the same.
+        most = self.limit_concurrency or limits.MAX_CONNECTIONS
+        if len(self.connections) > most + max(limits.ANSWERED_LEAST, most // 4):
+            transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_is_there()

@@ -31,7 +31,7 @@ DOUBTED: Final = Backoff(0.1, 60.0, 60.0)
 ASKED_SPREAD: Final = 0.1
 """On top of what a server asked for: it says the same to all."""
 
-_LIMITS: Final = frozenset({"too-many-connections", "throttled", "server-unavailable"})
+_LIMITS: Final = frozenset({"too-many-connections", "throttled", "server-unavailable", "gateway-full"})
 
 
 def backoff(fault: Fault) -> Backoff:

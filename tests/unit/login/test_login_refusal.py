@@ -163,7 +163,9 @@ def test_a_throttle_says_how_long() -> None:
     [
         (Unreachable("refused", "10.0.0.1 port 25"), "unreachable"),
         (Unreachable("not-allowed", "127.0.0.1 is not public"), "unreachable"),
-        (Unreachable("local", "[Errno 24] Too many open files"), "overloaded"),
+        (Unreachable("local", "[Errno 24] Too many open files"), "gateway-full"),
+        (Unreachable("no-port", "[Errno 99] Cannot assign requested address"), "gateway-full"),
+        (Unreachable("no-source", "192.0.2.7 is no address of this machine"), "gateway-full"),
         (TimedOut("greeting"), "unreachable"),
         (TimedOut("AUTHENTICATE"), "server-error"),
         (TlsFailed("expired", "certificate has expired"), "tls-failed"),

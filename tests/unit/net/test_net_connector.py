@@ -142,6 +142,34 @@ async def test_source_addresses_take_turns(serve):
     assert used == ["127.0.0.5", "127.0.0.6", "127.0.0.5"]
 
 
+async def test_a_source_address_that_is_gone_is_passed_over_and_named_where_none_is_left(serve):
+    served = await serve(hold)
+    gone = ip_address("192.0.2.7")
+
+    async def dial(*sources):
+        resolver = FakeResolver(mail_test=[["127.0.0.1"]])
+        connector = Connector(LOOPBACK, resolver, source_addresses=[*map(ip_address, sources)])
+        with await connector.connect("mail.test", served.port, Purpose.IMAP, timeout_seconds=5) as sock:
+            return sock.getsockname()[0]
+
+    assert await dial(gone, "127.0.0.5") == "127.0.0.5"
+    with pytest.raises(Unreachable) as caught:
+        await dial(gone)
+    assert caught.value.reason == "no-source"
+    assert "192.0.2.7 is no address of this machine" in caught.value.detail
+    assert await dial("::1") == "127.0.0.1", "of the other family: the system chooses"
+
+
+async def test_a_server_that_refuses_is_not_asked_again_from_another_address():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        sources = [ip_address("127.0.0.5"), ip_address("127.0.0.6")]
+        connector = Connector(LOOPBACK, FakeResolver(mail_test=[["127.0.0.1"]]), source_addresses=sources)
+        with pytest.raises(Unreachable) as caught:
+            await connector.connect("mail.test", taken.getsockname()[1], Purpose.IMAP, timeout_seconds=5)
+    assert caught.value.reason == "refused"
+
+
 async def test_a_cancelled_dial_leaves_no_socket_open(serve):
     resolver = FakeResolver(mail_test=[["127.0.0.1"]])
     connector = Connector(LOOPBACK, resolver)

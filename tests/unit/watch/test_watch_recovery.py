@@ -50,6 +50,7 @@ def test_the_ceiling_doubles_up_to_a_bound() -> None:
         ("server-error", SOON),
         ("internal", SOON),
         ("overloaded", SOON),
+        ("gateway-full", LIMITED),
         ("too-many-connections", LIMITED),
         ("throttled", LIMITED),
         ("server-unavailable", LIMITED),
