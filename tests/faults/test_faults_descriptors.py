@@ -209,3 +209,11 @@ async def two_ports(folder: str) -> None:
         assert told["detail"] == "The gateway has no port left for one more connection to this mail server."
         await narrow.rings("user0")
         assert narrow.server.idling() == 4
+
+
+def test_an_address_that_the_machine_does_not_have_is_refused_at_the_start(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_bytes(b"")
+    gateway = GatewayProcess(tmp_path, tmp_path / "ca.pem", imap='source_addresses = ["127.0.0.2", "192.0.2.7"]')
+    with pytest.raises(AssertionError) as caught:
+        asyncio.run(gateway.start())
+    assert "imap.source_addresses: 192.0.2.7 is no address of this machine" in str(caught.value)

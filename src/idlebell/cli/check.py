@@ -79,8 +79,9 @@ def _print_commands() -> None:
 
 def _check_files(settings: Settings, config: Path) -> None:
     from idlebell.config.loader import line_of
-    from idlebell.config.rules import unheard, unreadable
+    from idlebell.config.rules import foreign, unheard, unreadable
 
-    lines = [line_of(verdict, config.name) for verdict in (*unreadable(settings), *unheard(settings))]
+    found = (*foreign(settings), *unreadable(settings), *unheard(settings))
+    lines = [line_of(verdict, config.name) for verdict in found]
     if lines:
         raise Failure(*lines)

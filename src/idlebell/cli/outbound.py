@@ -13,7 +13,7 @@ from idlebell.net.addresses import Address, classify
 from idlebell.net.clock import Clock
 from idlebell.net.dns import Resolver
 from idlebell.net.errors import Unreachable
-from idlebell.net.outbound import system_addresses
+from idlebell.net.outbound import foreign_addresses, system_addresses
 
 
 async def report(settings: Settings, say: Callable[[str], None]) -> None:
@@ -24,6 +24,8 @@ async def report(settings: Settings, say: Callable[[str], None]) -> None:
         say(f"Outbound addresses ({'imap.source_addresses' if own else 'as the system chooses'}):")
         for address in addresses:
             say(f"  {address}  {await _described(address, resolver)}")
+        if foreign := foreign_addresses(own):
+            say(f"  NOT of this machine, so nothing can be sent from them: {', '.join(map(str, foreign))}")
         if not addresses:
             say("  none: the system has no way to the Internet")
     finally:

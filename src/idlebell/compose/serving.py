@@ -26,6 +26,7 @@ from idlebell.model.secret import Secret
 from idlebell.net.clock import Clock
 from idlebell.net.descriptors import descriptors
 from idlebell.net.hardening import harden_process
+from idlebell.net.outbound import foreign_addresses
 from idlebell.rest.options import RestOptions
 from idlebell.rest.server import RestServer
 from idlebell.store.contract import Store, StoreError
@@ -67,6 +68,8 @@ async def serve(
     reload: Callable[[], Settings] | None = None,
 ) -> None:
     """Until SIGTERM or SIGINT. SIGHUP: ``reload`` reads the configuration again, and declared accounts follow it."""
+    if foreign := foreign_addresses(settings.imap.source_addresses):
+        raise ValueError(f"imap.source_addresses: {', '.join(map(str, foreign))} is no address of this machine")
     loop = asyncio.get_running_loop()
     stop, again = asyncio.Event(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

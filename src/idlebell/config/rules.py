@@ -9,6 +9,7 @@ from pathlib import Path
 
 from idlebell.config.settings import Settings
 from idlebell.model.account import Retention, Tls
+from idlebell.net.outbound import foreign_addresses
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +159,15 @@ def unheard(settings: Settings) -> Iterator[Broken]:
                 )
             elif scheme == "http" and not settings.network.allow_plaintext:
                 yield Broken((f"watch.{number}.notify",), f"{url.scheme}:// needs network.allow_plaintext")
+
+
+def foreign(settings: Settings) -> Iterator[Broken]:
+    """Outbound addresses that the machine does not have: told by ``idlebell check``; ``serve`` does not start with them."""
+    for address in foreign_addresses(settings.imap.source_addresses):
+        yield Broken(
+            ("imap.source_addresses",),
+            f"{address} is no address of this machine; add it to an interface, or leave it out",
+        )
 
 
 def unreadable(settings: Settings) -> Iterator[Broken]:

@@ -151,6 +151,8 @@ async def test_what_providers_see_of_us_is_printed(stage: Stage) -> None:
     assert "  93.184.216.35  other.example.test, which does not lead back to the address" in said
     assert "  93.184.216.36  no reverse name" in said
     assert "  127.0.0.1  not public" in said
+    foreign = "93.184.216.34, 93.184.216.35, 93.184.216.36"
+    assert f"  NOT of this machine, so nothing can be sent from them: {foreign}\n" in said
     assert "  support-url: https://example.test/imap" in said
     rows = {line[:32].strip(): line[32:].split() for line in stage.said}
     assert rows["Gmail, Google Workspace"] == ["4", "15", "10"]

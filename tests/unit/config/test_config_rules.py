@@ -4,7 +4,7 @@ import json
 
 from idlebell.config import load
 from idlebell.config.loader import line_of
-from idlebell.config.rules import unheard, unreadable
+from idlebell.config.rules import foreign, unheard, unreadable
 
 
 def test_files_that_are_named_and_not_there_are_told(tmp_path):
@@ -39,6 +39,16 @@ def test_endpoints_that_cannot_be_rung_are_told():
     assert [line.partition("notify: ")[2] for line in told] == [
         "ntfys:// is not supported by this version; use https:// (a webhook) or simplepush+https:// (file.toml)",
         "simplepush+http:// needs network.allow_plaintext (file.toml)",
+    ]
+
+
+def test_outbound_addresses_that_the_machine_does_not_have_are_told():
+    settings = load(None, {"IDLEBELL_IMAP__SOURCE_ADDRESSES": '["127.0.0.2", "192.0.2.7", "2001:db8::7"]'})
+    told = [line_of(verdict, "file.toml") for verdict in foreign(settings)]
+    assert told == [
+        f"[imap] source_addresses: {address} is no address of this machine; add it to an interface, or leave it out"
+        " (file.toml)"
+        for address in ("192.0.2.7", "2001:db8::7")
     ]
 
 
