@@ -24,6 +24,7 @@ PURE_MODULES = (
     "deliver.retry",
     "login.admission",
     "login.identity",
+    "login.mechanism",
     "login.pacing",
     "login.refusal",
 )

@@ -19,25 +19,16 @@ from idlebell.imap.commands import Id
 from idlebell.imap.errors import LocalProtocolError, RemoteProtocolError
 from idlebell.imap.quirks import ID_BEFORE_SELECT
 from idlebell.imap.responses import Condition, PlainCode, ResponseCode, StatusResponse
-from idlebell.imap.sasl import (
-    LOGIN_COMMAND,
-    SCRAM_ENTROPY_BYTES,
-    Mechanism,
-    OAuthBearer,
-    Plain,
-    Proof,
-    ScramSha256,
-    XOAuth2,
-    choose,
-)
+from idlebell.imap.sasl import Proof, choose
 from idlebell.login import refusal
 from idlebell.login.admission import Admission, Outcome, Ticket
 from idlebell.login.echo import unechoed
 from idlebell.login.gate import Gate
 from idlebell.login.identity import identity
 from idlebell.login.keyring import Keyring
+from idlebell.login.mechanism import Scram, mechanism_of, revealed
 from idlebell.login.pacing import Doubts, Paces, RefusalGuard
-from idlebell.model.account import Account, BearerCredentials, Credentials, ImapTarget, PasswordCredentials
+from idlebell.model.account import Account, Credentials, ImapTarget, PasswordCredentials
 from idlebell.model.ids import AccountId, SubscriptionId
 from idlebell.model.problem import Fault
 from idlebell.model.shown_text import ALERT_CHARACTERS, shown
@@ -278,7 +269,7 @@ class Door:
         unexplained = False
         for name in offered:
             try:
-                mechanism = self._mechanism(name, account, credentials)
+                mechanism = mechanism_of(name, account, credentials, self._entropy)
             except ValueError:
                 fault = fault or _cannot_be_carried()
                 continue
@@ -286,14 +277,14 @@ class Door:
                 if mechanism is not None:
                     reply = await connection.authenticate(mechanism)
                 else:
-                    reply = await connection.login(account.username, _revealed(credentials))
+                    reply = await connection.login(account.username, revealed(credentials))
             except LocalProtocolError:
                 fault = fault or _cannot_be_carried()  # LOGIN of what is no ASCII; nothing was sent
                 continue
             except ValueError:
                 raise LoginFailed(_cannot_be_carried()) from None
             except ServerSaidBye as error:
-                bye = replace(error.bye, text=unechoed(error.bye.text, _revealed(credentials)))
+                bye = replace(error.bye, text=unechoed(error.bye.text, revealed(credentials)))
                 raise LoginFailed(refusal.failed(ServerSaidBye(bye, greeting=error.greeting), host)) from None
             except (TransportError, RemoteProtocolError) as error:
                 raise LoginFailed(refusal.failed(error, host)) from None
@@ -303,7 +294,7 @@ class Door:
             said = _said(reply, credentials)
             unexplained = refusal.unexplained(*said)
             fault = refusal.with_alerts(refusal.refused(*said, host), _alerts(reply, credentials))
-            nothing_sent = isinstance(mechanism, _Scram) and not mechanism.proof_sent
+            nothing_sent = isinstance(mechanism, Scram) and not mechanism.proof_sent
             if not (nothing_sent and refusal.mechanism_unavailable(*said)):
                 break
         fault = fault or Fault(
@@ -329,22 +320,6 @@ class Door:
         if fault is not None:
             await connection.logout()
             raise LoginFailed(refusal.with_alerts(fault, _alerts(reply)))
-
-    def _mechanism(self, name: str, account: Account, credentials: Credentials) -> Mechanism | None:
-        """None: the LOGIN command. ValueError: it cannot carry these credentials."""
-        secret = _revealed(credentials)
-        match name:
-            case "SCRAM-SHA-256":
-                return _Scram(account.username, secret, self._entropy(SCRAM_ENTROPY_BYTES))
-            case "PLAIN":
-                return Plain(account.username, secret)
-            case "OAUTHBEARER":
-                return OAuthBearer(account.username, secret, account.target.host, account.target.port)
-            case "XOAUTH2":
-                return XOAuth2(account.username, secret)
-            case _:
-                assert name == LOGIN_COMMAND
-                return None
 
     def _admitted(self, host: str) -> _Admission:
         if self._cap and self._sessions_at(host) + self._under_way[host] >= self._cap:
@@ -375,7 +350,7 @@ class Door:
                 del self._queued[key], self._turns[key]
 
     def _proof(self, account: Account, credentials: Credentials) -> bytes:
-        return self._digest(account.target.host, str(account.target.port), account.username, _revealed(credentials))
+        return self._digest(account.target.host, str(account.target.port), account.username, revealed(credentials))
 
     def _digest(self, *parts: str) -> bytes:
         """Keyed with this process's own randomness, so that it is of no use to anyone who reads it."""
@@ -409,30 +384,8 @@ class _Admission:
             del self._under_way[self._host]
 
 
-class _Scram(ScramSha256):
-    """Remembers whether the proof was sent: from then on a refusal is one of the password."""
-
-    __slots__ = ("proof_sent",)
-
-    def __init__(self, username: str, password: str, entropy: bytes) -> None:
-        super().__init__(username, password, entropy)
-        self.proof_sent = False
-
-    def step(self, challenge: bytes) -> bytes:
-        self.proof_sent = True
-        return super().step(challenge)
-
-
-def _revealed(credentials: Credentials) -> str:
-    match credentials:
-        case PasswordCredentials(password):
-            return password.text()
-        case BearerCredentials(access_token):
-            return access_token.text()
-
-
 def _said(reply: Reply, sent: Credentials) -> tuple[Condition, ResponseCode | None, str]:
-    return reply.completed.condition, reply.completed.code, unechoed(reply.completed.text, _revealed(sent))
+    return reply.completed.condition, reply.completed.code, unechoed(reply.completed.text, revealed(sent))
 
 
 def _alerts(reply: Reply, sent: Credentials | None = None) -> list[str]:
@@ -441,7 +394,7 @@ def _alerts(reply: Reply, sent: Credentials | None = None) -> list[str]:
     said = [(one.code, one.text) for one in reply.untagged if isinstance(one, StatusResponse)]
     said.append((reply.completed.code, reply.completed.text))
     found = [text for code, text in said if isinstance(code, PlainCode) and code.name == "ALERT"]
-    return found if sent is None else [unechoed(text, _revealed(sent)) for text in found]
+    return found if sent is None else [unechoed(text, revealed(sent)) for text in found]
 
 
 def _rate_of(host: str) -> float | None:

@@ -1,0 +1,57 @@
+"""From credentials to what carries them to a server: a SASL mechanism, or the LOGIN command. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from idlebell.imap.sasl import (
+    LOGIN_COMMAND,
+    SCRAM_ENTROPY_BYTES,
+    Mechanism,
+    OAuthBearer,
+    Plain,
+    ScramSha256,
+    XOAuth2,
+)
+from idlebell.model.account import Account, BearerCredentials, Credentials, PasswordCredentials
+
+
+class Scram(ScramSha256):
+    """Remembers whether the proof was sent: from then on a refusal is one of the password."""
+
+    __slots__ = ("proof_sent",)
+
+    def __init__(self, username: str, password: str, entropy: bytes) -> None:
+        super().__init__(username, password, entropy)
+        self.proof_sent = False
+
+    def step(self, challenge: bytes) -> bytes:
+        self.proof_sent = True
+        return super().step(challenge)
+
+
+def revealed(credentials: Credentials) -> str:
+    match credentials:
+        case PasswordCredentials(password):
+            return password.text()
+        case BearerCredentials(access_token):
+            return access_token.text()
+
+
+def mechanism_of(
+    name: str, account: Account, credentials: Credentials, entropy: Callable[[int], bytes]
+) -> Mechanism | None:
+    """None: the LOGIN command. ValueError: it cannot carry these credentials."""
+    secret = revealed(credentials)
+    match name:
+        case "SCRAM-SHA-256":
+            return Scram(account.username, secret, entropy(SCRAM_ENTROPY_BYTES))
+        case "PLAIN":
+            return Plain(account.username, secret)
+        case "OAUTHBEARER":
+            return OAuthBearer(account.username, secret, account.target.host, account.target.port)
+        case "XOAUTH2":
+            return XOAuth2(account.username, secret)
+        case _:
+            assert name == LOGIN_COMMAND
+            return None
