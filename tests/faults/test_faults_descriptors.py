@@ -37,14 +37,17 @@ class House:
         self.service = service
         self.gateway = gateway
 
-    async def subscribe(self, name: str, *, host: str = "localhost") -> tuple[int, dict[str, object]]:
-        if self.server.store.find(name) is None:
-            self.server.add_user(name, "right")
+    async def subscribe(
+        self, name: str, *, server: ImapServer | None = None, host: str = "localhost", retention: str = "session"
+    ) -> tuple[int, dict[str, object]]:
+        server = server or self.server
+        if server.store.find(name) is None:
+            server.add_user(name, "right")
         endpoints = {
             "new_mail": self.service.make_simplepush(name),
             "reconnect": self.service.make_simplepush(f"{name}-lost"),
         }
-        body = subscription(self.server.tls_port, name, "right", endpoints, host=host, wait_seconds=30)
+        body = subscription(server.tls_port, name, "right", endpoints, host=host, retention=retention, wait_seconds=30)
         return await self.gateway.call("POST", "/v1/subscriptions", body)
 
     async def rings(self, name: str) -> None:
@@ -71,9 +74,9 @@ class House:
 
 
 @asynccontextmanager
-async def house(folder: Path, *, before: str = FEW, imap: str = "") -> AsyncIterator[House]:
+async def house(folder: Path, *, before: str = FEW, imap: str = "", trusted: bytes = b"") -> AsyncIterator[House]:
     async with ImapServer() as server, PushService() as service:
-        (folder / "ca.pem").write_bytes(server.ca_pem)
+        (folder / "ca.pem").write_bytes(server.ca_pem + trusted)
         async with GatewayProcess(folder, folder / "ca.pem", before=before, imap=imap) as gateway:
             yield House(server, service, gateway)
 
@@ -106,6 +109,19 @@ async def test_a_full_gateway_says_so_and_keeps_everything_that_it_has(tmp_path:
         await small.service.wait_for(1, LONG_SECONDS, name="user1-lost")
         status, told = await small.subscribe("late")
         assert status == 201, told
+
+
+async def test_places_that_an_outage_left_are_kept_for_those_who_had_them(tmp_path: Path) -> None:
+    async with ImapServer() as away, house(tmp_path, trusted=away.ca_pem) as small:
+        for number in range(ROOM):
+            status, told = await small.subscribe(f"user{number}", server=away, retention="memory")
+            assert status == 201, told
+        await away.stop()
+        await small.until(lambda: small.gateway.log.read_text().count("login_failed") >= 1)
+        status, told = await small.subscribe("late")
+        assert (status, told["type"]) == (503, "/problems/gateway-full")
+        await away.start()
+        await away.until(lambda: away.idling() == ROOM, LONG_SECONDS)
 
 
 async def test_clients_that_only_connect_cost_nobody_a_session_or_a_push(tmp_path: Path) -> None:

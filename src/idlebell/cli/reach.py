@@ -214,6 +214,8 @@ async def _connected(connect: Callable[[ImapTarget], Awaitable[ImapConnection]],
 def _mend(error: Unreachable) -> str:
     if error.reason == "not-allowed":
         return "the rules are network.allow, network.imap_ports and imap.only_hosts"
+    if error.reason == "no-source":
+        return "put it on an interface, or mend imap.source_addresses"
     return "check host, port and network"
 
 

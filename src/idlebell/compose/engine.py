@@ -124,6 +124,7 @@ async def running_engine(
             per_host_connections=settings.imap.per_host_connections,
             sessions_at=lambda host: fleet.sessions_at(host),  # noqa: PLW0108 - the fleet comes after the door
             free=lambda: places.sessions - fleet.sessions() - sessions.untaken(),
+            returning=lambda: fleet.returning(),  # noqa: PLW0108
             support_url=settings.imap.support_url,
         )
         dispatcher = Dispatcher(

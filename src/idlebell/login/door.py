@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import hmac
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import Final, TypeAlias
@@ -66,6 +66,10 @@ def _no_bound() -> int:
     return 1_000_000_000
 
 
+def _none_return() -> int:
+    return 0
+
+
 async def _not_told(account: AccountId, subscription: SubscriptionId, fault: Fault) -> None:
     return None
 
@@ -74,7 +78,8 @@ class Door:
     """One for a process.
 
     ``connect`` opens a connection that is greeted and, unless the target says otherwise, under TLS. ``sessions_at`` counts
-    the sessions at a host, for ``per_host_connections`` (0: no cap). ``free``: how many more sessions the process can hold.
+    the sessions at a host, for ``per_host_connections`` (0: no cap). ``free``: how many more sessions the process can hold;
+    ``returning``: how many of them are those of accounts that lost theirs.
     ``entropy`` gives that many random bytes.
     ``support_url``: told to servers by ID (RFC 2971), after a login and never before one.
     """
@@ -92,6 +97,7 @@ class Door:
         per_host_connections: int = 0,
         sessions_at: Callable[[str], int] = _no_sessions,
         free: Callable[[], int] = _no_bound,
+        returning: Callable[[], int] = _none_return,
         support_url: str = "",
     ) -> None:
         self._connect = connect
@@ -109,14 +115,16 @@ class Door:
         self._cap = per_host_connections
         self._sessions_at = sessions_at
         self._free = free
+        self._returning = returning
+        self._newcomers = 0
         self._under_way: Counter[str] = Counter()
         self._turns: dict[bytes, asyncio.Lock] = {}
         self._queued: Counter[bytes] = Counter()
         self._on_refused: Refused = _not_told
 
     def has_room(self) -> bool:
-        """Can one more session be held, with all that are being opened?"""
-        return self._free() > self._under_way.total()
+        """Can a session be held of somebody who has none yet, with all that come and come back?"""
+        return self._free() > self._returning() + self._newcomers
 
     def report_refusals_to(self, on_refused: Refused) -> None:
         """Who is told when the server refuses credentials that were kept; they are wiped by then."""
@@ -200,8 +208,8 @@ class Door:
         host = account.target.host
         proof = self._proof(account, credentials)  # before they can be wiped in the middle of it
         try:
-            with self._admitted(host):
-                if kept is not None and self._free() < self._under_way.total():
+            with self._admitted(host), self._counted(kept is None):
+                if kept is not None and self._free() <= 0:
                     raise LoginFailed(refusal.no_room(), ours=True)
                 ticket = await self._turn_at(host, patience_seconds)
                 outcome = Outcome.NOTHING
@@ -332,6 +340,14 @@ class Door:
                 ours=True,
             )
         return _Admission(self._under_way, host)
+
+    @contextmanager
+    def _counted(self, newcomer: bool) -> Iterator[None]:
+        self._newcomers += newcomer
+        try:
+            yield
+        finally:
+            self._newcomers -= newcomer
 
     @asynccontextmanager
     async def _turn(self, key: bytes) -> AsyncIterator[None]:

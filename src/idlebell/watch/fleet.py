@@ -80,6 +80,7 @@ class Fleet:
         self._at_work: dict[AccountId, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
         self._stopping = False
+        self._returning = 0
         self._at_host: Counter[str] = Counter()
         self._returns = Returns(means.clock)
         self._parking = Parking(means, self._held, self._start, self.sessions, wheel)
@@ -256,9 +257,14 @@ class Fleet:
             return
         if self._holds(held.account.id):
             held.reopening = asyncio.create_task(self._reopen_safely(held))
-            held.reopening.add_done_callback(lambda _: self.nudge(held.account.id))
+            held.reopening.add_done_callback(partial(self._returned, held.account.id))
+            self._returning += 1
         elif not sessions:
             await self._give_up(held)
+
+    def _returned(self, account: AccountId, _: asyncio.Task[None]) -> None:
+        self._returning -= 1
+        self.nudge(account)
 
     async def _give_up(self, held: Held) -> None:
         """Whoever has not been asked yet is asked: the store says who."""
@@ -354,6 +360,10 @@ class Fleet:
 
     def sessions(self) -> int:
         return self._at_host.total()
+
+    def returning(self) -> int:
+        """Accounts whose lost sessions are being opened again: what they had is theirs, whoever else wants in."""
+        return self._returning
 
     def awake(self) -> int:
         return self.sessions() - self.parked()

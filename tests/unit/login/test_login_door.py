@@ -407,6 +407,29 @@ async def test_an_alert_beside_a_login_that_works_is_told_too(bench: Bench) -> N
     assert told == ["Moving [2J on Friday"]
 
 
+async def test_the_places_of_those_who_come_back_are_not_given_to_newcomers(server: ImapServer) -> None:
+    free, returning = 2, 1
+    bench = Bench(server, free=lambda: free, returning=lambda: returning)
+    account = bench.account()
+    bench.keyring.keep(SubscriptionId("only"), account.id, password("secret"))
+    assert bench.door.has_room()
+    hold = Hold()
+    planned = server.plan(commands.Authenticate, hold)
+    newcomer = asyncio.create_task(bench.log_in(password("secret")))
+    await planned.hit()
+    assert not bench.door.has_room()
+    hold.release()
+    await newcomer
+    free, returning = 1, 1
+    assert not bench.door.has_room()
+    assert isinstance(await bench.door.reopen(account), ImapConnection)
+    free, returning = 0, 0
+    full = await bench.door.reopen(account)
+    assert isinstance(full, Fault)
+    assert full.code == "gateway-full"
+    await bench.close()
+
+
 async def test_our_own_bounds_slow_no_server(server: ImapServer) -> None:
     bench = Bench(server, per_host_connections=1, sessions_at=lambda host: 1)
     account = bench.account()
