@@ -14,8 +14,8 @@ from idlebell.watch.look import Means
 AT_ONCE = 64
 """Accounts whose loss is written together."""
 RESTARTS_PER_SECOND = 100.0
-"""Apps that are told of a restart: their answers come back as requests and logins, 8 ms of a core each with the push. What comes
-sooner stands in line at the door."""
+"""Apps that are told of a restart: their answers come back as requests and logins, 8 ms of a core each with the push. What
+comes sooner stands in line at the door."""
 
 
 async def announce_restart(means: Means, holds: Callable[[AccountId], bool]) -> None:
