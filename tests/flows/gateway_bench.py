@@ -79,8 +79,8 @@ class Session:
 
 @dataclass
 class ScriptedDoor:
-    """Knows one password. ``fault``: what every login comes to instead. ``open``: cleared, logins hang. ``room``: sessions
-    that can be held in all."""
+    """Knows one password. ``fault``: what every login comes to instead. ``open``: cleared, logins hang, those to
+    ``hanging_host`` always. ``room``: sessions that can be held in all."""
 
     password: str = "right"
     fault: Fault | None = None
@@ -88,6 +88,7 @@ class ScriptedDoor:
     tries: list[tuple[Account, str]] = field(default_factory=list)
     sessions: list[Session] = field(default_factory=list)
     open: asyncio.Event = field(default_factory=asyncio.Event)
+    hanging_host: str = ""
     seen: list[Credentials] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -104,6 +105,8 @@ class ScriptedDoor:
         self.tries.append((account, credentials.password.text()))
         self.seen.append(credentials)
         await self.open.wait()
+        if account.target.host == self.hanging_host:
+            await asyncio.Event().wait()
         if self.fault is not None:
             raise LoginFailed(self.fault)
         if credentials.password.text() != self.password:

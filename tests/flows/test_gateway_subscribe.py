@@ -487,3 +487,13 @@ async def test_without_room_nothing_is_tried_for_who_is_not_watched_and_who_is_g
     assert (await bench.subscribe()).status == 200
     assert len(bench.door.tries) == tries + 1
     assert bench.door.live == bench.door.room
+
+
+async def test_any_number_of_logins_that_hang_keep_nobody_else_out(bench: Bench) -> None:
+    """How many log in at once is the door's business, where each server has a line of its own."""
+    bench.door.hanging_host = there = "hangs.example.org"
+    for number in range(300):
+        waits = await bench.subscribe(username=f"user{number}", imap={"host": there}, wait_seconds=0)
+        assert waits.status == 202
+    await bench.until(lambda: len(bench.door.tries) == 300)
+    assert (await bench.subscribe()).status == 201

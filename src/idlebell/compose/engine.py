@@ -185,7 +185,7 @@ async def running_engine(
         pruner = Pruner(store, emit, clock, gateway.over, dispatcher.nudge)
         heartbeats = Heartbeats(store, emit, clock, partial(is_watched, status), dispatcher.nudge)
         accounts = Declared(gateway)
-        for gauge in (*gauges_of(fleet, status, keyring, places.sessions), *canary_gauges(bird)):
+        for gauge in (*gauges_of(fleet, status, keyring, door.admission, places.sessions), *canary_gauges(bird)):
             metrics.show(gauge)
 
         engine = Engine(settings, store, gateway, fleet, dispatcher, accounts, emit, metrics, bird)

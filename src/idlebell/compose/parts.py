@@ -15,6 +15,7 @@ from idlebell.config import Settings
 from idlebell.gateway.declared import DeclaredAccount
 from idlebell.gateway.policy import Policy
 from idlebell.imap.capabilities import SharedCapabilities
+from idlebell.login.admission import Admission
 from idlebell.login.door import Connect
 from idlebell.login.keyring import Keyring
 from idlebell.model.account import ImapTarget, Tls
@@ -135,13 +136,21 @@ async def signer_of(settings: Settings, store: Store) -> VapidSigner:
     return VapidSigner(VapidKey.load(der), settings.push.vapid_subject or settings.server.public_url or None)
 
 
-def gauges_of(fleet: Fleet, status: Status, keyring: Keyring, sessions_possible: int) -> tuple[Gauge, ...]:
+def gauges_of(
+    fleet: Fleet, status: Status, keyring: Keyring, logins: Admission, sessions_possible: int
+) -> tuple[Gauge, ...]:
     return (
         Gauge("sessions", "IMAP sessions that are open.", fleet.forms, "form"),
         Gauge(
             "sessions_possible",
             "IMAP sessions that can be open: what the limit of descriptors leaves beside the reserve for all else.",
             lambda: sessions_possible,
+        ),
+        Gauge(
+            "logins",
+            "Logins that stand in line for a mail server, and those under way.",
+            lambda: {"waiting": logins.waiting, "under_way": logins.under_way},
+            "state",
         ),
         Gauge("mailboxes", "Mailboxes by what is being done about them.", status.totals, "watch"),
         Gauge("credentials", "Sets of credentials that are held in memory.", lambda: len(keyring)),

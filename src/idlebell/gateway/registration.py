@@ -36,10 +36,8 @@ from idlebell.telemetry.status import Status
 from idlebell.watch.lapses import Lapses
 from idlebell.watch.strategy import Way, choose, sessions_worth
 
-AT_ONCE: Final = 256
-"""Registrations that log in at the same time."""
 UNDER_WAY: Final = 10_000
-"""Attempts, those that wait for their next try included."""
+"""Attempts, those that stand in line at the door or wait for their next try included."""
 UNDER_WAY_OF_KEY: Final = 4
 TRIED_FOR_SECONDS: Final = 600.0
 """How long a first login is tried when nobody waits for it any more (interface: "10 minutes")."""
@@ -159,7 +157,6 @@ class Registrar:
         self._budget = budget
         self._groups: dict[bytes, _Group] = {}
         self._under_way = 0
-        self._slots = asyncio.Semaphore(AT_ONCE)
         self._makers: dict[bytes, tuple[asyncio.Lock, int]] = {}
 
     def find(self, key: bytes, wish: Wish, credentials: Credentials) -> Attempt | None:
@@ -282,7 +279,7 @@ class Registrar:
             await self._clock.sleep(pause)
 
     async def _once(self, order: Order, group: _Group) -> Accepted | Fault | ProblemError:
-        async with group.turn, self._slots:
+        async with group.turn:
             opened: list[ImapConnection] = []
             if not (self._watched(order) or self._door.has_room()):
                 return no_room()  # before a password is sent for nothing
