@@ -231,6 +231,51 @@ async def test_a_lease_takes_no_more_than_its_limit(store: Store, account: Accou
     assert await store.lease(lane, NOW, NOW + LEASE, 3) == ()
 
 
+async def test_one_step_takes_of_each_lane_what_it_is_allowed(store: Store, account: Account) -> None:
+    for number in range(5):
+        await enqueue(store, await put(store, account, number))
+    other = await put(store, account, 5, endpoints=Endpoints(webhook("https://other.example/")))
+    later = await enqueue(store, other, due_at=NOW + SECOND)
+    taken = await store.take(NOW, NOW + LEASE, 10, lambda lanes: dict.fromkeys(lanes, 3))
+    assert (len(taken.leased), taken.lanes, taken.left) == (3, 1, True)
+    taken = await store.take(NOW, NOW + LEASE, 10, lambda lanes: dict.fromkeys(lanes, 3))
+    assert (len(taken.leased), taken.lanes, taken.left) == (2, 1, False)
+    assert taken.next_due == NOW + SECOND
+    taken = await store.take(NOW + SECOND, NOW + LEASE, 10, lambda lanes: {})
+    assert (taken.leased, taken.lanes, taken.left) == ((), 1, True)
+    taken = await store.take(NOW + SECOND, NOW + LEASE, 10, lambda lanes: dict.fromkeys(lanes, 3))
+    assert [leased.notification for leased in taken.leased] == [later]
+    assert (taken.left, taken.next_due) == (False, None)
+
+
+async def test_one_step_asks_of_so_many_lanes_only(store: Store, account: Account) -> None:
+    for number in range(4):
+        one = await put(store, account, number, endpoints=Endpoints(webhook(f"https://{number}.example/")))
+        await enqueue(store, one)
+    taken = await store.take(NOW, NOW + LEASE, 3, lambda lanes: dict.fromkeys(lanes, 3))
+    assert (len(taken.leased), taken.lanes, taken.left) == (3, 3, True)
+
+
+async def test_what_is_taken_sees_what_was_asked_before_it(store: Store, account: Account) -> None:
+    first = await put(store, account)
+    enqueued, taken = await asyncio.gather(
+        store.enqueue([draft(first.id)]), store.take(NOW, NOW + LEASE, 10, lambda lanes: dict.fromkeys(lanes, 3))
+    )
+    assert [leased.notification for leased in taken.leased] == list(enqueued)
+
+
+async def test_who_settles_is_told_whether_more_waits_for_the_endpoint(store: Store, account: Account) -> None:
+    first = await put(store, account, endpoints=Endpoints(webhook()))
+    one, two = [await enqueue(store, first, new_mail(count)) for count in (1, 2)]
+    await lease(store)
+    assert await store.settle(one.id, Settled(NOW, 200))
+    await lease(store)
+    assert await store.settle(two.id, Postponed(NOW, NOW + SECOND, 503))
+    await lease(store, NOW + SECOND)
+    assert not await store.settle(two.id, Settled(NOW, 200))
+    assert not await store.settle(two.id, Settled(NOW, 200))
+
+
 async def test_an_unknown_lane_has_nothing(store: Store) -> None:
     assert await store.lease(b"unknown", NOW, NOW + LEASE, 3) == ()
 

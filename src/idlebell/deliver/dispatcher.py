@@ -11,7 +11,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from idlebell.deliver.lanes import Lanes
@@ -100,6 +100,8 @@ class Dispatcher:
         self._refusals: OrderedDict[PushUrl, int] = OrderedDict()
         self._in_flight: dict[NotificationId, asyncio.Task[None]] = {}
         self._direct = 0
+        self._left = False  # more was due in the last round than it took
+        self._ended = 0  # pushes
         self._wake = asyncio.Event()
         self._stopping = False
         self._loop: asyncio.Task[None] | None = None
@@ -179,7 +181,7 @@ class Dispatcher:
                 self._emit(SupervisorCaught("dispatcher", where_raised(error)))
                 pause, failures = _store_pause(failures), failures + 1
             if not self._stopping:
-                await self._first(self._wake.wait(), self._clock.sleep(pause))
+                await self._woken(pause)
                 if failures:
                     # Nudges come with every mail; they shall not turn a failing store into a busy loop.
                     await self._clock.sleep(STORE_PAUSE_SECONDS_MIN)
@@ -187,37 +189,22 @@ class Dispatcher:
     async def _round(self) -> float:
         """Leases what the bounds allow, starts sending it, and returns after how many seconds to look again."""
         now, clock = self._clock.now(), self._clock.monotonic()
-        blocked = self._lanes.blocked(clock)
-        limit = LANES_AT_ONCE + blocked
-        due = await self._store.lanes(now, limit)
-        shares = self._lanes.shares(due, clock)
+        limit = LANES_AT_ONCE + self._lanes.blocked(clock)
         until = now + timedelta(seconds=self._settings.lease_seconds)
-        taken = await asyncio.gather(
-            *(self._store.lease(lane, now, until, share) for lane, share in shares.items()),
-            return_exceptions=True,
-        )
-        failed: BaseException | None = None
-        for leases in taken:
-            if isinstance(leases, BaseException):
-                failed = leases
-                continue
-            for leased in leases:
-                self._begin(leased)
-        if failed is not None:
-            raise failed
-        if len(due) == limit and shares:
-            return 0.0
-        return await self._until_next(now)
-
-    async def _until_next(self, looked_at: datetime) -> float:
-        now = self._clock.now()
-        next_due = await self._store.next_due(now)
-        if next_due is None:
+        ended = self._ended
+        taken = await self._store.take(now, until, limit, self._lanes.sharing(clock).shares)
+        self._left = taken.left
+        for leased in taken.leased:
+            self._begin(leased)
+        if taken.left and (self._ended != ended or (taken.lanes == limit and taken.leased)):
+            return 0.0  # there is room that the store was not told of
+        if taken.next_due is None:
             return self._settings.idle_seconds
-        if next_due > now:
-            return min((next_due - now).total_seconds(), self._settings.idle_seconds)
+        after = self._clock.now()
+        if taken.next_due > after:
+            return min((taken.next_due - after).total_seconds(), self._settings.idle_seconds)
         # Due, and not taken: either it became due since we looked, or its lane can take nothing now.
-        return 0.0 if next_due > looked_at else self._settings.blocked_seconds
+        return 0.0 if taken.next_due > now else self._settings.blocked_seconds
 
     def _begin(self, leased: Leased) -> None:
         notification = leased.notification
@@ -230,6 +217,7 @@ class Dispatcher:
 
     async def _deliver(self, leased: Leased) -> None:
         notification = leased.notification
+        more = True
         try:
             try:
                 settlement = await self._attempt(leased)
@@ -241,12 +229,14 @@ class Dispatcher:
                     self._emit(SupervisorCaught("dispatcher", where_raised(error)))
                 failed = Retry("The gateway could not send it.")
                 settlement = decide(failed, notification, self._clock.now(), self._entropy)
-            await self._settle(notification.id, settlement)
+            more = await self._settle(notification.id, settlement)
             await self._tell(notification.subscription_id, notification.id, settlement)
         finally:
             del self._in_flight[notification.id]
             self._lanes.finished(leased.lane)
-            self.nudge()
+            self._ended += 1
+            if more or self._left:
+                self.nudge()
 
     async def _attempt(self, leased: Leased) -> Settlement:
         notification, endpoint = leased.notification, leased.endpoint
@@ -294,8 +284,9 @@ class Dispatcher:
             self._refusals.popitem(last=False)
         return count
 
-    async def _settle(self, notification: NotificationId, settlement: Settlement) -> None:
-        """Until the store has it: what was accepted and not settled would be sent a second time."""
+    async def _settle(self, notification: NotificationId, settlement: Settlement) -> bool:
+        """Until the store has it: what was accepted and not settled would be sent a second time. True: more may wait for the
+        endpoint."""
         failures = 0
         while True:
             try:
@@ -328,6 +319,19 @@ class Dispatcher:
             await asyncio.wait({self._loop})
         while self._in_flight:
             await asyncio.wait(set(self._in_flight.values()))
+
+    async def _woken(self, seconds: float) -> None:
+        """Until a nudge, or the time is over."""
+        timer = asyncio.ensure_future(self._clock.sleep(seconds))
+        timer.add_done_callback(self._time_is_over)
+        try:
+            await self._wake.wait()
+        finally:
+            timer.cancel()
+
+    def _time_is_over(self, timer: asyncio.Future[None]) -> None:
+        if not timer.cancelled():
+            self._wake.set()
 
     async def _first(self, *waits: Coroutine[Any, Any, object]) -> None:
         """Until the first of them is over; the others are given up."""

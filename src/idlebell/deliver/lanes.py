@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from idlebell.deliver.settings import LANES_KEPT, DeliverySettings
@@ -26,6 +26,36 @@ class _Lane:
         return self.answered and self.silent < SILENT_MAX
 
 
+@dataclass(frozen=True, slots=True)
+class Sharing:
+    """How many pushes may be begun: in all, at services that are unproven, and by lane with whether it is proven."""
+
+    left: int
+    left_unproven: int
+    room: Mapping[bytes, tuple[int, bool]]
+    room_of_unknown: int
+
+    def shares(self, due: Sequence[bytes]) -> dict[bytes, int]:
+        """How many to lease from each lane: one from each in turn, the longest waiting first, until the bounds are met."""
+        left, left_unproven = self.left, self.left_unproven
+        known = {name: self.room.get(name, (self.room_of_unknown, False)) for name in due}
+        shares: dict[bytes, int] = {}
+        turn = [name for name in due if known[name][0] > 0]
+        while turn and left > 0:
+            again: list[bytes] = []
+            for name in turn:
+                room, proven = known[name]
+                if left <= 0 or not (proven or left_unproven > 0):
+                    continue
+                left -= 1
+                left_unproven -= not proven
+                shares[name] = shares.get(name, 0) + 1
+                if room > shares[name]:
+                    again.append(name)
+            turn = again
+        return shares
+
+
 class Lanes:
     """What is known of each lane: pushes in flight, how it answers, until when it asked to be left alone."""
 
@@ -37,28 +67,19 @@ class Lanes:
         """How many lanes can take nothing now by their own bounds."""
         return sum(self._room(lane, now) == 0 for lane in self._lanes.values())
 
+    def sharing(self, now: float) -> Sharing:
+        """As the lanes stand now; it does not change with them, so it can be asked anywhere."""
+        return Sharing(
+            left=self._settings.in_flight - sum(lane.in_flight for lane in self._lanes.values()),
+            left_unproven=max(1, self._settings.in_flight // 2)
+            - sum(lane.in_flight for lane in self._lanes.values() if not lane.proven),
+            room={name: (self._room(lane, now), lane.proven) for name, lane in self._lanes.items()},
+            room_of_unknown=self._room(_Lane(), now),
+        )
+
     def shares(self, due: Sequence[bytes], now: float) -> dict[bytes, int]:
-        """How many to lease from each lane: one from each in turn, the longest waiting first, until the bounds are met."""
-        left = self._settings.in_flight - sum(lane.in_flight for lane in self._lanes.values())
-        unproven = sum(lane.in_flight for lane in self._lanes.values() if not lane.proven)
-        left_unproven = max(1, self._settings.in_flight // 2) - unproven
-        room = {name: self._room(self._lanes.get(name, _Lane()), now) for name in due}
-        shares: dict[bytes, int] = {}
-        turn = [name for name in due if room[name] > 0]
-        while turn and left > 0:
-            again: list[bytes] = []
-            for name in turn:
-                proven = name in self._lanes and self._lanes[name].proven
-                if left <= 0 or not (proven or left_unproven > 0):
-                    continue
-                left -= 1
-                left_unproven -= not proven
-                shares[name] = shares.get(name, 0) + 1
-                room[name] -= 1
-                if room[name] > 0:
-                    again.append(name)
-            turn = again
-        return shares
+        """:meth:`Sharing.shares` of now."""
+        return self.sharing(now).shares(due)
 
     def started(self, name: bytes) -> None:
         lane = self._lanes.setdefault(name, _Lane())

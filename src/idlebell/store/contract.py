@@ -9,7 +9,7 @@ All times are aware datetimes in UTC, given by the caller: a store has no clock.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -232,6 +232,19 @@ class EndpointGone:
 
 Settlement: TypeAlias = Settled | Postponed | Dropped | EndpointGone
 
+Share: TypeAlias = Callable[[Sequence[bytes]], Mapping[bytes, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """``lanes``: how many had something due. ``left``: some of it may not have been taken. ``next_due``: of what is not
+    leased."""
+
+    leased: tuple[Leased, ...]
+    lanes: int
+    left: bool
+    next_due: datetime | None
+
 
 class Outbox(Protocol):
     async def enqueue(self, drafts: Sequence[Draft]) -> tuple[Notification, ...]:
@@ -248,10 +261,17 @@ class Outbox(Protocol):
         supersedes the older."""
         ...
 
-    async def settle(self, notification: NotificationId, settlement: Settlement) -> None:
+    async def take(self, now: datetime, until: datetime, limit: int, share: Share) -> Taken:
+        """:meth:`lanes` and :meth:`lease` in one step, which sees what is asked to be written before it, though it be not
+        durable yet: then both become so together, and only then this returns. ``share`` is given the lanes and says how many
+        to lease of each; it may be called in another thread, more than once, and must touch nothing else."""
+        ...
+
+    async def settle(self, notification: NotificationId, settlement: Settlement) -> bool:
         """Ends the lease. :class:`Settled` on a kind that only knows versions also settles, as coalesced, what older waits
         for the endpoint. An id that is no longer there is no error: the subscription may have ended meanwhile. A settled
-        ``reconnect`` moves the loss on (:meth:`~idlebell.model.subscription.Loss.accepted`)."""
+        ``reconnect`` moves the loss on (:meth:`~idlebell.model.subscription.Loss.accepted`). True: more may wait for the
+        endpoint, due now or later."""
         ...
 
     async def next_due(self, now: datetime) -> datetime | None:

@@ -87,7 +87,7 @@ class Means:
     resolved: Callable[[AccountId], None]
     """Tells the fleet that a selection means other mailboxes now: a hint."""
     committed: Callable[[], None]
-    """Tells the dispatcher that something may be due: a hint."""
+    """Tells the dispatcher that something is being committed, or has been, that may be due: a hint."""
     park_after_seconds: float = 0.0
     """How long a quiet session stays awake; 0: it is never parked."""
     may_park: Callable[[AccountId], bool] = _never
@@ -296,11 +296,12 @@ class Looks:
             drafts = match_flood(joined, mailbox, cursor.uid_validity, decision.counts, upto, unseen, now, means.keep)
         else:
             drafts = match(joined, mailbox, cursor.uid_validity, decision.arrivals, unseen, now, means.keep)
+        if drafts:
+            means.committed()  # before it is: so what is taken from the outbox shares its commit
         committed = await means.store.commit(
             self._account.id, mailbox, cursor, decision.cursor, drafts, sighted=passed.sighted, known=passed.known
         )
         self.settled = False
-        means.committed()
         took_ms = (means.clock.monotonic() - started) * 1000.0
         if isinstance(decision, Flood):
             count = max(decision.counts.values())

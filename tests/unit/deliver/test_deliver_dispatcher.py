@@ -298,9 +298,9 @@ class FailingStore(MemoryStore):
         self._fail("lease")
         return await super().lease(*arguments)
 
-    async def settle(self, *arguments: Any) -> None:
+    async def settle(self, *arguments: Any) -> bool:
         self._fail("settle")
-        await super().settle(*arguments)
+        return await super().settle(*arguments)
 
     async def get(self, *arguments: Any) -> Any:
         self._fail("get")

@@ -11,7 +11,7 @@ from idlebell.model.ids import ID_ENTROPY_BYTES, NotificationId, SubscriptionId,
 from idlebell.model.notification import Draft, Leased, NewMail, Notification, Reconnect
 from idlebell.model.subscription import LastPush, Subscription
 from idlebell.store import changes
-from idlebell.store.contract import Dropped, EndpointGone, Postponed, Settled, Settlement
+from idlebell.store.contract import Dropped, EndpointGone, Postponed, Settled, Settlement, Share, Taken
 from idlebell.store.memory.heartbeats import Heartbeats
 from idlebell.store.memory.waiting import Tally, Waiting, Waitings, leased_until, ready_at
 from idlebell.store.routes import Route, route, routes, version_after
@@ -60,13 +60,25 @@ class MemoryOutbox:
         taken = [self._lease(self._outbox.queues[endpoint], now, until) for _, endpoint in ready[:limit]]
         return tuple(one for one in taken if one is not None)
 
-    async def settle(self, notification: NotificationId, settlement: Settlement) -> None:
+    async def take(self, now: datetime, until: datetime, limit: int, share: Share) -> Taken:
+        lanes = await self.lanes(now, limit)
+        leased: list[Leased] = []
+        left = len(lanes) == limit
+        shares = share(lanes)
+        for lane in lanes:
+            of_lane = await self.lease(lane, now, until, shares.get(lane, 0))
+            left |= len(of_lane) >= shares.get(lane, 0)
+            leased += of_lane
+        return Taken(tuple(leased), len(lanes), left, await self.next_due(now))
+
+    async def settle(self, notification: NotificationId, settlement: Settlement) -> bool:
         if isinstance(settlement, Dropped) and settlement.outcome not in ("expired", "refused"):
             raise ValueError(f"a notification is dropped as expired or refused, not {settlement.outcome}")
         entry = self._outbox.by_id.get(notification)
         if entry is None:
-            return
+            return False
         subscription = self._subscriptions[entry.notification.subscription_id]
+        endpoint = entry.route.endpoint
         match settlement:
             case Settled():
                 self._pushed(entry, settlement.at, settlement.status, "accepted")
@@ -89,6 +101,7 @@ class MemoryOutbox:
             case EndpointGone():
                 self._pushed(entry, settlement.at, settlement.status, "gone")
                 self._gone(entry, subscription, settlement)
+        return endpoint in self._outbox.queues
 
     async def next_due(self, now: datetime) -> datetime | None:
         ready = [(ready_at(queue), leased_until(queue)) for queue in self._outbox.queues.values()]

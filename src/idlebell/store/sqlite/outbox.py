@@ -11,11 +11,11 @@ from idlebell.model.ids import NotificationId
 from idlebell.model.notification import Draft, Leased, Notification
 from idlebell.model.subscription import Subscription
 from idlebell.store import changes
-from idlebell.store.contract import Dropped, EndpointGone, Postponed, Settled, Settlement
+from idlebell.store.contract import Dropped, EndpointGone, Postponed, Settled, Settlement, Share, Taken
 from idlebell.store.routes import microseconds, moment, route
 from idlebell.store.sqlite import rows
 from idlebell.store.sqlite.database import Database
-from idlebell.store.sqlite.queues import Waiting
+from idlebell.store.sqlite.queues import Queues, Waiting
 
 # From lane to lane along the index: as many steps as there are lanes, however much waits in each.
 _LANES: Final = """
@@ -36,6 +36,7 @@ SELECT min(ready_us) FROM (
     SELECT min(ready_us) FROM queues WHERE leased = 1 AND ready_us <= ?
 )
 """
+_WAITS: Final = "SELECT 1 FROM queues WHERE endpoint = ?"
 
 
 class OutboxPart:
@@ -48,36 +49,46 @@ class OutboxPart:
         return await self._database.write(lambda connection: queues.enqueue_all(connection, drafts))
 
     async def lanes(self, now: datetime, limit: int) -> tuple[bytes, ...]:
-        found = self._database.read(
-            lambda connection: connection.execute(_LANES, (microseconds(now), limit)).fetchall()
-        )
-        return tuple(lane for lane, _ in found)
+        return self._database.read(lambda connection: _lanes(connection, microseconds(now), limit))
 
     async def lease(self, lane: bytes, now: datetime, until: datetime, limit: int) -> tuple[Leased, ...]:
         queues = self._database.queues
         now_us, until_us = microseconds(now), microseconds(until)
 
-        def job(connection: sqlite3.Connection) -> tuple[Leased, ...]:
-            ready = connection.execute(_READY, (lane, now_us, limit)).fetchall()
-            taken = [queues.lease(connection, endpoint, now_us, until_us) for (endpoint,) in ready]
-            return tuple(leased for leased in taken if leased is not None)
+        return await self._database.write(lambda connection: _lease(connection, queues, lane, now_us, until_us, limit))
+
+    async def take(self, now: datetime, until: datetime, limit: int, share: Share) -> Taken:
+        queues = self._database.queues
+        now_us, until_us = microseconds(now), microseconds(until)
+
+        def job(connection: sqlite3.Connection) -> Taken:
+            lanes = _lanes(connection, now_us, limit)
+            leased: list[Leased] = []
+            left = len(lanes) == limit
+            shares = share(lanes)
+            for lane in lanes:
+                of_lane = _lease(connection, queues, lane, now_us, until_us, shares.get(lane, 0))
+                left |= len(of_lane) >= shares.get(lane, 0)
+                leased += of_lane
+            return Taken(tuple(leased), len(lanes), left, _next_due(connection, now_us))
 
         return await self._database.write(job)
 
-    async def settle(self, notification: NotificationId, settlement: Settlement) -> None:
+    async def settle(self, notification: NotificationId, settlement: Settlement) -> bool:
         if isinstance(settlement, Dropped) and settlement.outcome not in ("expired", "refused"):
             raise ValueError(f"a notification is dropped as expired or refused, not {settlement.outcome}")
 
-        def job(connection: sqlite3.Connection) -> None:
+        def job(connection: sqlite3.Connection) -> bool:
             waiting = self._database.queues.by_id(connection, notification)
-            if waiting is not None:
-                self._settle(connection, waiting, settlement)
+            if waiting is None:
+                return False
+            self._settle(connection, waiting, settlement)
+            return connection.execute(_WAITS, (waiting.endpoint,)).fetchone() is not None
 
-        await self._database.write(job)
+        return await self._database.write(job)
 
     async def next_due(self, now: datetime) -> datetime | None:
-        (at_us,) = self._database.read(lambda connection: connection.execute(_NEXT, (microseconds(now),)).fetchone())
-        return None if at_us is None else moment(at_us)
+        return self._database.read(lambda connection: _next_due(connection, microseconds(now)))
 
     async def release_leases(self) -> None:
         queues = self._database.queues
@@ -130,3 +141,20 @@ class OutboxPart:
         subscription = self._database.rows.one(connection, rows.BY_ID, waiting.subscription)
         assert subscription is not None, "foreign keys hold: what waits has a subscription"
         return subscription
+
+
+def _lanes(connection: sqlite3.Connection, now_us: int, limit: int) -> tuple[bytes, ...]:
+    return tuple(lane for lane, _ in connection.execute(_LANES, (now_us, limit)).fetchall())
+
+
+def _lease(
+    connection: sqlite3.Connection, queues: Queues, lane: bytes, now_us: int, until_us: int, limit: int
+) -> tuple[Leased, ...]:
+    ready = connection.execute(_READY, (lane, now_us, limit)).fetchall()
+    taken = [queues.lease(connection, endpoint, now_us, until_us) for (endpoint,) in ready]
+    return tuple(leased for leased in taken if leased is not None)
+
+
+def _next_due(connection: sqlite3.Connection, now_us: int) -> datetime | None:
+    (at_us,) = connection.execute(_NEXT, (now_us,)).fetchone()
+    return None if at_us is None else moment(at_us)

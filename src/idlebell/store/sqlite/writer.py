@@ -61,6 +61,7 @@ class Writer:
         self._room = asyncio.Semaphore(max_waiting)
         self._asked: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
         self._closed = False
+        self._last_taken = False  # nothing comes after what the thread has taken
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
 
@@ -84,30 +85,28 @@ class Writer:
         await asyncio.to_thread(self._thread.join)
 
     def _run(self) -> None:
-        closing = False
-        while not closing:
+        while not self._last_taken:
             batch: list[_Asked] = []
-            closing = self._collect(batch)
+            self._collect(batch, self._asked.get())
             if batch:
                 try:
-                    answers = self._together(batch)
+                    answers = self._together(batch, joined=True)
                 except sqlite3.Error as error:  # not even the rollback worked
                     answers = [_Answer(asked, error=self._translate(error)) for asked in batch]
                 try:
                     self._loop.call_soon_threadsafe(self._answer, answers)
                 except RuntimeError:  # the loop is closed: nobody waits any more
-                    closing = True
+                    break
         self._connection.close()
 
-    def _collect(self, batch: list[_Asked]) -> bool:
-        """Waits for one and takes what else is there. True: nothing comes after."""
-        asked = self._asked.get()
+    def _collect(self, batch: list[_Asked], asked: _Asked | None) -> None:
+        """``asked`` and what else is there."""
         while asked is not None:
             batch.append(asked)
             if len(batch) >= self._max_batch or self._asked.empty():
-                return False
+                return
             asked = self._asked.get_nowait()
-        return True
+        self._last_taken = True
 
     def _answer(self, answers: list[_Answer]) -> None:
         for answer in answers:
@@ -120,13 +119,18 @@ class Writer:
             else:
                 future.set_exception(answer.error)
 
-    def _together(self, batch: list[_Asked]) -> list[_Answer]:
+    def _together(self, batch: list[_Asked], *, joined: bool = False) -> list[_Answer]:
+        """``joined``: by what is asked while it is under way, which is added to ``batch``."""
         try:
             self._connection.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
             return [_Answer(asked, error=self._translate(error)) for asked in batch]
+        answers: list[_Answer] = []
         try:
-            answers = [self._step(asked) for asked in batch]
+            while len(answers) < len(batch):
+                answers += [self._step(asked) for asked in batch[len(answers) :]]
+                if joined and not self._last_taken and len(batch) < self._max_batch and not self._asked.empty():
+                    self._collect(batch, self._asked.get_nowait())
             self._connection.execute("COMMIT")
         except (sqlite3.Error, _TornError) as error:
             if self._connection.in_transaction:
