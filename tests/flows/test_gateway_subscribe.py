@@ -493,7 +493,8 @@ async def test_any_number_of_logins_that_hang_keep_nobody_else_out(bench: Bench)
     """How many log in at once is the door's business, where each server has a line of its own."""
     bench.door.hanging_host = there = "hangs.example.org"
     for number in range(300):
-        waits = await bench.subscribe(username=f"user{number}", imap={"host": there}, wait_seconds=0)
+        caller = bench.nobody(f"198.51.100.{number % 250}")
+        waits = await bench.subscribe(caller, username=f"user{number}", imap={"host": there}, wait_seconds=0)
         assert waits.status == 202
     await bench.until(lambda: len(bench.door.tries) == 300)
     assert (await bench.subscribe()).status == 201
