@@ -37,7 +37,7 @@ def fuzz(target: str, folder: Path, seconds: int) -> None:
     """This process fuzzes and ends."""
     import atheris
 
-    with atheris.instrument_imports(include=["idlebell.imap"]):
+    with atheris.instrument_imports(include=["idlebell.imap", "idlebell.net.tls_parked"]):
         from fuzz.targets import hold
     from fuzz.inputs import CORPUS, DICTIONARY, of_transcripts
 

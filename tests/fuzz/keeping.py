@@ -1,7 +1,7 @@
 """Chooses from what the fuzzer has learnt the few inputs that go into the repository, and makes them small.
 
-``./run fuzz --keep``. An input is kept for a step from one line of ``imap`` to another that neither the transcripts nor the
-inputs kept before it take; what is not needed for that is cut away.
+``./run fuzz --keep``. An input is kept for a step from one line of what is fuzzed to another that neither the transcripts nor
+the inputs kept before it take; what is not needed for that is cut away.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ KEPT_A_TARGET: Final = 15
 TRIED_BYTES: Final = 600
 """Larger ones are left alone: small ones reach the same."""
 
+FUZZED: Final = ("/idlebell/imap/", "/idlebell/net/tls_parked.py")
+
 Steps: TypeAlias = frozenset[tuple[str, int, int]]
 """File, line before, line."""
 
@@ -28,7 +30,7 @@ def steps_of(target: str, data: bytes) -> Steps:
 
     def trace(frame: Any, event: str, argument: Any) -> Callable[..., Any] | None:
         name = frame.f_code.co_filename
-        if "/idlebell/imap/" not in name:
+        if not any(part in name for part in FUZZED):
             return None
         last = frame.f_lineno
 

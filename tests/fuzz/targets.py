@@ -13,6 +13,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
 
+from fuzz.records import hold_records
 from idlebell.imap import commands as c
 from idlebell.imap.client import Client
 from idlebell.imap.encode import encode_command, encode_response
@@ -194,8 +195,13 @@ def server(data: bytes) -> None:
     assert cut == whole
 
 
+def records(data: bytes) -> None:
+    """What a server says to a parked session, in records. Switches: the suite, 4 nobody has sealed them."""
+    hold_records(data, _pieces)
+
+
 TARGETS: Final[Mapping[str, Callable[[bytes], None]]] = MappingProxyType(
-    {one.__name__: one for one in (client, server, command, fetch, response, framing)}
+    {one.__name__: one for one in (client, server, command, fetch, response, framing, records)}
 )
 
 

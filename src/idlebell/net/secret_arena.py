@@ -48,7 +48,7 @@ class SecretArena:
         """The number of a slot that is all zeros."""
         if not self._free:
             first = len(self._chunks) * _SLOTS_A_CHUNK
-            self._chunks.append(self._map())
+            self._chunks.append(memoryview(self.pages(CHUNK_BYTES)))
             self._free.extend(range(first + _SLOTS_A_CHUNK - 1, first - 1, -1))
         self.used += 1
         return self._free.pop()
@@ -65,9 +65,10 @@ class SecretArena:
         self._free.append(slot)
         self.used -= 1
 
-    def _map(self) -> memoryview:
+    def pages(self, size_bytes: int) -> mmap.mmap:
+        """Pages of the same kind for something else that is secret. They are the caller's, who wipes them."""
         # Private: MADV_WIPEONFORK is refused on shared mappings, which is what Python makes by default.
-        pages = mmap.mmap(-1, CHUNK_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        pages = mmap.mmap(-1, size_bytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         for advice in (getattr(mmap, "MADV_DONTDUMP", None), _MADV_WIPEONFORK):
             try:
                 if advice is not None and sys.platform == "linux":
@@ -81,7 +82,7 @@ class SecretArena:
                     f"TLS traffic secrets may be swapped out: {trouble}; "
                     "more may be locked with LimitMEMLOCK= of systemd or ulimit -l"
                 )
-        return memoryview(pages)
+        return pages
 
 
 def _lock(pages: mmap.mmap) -> str:
@@ -92,7 +93,7 @@ def _lock(pages: mmap.mmap) -> str:
             resource.setrlimit(resource.RLIMIT_MEMLOCK, (hard, hard))
         libc = ctypes.CDLL(None, use_errno=True)
         first = ctypes.c_char.from_buffer(pages)
-        if libc.mlock(ctypes.c_void_p(ctypes.addressof(first)), ctypes.c_size_t(CHUNK_BYTES)) != 0:
+        if libc.mlock(ctypes.c_void_p(ctypes.addressof(first)), ctypes.c_size_t(len(pages))) != 0:
             return f"mlock failed with errno {ctypes.get_errno()} under a limit of {hard} bytes"
     except (OSError, ValueError, AttributeError) as error:
         return f"mlock failed: {error}"

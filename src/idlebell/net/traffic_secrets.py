@@ -8,6 +8,7 @@ connection are kept, in the arena; handshake secrets, exporter secrets and those
 from __future__ import annotations
 
 import binascii
+import ctypes
 import os
 import ssl
 import weakref
@@ -24,9 +25,14 @@ and 4.1.2."""
 
 LOG_BYTES: Final = 16_384
 """Read at once. One handshake writes five lines, about a kilobyte."""
+STREAM_BYTES: Final = 1_024
+"""The C library's buffer of the file, written out after each line. No line has more than 250."""
 FILE_BYTES: Final = 65_536
 """The file is cut to nothing when it has grown to this, all zeros by then: to cut it each time costs five times the writing."""
 _ZEROS: Final = bytes(LOG_BYTES)
+
+_LENT: Final = "idlebell_key_log_buffer"
+"""Attribute of an ``SSLContext``."""
 
 
 class TrafficSecrets:
@@ -35,14 +41,14 @@ class TrafficSecrets:
     All of it is synchronous: between a step of a handshake and the call that follows it nothing else runs.
     """
 
-    __slots__ = ("__weakref__", "_at", "_buffer", "_descriptor", "arena")
+    __slots__ = ("__weakref__", "_at", "_descriptor", "_pages", "arena")
 
     def __init__(self, arena: SecretArena) -> None:
         self.arena = arena
         self._descriptor = os.memfd_create("tls-traffic-secrets", os.MFD_CLOEXEC)
         weakref.finalize(self, os.close, self._descriptor)
         self._at = 0  # where the next line will be
-        self._buffer = bytearray(LOG_BYTES)
+        self._pages = arena.pages(LOG_BYTES + STREAM_BYTES)  # what was read, and then the stream's buffer
 
     def __repr__(self) -> str:
         return "<TrafficSecrets>"
@@ -50,6 +56,8 @@ class TrafficSecrets:
     def listen(self, context: ssl.SSLContext) -> None:
         """From now on the handshakes of ``context`` are heard. Replaces what SSLKEYLOGFILE may have set."""
         context.keylog_filename = f"/proc/self/fd/{self._descriptor}"
+        if _lend_buffer(self._descriptor, memoryview(self._pages)[LOG_BYTES:]):
+            setattr(context, _LENT, self._pages)  # for as long as the stream may be written to
         self.discard()  # a line of explanation
 
     def discard(self) -> None:
@@ -77,21 +85,22 @@ class TrafficSecrets:
     def _find(self, side: bytes, client_random: bytes, size: int, logged: int) -> bytes | None:
         """The secret in a line of NSS's format: label, client random, secret, in hexadecimal."""
         label = side + b"_TRAFFIC_SECRET_0 " + binascii.hexlify(client_random) + b" "
-        found = self._buffer.find(label, 0, logged)
+        found = self._pages.find(label, 0, logged)
         start = found + len(label)
         end = start + 2 * size
-        if found < 0 or self._buffer[end : end + 1] != b"\n":
+        if found < 0 or self._pages[end : end + 1] != b"\n":
             return None
-        return binascii.unhexlify(memoryview(self._buffer)[start:end])
+        return binascii.unhexlify(memoryview(self._pages)[start:end])
 
     def _read(self) -> int:
         """How many bytes of the log are in the buffer now."""
-        return os.preadv(self._descriptor, [self._buffer], self._at)
+        return os.preadv(self._descriptor, [memoryview(self._pages)[:LOG_BYTES]], self._at)
 
     def _wipe(self, logged: int) -> None:
         if not logged:
             return
-        self._buffer[:logged] = _ZEROS[:logged]
+        self._pages[:logged] = _ZEROS[:logged]
+        self._pages[LOG_BYTES:] = _ZEROS[:STREAM_BYTES]
         os.pwrite(self._descriptor, memoryview(_ZEROS)[:logged], self._at)
         self._at += logged
         if self._at >= FILE_BYTES or logged == LOG_BYTES:  # more than the buffer held goes with the cut
@@ -102,3 +111,25 @@ class TrafficSecrets:
 def client_random_of(record: bytes) -> bytes:
     """Of the record with the first ClientHello. The one after a HelloRetryRequest has the same (RFC 8446 section 4.1.2)."""
     return record[_RANDOM_AT : _RANDOM_AT + CLIENT_RANDOM_BYTES]
+
+
+def _lend_buffer(descriptor: int, buffer: memoryview) -> bool:
+    """The C library's stream that Python has just opened for the key log gets ``buffer``, which we can wipe: in its own the
+    last line would stay, and that is the secret under which the client of the latest session sent its password. False: this
+    is not glibc, or another thread has opened a stream since; then it does stay, until the next handshake."""
+    try:
+        libc = ctypes.CDLL(None)
+        stream = _newest_stream(libc)
+        ours, its = os.fstat(descriptor), os.fstat(libc.fileno(stream))
+    except (OSError, AttributeError, ValueError):
+        return False
+    if (ours.st_dev, ours.st_ino) != (its.st_dev, its.st_ino):
+        return False
+    address = ctypes.addressof(ctypes.c_char.from_buffer(buffer))
+    done: int = libc.setvbuf(stream, ctypes.c_void_p(address), 0, ctypes.c_size_t(len(buffer)))  # 0: _IOFBF
+    return done == 0
+
+
+def _newest_stream(libc: ctypes.CDLL) -> ctypes.c_void_p:
+    """glibc's list of open streams begins with the latest. ValueError: it is not glibc."""
+    return ctypes.c_void_p.in_dll(libc, "_IO_list_all")

@@ -7,13 +7,13 @@ import socket
 from dataclasses import dataclass
 
 import pytest
-from record_peer import ALERT, APPLICATION_DATA, HANDSHAKE, RecordPeer
 
 from idlebell.net.errors import ConnectionLost
 from idlebell.net.record_channel import RecordChannel
 from idlebell.net.secret_arena import SecretArena
 from idlebell.net.tls_parked import Alert, TlsRecordError
 from idlebell.net.wire import Wire
+from record_peer import ALERT, APPLICATION_DATA, HANDSHAKE, RecordPeer
 
 
 @dataclass

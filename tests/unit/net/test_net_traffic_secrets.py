@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import gc
 import os
 import ssl
 import subprocess
@@ -12,10 +14,11 @@ from pathlib import Path
 import pytest
 import trustme
 
+from idlebell.net import traffic_secrets
 from idlebell.net.secret_arena import SecretArena
 from idlebell.net.tls_policy import TlsPolicy
 from idlebell.net.traffic_keys import RECEIVE, SEND
-from idlebell.net.traffic_secrets import FILE_BYTES, LOG_BYTES, TrafficSecrets, client_random_of
+from idlebell.net.traffic_secrets import FILE_BYTES, LOG_BYTES, STREAM_BYTES, TrafficSecrets, client_random_of
 
 RANDOM = bytes(range(32))
 OTHER = bytes(32)
@@ -60,7 +63,7 @@ def test_the_two_secrets_of_the_connection_are_kept_and_all_else_is_wiped(secret
     assert bytes(view[SEND.secret : SEND.secret + 32]) == b"c" * 32
     assert bytes(view[RECEIVE.secret : RECEIVE.secret + 32]) == b"s" * 32
     assert logged(secrets) == b""
-    assert secrets._buffer == bytes(LOG_BYTES)
+    assert secrets._pages[:] == bytes(LOG_BYTES + STREAM_BYTES)
     assert "63" * 4 not in repr(secrets)
 
 
@@ -82,7 +85,7 @@ def test_what_is_not_all_there_is_nothing_and_wiped_too(secrets, lines, random, 
     write(secrets, *lines)
     assert secrets.collect(random, suite) is None
     assert logged(secrets) == b""
-    assert secrets._buffer == bytes(LOG_BYTES)
+    assert secrets._pages[:] == bytes(LOG_BYTES + STREAM_BYTES)
     assert secrets.arena.used == 0
 
 
@@ -139,10 +142,32 @@ def test_a_handshake_leaves_its_secrets_once(ca_file, server_tls):
     policy = TlsPolicy(ca_file, SecretArena())
     assert policy.secrets is not None
     random = handshake(policy.session_context, server_tls, step=policy.secrets.discard)
+    # The last line is in the C library's buffer still: in the one that is ours.
+    assert b"CLIENT_TRAFFIC_SECRET_0 " + random.hex().encode() in policy.secrets._pages[LOG_BYTES:]
     slot = policy.secrets.collect(random, "TLS_AES_256_GCM_SHA384")
     assert slot is not None
+    assert policy.secrets._pages[:] == bytes(LOG_BYTES + STREAM_BYTES)
     assert bytes(policy.secrets.arena.view(slot)[:96]) != bytes(96)
     assert policy.secrets.collect(random, "TLS_AES_256_GCM_SHA384") is None
+
+
+@pytest.mark.parametrize("missing", ["_IO_list_all", "another stream"])
+def test_where_the_stream_is_not_found_it_keeps_its_own_buffer(ca_file, server_tls, monkeypatch, missing):
+    def newest(libc: ctypes.CDLL) -> ctypes.c_void_p:
+        return ctypes.c_void_p.in_dll(libc, "stdout" if missing == "another stream" else missing + "?")
+
+    monkeypatch.setattr(traffic_secrets, "_newest_stream", newest)
+    policy = TlsPolicy(ca_file, SecretArena())
+    assert policy.secrets is not None
+    random = handshake(policy.session_context, server_tls, step=policy.secrets.discard)
+    assert policy.secrets._pages[LOG_BYTES:] == bytes(STREAM_BYTES)
+    assert policy.secrets.collect(random, "TLS_AES_256_GCM_SHA384") is not None
+
+
+def test_a_context_may_outlive_the_secrets(ca_file, server_tls):
+    context = TlsPolicy(ca_file, SecretArena()).session_context
+    gc.collect()
+    handshake(context, server_tls)
 
 
 def test_what_is_no_session_leaves_no_secret(ca_file, server_tls):

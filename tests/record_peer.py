@@ -1,5 +1,5 @@
-"""The other end of a parked session, made after the same RFC with other tools: keys by ``HKDFExpand`` of ``cryptography``. It
-can also say what no honest server says."""
+"""The other end of a parked TLS session, made after the same RFC with other tools: keys by ``HKDFExpand`` of ``cryptography``.
+It can also say what no honest server says."""
 
 from __future__ import annotations
 
