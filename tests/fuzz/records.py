@@ -22,8 +22,11 @@ from record_peer import ALERT, APPLICATION_DATA, HANDSHAKE, SUITES, TICKET, Reco
 UNSEALED: Final = 4
 """The switch for bytes that go to the session as they are; below it the number of the suite."""
 
-_TIMES: Final = 64
-"""A size byte from here on means so many times more, so that short inputs reach the bounds."""
+_SHORT: Final = 128
+_TIMES: Final = 140
+"""A size byte from 128 on means so many times its rest, so that short inputs reach the bound of a record."""
+_PIECES: Final = 100
+"""A stream is cut into some hundred at most: more take long and show no more."""
 
 
 def hold_records(data: bytes, cut: Callable[[bytes, int], list[bytes]]) -> None:
@@ -58,7 +61,7 @@ def hold_records(data: bytes, cut: Callable[[bytes, int], list[bytes]]) -> None:
     assert all(kind == HANDSHAKE or (kind == ALERT and at == len(opened) - 1) for at, (kind, _) in enumerate(opened))
     # Any cut says and answers the same; but what came along with an error alert of the server is not answered.
     _, again = _session(suite)
-    content, replies, end = _heard(again, cut(stream, data[1]))
+    content, replies, end = _heard(again, cut(stream, max(data[1], len(stream) // _PIECES)))
     assert content == expected
     assert replies == said or (said.startswith(replies) and end.startswith("the server sent"))
 
@@ -86,9 +89,9 @@ def _session(suite: str) -> tuple[RecordPeer, ParkedTls]:
 def _records(wire: bytes) -> Iterator[tuple[int, int, bytes]]:
     while len(wire) >= 3:
         kind, padding, size = wire[:3]
-        times = 1 if size < 2 * _TIMES else 400
-        content, wire = wire[3 : 3 + size % (2 * _TIMES)], wire[3 + size % (2 * _TIMES) :]
-        yield kind, padding, content * times
+        end = 3 + size % _SHORT
+        content, wire = wire[3:end], wire[end:]
+        yield kind, padding, content * (1 if size < _SHORT else _TIMES)
 
 
 def _spelt(switches: int, records: list[tuple[int, int, bytes]]) -> bytes:

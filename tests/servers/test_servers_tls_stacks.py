@@ -164,6 +164,7 @@ async def test_a_session_under_tls_1_2_stays_awake(certified: Certified) -> None
         assert channel.park() is None
         await channel.write(b"still awake\n")
         await stack.hears(b"still awake\n")
+        assert channel.park() is None
         channel.close()
 
 
@@ -177,6 +178,7 @@ async def test_a_session_whose_keys_openssl_has_changed_stays_awake(certified: C
         assert channel.park() is None
         await channel.write(b"still awake\n")
         await stack.hears(b"still awake\n")
+        assert channel.park() is None
         channel.close()
 
 

@@ -10,50 +10,22 @@ from cryptography import x509
 from idlebell.model.shown_text import shown
 from idlebell.net.errors import CertificateFacts
 
-CERTIFICATE: Final = 11
-"""Handshake type (RFC 8446 section 4)."""
-_TLS_1_3: Final = 0x0304
-_MESSAGE_BYTES: Final = 65_536
+_DER: Final = 2  # _ssl.ENCODING_DER
 _NAMES: Final = 10
 
-_SHOWN: Final = "idlebell_shown"
-"""Attribute of the ``SSLObject`` that holds the message until the handshake is over."""
 
+def shown_certificate(connection: ssl.SSLObject) -> CertificateFacts | None:
+    """Of a connection whose handshake was refused; None where no certificate came, or none that can be read.
 
-def keep_shown_certificate(connection: ssl.SSLObject, direction: str, version: int, data: bytes) -> None:
-    """Keeps a Certificate message of the server at its connection."""
-    if direction == "read" and len(data) <= _MESSAGE_BYTES:
-        setattr(connection, _SHOWN, (data, version))
-
-
-def take_shown_certificate(connection: ssl.SSLObject) -> CertificateFacts | None:
-    """What was kept, read; None where nothing was, or where it is no certificate. Nothing stays at the connection."""
-    kept: dict[str, Any] = connection.__dict__
-    shown = kept.pop(_SHOWN, None)
-    if shown is None:
-        return None
-    data, version = shown
-    return read_certificate_message(data, tls13=version >= _TLS_1_3)
-
-
-def forget_shown_certificate(connection: ssl.SSLObject) -> None:
-    """Drops what was kept: 4 KiB that an idle session does not need."""
-    connection.__dict__.pop(_SHOWN, None)
-
-
-def read_certificate_message(data: bytes, *, tls13: bool) -> CertificateFacts | None:
-    """The first certificate of a Certificate message with its four bytes of header (RFC 5246 section 7.4.2, RFC 8446
-    section 4.4.2)."""
-    at = 4
-    if tls13:
-        at += 1 + data[at] if len(data) > at else 1  # certificate_request_context
-    at += 3  # length of the list
-    size = int.from_bytes(data[at : at + 3], "big")
-    der = data[at + 3 : at + 3 + size]
-    if not der or len(der) != size:
+    ``getpeercert`` gives nothing there, but the chain is kept: OpenSSL parses it before it judges it. The method is public
+    since Python 3.13 and there under its object since 3.10; where it is missing a refusal just names no certificate.
+    """
+    inner: Any = getattr(connection, "_sslobj", None)
+    chain = getattr(inner, "get_unverified_chain", lambda: None)()
+    if not chain:
         return None
     try:
-        return _facts(x509.load_der_x509_certificate(der))
+        return _facts(x509.load_der_x509_certificate(chain[0].public_bytes(_DER)))
     except (ValueError, x509.InvalidVersion, x509.UnsupportedGeneralNameType):
         return None
 

@@ -15,18 +15,20 @@ import sys
 from collections.abc import Awaitable
 from typing import Final, Protocol
 
-from idlebell.net.certificate import forget_shown_certificate, take_shown_certificate
+from idlebell.net.certificate import shown_certificate
 from idlebell.net.errors import ConnectionLost
 from idlebell.net.foreign_errors import handshake_failed
-from idlebell.net.handshake_messages import keys_changed, take_server_hello
 from idlebell.net.record_channel import RecordChannel
 from idlebell.net.tls_parked import ContentType, ParkedTls
-from idlebell.net.traffic_keys import keep_counts
 from idlebell.net.traffic_secrets import TrafficSecrets, client_random_of
 from idlebell.net.wire import Wire
 
 PIECE_BYTES: Final = 512
 """Handed to OpenSSL, or taken from it, at once."""
+
+LAST_BYTES: Final = 1_024
+"""Of the last record, kept while a session is awake to prove by it that it can be parked. Lines are shorter, fetched messages
+are followed by one."""
 
 _HEADER_BYTES: Final = 5
 """Of a TLS record: type, version, length (RFC 8446 section 5.1)."""
@@ -118,6 +120,7 @@ class TlsChannel:
     __slots__ = (
         "_header",
         "_incoming",
+        "_last",
         "_left",
         "_outgoing",
         "_received",
@@ -145,6 +148,7 @@ class TlsChannel:
         self._slot: int | None = None  # with the traffic secrets, where the session can be parked
         self._received = 0  # protected records that OpenSSL was given since the handshake ended
         self._sent = 0  # and that it has made
+        self._last = b""  # of those that it was given the last one, where it is short
         self.description = ""
 
     @property
@@ -167,7 +171,7 @@ class TlsChannel:
                 if isinstance(error, ssl.SSLZeroReturnError) or _is_eof(error):
                     raise ConnectionLost("eof", "closed during the TLS handshake") from error
                 self._send_alert()
-                raise handshake_failed(error, take_shown_certificate(self._tls)) from error
+                raise handshake_failed(error, shown_certificate(self._tls)) from error
             except ValueError as error:
                 raise handshake_failed(ssl.SSLError(1, str(error)), None) from error
             else:
@@ -176,7 +180,6 @@ class TlsChannel:
         suite = cipher[0] if cipher else ""
         if self._secrets is not None:
             self._slot = self._secrets.collect(client_random, suite)
-        forget_shown_certificate(self._tls)
         # Interned: all sessions with the same suite share the one string.
         self.description = sys.intern(f"{self._tls.version()} {suite}")
         try:
@@ -189,12 +192,12 @@ class TlsChannel:
         self._received = self._sent = 0
 
     def _step(self) -> None:
-        """What a step leaves in the key log is wiped, unless it was the last one: then it is collected. That is the one with
-        ServerHello, after which the handshake is encrypted, and perhaps one that fails."""
+        """What a step leaves in the key log is wiped, unless it was the last one: then it is collected. Only a step that gets
+        to the end of a record leaves anything."""
         try:
             self._tls.do_handshake()
         except ssl.SSLWantReadError:
-            if self._secrets is not None and take_server_hello(self._tls):
+            if self._secrets is not None and not (self._left or self._header):
                 self._secrets.discard()
             raise
         except BaseException:
@@ -244,19 +247,21 @@ class TlsChannel:
         """The same session without OpenSSL: its record layer is ours from here on, and everything of this channel is freed
         or handed over, so that it cannot be used any more. Nobody may be reading or writing.
 
-        None, and nothing has changed, where the session must stay awake: under TLS 1.2 or a suite that is not parked, where
-        the secrets are not known or not the first ones any more, and while a part of a record is on its way.
+        None, and nothing has changed, where the session must stay awake: for good under TLS 1.2 or a suite that is not
+        parked, and where the keys have been changed; for now while a part of a record is on its way, and where the last record
+        was a long one or no data.
         """
         under_way = self._left or self._header or self._unsent or self._outgoing.pending or self._incoming.pending
         if self._slot is None or self._secrets is None or self._wire.closed or under_way or self._tls.pending():
             return None
-        if keys_changed(self._tls):
-            # Rare enough that it is not worth to follow OpenSSL through it: such a session stays awake.
-            self._forget_secrets()
+        if self._received and not self._last:
             return None
-        arena, slot = self._secrets.arena, self._slot
-        keep_counts(arena, slot, received=self._received, sent=self._sent)
-        channel = RecordChannel(self._wire, ParkedTls(arena, slot))
+        tls = ParkedTls.take_over(
+            self._secrets.arena, self._slot, received=self._received, sent=self._sent, last=self._last
+        )
+        if tls is None:
+            return None
+        channel = RecordChannel(self._wire, tls)
         self._slot = None
         del self._tls, self._incoming, self._outgoing, self._wire
         return channel
@@ -285,12 +290,15 @@ class TlsChannel:
         self._incoming.write(data)
         if self._left:
             self._left -= len(data)
+            if self._last:
+                self._last += data
             return
         self._header += data
         if len(self._header) == _HEADER_BYTES:
             # OpenSSL judges type, version and length before it asks for the rest.
-            self._received += self._header[0] == ContentType.APPLICATION_DATA
             self._left = int.from_bytes(self._header[3:], "big")
+            self._received += self._header[0] == ContentType.APPLICATION_DATA
+            self._last = self._header if self._slot is not None and self._left <= LAST_BYTES else b""
             self._header = b""
 
     async def _flush(self) -> None:

@@ -24,6 +24,7 @@ from idlebell.net.traffic_keys import (
     TAG_BYTES,
     Keys,
     Suite,
+    keep_counts,
     next_secret,
     sequence,
     suite_in,
@@ -123,6 +124,26 @@ class ParkedTls:
         """-1 once forgotten."""
         self._record = b""  # the part of a record that has come; at most HEADER_BYTES + CIPHERTEXT_BYTES
         self._message = b""  # the part of a handshake message that has come; at most MESSAGE_BYTES
+
+    @classmethod
+    def take_over(cls, arena: SecretArena, slot: int, *, received: int, sent: int, last: bytes) -> ParkedTls | None:
+        """A session that somebody else has conducted so far, under the first secrets as he believes, which are in ``slot``.
+        ``received``, ``sent``: how many records under them; ``last``: the last one received, as it came.
+
+        None, and the slot is still the caller's, unless that record is application data under our key and number. If it is,
+        no KeyUpdate has come (and ours goes only in answer to one), no record was miscounted, and no handshake message is
+        half read, for nothing may come between its parts (section 5.1).
+        """
+        keep_counts(arena, slot, received=max(0, received - 1), sent=sent)
+        if received:
+            with Keys(arena.view(slot), RECEIVE) as keys:
+                try:
+                    content_type, _ = _open(keys, last[:HEADER_BYTES], last[HEADER_BYTES:])
+                except TlsRecordError:
+                    return None
+            if content_type != ContentType.APPLICATION_DATA:
+                return None
+        return cls(arena, slot)
 
     def __repr__(self) -> str:
         return f"<ParkedTls, slot {self.slot}>"

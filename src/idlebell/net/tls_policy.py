@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from idlebell.net.handshake_messages import hear_message
 from idlebell.net.secret_arena import SecretArena
 from idlebell.net.traffic_secrets import TrafficSecrets
 
@@ -34,9 +32,6 @@ class TlsPolicy:
             self._listen(ca_file, arena)
 
     def _listen(self, ca_file: Path | None, arena: SecretArena) -> None:
-        if not _shows_messages():
-            self.no_parking = "this Python does not show TLS messages, so a change of keys would go unseen"
-            return
         context = _client_context(ca_file)
         try:
             secrets = TrafficSecrets(arena)
@@ -60,7 +55,6 @@ def _client_context(ca_file: Path | None) -> ssl.SSLContext:
     context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
     if ca_file is not None:
         _load_authorities(context, ca_file)
-    _set_message_callback(context, hear_message)
     return context
 
 
@@ -81,17 +75,3 @@ def _load_authorities(context: ssl.SSLContext, ca_file: Path) -> None:
         context.load_verify_locations(cafile=ca_file)
     except (OSError, ssl.SSLError) as error:
         raise ValueError(f"{ca_file} holds no certificate authorities: {error}") from error
-
-
-def _shows_messages() -> bool:
-    base: Any = ssl.SSLContext.__base__
-    return "_msg_callback" in base.__dict__
-
-
-def _set_message_callback(context: ssl.SSLContext, callback: Callable[..., None]) -> None:
-    # The only way to learn which certificate was refused: OpenSSL forgets it with the failed handshake. The attribute is
-    # there since Python 3.8, under a private name; where it is missing a refusal just names no certificate.
-    # Set through the base class: the property of SSLContext turns every number of every message into an enum first.
-    base: Any = ssl.SSLContext.__base__
-    if _shows_messages():
-        base.__dict__["_msg_callback"].__set__(context, callback)

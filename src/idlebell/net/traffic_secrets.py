@@ -41,7 +41,7 @@ class TrafficSecrets:
     All of it is synchronous: between a step of a handshake and the call that follows it nothing else runs.
     """
 
-    __slots__ = ("__weakref__", "_at", "_descriptor", "_pages", "arena")
+    __slots__ = ("__weakref__", "_at", "_descriptor", "_log", "_pages", "arena")
 
     def __init__(self, arena: SecretArena) -> None:
         self.arena = arena
@@ -49,6 +49,7 @@ class TrafficSecrets:
         weakref.finalize(self, os.close, self._descriptor)
         self._at = 0  # where the next line will be
         self._pages = arena.pages(LOG_BYTES + STREAM_BYTES)  # what was read, and then the stream's buffer
+        self._log = memoryview(self._pages)[:LOG_BYTES]
 
     def __repr__(self) -> str:
         return "<TrafficSecrets>"
@@ -71,8 +72,9 @@ class TrafficSecrets:
         suite = suite_named(suite_name)
         receive = send = None
         if suite is not None:
-            receive = self._find(b"SERVER", client_random, suite.hash_bytes, logged)
-            send = self._find(b"CLIENT", client_random, suite.hash_bytes, logged)
+            random = binascii.hexlify(client_random)
+            receive = self._find(b"SERVER_TRAFFIC_SECRET_0 " + random + b" ", suite.hash_bytes, logged)
+            send = self._find(b"CLIENT_TRAFFIC_SECRET_0 " + random + b" ", suite.hash_bytes, logged)
         self._wipe(logged)
         if suite is None or receive is None or send is None:
             return None
@@ -82,26 +84,25 @@ class TrafficSecrets:
         overwrite(send)
         return slot
 
-    def _find(self, side: bytes, client_random: bytes, size: int, logged: int) -> bytes | None:
-        """The secret in a line of NSS's format: label, client random, secret, in hexadecimal."""
-        label = side + b"_TRAFFIC_SECRET_0 " + binascii.hexlify(client_random) + b" "
+    def _find(self, label: bytes, size: int, logged: int) -> bytes | None:
+        """The secret in a line of NSS's format: label, client random, secret, the last two in hexadecimal."""
         found = self._pages.find(label, 0, logged)
         start = found + len(label)
         end = start + 2 * size
         if found < 0 or self._pages[end : end + 1] != b"\n":
             return None
-        return binascii.unhexlify(memoryview(self._pages)[start:end])
+        return binascii.unhexlify(self._log[start:end])
 
     def _read(self) -> int:
         """How many bytes of the log are in the buffer now."""
-        return os.preadv(self._descriptor, [memoryview(self._pages)[:LOG_BYTES]], self._at)
+        return os.preadv(self._descriptor, [self._log], self._at)
 
     def _wipe(self, logged: int) -> None:
         if not logged:
             return
         self._pages[:logged] = _ZEROS[:logged]
         self._pages[LOG_BYTES:] = _ZEROS[:STREAM_BYTES]
-        os.pwrite(self._descriptor, memoryview(_ZEROS)[:logged], self._at)
+        os.pwrite(self._descriptor, _ZEROS[:logged], self._at)
         self._at += logged
         if self._at >= FILE_BYTES or logged == LOG_BYTES:  # more than the buffer held goes with the cut
             os.ftruncate(self._descriptor, 0)

@@ -157,13 +157,12 @@ async def test_an_unknown_authority_is_refused_under_both_versions(serve, maker,
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-async def test_a_good_certificate_is_accepted_by_name_and_nothing_of_it_is_kept(serve, maker, strict, version):
+async def test_a_good_certificate_is_accepted_by_name(serve, maker, strict, version):
     context = maker.server()
     context.maximum_version = version
     wire = await dial(await serve(hold, context))
     channel = await start_tls(wire, strict.client_context, "mail.test")
     assert channel.description.startswith(version.name.replace("_", ".").replace("TLSv1", "TLSv1"))
-    assert not any("shown" in name for name in vars(channel._tls))
     channel.close()
 
 

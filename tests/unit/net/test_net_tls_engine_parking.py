@@ -13,7 +13,7 @@ import trustme
 from idlebell.net.errors import ConnectionLost, TlsFailed
 from idlebell.net.record_channel import RecordChannel
 from idlebell.net.secret_arena import SecretArena
-from idlebell.net.tls_engine import TlsChannel, start_tls
+from idlebell.net.tls_engine import LAST_BYTES, TlsChannel, start_tls
 from idlebell.net.tls_policy import TlsPolicy
 from idlebell.net.wire import Wire
 
@@ -76,17 +76,34 @@ async def test_sessions_that_shake_hands_at_once_do_not_mix(serve, parking, serv
 
 
 async def test_within_a_record_a_session_stays_awake(serve, parking, server_tls):
-    async def handler(peer):
-        peer.writer.write(b"x" * 3_000)
-        await peer.rest()
-
-    channel = await dial(await serve(handler, server_tls), parking)
-    assert await channel.read(1_000) == b"x" * 1_000
+    channel = await dial(await serve(echo, server_tls), parking)
+    await channel.write(b"x" * 500)
+    assert await channel.read(100) == b"x" * 100
     assert channel.park() is None  # OpenSSL has opened all of the record
-    assert len(await channel.read(16_384)) == 2_000
+    assert await channel.read(16_384) == b"x" * 400
     parked = channel.park()
     assert parked is not None
     parked.close()
+
+
+async def test_after_a_long_record_a_session_stays_awake_until_a_short_one_shows_its_keys(serve, parking, server_tls):
+    channel = await dial(await serve(echo, server_tls), parking)
+    await converse(channel, b"x" * 400 + b"y" * LAST_BYTES)
+    assert channel.park() is None
+    await converse(channel, b"y")
+    parked = channel.park()
+    assert parked is not None
+    await converse(parked, b"z")
+    parked.close()
+
+
+async def test_a_miscounted_session_stays_awake(serve, parking, server_tls):
+    channel = await dial(await serve(echo, server_tls), parking)
+    await converse(channel, b"x")
+    channel._received += 1
+    assert channel.park() is None
+    await converse(channel, b"still awake")
+    channel.close()
 
 
 async def test_a_cancelled_read_that_took_a_part_of_a_record_keeps_a_session_awake(parking, server_tls):

@@ -7,7 +7,6 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from record_peer import ALERT, APPLICATION_DATA, HANDSHAKE, SUITES, TICKET, RecordPeer
 
 from idlebell.net.errors import ConnectionLost
 from idlebell.net.secret_arena import SecretArena
@@ -21,6 +20,7 @@ from idlebell.net.tls_parked import (
     TlsRecordError,
 )
 from idlebell.net.traffic_keys import RECEIVE, SEND, SEQUENCE_END, Keys, keep_counts, keep_secrets, suite_named
+from record_peer import ALERT, APPLICATION_DATA, HANDSHAKE, SUITES, TICKET, RecordPeer
 
 SUITE = pytest.mark.parametrize("suite", SUITES)
 
@@ -206,6 +206,42 @@ def test_a_session_at_rest_is_nothing_but_its_slot():
     again = ParkedTls(arena, tls.slot)
     assert peer.open(again.seal(b"y")) == [(APPLICATION_DATA, b"y")]
     assert again.receive(peer.record(b"z")).content == b"z"
+
+
+def taken_over(peer: RecordPeer, last: bytes, *, received: int, sent: int = 0) -> ParkedTls | None:
+    tls = peer.parked()
+    return ParkedTls.take_over(tls._arena, tls.slot, received=received, sent=sent, last=last)
+
+
+def test_a_session_is_taken_over_where_its_last_record_opens_as_data():
+    peer = RecordPeer(sent=4, received=2)
+    parked = RecordPeer(client=peer.receiving.secret, server=peer.sending.secret)
+    tls = taken_over(parked, peer.record(b"x", padding=3), received=5, sent=2)
+    assert tls is not None
+    assert tls.receive(peer.record(b"y")).content == b"y"
+    assert peer.open(tls.seal(b"z")) == [(APPLICATION_DATA, b"z")]
+    fresh = RecordPeer()
+    assert taken_over(fresh, b"", received=0) is not None
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        lambda peer: peer.record(TICKET, HANDSHAKE),
+        lambda peer: peer.record(TICKET[:9], HANDSHAKE),
+        lambda peer: peer.key_update(0),
+        lambda peer: peer.key_update(1),
+        lambda peer: peer.record(b"\1\0", ALERT),
+        lambda peer: peer.record(b"miscounted") and peer.record(b"x"),
+        lambda peer: peer.key_update(0) and peer.record(b"under another key"),
+        lambda peer: peer.seal(bytes(9)),
+        lambda peer: b"\x17\x03\x03\0\x20" + b"x" * 32,
+    ],
+)
+def test_a_session_is_not_taken_over_after_anything_else(last):
+    peer = RecordPeer(sent=4)
+    parked = RecordPeer(client=peer.receiving.secret, server=peer.sending.secret)
+    assert taken_over(parked, last(peer), received=5) is None
 
 
 def test_what_is_forgotten_is_gone():
