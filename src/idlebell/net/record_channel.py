@@ -37,8 +37,8 @@ class RecordChannel:
 
     def release(self) -> tuple[Wire, ParkedTls] | None:
         """Gives away what the channel was made of; it cannot be used any more, and one that is made of the two goes on where
-        it stopped. None, and nothing has changed: something is still to be read or sent, or the peer has ended the session.
-        Nobody may be reading or writing."""
+        it stopped. None, and nothing has changed: something is still to be read or sent, a part of a record has come, or the
+        peer has ended the session. Nobody may be reading or writing."""
         if self._content or self._unsent or self._end is not None or self._tls.peer_closed or not self._tls.at_rest:
             return None
         wire, tls = self._wire, self._tls

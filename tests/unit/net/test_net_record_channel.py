@@ -61,7 +61,7 @@ async def test_content_that_was_not_asked_for_is_ready_and_is_not_given_away(sta
     assert not await stage.channel.ready(0.0)
 
 
-async def test_what_is_released_goes_on_in_another_channel_in_the_middle_of_a_record(stage):
+async def test_what_is_released_goes_on_in_another_channel_but_not_within_a_record(stage):
     record = stage.peer.record(b"hello")
     await stage.send(record[:9])
     reading = asyncio.ensure_future(stage.channel.read(100))
@@ -70,11 +70,13 @@ async def test_what_is_released_goes_on_in_another_channel_in_the_middle_of_a_re
     reading.cancel()
     with pytest.raises(asyncio.CancelledError):
         await reading
-    released = stage.channel.release()
-    assert released is not None
-    stage.channel = RecordChannel(*released)
+    assert stage.channel.release() is None
     await stage.send(record[9:])
     assert await stage.channel.read(100) == b"hello"
+    released = stage.channel.release()
+    assert released is not None
+    stage.channel = RecordChannel(*released, b"again")
+    assert await stage.channel.read(100) == b"again"
     await stage.channel.write(b"world")
     assert await stage.sent() == [(APPLICATION_DATA, b"world")]
 

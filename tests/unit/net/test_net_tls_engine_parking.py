@@ -87,8 +87,16 @@ async def test_within_a_record_a_session_stays_awake(serve, parking, server_tls)
 
 
 async def test_after_a_long_record_a_session_stays_awake_until_a_short_one_shows_its_keys(serve, parking, server_tls):
-    channel = await dial(await serve(echo, server_tls), parking)
-    await converse(channel, b"x" * 400 + b"y" * LAST_BYTES)
+    async def handler(peer):
+        peer.writer.write(b"x" * LAST_BYTES)  # and type and tag
+        assert await peer.reader.read(1) == b"y"
+        peer.writer.write(b"y")
+        await echo(peer)
+
+    channel = await dial(await serve(handler, server_tls), parking)
+    heard = 0
+    while heard < LAST_BYTES:
+        heard += len(await channel.read(16_384))
     assert channel.park() is None
     await converse(channel, b"y")
     parked = channel.park()
