@@ -1,6 +1,6 @@
 """What push costs: bytes on the wire of every step, TLS and TCP headers included, and CPU of server and gateway.
 
-    python bench/data_cost.py [--servers dovecot cyrus courier] [--without-cpu] [--short] [--record]
+    python bench/data_cost.py [--servers dovecot cyrus courier] [--without-cpu] [--short] [--sum] [--record]
 
 Wire: a phone behind a line of 50 ms speaks TLS to real Dovecot, Cyrus and Courier; the kernel's count of segments and bytes
 (TCP_INFO) is taken, and as root a packet socket must see the same. The push service's leg to the phone is played frame by
@@ -80,6 +80,14 @@ def on_the_wire(name: str) -> imap_wire.Steps:
     return found
 
 
+def beside_its_sum(name: str, moved: dict[str, Exchange]) -> None:
+    server = SERVERS[name][0]()
+    wear_public_chain(server)
+    with server, imap_wire.wire(server) as far:
+        done, took, steps = imap_wire.summed(far, moved)
+    print(f"\n{server.title}, ten minutes of one session: {done}: {took:,} bytes; the sum of the steps: {steps:,}")
+
+
 def show(moved: dict[str, Exchange]) -> None:
     print(f"{'step':<22}{'bytes':>8}{'up':>8}{'down':>8}{'packets up':>12}{'down':>6}")
     for name, one in moved.items():
@@ -106,6 +114,9 @@ def main() -> None:
     parser.add_argument("--servers", nargs="+", choices=SERVERS, default=list(SERVERS))
     parser.add_argument("--without-cpu", action="store_true", help="bytes only: two minutes a server instead of seven")
     parser.add_argument("--short", action="store_true", help="bytes with Dovecot alone: two minutes")
+    parser.add_argument(
+        "--sum", action="store_true", help="ten minutes of a session with each, beside the sum of its steps"
+    )
     parser.add_argument("--record", action="store_true", help="write src/idlebell/cost/measured.py")
     options = parser.parse_args()
     if options.short:
@@ -120,6 +131,9 @@ def main() -> None:
         sys.exit(f"--record wants everything measured: {no_firefox}")
     print("counted by TCP_INFO" + (", and seen alike by a packet socket" if may_capture() else " alone: not root"))
     wires = {name: on_the_wire(name) for name in options.servers}
+    if options.sum:
+        for name, found in wires.items():
+            beside_its_sum(name, found.moved)
     push, push_seconds = asyncio.run(push_wire.steps())
     print("\nThe push service's leg to the phone, played")
     show(push)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import count, islice
@@ -25,6 +25,7 @@ TRIES: Final = 20
 """A server whose processes have each a ticket key of their own resumes only where chance leads back to the same one."""
 OLD_MAILS: Final = 50
 HEAR_SECONDS: Final = 30.0
+SUMMED_SECONDS: Final = 580.0
 STATUS_ITEMS: Final = ("MESSAGES", "UIDNEXT", "UIDVALIDITY", "UNSEEN")
 _serial = count(1)
 
@@ -163,6 +164,35 @@ def keepalive(far: Wire, seconds: float) -> Exchange | None:
         if not phone.heard(b"* OK", seconds):
             return None
         return phone.meter.take()
+
+
+def summed(far: Wire, moved: Mapping[str, Exchange]) -> tuple[str, int, int]:
+    """Ten minutes of one session in the server's own intervals: what was done, the bytes that it moved, and the sum of its
+    steps."""
+    restarts = said = mails = 0
+    with far.phone() as phone:
+        phone.log_in(far.user)
+        examine(phone)
+        phone.idle()
+        phone.meter.take()
+        for _ in range(2):
+            end = time.monotonic() + SUMMED_SECONDS / 2
+            while (left := end - time.monotonic()) > 0:
+                said += phone.heard(b"* OK", left)
+            phone.done()
+            phone.idle()
+            restarts += 1
+            far.deliver()
+            assert phone.heard(b"EXISTS", HEAR_SECONDS)
+            phone.done()
+            phone.show(OLD_MAILS + mails + 1)
+            phone.idle()
+            mails += 1
+        took = phone.meter.take().total_bytes
+    steps_bytes = restarts * moved["idle"].total_bytes + mails * moved["mail in IDLE"].total_bytes
+    if said:
+        steps_bytes += said * moved["keep-alive"].total_bytes
+    return f"{restarts} restarts, {said} words of the server, {mails} mails", took, steps_bytes
 
 
 def _ticket(far: Wire) -> ssl.SSLSession | None:
