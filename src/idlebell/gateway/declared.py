@@ -35,6 +35,8 @@ from idlebell.store.contract import ConflictError
 
 PASSWORD_SECONDS: Final = 10.0
 """For ``password_command``."""
+AT_ONCE: Final = 16
+"""Accounts whose passwords are read together: commands wait for each other's disks, and what is stored shares a commit."""
 PASSWORD_BYTES: Final = 65_536
 SIMPLEPUSH_PREFIX: Final = "simplepush+"
 _PAGE: Final = 1_000
@@ -80,22 +82,30 @@ class Declared:
             known = await self._known()
             complaints: list[str] = []
             kept: set[SubscriptionId] = set()
-            for account in accounts:
-                endpoints, faults = endpoints_of(account, self._means)
-                complaints += [f"{account}: {fault}" for fault in faults]
-                try:
-                    password = await read_password(account)
-                except NoPassword as error:
-                    complaints.append(f"{account}: {error}")
-                    password = None
-                for endpoint in endpoints:
-                    kept.add(await self._follow(account, endpoint, password))
-                if password is not None:
-                    password.wipe()
+            for start in range(0, len(accounts), AT_ONCE):
+                some = accounts[start : start + AT_ONCE]
+                for ids, faults in await asyncio.gather(*map(self._follow_account, some)):
+                    kept.update(ids)
+                    complaints += faults
             for subscription in known:
                 if subscription.id not in kept:
                     await self._means.forget(subscription)
             return tuple(complaints)
+
+    async def _follow_account(self, account: DeclaredAccount) -> tuple[list[SubscriptionId], list[str]]:
+        """Its subscriptions, and a sentence for each thing that could not be done."""
+        endpoints, faults = endpoints_of(account, self._means)
+        complaints = [f"{account}: {fault}" for fault in faults]
+        try:
+            password = await read_password(account)
+        except NoPassword as error:
+            complaints.append(f"{account}: {error}")
+            password = None
+        try:
+            return [await self._follow(account, endpoint, password) for endpoint in endpoints], complaints
+        finally:
+            if password is not None:
+                password.wipe()
 
     async def standing(self, account: DeclaredAccount, wait_seconds: float = 0.0) -> SubscriptionView | None:
         """How its first endpoint's subscription stands; waited for up to ``wait_seconds`` until it is being watched or
