@@ -29,6 +29,9 @@ POLL_SHARE: Final = 0.9
 """Of ``poll_seconds``: all of them together take their time, too."""
 
 
+_NONE: Final[frozenset[str]] = frozenset()
+
+
 @dataclass(frozen=True, slots=True)
 class _Owed:
     """A look that failed for the store's or the server's sake."""
@@ -70,7 +73,7 @@ class Beside:
         self._books = books
         self._means = means
         self._all_at = 0.0
-        self._again: set[str] = set()  # NOTIFY says nothing of what comes to a mailbox while it is open for its look
+        self._again = _NONE  # NOTIFY says nothing of what comes to a mailbox while it is open for its look
         self._owed: dict[str, _Owed] = {}
         self._listed: dict[str, StatusData] = {}
 
@@ -99,7 +102,8 @@ class Beside:
         if not still():
             return False  # there are others by now, all of which are due
         said = self._session.take_statuses()
-        self._again.intersection_update(assignment.others)
+        if self._again:
+            self._again &= frozenset(assignment.others)
         self._owed = {mailbox: owed for mailbox, owed in self._owed.items() if mailbox in assignment.others}
         now = self._means.clock.monotonic()
         due = now >= self._all_at
@@ -136,7 +140,8 @@ class Beside:
 
     async def _look_at(self, mailbox: str, status: StatusData | None, *, said: bool) -> None:
         again, owed = mailbox in self._again, self._owed.pop(mailbox, None)
-        self._again.discard(mailbox)
+        if again:
+            self._again -= {mailbox}
         status = status or await self._session.status(mailbox, STATUS_ITEMS)
         try:
             ahead = status is None or await self._caught.ahead(mailbox, status)
@@ -165,7 +170,7 @@ class Beside:
             self._owe(mailbox, owed)
         else:
             if told and (found.messages or not again):
-                self._again.add(mailbox)
+                self._again |= {mailbox}
             if status is not None and not found.messages:
                 self._caught.was_hollow(mailbox, status)
         await self._reports.watching(mailbox, poll)

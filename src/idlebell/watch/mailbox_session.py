@@ -113,7 +113,7 @@ class MailboxSession:
 
     def attend(self, mailboxes: Iterable[str]) -> None:
         """Beside the open mailbox, what is said of these is kept for :meth:`take_statuses`."""
-        self._attended = frozenset(mailboxes)
+        self._attended = frozenset(mailboxes) or _NOBODY
         self._passed_over = passed_over(self._passed_over, self._attended)
 
     def take_statuses(self) -> dict[str, StatusData]:

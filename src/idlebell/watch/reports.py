@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -19,13 +18,14 @@ from idlebell.watch.strategy import Chosen, Way
 
 
 class Reports:
-    """Of one session. ``mailboxes``: those that it looks after now, the first one idled on."""
+    """Of one session."""
 
-    __slots__ = ("_account", "_looked", "_mailboxes", "_means", "chosen")
+    __slots__ = ("_account", "_looked", "_means", "chosen", "mailboxes")
 
-    def __init__(self, account: Account, mailboxes: Callable[[], tuple[str, ...]], means: Means) -> None:
+    def __init__(self, account: Account, mailboxes: tuple[str, ...], means: Means) -> None:
         self._account = account
-        self._mailboxes = mailboxes
+        self.mailboxes = mailboxes
+        """Those that the session looks after now, the first one idled on."""
         self._means = means
         self._looked = -1
         self.chosen = Chosen(Way.IDLE)
@@ -37,7 +37,7 @@ class Reports:
     async def alive(self, next_seconds: float, looked: int) -> None:
         """Before a wait: the session has just shown that it lives. ``looked``: how many looks it has had; where none came since
         the last time, the store knows no more than was told then."""
-        mailboxes = self._mailboxes()
+        mailboxes = self.mailboxes
         if not mailboxes:
             return
         if looked != self._looked or not self._still_alive(mailboxes[0], next_seconds):
@@ -48,7 +48,7 @@ class Reports:
                 self._still_alive(mailbox, next_seconds)
 
     def _still_alive(self, mailbox: str, next_seconds: float) -> bool:
-        if mailbox not in self._mailboxes():
+        if mailbox not in self.mailboxes:
             return True  # it was given up meanwhile, and nothing is to be said of it any more
         known = self.known(mailbox)
         if known is None or known.watch is not Watch.WATCHING:
@@ -102,7 +102,7 @@ class Reports:
         except StoreError as error:
             means.emit(StoreFailed(str(error)))
             return  # what was said last stands
-        if mailbox not in self._mailboxes():
+        if mailbox not in self.mailboxes:
             return  # it was given up meanwhile, and nothing is to be said of it any more
         if cursor is None and watch is Watch.WATCHING:
             watch = Watch.CONNECTING  # nothing is known to be new yet: the first look is still owed
@@ -133,7 +133,7 @@ class Reports:
         match self.chosen.way:
             case Way.NOTIFY:
                 return Mode.NOTIFY, None
-            case Way.IDLE | Way.IDLE_STATUS if mailbox == self._mailboxes()[0]:
+            case Way.IDLE | Way.IDLE_STATUS if mailbox == self.mailboxes[0]:
                 return Mode.IDLE, None
             case Way.IDLE | Way.IDLE_STATUS:
                 return Mode.POLL, f"asked by STATUS beside the IDLE of another mailbox: {self.chosen.reason}"

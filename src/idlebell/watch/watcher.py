@@ -43,6 +43,9 @@ HUNG_UP_SECONDS: Final = 60.0
 """A session that ends in a shorter quiet than this does not end for its sake."""
 
 
+_NONE: Final[frozenset[str]] = frozenset()
+
+
 @dataclass(frozen=True, slots=True)
 class LeftOff:
     """What a session that was parked knows of itself. ``due_at``: the end of the wait, or when the answer to ``in_flight`` is
@@ -81,14 +84,14 @@ class Watcher:
         self._books = books
         self._means = means
         self._near = near
-        self._reports = Reports(account, lambda: self.mailboxes, means)
+        self._reports = Reports(account, self.mailboxes, means)
         self._caught = CatchUp(account, session, Looks(account, session, books, means), self._reports, means)
         self._polling = Polling(session, self._caught, books.lapses, SIT_OUT_SECONDS)
         self._beside = Beside(account, session, self._caught, self._reports, books, means)
         self._probing = Probing(session, self._caught, self._beside, self._reports, books, means.clock, SIT_OUT_SECONDS)
         self._selections: tuple[tuple[SubscriptionId, Selection], ...] = ()
         self._survey: Survey | None = None
-        self._selected: frozenset[str] = frozenset()  # the mailboxes that the selections mean
+        self._selected = _NONE  # the mailboxes that the selections mean
         self._survey_at = 0.0
         self._subscriptions_told = True  # NOTIFY can tell of them, as far as we know
         self._suspected = False
@@ -125,11 +128,12 @@ class Watcher:
         self._caught.looks.fresh = tuple(fresh)
         if tuple(selections) != self._selections:
             self._selections = tuple(selections)
-            self._selected = frozenset()  # it was of other selections
+            self._selected = _NONE  # it was of other selections
             self._survey_at = 0.0
             self._session.interrupt()
         if assignment != self._assignment:
             self._assignment = assignment
+            self._reports.mailboxes = self.mailboxes
             self._beside.look_at_all()
             self._session.interrupt()
 
