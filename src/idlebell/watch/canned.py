@@ -39,9 +39,11 @@ _KEPT_ALIVE: Final = re.compile(KEPT_ALIVE)
 _AGREED: Final = re.compile(rb"%b\+[^\x00\r\n]{0,200}\r\n%b" % (KEPT_ALIVE, KEPT_ALIVE))
 _COMPLETED: Final = re.compile(rb"%bA([0-9]+) OK(?: (?!\[)[^\x00\r\n]{0,200})?\r\n%b" % (KEPT_ALIVE, KEPT_ALIVE))
 _FIGURES: Final = re.compile(
-    rb"%b\* STATUS [^\x00\r\n]{1,1000} \(([A-Z0-9 ]{1,200})\)\r\n%bA([0-9]+) OK(?: (?!\[)[^\x00\r\n]{0,200})?\r\n%b"
-    % (KEPT_ALIVE, KEPT_ALIVE, KEPT_ALIVE)
+    rb"%b\* STATUS [^\x00\r\n]{1,1000} \(([A-Z0-9 ]{1,200})\)\r\n%b"
+    rb"A([0-9]+) OK(?: (?:\[CLIENTBUG\] )?(?!\[)[^\x00\r\n]{0,200})?\r\n%b" % (KEPT_ALIVE, KEPT_ALIVE, KEPT_ALIVE)
 )
+"""``[CLIENTBUG]`` (RFC 5530): Dovecot 2.3's name for STATUS of the open mailbox, which RFC 3501, 6.3.10, says one SHOULD NOT
+ask for and answers all the same. It says nothing of the mailbox."""
 
 
 @dataclass(frozen=True, slots=True)

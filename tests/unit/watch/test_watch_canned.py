@@ -21,6 +21,7 @@ STATUS = b'* STATUS "INBOX" (MESSAGES 3 UIDNEXT 44 UIDVALIDITY 7)\r\n'
         (Turn.NOOP, b"A9 OK NOOP completed.\r\n"),
         (Turn.NOOP, b"* OK Still here\r\nA9 OK NOOP completed.\r\n"),
         (Turn.STATUS, STATUS + b"A9 OK Status completed.\r\n"),
+        (Turn.STATUS, STATUS + b"A9 OK [CLIENTBUG] Status on selected mailbox completed (0.001 + 0.000 secs).\r\n"),
         (Turn.STATUS, b"* STATUS INBOX (UIDNEXT 44 UIDVALIDITY 7)\r\nA9 OK\r\n"),
         (Turn.IDLE, b"+ idling\r\n"),
         (Turn.IDLE, b"+\r\n"),
@@ -65,6 +66,18 @@ def test_a_keep_alive_changes_nothing(turn: Turn, said: bytes) -> None:
 )
 def test_everything_else_wakes(turn: Turn, said: bytes) -> None:
     assert is_expected(turn, said, 9, PLACE) is None
+
+
+@pytest.mark.parametrize(
+    "text", [b"[ALERT] Read this.", b"[CLIENTBUG] [ALERT] Read this.", b"[CLIENTBUG]", b"[INUSE] x"]
+)
+def test_a_response_code_that_is_news_wakes_at_a_status(text: bytes) -> None:
+    assert is_expected(Turn.STATUS, STATUS + b"A9 OK " + text + b"\r\n", 9, PLACE) is None
+
+
+@pytest.mark.parametrize("turn", [Turn.DONE, Turn.NOOP])
+def test_a_client_bug_where_there_is_none_wakes(turn: Turn) -> None:
+    assert is_expected(turn, b"A9 OK [CLIENTBUG] Eh?\r\n", 9, PLACE) is None
 
 
 @pytest.mark.parametrize("turn", [Turn.IDLING, Turn.IDLE, Turn.STATUS])
