@@ -29,9 +29,14 @@ SECONDS = float(os.environ.get("IDLEBELL_SOAK_SECONDS", "40"))
 LIFELIKE = SECONDS >= 600.0
 SETTLES_SECONDS = 240.0 if LIFELIKE else 120.0
 """Until the last half-open connection is found, and its account caught up with."""
-PACE = "per_host_connect_rate = 0"
+PACE = """\
+per_host_connect_rate = 0
+park_after_seconds = 0.1
+"""
+"""Sessions are parked and woken all the time."""
 QUICKER = """\
-from idlebell.watch import cadence, mailbox_session
+from idlebell.watch import cadence, mailbox_session, parked
+parked.ANSWER_SECONDS = parked.COMMAND_SECONDS = 5.0
 cadence.PROBE_OWN_SECONDS = 3.0
 mailbox_session.COMMAND_SECONDS = mailbox_session.IDLE_ACK_SECONDS = 5.0
 """
