@@ -33,11 +33,15 @@ HOSTS: Final = 10_000
 """Servers whose window is remembered while nobody stands in line there."""
 
 TOTAL_FIRST: Final = 64.0
-TOTAL_LEAST: Final = 16.0
+TOTAL_LEAST: Final = 32.0
 TOTAL_MOST: Final = 512.0
 """Logins under way. A login on the Internet takes half a second, nearly all of it waiting: enough for a thousand a second."""
 LAG_SECONDS: Final = 0.02
-"""A turn of the event loop that computes for longer is too long: with all that comes on top it must stay under 50 ms."""
+"""Turns of the event loop that compute for longer, on the average, are too long: with all that comes on top they must stay
+under 50 ms."""
+LAG_WEIGHT: Final = 1 / 8
+"""Of the newest turn in that average (as RFC 6298 weighs round trips), in which none counts for more than twice the bound: the
+collector's pauses are no matter of how many log in."""
 LAG_COUNTS_EVERY_SECONDS: Final = 0.1
 AT_ONCE: Final = 8
 """Admitted in one turn of the loop: so many begin to dial before others get theirs."""
@@ -100,6 +104,7 @@ class Admission:
         self._waiting = 0
         self._total = TOTAL_FIRST
         self._pressed = False  # somebody was held back by nothing but the total
+        self._lag = 0.0
         self._lagged_at = -math.inf
 
     @property
@@ -164,7 +169,8 @@ class Admission:
 
     def lagged(self, seconds: float, now: float) -> None:
         """A turn of the loop computed for so long."""
-        if seconds > LAG_SECONDS and now - self._lagged_at >= LAG_COUNTS_EVERY_SECONDS:
+        self._lag += (min(seconds, 2 * LAG_SECONDS) - self._lag) * LAG_WEIGHT
+        if self._lag > LAG_SECONDS and now - self._lagged_at >= LAG_COUNTS_EVERY_SECONDS:
             self._lagged_at = now
             self._total = max(TOTAL_LEAST, self._total / 2)
 
