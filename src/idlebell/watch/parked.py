@@ -34,8 +34,8 @@ from idlebell.watch.strategy import Chosen, Way
 READ_BYTES: Final = 4_096
 """Taken from a socket at once; more than a keep-alive wakes the session anyway."""
 READY_AT_ONCE: Final = 32
-"""Sessions that are served before the event loop gets its turn again: each that wakes runs for half a millisecond in the turn after
-it."""
+"""Sessions that are served before the event loop gets its turn again: each that wakes runs for half a millisecond in its next
+turn."""
 DUE_AT_ONCE: Final = 64
 ANSWER_SECONDS: Final = 30.0
 """For the answer to DONE and IDLE; how a dead server is told from a quiet one."""
