@@ -219,24 +219,36 @@ class Dispatcher:
         notification = leased.notification
         more = True
         try:
-            try:
-                settlement = await self._attempt(leased)
-            except Exception as error:
-                # A bug, or a store that failed underneath. The notification is not lost, and not tried in a loop either.
-                if isinstance(error, StoreError):
-                    self._emit(StoreFailed(str(error)))
-                else:
-                    self._emit(SupervisorCaught("dispatcher", where_raised(error)))
-                failed = Retry("The gateway could not send it.")
-                settlement = decide(failed, notification, self._clock.now(), self._entropy)
+            settlement = await self._answered(leased)
             more = await self._settle(notification.id, settlement)
             await self._tell(notification.subscription_id, notification.id, settlement)
         finally:
             del self._in_flight[notification.id]
-            self._lanes.finished(leased.lane)
-            self._ended += 1
-            if more or self._left:
-                self.nudge()
+            self._lanes.settled()
+            self._made_room(more=more)
+
+    async def _answered(self, leased: Leased) -> Settlement:
+        """What came of it. The service is free for the next one then, which is looked for at once, so that what is leased
+        shares the commit of what is settled."""
+        try:
+            return await self._attempt(leased)
+        except Exception as error:
+            # A bug, or a store that failed underneath. The notification is not lost, and not tried in a loop either.
+            if isinstance(error, StoreError):
+                self._emit(StoreFailed(str(error)))
+            else:
+                self._emit(SupervisorCaught("dispatcher", where_raised(error)))
+            failed = Retry("The gateway could not send it.")
+            return decide(failed, leased.notification, self._clock.now(), self._entropy)
+        finally:
+            self._lanes.settling(leased.lane)
+            self._made_room(more=False)
+
+    def _made_room(self, *, more: bool) -> None:
+        """``more`` may wait that could not be taken before."""
+        self._ended += 1
+        if more or self._left:
+            self.nudge()
 
     async def _attempt(self, leased: Leased) -> Settlement:
         notification, endpoint = leased.notification, leased.endpoint

@@ -62,6 +62,7 @@ class Lanes:
     def __init__(self, settings: DeliverySettings) -> None:
         self._settings = settings
         self._lanes: OrderedDict[bytes, _Lane] = OrderedDict()
+        self._settling = 0  # answered, and the store does not have it yet
 
     def blocked(self, now: float) -> int:
         """How many lanes can take nothing now by their own bounds."""
@@ -70,7 +71,7 @@ class Lanes:
     def sharing(self, now: float) -> Sharing:
         """As the lanes stand now; it does not change with them, so it can be asked anywhere."""
         return Sharing(
-            left=self._settings.in_flight - sum(lane.in_flight for lane in self._lanes.values()),
+            left=self._settings.in_flight - self._settling - sum(lane.in_flight for lane in self._lanes.values()),
             left_unproven=max(1, self._settings.in_flight // 2)
             - sum(lane.in_flight for lane in self._lanes.values() if not lane.proven),
             room={name: (self._room(lane, now), lane.proven) for name, lane in self._lanes.items()},
@@ -89,6 +90,15 @@ class Lanes:
 
     def finished(self, name: bytes) -> None:
         self._lanes[name].in_flight -= 1
+
+    def settling(self, name: bytes) -> None:
+        """Answered: the next may go to the service while the store takes this one in, but it still counts in all, so that a
+        failing store does not gather more and more."""
+        self.finished(name)
+        self._settling += 1
+
+    def settled(self) -> None:
+        self._settling -= 1
 
     def heard(self, name: bytes, *, answered: bool, accepted: bool = False) -> None:
         """A request was ``answered``, whatever the answer, or was not."""

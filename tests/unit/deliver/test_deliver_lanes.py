@@ -58,6 +58,18 @@ def test_services_that_have_not_answered_hold_at_most_half() -> None:
     assert known.shares([*hanging, A], 0.0) == {A: 3}
 
 
+def test_what_is_being_settled_counts_in_all_but_not_at_its_service() -> None:
+    known = lanes(in_flight=5)
+    prove(known, A)
+    begin(known, {A: 4})
+    assert known.shares([A], 0.0) == {}
+    for _ in range(3):
+        known.settling(A)
+    assert known.shares([A], 0.0) == {A: 1}
+    known.settled()
+    assert known.shares([A], 0.0) == {A: 2}
+
+
 def test_even_a_total_of_one_lets_a_new_service_prove_itself() -> None:
     assert lanes(in_flight=1).shares([A], 0.0) == {A: 1}
 
