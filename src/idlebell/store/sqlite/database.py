@@ -19,6 +19,7 @@ from idlebell.store.sqlite.errors import store_error
 from idlebell.store.sqlite.opening import ServeLock, connect_reader
 from idlebell.store.sqlite.queues import Queues
 from idlebell.store.sqlite.rows import Rows
+from idlebell.store.sqlite.wanted import shared_targets
 from idlebell.store.sqlite.writer import Job, Writer
 
 T = TypeVar("T")
@@ -38,6 +39,7 @@ class Database:
         self.sealer = sealer
         self.entropy = entropy
         self.rows = Rows(sealer)
+        self.target = shared_targets()
         self.queues = Queues(self.rows, sealer, entropy)
         self._path = path
         self._lock = lock

@@ -101,11 +101,13 @@ class SubscriptionsPart:
 
     async def wanted(self, after: AccountId | None = None, limit: int | None = None) -> tuple[WantedAccount, ...]:
         return await self._database.scan(
-            lambda connection: wanted_accounts(connection.execute(WANTED, (after or "",)), limit)
+            lambda connection: wanted_accounts(connection.execute(WANTED, (after or "",)), self._database.target, limit)
         )
 
     async def wanted_of(self, account: AccountId) -> WantedAccount | None:
-        found = self._database.read(lambda connection: wanted_accounts(connection.execute(WANTED_OF, (account,))))
+        found = self._database.read(
+            lambda connection: wanted_accounts(connection.execute(WANTED_OF, (account,)), self._database.target)
+        )
         return next(iter(found), None)
 
     async def unsettled(self) -> tuple[AccountId, ...]:

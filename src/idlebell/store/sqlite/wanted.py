@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import Any, Final
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, Final, TypeAlias
 
 from idlebell.model.account import Account, ImapTarget, Tls
 from idlebell.model.ids import AccountId, SubscriptionId
@@ -17,22 +19,25 @@ FROM subscriptions JOIN accounts ON accounts.id = subscriptions.account
 WHERE phase = 'active'
 """
 WANTED: Final = _FROM + "AND subscriptions.account > ? ORDER BY subscriptions.account, created_us, subscriptions.id"
+TARGETS: Final = 1_024
+"""Servers whose target is held once. Beyond that each account has its own: there are that many servers then."""
 WANTED_OF: Final = _FROM + "AND subscriptions.account = ? ORDER BY subscriptions.account, created_us, subscriptions.id"
 
 
+Target: TypeAlias = Callable[[str, int, str], ImapTarget]
+
+
+def shared_targets() -> Target:
+    """Gives the same object for all accounts of a server, so that a parked mailbox holds a hundred bytes less."""
+    return lru_cache(TARGETS)(lambda host, port, tls: ImapTarget(host, port, Tls(tls)))
+
+
 class _Shared:
-    """Each target and each set of mailboxes once, however many accounts have it."""
+    """Each set of mailboxes once, however many accounts have it."""
 
     def __init__(self) -> None:
-        self._targets: dict[tuple[str, int, str], ImapTarget] = {}
         self._mailboxes: dict[str, tuple[str, ...]] = {}
         self._sets: dict[tuple[str, ...], tuple[str, ...]] = {}
-
-    def target(self, host: str, port: int, tls: str) -> ImapTarget:
-        target = self._targets.get((host, port, tls))
-        if target is None:
-            target = self._targets[host, port, tls] = ImapTarget(host, port, Tls(tls))
-        return target
 
     def mailboxes(self, encoded: str) -> tuple[str, ...]:
         mailboxes = self._mailboxes.get(encoded)
@@ -44,26 +49,26 @@ class _Shared:
         return self._sets.setdefault(mailboxes, mailboxes)
 
 
-def wanted_accounts(found: sqlite3.Cursor, limit: int | None = None) -> tuple[WantedAccount, ...]:
+def wanted_accounts(found: sqlite3.Cursor, target: Target, limit: int | None = None) -> tuple[WantedAccount, ...]:
     """``found``: rows of :data:`WANTED`, those of one account together. Up to ``limit`` accounts of them."""
     shared = _Shared()
     accounts: list[WantedAccount] = []
     group: list[tuple[Any, ...]] = []
     for row in found:
         if group and group[0][0] != row[0]:
-            accounts.append(_wanted_account(group, shared))
+            accounts.append(_wanted_account(group, shared, target))
             group = []
             if len(accounts) == limit:
                 break
         group.append(row)
     if group:
-        accounts.append(_wanted_account(group, shared))
+        accounts.append(_wanted_account(group, shared, target))
     return tuple(accounts)
 
 
-def _wanted_account(group: list[tuple[Any, ...]], shared: _Shared) -> WantedAccount:
+def _wanted_account(group: list[tuple[Any, ...]], shared: _Shared, target: Target) -> WantedAccount:
     one, host, port, tls, username = group[0][:5]
-    account = Account(AccountId(one), shared.target(host, port, tls), username.decode("utf-8", "surrogatepass"))
+    account = Account(AccountId(one), target(host, port, tls), username.decode("utf-8", "surrogatepass"))
     mailboxes: tuple[str, ...] = ()
     fresh: tuple[tuple[SubscriptionId, str], ...] = ()
     selections: tuple[tuple[SubscriptionId, Selection], ...] = ()
