@@ -20,7 +20,7 @@ from typing import Final
 
 from idlebell.imap.capabilities import speaks_utf8
 from idlebell.imap.commands import EventGroup
-from idlebell.model.account import Account
+from idlebell.model.account import Account, ImapTarget
 from idlebell.model.ids import AccountId
 from idlebell.net.clock import Clock
 from idlebell.net.detached import ConnectionTerms
@@ -122,7 +122,17 @@ class Faces:
 
 
 class ParkedSessions:
-    __slots__ = ("_buckets", "_by_account", "_by_descriptor", "_clock", "_epoll", "_faces", "_terms", "_timer")
+    __slots__ = (
+        "_buckets",
+        "_by_account",
+        "_by_descriptor",
+        "_clock",
+        "_epoll",
+        "_faces",
+        "_targets",
+        "_terms",
+        "_timer",
+    )
 
     def __init__(self, clock: Clock, faces: Faces) -> None:
         self._clock = clock
@@ -133,6 +143,7 @@ class ParkedSessions:
         self._buckets: dict[int, set[Parked]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._terms: dict[SessionTerms, SessionTerms] = {}
+        self._targets: dict[ImapTarget, ImapTarget] = {}
 
     def __len__(self) -> int:
         return len(self._by_account)
@@ -165,6 +176,7 @@ class ParkedSessions:
     def add(self, parked: Parked) -> None:
         """At most one of an account."""
         parked.terms = self._shared(parked.terms)
+        parked.account = self._at_shared_target(parked.account)
         if self._epoll is None:
             self._epoll = select.epoll()
             asyncio.get_running_loop().add_reader(self._epoll.fileno(), self._ready)
@@ -324,6 +336,12 @@ class ParkedSessions:
             self._arm()
 
     # --- inside ---
+
+    def _at_shared_target(self, account: Account) -> Account:
+        target = self._targets.get(account.target)
+        if target is None and len(self._targets) < TERMS:
+            target = self._targets[account.target] = account.target
+        return account if target is None or target is account.target else replace(account, target=target)
 
     def _shared(self, terms: SessionTerms) -> SessionTerms:
         known = self._terms.get(terms)

@@ -63,7 +63,11 @@ class Parking:
 
     def park(self, held: Held, watcher: Watcher, parked: Parked, *, stopping: bool) -> bool:
         """False: something is asked of the account by now, so its session goes on awake."""
-        if stopping or not watcher.undisturbed:
+        if stopping:
+            self._parked.add(parked)
+            self._parked.log_out()
+            return True
+        if not watcher.undisturbed:
             self._go_on(held, parked, Woken(parked.tls))
             return False
         self._parked.add(parked)
