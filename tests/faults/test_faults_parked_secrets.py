@@ -21,21 +21,23 @@ from idlebell.net.tls_engine import start_tls
 from idlebell.net.tls_policy import TlsPolicy
 from idlebell.net.wire import Wire
 
+async def park(policy, port):
+    sock = socket.socket()
+    sock.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", port))
+    channel = await start_tls(Wire(sock), policy.session_context, "localhost", policy.secrets)
+    for _ in range(2):
+        await channel.write(b"awake")
+        assert await channel.read(100) == b"awake"
+    parked = channel.park()
+    await parked.write(b"asleep")
+    assert await parked.read(100) == b"asleep"
+    return parked
+
 async def main(ca, port, count):
     policy = TlsPolicy(Path(ca), SecretArena())
-    parked = []
-    for number in range(count):
-        sock = socket.socket()
-        sock.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", port))
-        channel = await start_tls(Wire(sock), policy.session_context, "localhost", policy.secrets)
-        for _ in range(2):
-            await channel.write(b"awake")
-            assert await channel.read(100) == b"awake"
-        parked.append(channel.park())
-        del channel
-        await parked[-1].write(b"asleep")
-        assert await parked[-1].read(100) == b"asleep"
+    parked = await asyncio.gather(*(park(policy, port) for _ in range(count // 2)))
+    parked += [await park(policy, port) for _ in range(count // 2)]
     gc.collect()
     print("parked", flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)

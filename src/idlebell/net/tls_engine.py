@@ -1,9 +1,9 @@
 """Bytes over a socket, in clear or under TLS, behind one interface.
 
-TLS runs on an ``SSLObject`` over two memory BIOs that we fill and empty ourselves. The socket is never read beyond the end
-of the TLS record that is wanted, and a record is handed over in pieces of :data:`PIECE_BYTES`. Two things follow from it.
-It is known at any time which records OpenSSL has consumed: after the handshake no byte of the next record has left the
-kernel, and between two records a session can be parked (:meth:`TlsChannel.park`). And nothing grows: a BIO's memory never
+TLS runs on an ``SSLObject`` over two memory BIOs that we fill and empty ourselves. After the handshake OpenSSL is never given
+more than the TLS record that is wanted, and that in pieces of :data:`PIECE_BYTES`. Two things follow from it. It is known at
+any time which records OpenSSL has consumed, and between two of them a session can be parked (:meth:`TlsChannel.park`). And
+nothing grows: a BIO's memory never
 shrinks again (``BUF_MEM_grow``), so it is never made to hold more than a piece; OpenSSL itself gives its record buffer back
 once it is empty (``SSL_MODE_RELEASE_BUFFERS``, which CPython sets).
 """
@@ -25,6 +25,9 @@ from idlebell.net.wire import Wire
 
 PIECE_BYTES: Final = 512
 """Handed to OpenSSL, or taken from it, at once."""
+
+FLIGHT_BYTES: Final = 8_192
+"""Read at once in a handshake: a server's whole flight, with a chain of four certificates."""
 
 LAST_BYTES: Final = 1_024
 """Of the last record, kept while a session is awake to prove by it that it can be parked. Lines are shorter, fetched messages
@@ -118,6 +121,7 @@ class TlsChannel:
     """Under TLS. Made by :func:`start_tls`."""
 
     __slots__ = (
+        "_ahead",
         "_header",
         "_incoming",
         "_last",
@@ -143,6 +147,7 @@ class TlsChannel:
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
         self._header = b""  # of the record that is being read, while it is incomplete
         self._left = 0  # bytes of that record still to come
+        self._ahead = b""  # came with the end of the handshake and was not given to OpenSSL yet
         self._unsent = b""  # ciphertext that the kernel has not taken; kept over a cancellation
         self._secrets = secrets
         self._slot: int | None = None  # with the traffic secrets, where the session can be parked
@@ -166,7 +171,7 @@ class TlsChannel:
                     self._unsent = self._outgoing.read()
                     client_random = client_random_of(self._unsent)
                 await self._flush()
-                await self._feed()
+                await (self._feed() if self._secrets is None else self._feed_what_comes())
             except ssl.SSLError as error:
                 if isinstance(error, ssl.SSLZeroReturnError) or _is_eof(error):
                     raise ConnectionLost("eof", "closed during the TLS handshake") from error
@@ -190,16 +195,12 @@ class TlsChannel:
         # Sequence numbers begin at zero under the keys that come after the two Finished (RFC 8446 section 5.3). The server's
         # was the last record that OpenSSL was given, ours the last that it has made.
         self._received = self._sent = 0
+        self._ahead = self._incoming.read()
 
     def _step(self) -> None:
-        """What a step leaves in the key log is wiped, unless it was the last one: then it is collected. Only a step that gets
-        to the end of a record leaves anything."""
+        """What a step leaves in the key log is wiped, unless it was the last one: then it is collected."""
         try:
             self._tls.do_handshake()
-        except ssl.SSLWantReadError:
-            if self._secrets is not None and not (self._left or self._header):
-                self._secrets.discard()
-            raise
         except BaseException:
             if self._secrets is not None:
                 self._secrets.discard()
@@ -227,6 +228,8 @@ class TlsChannel:
 
     def ready(self, timeout_seconds: float) -> Awaitable[bool]:
         # OpenSSL never holds a whole record that was not read: it is given one at a time, and `read` takes all of it.
+        if self._ahead:
+            return _true()
         return self._wire.ready(timeout_seconds)
 
     def interrupt(self) -> None:
@@ -251,7 +254,14 @@ class TlsChannel:
         parked, and where the keys have been changed; for now while a part of a record is on its way, and where the last record
         was a long one or no data.
         """
-        under_way = self._left or self._header or self._unsent or self._outgoing.pending or self._incoming.pending
+        under_way = (
+            self._left
+            or self._header
+            or self._ahead
+            or self._unsent
+            or self._outgoing.pending
+            or self._incoming.pending
+        )
         if self._slot is None or self._secrets is None or self._wire.closed or under_way or self._tls.pending():
             return None
         if self._received and not self._last:
@@ -263,7 +273,9 @@ class TlsChannel:
             return None
         channel = RecordChannel(self._wire, tls)
         self._slot = None
+        held = [self._tls, self._incoming, self._outgoing]
         del self._tls, self._incoming, self._outgoing, self._wire
+        self._secrets.free_wiped(held)
         return channel
 
     def shut_down(self) -> None:
@@ -283,7 +295,8 @@ class TlsChannel:
         """Gives OpenSSL the next piece of the current record, or the header of the next one. No byte is held back, so a
         cancellation loses none."""
         wanted = min(self._left, PIECE_BYTES) if self._left else _HEADER_BYTES - len(self._header)
-        data = await self._wire.receive(wanted)
+        data, self._ahead = self._ahead[:wanted], self._ahead[wanted:]
+        data = data or await self._wire.receive(wanted)
         if not data:
             self._incoming.write_eof()
             return
@@ -300,6 +313,16 @@ class TlsChannel:
             self._received += self._header[0] == ContentType.APPLICATION_DATA
             self._last = self._header if self._slot is not None and self._left <= LAST_BYTES else b""
             self._header = b""
+
+    async def _feed_what_comes(self) -> None:
+        """In a handshake after which OpenSSL's memory is freed all the same: a server's flight at once, for each step costs an
+        exception. OpenSSL takes no more than it needs (it does not read ahead), so that what follows the server's Finished
+        is left in the BIO."""
+        data = await self._wire.receive(FLIGHT_BYTES)
+        if data:
+            self._incoming.write(data)
+        else:
+            self._incoming.write_eof()
 
     async def _flush(self) -> None:
         while self._unsent or self._outgoing.pending:
@@ -334,6 +357,10 @@ class TlsChannel:
                 self._unsent = self._unsent[sent:]
         except ConnectionLost:
             pass
+
+
+async def _true() -> bool:
+    return True
 
 
 def _is_eof(error: ssl.SSLError) -> bool:

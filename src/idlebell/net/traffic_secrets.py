@@ -12,6 +12,7 @@ import ctypes
 import os
 import ssl
 import weakref
+from collections.abc import Callable
 from typing import Final
 
 from idlebell.net.hardening import overwrite
@@ -31,6 +32,8 @@ FILE_BYTES: Final = 65_536
 """The file is cut to nothing when it has grown to this, all zeros by then: to cut it each time costs five times the writing."""
 _ZEROS: Final = bytes(LOG_BYTES)
 
+_M_PERTURB: Final = -6  # <malloc.h>
+_FILL: Final = 0xFF
 _LENT: Final = "idlebell_key_log_buffer"
 """Attribute of an ``SSLContext``."""
 
@@ -41,7 +44,7 @@ class TrafficSecrets:
     All of it is synchronous: between a step of a handshake and the call that follows it nothing else runs.
     """
 
-    __slots__ = ("__weakref__", "_at", "_descriptor", "_log", "_pages", "arena")
+    __slots__ = ("__weakref__", "_at", "_descriptor", "_log", "_mallopt", "_pages", "arena")
 
     def __init__(self, arena: SecretArena) -> None:
         self.arena = arena
@@ -49,6 +52,7 @@ class TrafficSecrets:
         weakref.finalize(self, os.close, self._descriptor)
         self._at = 0  # where the next line will be
         self._pages = arena.pages(LOG_BYTES + STREAM_BYTES)  # what was read, and then the stream's buffer
+        self._mallopt: Callable[[int, int], int] | None = getattr(ctypes.CDLL(None), "mallopt", None)
         self._log = memoryview(self._pages)[:LOG_BYTES]
 
     def __repr__(self) -> str:
@@ -83,6 +87,16 @@ class TrafficSecrets:
         overwrite(receive)
         overwrite(send)
         return slot
+
+    def free_wiped(self, held: list[object]) -> None:
+        """Drops what is in ``held``, the last to hold it. OpenSSL gives its object back with the secrets in it, which are those
+        that we go on with; glibc overwrites what is freed meanwhile (mallopt(3)), where this is glibc."""
+        if self._mallopt is None:
+            held.clear()
+            return
+        self._mallopt(_M_PERTURB, _FILL)
+        held.clear()
+        self._mallopt(_M_PERTURB, 0)
 
     def _find(self, label: bytes, size: int, logged: int) -> bytes | None:
         """The secret in a line of NSS's format: label, client random, secret, the last two in hexadecimal."""

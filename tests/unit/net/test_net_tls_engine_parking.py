@@ -105,6 +105,15 @@ async def test_after_a_long_record_a_session_stays_awake_until_a_short_one_shows
     parked.close()
 
 
+async def test_where_freed_memory_cannot_be_wiped_a_session_is_parked_all_the_same(serve, parking, server_tls):
+    parking.secrets._mallopt = None
+    channel = await dial(await serve(echo, server_tls), parking)
+    parked = channel.park()
+    assert parked is not None
+    await converse(parked, b"x")
+    parked.close()
+
+
 async def test_a_miscounted_session_stays_awake(serve, parking, server_tls):
     channel = await dial(await serve(echo, server_tls), parking)
     await converse(channel, b"x")
@@ -154,6 +163,48 @@ async def test_a_cancelled_read_that_took_a_part_of_a_record_keeps_a_session_awa
     await loop.sock_sendall(right, outgoing.read())
     assert await parked.read(100) == b"more"
     parked.close()
+    right.close()
+
+
+@pytest.mark.parametrize("surplus", [0, 1, 4, 5, 6, 20, 30, 60])
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_what_comes_with_the_end_of_the_handshake_is_not_lost(parking, server_tls, ca, version, surplus):
+    """A server may greet in the segment of its Finished. Under TLS 1.3 it could do so only with 0.5-RTT data."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.maximum_version = version
+    ca.issue_cert("mail.test").configure_cert(context)
+    left, right = socket.socketpair()
+    left.setblocking(False)
+    right.setblocking(False)
+    loop = asyncio.get_running_loop()
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    server = context.wrap_bio(incoming, outgoing, server_side=True)
+    handshake = asyncio.ensure_future(start_tls(Wire(left), parking.session_context, "mail.test", parking.secrets))
+    while True:
+        incoming.write(await loop.sock_recv(right, 65_536))
+        try:
+            server.do_handshake()
+        except ssl.SSLWantReadError:
+            await loop.sock_sendall(right, outgoing.read())
+        else:
+            break
+    finished = outgoing.read()
+    server.write(b"hello")
+    greeting = outgoing.read()
+    await loop.sock_sendall(right, finished + greeting[:surplus])
+    channel = await handshake
+    assert channel.description.startswith(version.name.replace("_", "."))
+    if version is ssl.TLSVersion.TLSv1_2:
+        assert channel._ahead == greeting[:surplus]
+        assert await channel.ready(60.0) if surplus else not await channel.ready(0.0)
+        assert channel.park() is None
+    await loop.sock_sendall(right, greeting[surplus:])
+    assert await channel.read(100) == b"hello"
+    assert not await channel.ready(0.0)
+    await channel.write(b"x")
+    incoming.write(await loop.sock_recv(right, 65_536))
+    assert server.read(100) == b"x"
+    channel.close()
     right.close()
 
 
