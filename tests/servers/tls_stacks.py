@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 
 from servers import gnutls_peer
 
-TRIES: Final = 400
+TRIES: Final = 1_800  # a minute and a half: Java compiles first, on a machine that may be busy
 READ_BYTES: Final = 65_536
 
 
@@ -144,6 +144,8 @@ async def _running(port: int, *command: str) -> AsyncIterator[TlsStack]:
             if _listening(port):
                 break
             await asyncio.sleep(0.05)
+        else:
+            raise AssertionError(f"{command[0]} does not listen: {bytes(stack.heard)!r}")
         yield stack
     finally:
         await stack.end()
