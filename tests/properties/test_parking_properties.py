@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from enum import Enum
 
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +15,12 @@ from idlebell.testing.imap_server import ImapServer
 from idlebell.watch.cadence import Cadence
 
 SOON_SECONDS = 0.001
+_numbers = itertools.count()
+
+
+def _mail() -> bytes:
+    """Each is another one: a mail that was expunged and comes again within the second has moved out and back."""
+    return mail.make(subject=str(next(_numbers)))
 
 
 class Act(Enum):
@@ -42,11 +49,11 @@ async def told(acts: list[Act], park_after_seconds: float) -> tuple[int, int]:
             due = 0
             for act in acts:
                 due += await _do(stage, act, due, parks=park_after_seconds > 0)
-            server.deliver("alice", mail.make())
+            server.deliver("alice", _mail())
             due += 1
             await stage.rung(due)
             # Whatever was told twice is counted by now: this one comes after it.
-            server.deliver("alice", mail.make())
+            server.deliver("alice", _mail())
             due += 1
             await stage.rung(due)
             assert server.connections == 1
@@ -58,14 +65,14 @@ async def _do(stage: Stage, act: Act, due: int, *, parks: bool) -> int:
     server = stage.server
     match act:
         case Act.DELIVER:
-            server.deliver("alice", mail.make())
+            server.deliver("alice", _mail())
             return 1
         case Act.DELIVER_TWO:
-            server.deliver("alice", mail.make())
-            server.deliver("alice", mail.make())
+            server.deliver("alice", _mail())
+            server.deliver("alice", _mail())
             return 2
         case Act.DELIVER_SEEN:
-            server.deliver("alice", mail.make(), flags=frozenset({"\\Seen"}))
+            server.deliver("alice", _mail(), flags=frozenset({"\\Seen"}))
         case Act.EXPUNGE:
             await stage.rung(due)
             mailbox = server.mailbox("alice")
