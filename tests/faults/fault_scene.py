@@ -160,6 +160,7 @@ def settings(
     allow: tuple[Any, ...] = HOME,
     plaintext: bool = True,
     more_ca_pem: bytes = b"",
+    park_after_seconds: float = 5.0,
 ) -> Settings:
     """``more_ca_pem``: authorities of further servers."""
     ca_file = folder / "ca.pem"
@@ -167,7 +168,7 @@ def settings(
     return Settings(
         server=sections.Server(listen=Address("127.0.0.1", 0)),
         store=sections.Store(url=f"sqlite:{folder}/idlebell.db"),
-        imap=sections.Imap(ca_file=ca_file),
+        imap=sections.Imap(ca_file=ca_file, park_after_seconds=park_after_seconds),
         push=sections.Push(vapid_subject="mailto:operator@example.org", max_endpoints_per_account=100),
         limits=sections.Limits(registrations_per_minute=0),
         network=sections.NetworkAccess(allow=allow, allow_plaintext=plaintext),
