@@ -36,7 +36,7 @@ park_after_seconds = 0.1
 """Sessions are parked and woken all the time."""
 QUICKER = """\
 from idlebell.watch import cadence, mailbox_session, parked
-parked.ANSWER_SECONDS = parked.COMMAND_SECONDS = 5.0
+parked.IDLE_ACK_SECONDS = parked.COMMAND_SECONDS = 5.0
 cadence.PROBE_OWN_SECONDS = 3.0
 mailbox_session.COMMAND_SECONDS = mailbox_session.IDLE_ACK_SECONDS = 5.0
 """

@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from flows.watch_stage import Stage, staged
 from idlebell.imap import commands as c
+from idlebell.model.account import ImapTarget, Tls
 from idlebell.model.notification import LossReason, Reconnect
 from idlebell.model.selection import Personal
-from idlebell.telemetry.facts import ReconnectAsked, SessionLost
+from idlebell.telemetry.facts import CycleLearnt, LookFailed, ReconnectAsked, SessionLost
 from idlebell.telemetry.status import Mode
 from idlebell.testing import mail
 from idlebell.testing.faults import Bye, Drop, Hold, Refuse, Say, Silence
 from idlebell.testing.imap_server import ImapServer
+from idlebell.watch import fleet as fleet_module
 from idlebell.watch import parked as parked_module
 from idlebell.watch.cadence import Cadence
 
@@ -117,6 +121,34 @@ async def test_status_finds_what_the_server_has_not_said(stage: Stage) -> None:
     assert await stage.rung(1) == ["INBOX"]
 
 
+async def test_mail_that_only_status_tells_of_is_no_older_than_the_last_look(stage: Stage) -> None:
+    """A NOOP is no look: what was delivered before it, and is told after it, is new."""
+    stage.server.deliver("alice", mail.make())
+    await stage.rung(1)
+    await parked(stage)
+    stage.server.behave(speaks_in_idle=False, noop_tells=False)
+    stage.server.deliver("alice", mail.make())
+    for _ in range(4):
+        stage.clock.ahead += timedelta(minutes=28)
+        await until(lambda: stage.server.idling("alice") == 1)
+        await stage.fleet.suspect_all()
+
+    assert await stage.rung(2) == ["INBOX"] * 2
+
+
+async def test_mail_that_came_while_the_machine_slept_rings(stage: Stage) -> None:
+    """The monotonic clock stood still then."""
+    stage.server.deliver("alice", mail.make())
+    await stage.rung(1)
+    await parked(stage)
+
+    stage.clock.ahead = timedelta(hours=8)
+    meanwhile = stage.clock.now().replace(microsecond=0) - timedelta(hours=4)
+    stage.server.deliver("alice", mail.make(), internal_date=meanwhile)
+
+    assert await stage.rung(2) == ["INBOX"] * 2
+
+
 @pytest.mark.parametrize("moment", [c.Noop, c.Idle])
 async def test_mail_that_comes_during_a_probe_rings(stage: Stage, moment: type[c.Command]) -> None:
     hold = Hold()
@@ -144,6 +176,28 @@ async def test_a_probe_that_is_refused_is_met_by_the_watcher(stage: Stage) -> No
     stage.server.deliver("alice", mail.make())
     assert await stage.rung(1) == ["INBOX"]
     assert stage.server.connections == 1
+
+
+async def test_a_status_that_is_refused_to_a_parked_session_has_the_mailbox_opened_anew(stage: Stage) -> None:
+    """Some servers do not say that it was deleted."""
+    for _ in range(3):
+        await probed(stage)
+    before = len(commands(stage))
+    stage.server.plan(c.Status, Refuse("no such mailbox"), user="alice")
+
+    await stage.fleet.suspect_all()
+
+    await stage.server.until(lambda: commands(stage)[before:] == ["STATUS", "EXAMINE", "IDLE"])
+
+
+async def test_a_noop_that_is_refused_to_a_parked_session_is_made_good_by_a_look(stage: Stage) -> None:
+    before = len(commands(stage))
+    stage.server.plan(c.Noop, Refuse("not now"), user="alice")
+
+    await stage.fleet.suspect_all()
+
+    assert [one.command for one in await stage.fact(LookFailed) if isinstance(one, LookFailed)] == ["NOOP"]
+    await stage.server.until(lambda: "UID FETCH" in commands(stage)[before:])
 
 
 async def test_an_idle_that_is_refused_to_a_parked_session_is_met_by_the_watcher(stage: Stage) -> None:
@@ -184,7 +238,7 @@ async def test_a_server_that_hangs_up_on_a_parked_session_is_noticed_at_once(sta
 
 
 async def test_a_server_that_does_not_answer_is_noticed_in_time(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parked_module, "ANSWER_SECONDS", 0.05)
+    monkeypatch.setattr(parked_module, "IDLE_ACK_SECONDS", 0.05)
     monkeypatch.setattr(parked_module, "COMMAND_SECONDS", 0.05)
     stage.server.plan(c.Noop, Silence(), user="alice")
 
@@ -192,7 +246,49 @@ async def test_a_server_that_does_not_answer_is_noticed_in_time(stage: Stage, mo
 
     (lost,) = await stage.fact(SessionLost)
     assert isinstance(lost, SessionLost)
-    assert "did not answer" in lost.detail
+    assert "did not answer within 60 s" in lost.private
+
+
+@pytest.mark.parametrize("moment", [c.Noop, c.Idle])
+async def test_an_answer_that_does_not_come_says_nothing_of_how_long_a_quiet_is_borne(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, moment: type[c.Command]
+) -> None:
+    monkeypatch.setattr(parked_module, "IDLE_ACK_SECONDS", 0.05)
+    monkeypatch.setattr(parked_module, "COMMAND_SECONDS", 0.05)
+    monkeypatch.setattr(fleet_module, "HUNG_UP_SECONDS", 0.0)
+    stage.server.plan(moment, Silence(), user="alice")
+
+    await stage.fleet.suspect_all()
+
+    await stage.fact(SessionLost)
+    assert not [fact for fact in stage.facts if isinstance(fact, CycleLearnt)]
+
+
+async def test_a_session_that_wakes_before_it_has_to_show_that_it_lives_is_asked_awake(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fleet_module, "SUSPECTS_AT_ONCE", 1)
+    monkeypatch.setattr(fleet_module, "SUSPECTS_PER_SECOND", 2.0)
+    (first,) = stage.server.of("alice")
+    account = await stage.store.account(ImapTarget("localhost", stage.server.tls_port, Tls.IMPLICIT), "alice")
+    other = replace(stage, account=account)
+    await other.subscribe("sub_2")
+    await other.adopt()
+    await until(lambda: stage.fleet.parked() == 2)
+    (second,) = (one for one in stage.server.of("alice") if one is not first)
+    hold = Hold()
+
+    suspecting = asyncio.create_task(stage.fleet.suspect_all())
+    await stage.server.until(lambda: "NOOP" in (*first.commands, *second.commands))
+    planned = stage.server.plan(c.UidFetch, hold, times=2, user="alice")
+    stage.server.deliver("alice", mail.make())
+    await planned.hit()
+    await suspecting
+    hold.release()
+
+    await stage.rung(2)
+    await until(lambda: stage.fleet.parked() == 2)
+    assert not [fact for fact in stage.facts if isinstance(fact, SessionLost)]
 
 
 async def test_a_probe_is_due_by_itself(server: ImapServer) -> None:

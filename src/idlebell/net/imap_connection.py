@@ -174,9 +174,10 @@ class ImapConnection:
         self._client.send(_IDLE)
         return await self.idle_agreed(timeout=timeout)
 
-    async def idle_agreed(self, *, timeout: float | None = None) -> Completed | None:
-        """The answer to an IDLE that was sent, as :meth:`idle` gives it."""
-        async with self._closing("IDLE", self._deadlines.idle_ack_seconds if timeout is None else timeout):
+    async def idle_agreed(self, *, timeout: float | None = None, in_all: float | None = None) -> Completed | None:
+        """The answer to an IDLE that was sent, as :meth:`idle` gives it. ``in_all``: seconds since then, where ``timeout`` is
+        what is left of them."""
+        async with self._closing("IDLE", self._deadlines.idle_ack_seconds if timeout is None else timeout, in_all):
             self._received = 0
             await self._flush()
             while True:
@@ -246,10 +247,11 @@ class ImapConnection:
         shared = ConnectionTerms(terms, self._deadlines, self._wire_log, tls.arena)
         return Detached(wire.detach(), tls, shared, self._client.tags, self.last_heard_at)
 
-    async def completed(self, what: str, *, timeout: float) -> Reply:
-        """The tagged response to a command that was sent before the connection was parked."""
+    async def completed(self, what: str, *, timeout: float, in_all: float) -> Reply:
+        """The tagged response to a command that was sent while the connection was parked. ``timeout``: what is left of the
+        ``in_all`` seconds that it has."""
         self._check()
-        return await self._finish(what, timeout)
+        return await self._finish(what, timeout, in_all=in_all)
 
     # --- the end ---
 
@@ -290,11 +292,13 @@ class ImapConnection:
         seconds = self._deadlines.command_seconds if timeout is None else timeout
         return await self._finish(name, seconds, exchange)
 
-    async def _finish(self, what: str, seconds: float, exchange: Mechanism | None = None) -> Reply:
+    async def _finish(
+        self, what: str, seconds: float, exchange: Mechanism | None = None, in_all: float | None = None
+    ) -> Reply:
         """From what is to be sent to the tagged response."""
         untagged = self._take_early()
         self._received = rounds = 0
-        async with self._closing(what, seconds):
+        async with self._closing(what, seconds, in_all):
             while True:
                 await self._flush()
                 events = await self._receive()
@@ -421,14 +425,15 @@ class ImapConnection:
         return early
 
     @asynccontextmanager
-    async def _closing(self, what: str, seconds: float) -> AsyncIterator[None]:
-        """A deadline for what is inside; whatever goes wrong there, cancellation included, ends the connection."""
+    async def _closing(self, what: str, seconds: float, in_all: float | None = None) -> AsyncIterator[None]:
+        """A deadline for what is inside; whatever goes wrong there, cancellation included, ends the connection. ``in_all``:
+        the seconds to be told, where some were over before."""
         try:
             async with asyncio.timeout(seconds):
                 yield
         except TimeoutError as error:
             self.close()
-            raise TimedOut(what, f"{self.target} did not answer within {seconds:g} s") from error
+            raise TimedOut(what, f"{self.target} did not answer within {in_all or seconds:g} s") from error
         except BaseException:
             self.close()
             raise

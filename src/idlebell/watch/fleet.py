@@ -45,7 +45,7 @@ WANTED_AT_ONCE = 500
 AT_ONCE = 64
 """Accounts reconciled at the same time."""
 SUSPECTS_PER_SECOND = 500.0
-"""Sessions that are probed after a jump of the clock: twenty thousand in forty seconds, without a stall."""
+"""Accounts whose sessions are probed after a jump of the clock: twenty thousand in forty seconds, without a stall."""
 SUSPECTS_AT_ONCE = 50
 STOP_SECONDS = 10.0
 """For all sessions to be logged out in good order."""
@@ -349,11 +349,11 @@ class Fleet:
 
     async def suspect_all(self) -> None:
         """The machine slept, the process stood still, or the clock jumped: every session has to show that it lives, paced."""
-        watchers = [watcher for held in self._held.values() for watcher in held.watchers]
-        suspects = [*(watcher.probe for watcher in watchers), *self._parking.suspects()]
+        # By account, for a session may be parked or woken before its turn comes.
+        suspects = [*dict.fromkeys((*self._held, *self._parking.accounts()))]
         for start in range(0, len(suspects), SUSPECTS_AT_ONCE):
-            for probe in suspects[start : start + SUSPECTS_AT_ONCE]:
-                probe()
+            for account in suspects[start : start + SUSPECTS_AT_ONCE]:
+                self._parking.suspect(account)
             await self._means.clock.sleep(SUSPECTS_AT_ONCE / SUSPECTS_PER_SECOND)
 
     # --- for the operator ---

@@ -178,7 +178,9 @@ class MailboxSession:
     async def status(self, mailbox: str, items: tuple[str, ...]) -> StatusData | None:
         """STATUS of any mailbox; None where the server refuses it. Of the open one some servers answer with [CLIENTBUG]
         beside the figures: it is asked only where nothing else tells."""
-        reply = await self._run(c.Status(mailbox, items))
+        return self._status_of(mailbox, await self._run(c.Status(mailbox, items)))
+
+    def _status_of(self, mailbox: str, reply: Reply) -> StatusData | None:
         if self._statuses:
             self._statuses.pop(mailbox, None)  # it was asked for
         if not reply.completed.ok:
@@ -340,17 +342,27 @@ class MailboxSession:
         session.quiet_since = connection.last_heard_at
         return session
 
-    async def idle_agreed(self) -> None:
-        """The answer to an IDLE that was sent while the session was parked. LookRefusedError, as by :meth:`enter_idle`."""
-        self._idling(await self._connection.idle_agreed(timeout=IDLE_ACK_SECONDS))
+    # The answers to what was sent while the session was parked, which are due in ``seconds``.
 
-    async def completed(self, command: c.Command, seconds: float) -> Reply:
-        """The answer to a command that was sent while the session was parked. LookRefusedError: it is refused."""
-        name = "DONE" if isinstance(command, c.Idle) else c.name_of(type(command))
-        reply = await self._connection.completed(name, timeout=seconds)
+    async def idle_agreed(self, seconds: float) -> None:
+        """LookRefusedError, as by :meth:`enter_idle`."""
+        self._idling(await self._connection.idle_agreed(timeout=seconds, in_all=IDLE_ACK_SECONDS))
+
+    async def idle_ended(self, seconds: float) -> None:
+        self._heed(await self._connection.completed("DONE", timeout=seconds, in_all=IDLE_ACK_SECONDS))
+        self.quiet_since = None
+
+    async def noop_completed(self, seconds: float) -> None:
+        """LookRefusedError: it is refused."""
+        self._expect(await self._completed("NOOP", seconds), "NOOP")
+
+    async def status_completed(self, mailbox: str, seconds: float) -> StatusData | None:
+        """As :meth:`status`."""
+        return self._status_of(mailbox, await self._completed("STATUS", seconds))
+
+    async def _completed(self, name: str, seconds: float) -> Reply:
+        reply = await self._connection.completed(name, timeout=seconds, in_all=COMMAND_SECONDS)
         self._heed(reply)
-        if isinstance(command, c.Idle):
-            self.quiet_since = None
         return reply
 
     async def pause(self, seconds: float) -> None:

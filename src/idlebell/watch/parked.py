@@ -29,6 +29,7 @@ from idlebell.net.foreign_errors import lost
 from idlebell.net.tls_parked import ParkedTls, TlsRecordError
 from idlebell.telemetry.status import AccountStatus, MailboxStatus, Mode, Watch
 from idlebell.watch.canned import STATUS_EVERY, Place, Turn, is_expected, line, next_turn
+from idlebell.watch.mailbox_session import COMMAND_SECONDS, IDLE_ACK_SECONDS
 from idlebell.watch.strategy import Chosen, Way
 
 READ_BYTES: Final = 4_096
@@ -37,9 +38,6 @@ READY_AT_ONCE: Final = 32
 """Sessions that are served before the event loop gets its turn again: each that wakes runs for half a millisecond in its next
 turn."""
 DUE_AT_ONCE: Final = 64
-ANSWER_SECONDS: Final = 30.0
-"""For the answer to DONE and IDLE; how a dead server is told from a quiet one."""
-COMMAND_SECONDS: Final = 60.0
 TERMS: Final = 1_024
 """Different terms that are shared; there are not so many kinds of server. What is over is held once for each session."""
 
@@ -62,7 +60,7 @@ class SessionTerms:
 
 @dataclass(slots=True, eq=False)
 class Parked:
-    """A session of which all is announced. Times are of the monotonic clock."""
+    """A session of which all is announced. Times are of the monotonic clock, if they are no datetimes."""
 
     account: Account
     terms: SessionTerms
@@ -74,8 +72,11 @@ class Parked:
     heard_at: float
     due_at: float
     """When the next probe begins, or the answer to what was sent is overdue."""
-    looked_at: float
-    """When it was last known that nothing is new."""
+    looked_at: datetime
+    """When the mailbox was last looked at, or STATUS said that nothing is new. It is compared with the dates of messages, so it
+    is of the wall clock: the monotonic one stands still while the machine sleeps."""
+    idled_at: float
+    """When the wait began that is on, or was."""
     uid_validity: int
     uid_next: int
     """Of the cursor: the first UID that is not announced."""
@@ -91,9 +92,6 @@ class Parked:
     def tls(self) -> ParkedTls:
         """The record layer over its slot, made anew for each use."""
         return ParkedTls(self.terms.connection.arena, self.slot)
-
-    def looked_at_by(self, clock: Clock) -> datetime:
-        return _wall(self.looked_at, clock)
 
     @property
     def overdue(self) -> bool:
@@ -169,7 +167,7 @@ class ParkedSessions:
             mode=Mode.NOTIFY if chosen.way is Way.NOTIFY else Mode.IDLE,
             uid_validity=parked.uid_validity,
             uid_next=parked.uid_next,
-            last_seen_alive_at=_wall(parked.looked_at, self._clock),
+            last_seen_alive_at=_wall(parked.idled_at, self._clock),
             next_check_at=_wall(parked.due_at, self._clock),
         )
 
@@ -193,9 +191,10 @@ class ParkedSessions:
         if self._epoll is not None:
             self._epoll.unregister(parked.descriptor)
 
-    def suspect(self, parked: Parked) -> None:
-        """Has it show that it lives, at once."""
-        if not parked.overdue:
+    def suspect(self, account: AccountId) -> None:
+        """Has its session show that it lives, at once, where it is parked."""
+        parked = self._by_account.get(account)
+        if parked is not None and not parked.overdue:
             self._begin(parked)
 
     def log_out(self) -> None:
@@ -264,12 +263,14 @@ class ParkedSessions:
         """The server has said what was due."""
         if parked.turn is Turn.DONE:
             parked.probes += 1
-            self._faces.bore(parked, parked.heard_at - parked.looked_at)
+            self._faces.bore(parked, parked.heard_at - parked.idled_at)
+        elif parked.turn is Turn.STATUS:
+            parked.looked_at = self._clock.now()  # NOOP is no such word: some servers say nothing at it
         turn = next_turn(parked.turn, thorough=parked.probes % STATUS_EVERY == 0)
         if turn is Turn.IDLING:
             parked.turn = turn
             parked.settled = True
-            parked.looked_at = parked.heard_at
+            parked.idled_at = parked.heard_at
             self._reschedule(parked, parked.heard_at + self._faces.cycle(parked))
             return
         self._go(parked, turn)
@@ -279,7 +280,7 @@ class ParkedSessions:
         tags = parked.tags + (turn is not Turn.DONE)
         said = line(turn, parked.terms.mailbox, tags, utf8=parked.terms.utf8)
         parked.turn, parked.tags = turn, tags
-        waits = COMMAND_SECONDS if turn in (Turn.NOOP, Turn.STATUS) else ANSWER_SECONDS
+        waits = COMMAND_SECONDS if turn in (Turn.NOOP, Turn.STATUS) else IDLE_ACK_SECONDS
         self._reschedule(parked, self._clock.monotonic() + waits)
         self._send(parked, parked.tls.seal(said))
 

@@ -3,8 +3,7 @@ when something happens."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable
 
 from idlebell.imap.mailbox_view import MailboxView
 from idlebell.model.ids import AccountId
@@ -12,7 +11,7 @@ from idlebell.net.detached import Detached
 from idlebell.net.resume_connection import resume_connection
 from idlebell.net.wheel import Wheel
 from idlebell.store.contract import WantedAccount
-from idlebell.watch.canned import command, phase
+from idlebell.watch.canned import Turn, command, phase
 from idlebell.watch.held import Held
 from idlebell.watch.look import Means
 from idlebell.watch.mailbox_session import MailboxSession
@@ -90,9 +89,12 @@ class Parking:
             self._parked.take(parked)
             self._woken(parked, Woken(parked.tls))
 
-    def suspects(self) -> Sequence[Callable[[], None]]:
-        """To be called one by one: each has a session show that it lives."""
-        return [partial(self._parked.suspect, one) for one in self._parked]
+    def suspect(self, account: AccountId) -> None:
+        """Has its sessions show that they live, parked or not."""
+        self._parked.suspect(account)
+        held = self._held.get(account)
+        for watcher in held.watchers if held is not None else ():
+            watcher.probe()
 
     def log_out(self) -> None:
         """Ends all of them in good order."""
@@ -110,7 +112,7 @@ class Parking:
         held = self._held.get(account)
         if held is None:
             held = self._held[account] = Held(parked.account, wanted=(mailbox,), served=True)
-        held.books.looked_at[mailbox] = parked.looked_at_by(self._means.clock)
+        held.books.looked_at[mailbox] = parked.looked_at
         self._means.status.report(account, self._parked.shown(parked))
         self._go_on(held, parked, woken)
 
@@ -129,9 +131,9 @@ class Parking:
         )
         view = MailboxView.known(mailbox, parked.uid_validity, parked.exists, parked.mod_seq)
         session = MailboxSession.resumed(connection, means.clock, view, terms.notified)
-        left_off = LeftOff(
-            parked.turn, in_flight, parked.due_at, terms.chosen, parked.probes, parked.exists, parked.settled
-        )
+        if parked.turn not in (Turn.IDLING, Turn.DONE):
+            session.quiet_since = None  # more than the end of its quiet is asked for
+        left_off = LeftOff(parked.turn, parked.due_at, terms.chosen, parked.probes, parked.exists, parked.settled)
         watcher = Watcher(
             held.account, session, Assignment(mailbox), held.books, means, near=terms.near, left_off=left_off
         )

@@ -48,19 +48,22 @@ class Probing:
         thorough = self.probes % STATUS_EVERY == 0
         if thorough and self._reports.chosen.way is Way.NOTIFY:
             self._beside.look_at_all()
-        status: StatusData | None = None
-        try:
-            if not (self._caught.owed or self._caught.hidden):
-                if thorough:
-                    status = await self._session.status(primary, STATUS_ITEMS)
-                    if status is None:
-                        # Is it still there? Some servers do not say that it was deleted.
-                        await self._caught.open(primary, self._shut_out_seconds)
-                        return
-                else:
-                    await self._session.noop()
-        except LookRefusedError as refusal:
-            self._caught.owe(refusal)
+        if not (self._caught.owed or self._caught.hidden):
+            if thorough:
+                await self.told(primary, await self._session.status(primary, STATUS_ITEMS))
+                return
+            try:
+                await self._session.noop()
+            except LookRefusedError as refusal:
+                self._caught.owe(refusal)
+                return
+        await self.judge(primary, None)
+
+    async def told(self, primary: str, status: StatusData | None) -> None:
+        """What STATUS was answered; None: it was refused."""
+        if status is None:
+            # Is it still there? Some servers do not say that it was deleted.
+            await self._caught.open(primary, self._shut_out_seconds)
             return
         await self.judge(primary, status)
 

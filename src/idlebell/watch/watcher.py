@@ -13,13 +13,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from idlebell.imap.commands import Command
-from idlebell.imap.responses import BadEventCode, StatusData
+from idlebell.imap.responses import BadEventCode
 from idlebell.model.account import Account
 from idlebell.model.ids import SubscriptionId
 from idlebell.model.selection import Selection
 from idlebell.model.shown_text import shown
-from idlebell.net.imap_connection import ImapConnection, Reply
+from idlebell.net.imap_connection import ImapConnection
 from idlebell.store.contract import StoreError
 from idlebell.telemetry.facts import LookFailed, WatchChanged
 from idlebell.watch.answers import LookRefusedError, Waited
@@ -48,11 +47,10 @@ _NONE: Final[frozenset[str]] = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class LeftOff:
-    """What a session that was parked knows of itself. ``due_at``: the end of the wait, or when the answer to ``in_flight`` is
-    overdue. ``exists``: messages at its last look; ``settled``: nothing came then."""
+    """What a session that was parked knows of itself. ``due_at``: the end of the wait, or when the answer that ``turn`` waits
+    for is overdue. ``exists``: messages at its last look; ``settled``: nothing came then."""
 
     turn: Turn
-    in_flight: Command
     due_at: float
     chosen: Chosen
     probes: int
@@ -375,7 +373,8 @@ class Watcher:
             detached.tags,
             detached.heard_at,
             due_at,
-            means.clock.monotonic() - (means.clock.now() - looked).total_seconds(),
+            looked,
+            session.quiet_since or detached.heard_at,
             known.uid_validity,
             known.uid_next,
             session.exists,
@@ -396,15 +395,21 @@ class Watcher:
                 case Turn.IDLING:
                     return await self._see_out(watched, left_off.due_at, left)
                 case Turn.IDLE:
-                    await session.idle_agreed()
+                    try:
+                        await session.idle_agreed(left)
+                    except LookRefusedError as refusal:
+                        await self._refused_to_idle(refusal)
+                        return None
                     seconds = self._cycle()
                     return await self._see_out(watched, now + seconds, seconds)
                 case Turn.DONE:
-                    await session.completed(left_off.in_flight, left)
+                    await session.idle_ended(left)
                     await self._waited(watched, Waited.STIRRED, 0.0)
-                case Turn.NOOP | Turn.STATUS:
-                    reply = await session.completed(left_off.in_flight, left)
-                    await self._probing.judge(primary, _status_of(reply, primary))
+                case Turn.NOOP:
+                    await session.noop_completed(left)
+                    await self._probing.judge(primary, None)
+                case Turn.STATUS:
+                    await self._probing.told(primary, await session.status_completed(primary, left))
         except LookRefusedError as refusal:
             self._caught.owe(refusal)
         return None
@@ -435,8 +440,3 @@ class Watcher:
             return
         self._suspected = False
         await self._polling.ask(primary)
-
-
-def _status_of(reply: Reply, mailbox: str) -> StatusData | None:
-    told = [one for one in reply.untagged if isinstance(one, StatusData)]
-    return next((one for one in reversed(told) if one.mailbox == mailbox), told[0] if len(told) == 1 else None)
