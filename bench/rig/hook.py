@@ -36,6 +36,7 @@ from idlebell.model.ids import SubscriptionId
 from idlebell.watch.fleet import Fleet
 from rig.fill import fill
 
+PR_SET_PDEATHSIG: Final = 1  # <linux/prctl.h>
 TICK_SECONDS: Final = 0.005
 SAMPLE_SECONDS: Final = 0.002
 KEPT: Final = 400
@@ -232,6 +233,8 @@ def install(folder: str) -> None:
 
     setattr(Keyring, "__init__", keyring)  # noqa: B010
     setattr(Fleet, "__init__", fleet)  # noqa: B010
+    # It ends with the program that measures, however that ends.
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     gc.callbacks.append(hook.on_gc)
     signal.signal(signal.SIGPROF, hook.on_sample)
     path = str(Path(folder) / "hook")
