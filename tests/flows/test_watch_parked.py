@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import select
 import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
@@ -345,6 +347,40 @@ async def test_parked_sessions_take_their_leave_when_the_gateway_stops(stage: St
 
     await stage.server.until(lambda: not stage.server.of("alice"))
     assert session.commands[-1] == "LOGOUT"
+
+
+async def test_a_session_that_the_system_cannot_park_stays_awake_and_rings(
+    server: ImapServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = []
+
+    def none_left() -> None:
+        tried.append(True)
+        raise OSError(errno.EMFILE, "no descriptor is left")
+
+    monkeypatch.setattr(select, "epoll", none_left)
+    async with staged(server, park_after_seconds=PARK_SECONDS) as stage:
+        await stage.subscribe()
+        await stage.adopt()
+        await until(lambda: len(tried) > 1)
+        server.deliver("alice", mail.make())
+
+        assert await stage.rung(1) == ["INBOX"]
+        assert stage.fleet.forms() == {"awake": 1, "parked": 0}
+        assert server.connections == 1
+
+
+async def test_a_server_that_only_ever_keeps_alive_wakes_its_session(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Awake it is bounded by what it may say on average."""
+    monkeypatch.setattr(parked_module, "KEEP_ALIVES", 3)
+
+    def woken() -> bool:
+        stage.server.say(b"* OK Still here\r\n", "alice")
+        return stage.fleet.awake() == 1
+
+    await until(woken)
 
 
 async def test_a_selection_is_not_parked_but_served(server: ImapServer) -> None:

@@ -38,6 +38,9 @@ READY_AT_ONCE: Final = 32
 """Sessions that are served before the event loop gets its turn again: each that wakes runs for half a millisecond in its next
 turn."""
 DUE_AT_ONCE: Final = 64
+KEEP_ALIVES: Final = 250
+"""Times that a server may say that it is still there, and nothing else, before it is our turn: one each seven seconds of the
+longest wait. One that says more wakes, and then it is bounded by what it may say on average."""
 TERMS: Final = 1_024
 """Different terms that are shared; there are not so many kinds of server. What is over is held once for each session."""
 
@@ -87,6 +90,8 @@ class Parked:
     probes: int = 0
     settled: bool = True
     bucket: int = 0
+    kept_alive: int = 0
+    """Times that it was told nothing since our last turn."""
 
     @property
     def tls(self) -> ParkedTls:
@@ -172,16 +177,16 @@ class ParkedSessions:
         )
 
     def add(self, parked: Parked) -> None:
-        """At most one of an account."""
+        """At most one of an account. OSError: the system bears no more, and nothing has changed."""
         parked.terms = self._shared(parked.terms)
         parked.account = self._at_shared_target(parked.account)
         if self._epoll is None:
             self._epoll = select.epoll()
             asyncio.get_running_loop().add_reader(self._epoll.fileno(), self._ready)
+        self._epoll.register(parked.descriptor, select.EPOLLIN)
         self._by_account[parked.account.id] = parked
         self._by_descriptor[parked.descriptor] = parked
         self._schedule(parked)
-        self._epoll.register(parked.descriptor, select.EPOLLIN)
 
     def take(self, parked: Parked) -> None:
         """It is not parked any more; its socket is the caller's."""
@@ -249,6 +254,10 @@ class ParkedSessions:
             self._wake(parked, Woken(tls, said))
         elif expected:
             self._advance(parked)
+        elif parked.kept_alive == KEEP_ALIVES:
+            self._wake(parked, Woken(tls, said))
+        else:
+            parked.kept_alive += 1
 
     def _wake(self, parked: Parked, woken: Woken) -> None:
         self.take(parked)
@@ -279,7 +288,7 @@ class ParkedSessions:
         """Our turn: says the next line."""
         tags = parked.tags + (turn is not Turn.DONE)
         said = line(turn, parked.terms.mailbox, tags, utf8=parked.terms.utf8)
-        parked.turn, parked.tags = turn, tags
+        parked.turn, parked.tags, parked.kept_alive = turn, tags, 0
         waits = COMMAND_SECONDS if turn in (Turn.NOOP, Turn.STATUS) else IDLE_ACK_SECONDS
         self._reschedule(parked, self._clock.monotonic() + waits)
         self._send(parked, parked.tls.seal(said))
@@ -293,8 +302,10 @@ class ParkedSessions:
             return  # the socket is broken, and says so to who reads
         if sent < len(sealed):
             # A line is not taken by the kernel after minutes of quiet: nobody is there. It ends as if it had been cut.
-            with socket.socket(fileno=os.dup(parked.descriptor)) as sock, contextlib.suppress(OSError):
+            sock = socket.socket(fileno=parked.descriptor)
+            with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
+            sock.detach()
 
     # --- deadlines ---
 

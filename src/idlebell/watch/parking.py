@@ -61,15 +61,20 @@ class Parking:
         )
 
     def park(self, held: Held, watcher: Watcher, parked: Parked, *, stopping: bool) -> bool:
-        """False: something is asked of the account by now, so its session goes on awake."""
+        """False: something is asked of the account by now, or the system bears no more, so its session goes on awake."""
         if stopping:
             self._parked.add(parked)
             self._parked.log_out()
             return True
-        if not watcher.undisturbed:
+        stays = watcher.undisturbed
+        try:
+            if stays:
+                self._parked.add(parked)
+        except OSError:  # no descriptor for the epoll instance, or fs.epoll.max_user_watches
+            stays = False
+        if not stays:
             self._go_on(held, parked, Woken(parked.tls))
             return False
-        self._parked.add(parked)
         self._means.status.lay_aside(held.account.id)
         self._drop_books(held)
         return True
