@@ -93,6 +93,29 @@ service lmtp {{
 }}
 """
 
+_HIBERNATES = """\
+imap_hibernate_timeout = {seconds} s
+default_client_limit = 10000
+default_vsz_limit = 1 G
+service imap {{
+  unix_listener imap-master {{
+    mode = 0666
+  }}
+}}
+service imap-hibernate {{
+  chroot =
+  unix_listener imap-hibernate {{
+    mode = 0666
+  }}
+}}
+service imap-login {{
+  service_count = 0
+  process_min_avail = 2
+}}
+"""
+# Both sockets are opened by processes that have a user's id by then. A login process stays for each session under TLS unless
+# service_count = 0 lets one serve thousands.
+
 _OF_ONE_UID = "driver = static\n  args = uid={uid} gid={uid} home={folder}/home/%u"
 _OF_OWN_UIDS = "driver = passwd-file\n  args = {folder}/users\n  default_fields = home={folder}/home/%u"
 OWN_UIDS_APART = 100_000
@@ -105,12 +128,21 @@ class DovecotServer(SandboxedServer):
     ``own_uids``: each user has a user id, so that Linux's 128 inotify instances a user id are enough for any number of them;
     without them Dovecot looks for mail every 30 s. It runs as root then, in its sandbox.
 
+    ``hibernates_after_seconds``: a session that is so long in IDLE is handed to the one process ``imap-hibernate``, and its own
+    ends, until something happens; see :meth:`processes`. 0: never, as Dovecot has it by itself.
+
     Users ``alice``/``apass`` and ``bob``/``bpass`` are there; :meth:`add_user` makes more at any time.
     """
 
     title = "Dovecot 2.3"
 
-    def __init__(self, options: Mapping[str, str] | None = None, *, own_uids: bool = False) -> None:
+    def __init__(
+        self,
+        options: Mapping[str, str] | None = None,
+        *,
+        own_uids: bool = False,
+        hibernates_after_seconds: int = 0,
+    ) -> None:
         super().__init__(Sandbox("dovecot", packages.find("dovecot"), keep_root=own_uids))
         sandbox = self.sandbox
         self._own_uids = own_uids
@@ -128,6 +160,8 @@ class DovecotServer(SandboxedServer):
             else _OF_ONE_UID.format(folder=sandbox.folder, uid=sandbox.uid),
             lmtp_plugins="sieve" if why_not_sieve() is None else "",
         )  # fmt: skip
+        if hibernates_after_seconds:
+            text += _HIBERNATES.format(seconds=hibernates_after_seconds)
         sandbox.write("dovecot.conf", text + "".join(f"{key} = {value}\n" for key, value in (options or {}).items()))
         self.add_user("alice", "apass")
         self.add_user("bob", "bpass")
@@ -193,10 +227,39 @@ class DovecotServer(SandboxedServer):
             if os.geteuid() == 0:
                 os.chown(one, self.sandbox.uid, self.sandbox.uid)
 
+    def processes(self, name: str) -> list[int]:
+        """Of one service: ``imap`` has one for each session that is awake, ``imap-hibernate`` one for all others."""
+        master = self.sandbox.pid
+        children = Path(f"/proc/{master}/task/{master}/children").read_text().split()
+        return [int(pid) for pid in children if _named(pid) == name]
+
+    def hibernated(self) -> int:
+        """Sessions that sleep: each has its inotify instance in the process that holds it."""
+        return sum(
+            _leads_to(entry) == "anon_inode:inotify"
+            for pid in self.processes("imap-hibernate")
+            for entry in Path(f"/proc/{pid}/fd").iterdir()
+        )
+
     def start(self) -> None:
         program = "/usr/sbin/dovecot"
         script = f"export LD_LIBRARY_PATH=/usr/lib/dovecot\nexec {program} -F -c {self.sandbox.folder}/dovecot.conf"
         self.sandbox.start(script, self._greets)
+
+
+def _named(pid: str) -> str | None:
+    """None: it is gone."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return None
+
+
+def _leads_to(entry: Path) -> str | None:
+    try:
+        return str(entry.readlink())
+    except OSError:
+        return None
 
 
 def why_not_dovecot() -> str | None:

@@ -17,6 +17,7 @@ from standardwebhooks.webhooks import Webhook
 from gateway_process import GatewayProcess, subscription
 from idlebell.testing import mail
 from idlebell.testing.push_service import PushService
+from servers.connections import connections_to
 from servers.courier_server import CourierServer
 from servers.cyrus_server import CyrusServer
 from servers.dovecot_server import DovecotServer
@@ -29,28 +30,9 @@ async def service() -> AsyncIterator[PushService]:
         yield service
 
 
-def sessions_to(port: int, pid: int) -> int:
-    """Established connections of a process to a port of this machine."""
-    inodes = set()
-    for entry in Path(f"/proc/{pid}/fd").iterdir():
-        try:
-            target = str(entry.readlink())
-        except OSError:
-            continue
-        if target.startswith("socket:["):
-            inodes.add(target[8:-1])
-    found = 0
-    for table in ("tcp", "tcp6"):
-        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
-            fields = line.split()
-            remote = int(fields[2].rsplit(":", 1)[1], 16)
-            found += fields[3] == "01" and remote == port and fields[9] in inodes
-    return found
-
-
 async def sessions_settle(port: int, pid: int, wanted: int) -> None:
     async with asyncio.timeout(15):
-        while sessions_to(port, pid) != wanted:
+        while len(connections_to(port, pid)) != wanted:
             await asyncio.sleep(0.02)
 
 
