@@ -32,9 +32,12 @@ STATUS_EVERY: Final = 4
 for all mailboxes."""
 STATUS_ITEMS: Final = ("MESSAGES", "UIDNEXT", "UIDVALIDITY")
 
-KEPT_ALIVE: Final = rb"(?:\* OK (?!\[)[^\x00\r\n]{0,200}\r\n|\* [0-9]{1,10} RECENT\r\n)*"
+KEPT_ALIVE: Final = (
+    rb"(?:\* OK (?:\[HIGHESTMODSEQ [0-9]{1,19}\] )?(?!\[)[^\x00\r\n]{0,200}\r\n|\* [0-9]{1,10} RECENT\r\n)*"
+)
 """What servers say to keep a connection open (Dovecot and Cyrus: ``* OK Still here``), or of \\Recent, which tells nothing that
-EXISTS does not. A response code, an alert above all, is news."""
+EXISTS does not. A response code, an alert above all, is news, but for HIGHESTMODSEQ (RFC 7162), which Dovecot says of a
+mailbox that it takes out of hibernation (``imap_hibernate_timeout``) for a probe."""
 _KEPT_ALIVE: Final = re.compile(KEPT_ALIVE)
 _AGREED: Final = re.compile(rb"%b\+[^\x00\r\n]{0,200}\r\n%b" % (KEPT_ALIVE, KEPT_ALIVE))
 _COMPLETED: Final = re.compile(rb"%bA([0-9]+) OK(?: (?!\[)[^\x00\r\n]{0,200})?\r\n%b" % (KEPT_ALIVE, KEPT_ALIVE))

@@ -18,6 +18,7 @@ STATUS = b'* STATUS "INBOX" (MESSAGES 3 UIDNEXT 44 UIDVALIDITY 7)\r\n'
     [
         (Turn.DONE, b"A9 OK Idle completed (0.001 + 0.000 secs).\r\n"),
         (Turn.DONE, b"A9 OK\r\n"),
+        (Turn.DONE, b"* OK [HIGHESTMODSEQ 1] Highest\r\nA9 OK Idle completed.\r\n"),
         (Turn.NOOP, b"A9 OK NOOP completed.\r\n"),
         (Turn.NOOP, b"* OK Still here\r\nA9 OK NOOP completed.\r\n"),
         (Turn.STATUS, STATUS + b"A9 OK Status completed.\r\n"),
@@ -47,6 +48,9 @@ def test_a_keep_alive_changes_nothing(turn: Turn, said: bytes) -> None:
         b"* 4 EXISTS\r\n",
         b"* OK Still here\r\n* 4 EXISTS\r\n",
         b"* OK [ALERT] Read this.\r\n",
+        b"* OK [HIGHESTMODSEQ 1] [ALERT] Read this.\r\n",
+        b"* OK [HIGHESTMODSEQ] Highest\r\n",
+        b"* OK [UIDVALIDITY 8] Other\r\n",
         b"* BYE Shutting down\r\n",
         b"* 3 EXPUNGE\r\n",
         b"* NO NOTIFY error, some events may have got lost\r\n",
