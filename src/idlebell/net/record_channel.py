@@ -18,7 +18,8 @@ RECEIVE_BYTES: Final = HEADER_BYTES + CIPHERTEXT_BYTES
 
 
 class RecordChannel:
-    """Owns the wire and the secrets until :meth:`release`. One task reads, one writes."""
+    """Owns the wire and the secrets until :meth:`release`. One task reads, one writes. Keys are kept from one record to
+    the next until the session waits."""
 
     __slots__ = ("_content", "_end", "_tls", "_unsent", "_wire", "description")
 
@@ -42,6 +43,7 @@ class RecordChannel:
         if self._content or self._unsent or self._end is not None or self._tls.peer_closed or not self._tls.at_rest:
             return None
         wire, tls = self._wire, self._tls
+        tls.drop_keys()
         del self._wire, self._tls
         return wire, tls
 
@@ -52,6 +54,7 @@ class RecordChannel:
                 raise end
             if self._tls.peer_closed:
                 return b""
+            self._tls.keep_keys()
             data = await self._wire.receive(min(max_bytes, RECEIVE_BYTES))
             if not data:
                 raise ConnectionLost("truncated", "closed without close_notify")  # RFC 8446 section 6.1
@@ -64,12 +67,14 @@ class RecordChannel:
             there: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
             there.set_result(True)
             return there
+        self._tls.drop_keys()
         return self._wire.ready(timeout_seconds)
 
     def interrupt(self) -> None:
         self._wire.interrupt()
 
     async def write(self, data: bytes) -> None:
+        self._tls.keep_keys()
         for start in range(0, len(data), CONTENT_BYTES):
             self._unsent += self._tls.seal(data[start : start + CONTENT_BYTES])
             while self._unsent:

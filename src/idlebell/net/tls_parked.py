@@ -24,6 +24,7 @@ from idlebell.net.traffic_keys import (
     TAG_BYTES,
     Keys,
     Suite,
+    Way,
     keep_counts,
     next_secret,
     sequence,
@@ -116,7 +117,7 @@ class ParkedTls:
     While :attr:`at_rest` nothing but the slot is needed: the object may be dropped and made again from it.
     """
 
-    __slots__ = ("_arena", "_message", "_record", "slot")
+    __slots__ = ("_arena", "_kept", "_message", "_record", "slot")
 
     def __init__(self, arena: SecretArena, slot: int) -> None:
         self._arena = arena
@@ -124,6 +125,7 @@ class ParkedTls:
         """-1 once forgotten."""
         self._record = b""  # the part of a record that has come; at most HEADER_BYTES + CIPHERTEXT_BYTES
         self._message = b""  # the part of a handshake message that has come; at most MESSAGE_BYTES
+        self._kept: dict[Way, Keys] | None = None  # while keys are kept: those derived so far
 
     @classmethod
     def take_over(cls, arena: SecretArena, slot: int, *, received: int, sent: int, last: bytes) -> ParkedTls | None:
@@ -167,8 +169,21 @@ class ParkedTls:
         """It has said close_notify."""
         return bool(self._view()[STATE] & _PEER_CLOSED)
 
+    def keep_keys(self) -> None:
+        """Until :meth:`drop_keys` a key that was derived is used for the records that follow: a session at work has several
+        in each direction. May be called again."""
+        if self._kept is None:
+            self._kept = {}
+
+    def drop_keys(self) -> None:
+        """Wipes what was kept; from now on keys are derived for each call again. May be called again."""
+        kept, self._kept = self._kept, None
+        for keys in (kept or {}).values():
+            keys.wipe()
+
     def forget(self) -> None:
         """The secrets are zeroed; every further call raises ConnectionLost. May be called again."""
+        self.drop_keys()
         slot, self.slot = self.slot, -1
         self._record = self._message = b""
         if slot >= 0:
@@ -198,16 +213,37 @@ class ParkedTls:
         for start in range(0, len(content), CONTENT_BYTES):
             if sequence(view, SEND) >= RECORDS_A_KEY:
                 records.append(self._change_own_key(view))
-            with Keys(view, SEND) as keys:
+            keys = self._keys(view, SEND)
+            try:
                 records.append(_seal(keys, content_type, content[start : start + CONTENT_BYTES]))
+            finally:
+                self._used(keys)
         return b"".join(records)
 
     def _change_own_key(self, view: memoryview) -> bytes:
         """Section 4.6.3: KeyUpdate goes under the old key; what follows is under the new one."""
-        with Keys(view, SEND) as keys:
+        with self._last(view, SEND) as keys:
             record = _seal(keys, ContentType.HANDSHAKE, _KEY_UPDATE_ANSWER)
         next_secret(view, SEND)
         return record
+
+    def _keys(self, view: memoryview, way: Way) -> Keys:
+        if self._kept is None:
+            return Keys(view, way)
+        keys = self._kept.get(way)
+        if keys is None:
+            keys = self._kept[way] = Keys(view, way)
+        return keys
+
+    def _used(self, keys: Keys) -> None:
+        """By one call, which may have been the only one."""
+        if self._kept is None:
+            keys.wipe()
+
+    def _last(self, view: memoryview, way: Way) -> Keys:
+        """To be used once more and wiped: another secret follows."""
+        kept = self._kept.pop(way, None) if self._kept is not None else None
+        return kept or Keys(view, way)
 
     # --- receiving ---
 
@@ -230,10 +266,11 @@ class ParkedTls:
                 if end is None:
                     self._record = stream[at:]
                     break
-                keys = keys or Keys(view, RECEIVE)
+                keys = keys or self._keys(view, RECEIVE)
                 content_type, fragment = _open(keys, stream[at : at + HEADER_BYTES], stream[at + HEADER_BYTES : end])
                 at = end
                 if self._take(view, content_type, fragment, content, replies):
+                    (self._kept or {}).pop(RECEIVE, None)
                     keys.wipe()
                     keys = None
         except TlsRecordError as error:
@@ -246,7 +283,7 @@ class ParkedTls:
             raise
         finally:
             if keys is not None:
-                keys.wipe()
+                self._used(keys)
         return Received(b"".join(content), b"".join(replies), bool(view[STATE] & _PEER_CLOSED))
 
     def _take(

@@ -1,7 +1,8 @@
 """The keys of a TLS 1.3 session after the handshake: its cipher suite, where its secrets lie in a slot of the arena, what is
 derived from them, and the AEAD. Section numbers are RFC 8446's.
 
-A key and an IV are derived when a record comes, and wiped after it as far as Python lets one.
+A key and an IV are derived when a record comes, and wiped as far as Python lets one: after it where the session is parked, else
+when the session waits.
 """
 
 from __future__ import annotations
@@ -93,7 +94,8 @@ def sequence(view: memoryview, way: Way) -> int:
 
 
 class Keys:
-    """The key and IV of one direction (section 7.3), for the records of one call; wiped at the end of ``with``."""
+    """The key and IV of one direction (section 7.3), for the records of one call or of a session at work; wiped at the end of
+    ``with``, or by :meth:`wipe`."""
 
     __slots__ = ("_aead", "_iv", "_key", "_view", "_way")
 

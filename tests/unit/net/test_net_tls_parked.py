@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from idlebell.net import tls_parked
 from idlebell.net.errors import ConnectionLost
 from idlebell.net.secret_arena import SecretArena
 from idlebell.net.tls_parked import (
@@ -23,6 +24,7 @@ from idlebell.net.traffic_keys import RECEIVE, SEND, SEQUENCE_END, Keys, keep_co
 from record_peer import ALERT, APPLICATION_DATA, HANDSHAKE, SUITES, TICKET, RecordPeer
 
 SUITE = pytest.mark.parametrize("suite", SUITES)
+KEPT = pytest.mark.parametrize("kept", [False, True], ids=["derived for each call", "kept"])
 
 
 def h(text: str) -> bytes:
@@ -144,10 +146,13 @@ def test_tickets_are_ignored_also_in_pieces_and_several_in_a_record(suite):
 
 
 @SUITE
+@KEPT
 @pytest.mark.parametrize("request_update", [0, 1])
-def test_a_key_update_changes_their_key_and_ours_where_asked(suite, request_update):
+def test_a_key_update_changes_their_key_and_ours_where_asked(suite, request_update, kept):
     peer = RecordPeer(suite, sent=7)
     tls = peer.parked()
+    if kept:
+        tls.keep_keys()
     for round_ in range(3):
         received = tls.receive(peer.record(b"before") + peer.key_update(request_update) + peer.record(b"after"))
         assert received.content == b"beforeafter"
@@ -166,10 +171,13 @@ def test_a_key_update_may_come_in_pieces():
     assert tls.receive(peer.record(b"x")).content == b"x"
 
 
-def test_our_own_key_is_changed_before_its_limit():
+@KEPT
+def test_our_own_key_is_changed_before_its_limit(kept):
     """RFC 8446 section 5.5: 2^24.5 records under one key of AES-GCM."""
     peer = RecordPeer(received=RECORDS_A_KEY - 1)
     tls = peer.parked()
+    if kept:
+        tls.keep_keys()
     opened = peer.open(tls.seal(bytes(2 * CONTENT_BYTES)) + tls.seal(b"x"))
     assert [kind for kind, _ in opened] == [APPLICATION_DATA, HANDSHAKE, APPLICATION_DATA, APPLICATION_DATA]
     assert opened[1] == (HANDSHAKE, b"\x18\0\0\1\0")
@@ -454,4 +462,25 @@ def test_any_cut_of_anything_says_and_answers_the_same(suite, sayings, cuts):
     stream = spoken(whole, sayings)
     bounds = [0, *sorted(min(at, len(stream)) for at in cuts), len(stream)]
     pieces = [stream[start:end] for start, end in pairwise(bounds)]
-    assert heard(cut.parked(), pieces) == heard(again.parked(), [stream])
+    at_work = cut.parked()
+    at_work.keep_keys()
+    assert heard(at_work, pieces) == heard(again.parked(), [stream])
+
+
+@SUITE
+def test_keys_that_are_kept_are_derived_once_and_go_when_they_are_dropped(suite, monkeypatch):
+    derived = []
+    monkeypatch.setattr(tls_parked, "Keys", lambda view, way: derived.append(way) or Keys(view, way))
+    peer = RecordPeer(suite)
+    tls = peer.parked()
+    tls.keep_keys()
+    for _ in range(3):
+        assert peer.open(tls.seal(b"out")) == [(APPLICATION_DATA, b"out")]
+        assert tls.receive(peer.record(b"in")).content == b"in"
+        tls.keep_keys()
+    assert derived == [SEND, RECEIVE]
+
+    tls.drop_keys()
+    assert tls.receive(peer.record(b"in")).content == b"in"
+    assert derived == [SEND, RECEIVE, RECEIVE]
+    tls.drop_keys()
