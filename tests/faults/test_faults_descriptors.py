@@ -233,3 +233,13 @@ def test_an_address_that_the_machine_does_not_have_is_refused_at_the_start(tmp_p
     with pytest.raises(AssertionError) as caught:
         asyncio.run(gateway.start())
     assert "imap.source_addresses: 192.0.2.7 is no address of this machine" in str(caught.value)
+
+
+def test_a_limit_that_leaves_no_session_is_refused_at_the_start(tmp_path: Path) -> None:
+    (tmp_path / "ca.pem").write_bytes(b"")
+    few = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (72, 72))"
+    gateway = GatewayProcess(tmp_path, tmp_path / "ca.pem", before=few)
+    with pytest.raises(AssertionError) as caught:
+        asyncio.run(gateway.start())
+    assert "a limit of 72 descriptors leaves none for IMAP sessions" in str(caught.value)
+    assert "ulimit -n" in str(caught.value)

@@ -25,7 +25,7 @@ from idlebell.model.endpoint import PushUrl
 from idlebell.model.problem import PROBLEMS, Blame
 from idlebell.model.secret import Secret
 from idlebell.net.clock import Clock
-from idlebell.net.descriptors import descriptors
+from idlebell.net.descriptors import RESERVE_LEAST, descriptors
 from idlebell.net.hardening import harden_process
 from idlebell.net.outbound import foreign_addresses
 from idlebell.rest.options import RestOptions
@@ -82,6 +82,11 @@ async def serve(
         loop.add_signal_handler(number, stop.set)
     loop.add_signal_handler(signal.SIGHUP, again.set)
     hardened = harden_process()
+    if not (places := descriptors()).sessions:
+        raise ValueError(
+            f"a limit of {places.limit} descriptors leaves none for IMAP sessions; "
+            f"it has to be above {RESERVE_LEAST} (ulimit -n, or LimitNOFILE= of systemd)"
+        )
     async with running(settings) as found:
         for sentence in hardened:
             found.engine.emit(Noted(sentence))
