@@ -26,7 +26,7 @@ WAITED_SECONDS = 60.0
 PROBES_BYTE = 3
 """Of ``struct tcp_info`` (<linux/tcp.h>): probes that are unanswered."""
 
-pytestmark = [pytest.mark.serial, pytest.mark.needs("cable")]
+pytestmark = [pytest.mark.long, pytest.mark.needs("cable")]
 
 
 @pytest.fixture

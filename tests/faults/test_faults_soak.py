@@ -52,7 +52,7 @@ def own_dovecot() -> Iterator[DovecotServer]:
         yield server
 
 
-@pytest.mark.serial
+@pytest.mark.long
 @pytest.mark.timeout(SECONDS + SETTLES_SECONDS * 2 + 120)
 async def test_announced_is_delivered_whatever_breaks(
     own_dovecot: DovecotServer, tmp_path: Path, record_property: pytest.RecordProperty

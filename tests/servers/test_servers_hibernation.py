@@ -23,7 +23,7 @@ from servers.connections import connections_to
 from servers.dovecot_server import DovecotServer
 from servers.mail_server import User
 
-SESSIONS = int(os.environ.get("IDLEBELL_HIBERNATED_SESSIONS", "200"))
+SESSIONS = int(os.environ.get("IDLEBELL_HIBERNATED_SESSIONS", "100"))
 AT_ONCE = 16
 """Apps that subscribe at the same time; each has Dovecot make a process."""
 SENDERS = 4

@@ -27,6 +27,7 @@ LOOKS_SECONDS: Final = PARK_SECONDS / 10
 BOUND_SECONDS: Final = 60
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=pytest.mark.needs(name)) for name in ("dovecot", "cyrus", "courier")]
 )
