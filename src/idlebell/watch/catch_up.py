@@ -12,7 +12,7 @@ from idlebell.store.contract import ConflictError, StoreError
 from idlebell.telemetry.facts import LookFailed, StoreFailed
 from idlebell.watch.answers import Extent, LookRefusedError, MailboxRefusedError
 from idlebell.watch.detect import UpToDate, locate
-from idlebell.watch.look import NOTHING, Found, Looks, Means
+from idlebell.watch.look import HOLLOW_LOOKS, NOTHING, Found, Looks, Means
 from idlebell.watch.mailbox_session import MailboxSession
 from idlebell.watch.patience import Patience
 from idlebell.watch.reports import Reports
@@ -20,8 +20,6 @@ from idlebell.watch.reports import Reports
 OWED_FIRST_SECONDS: Final = 1.0
 OWED_LONGEST_SECONDS: Final = 60.0
 """Between looks that failed for the store's or the server's sake, doubling."""
-HOLLOW_LOOKS: Final = 3
-"""A replica that lags for longer than a few looks is not waited for; what it hides is found with the next message."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,8 @@ CONFLICTS: Final = 5
 """Lost compare-and-sets in a row before a look is left to the next cycle."""
 EMPTY_PAUSES_SECONDS: Final = (0.1, 0.4, 1.5)
 """Replicas lag: EXISTS is said before FETCH finds the message. It is asked again after these, then left to the next look."""
+HOLLOW_LOOKS: Final = 3
+"""A replica that lags for longer than a few looks is not waited for; what it hides is found with the next message."""
 LOOK_KEPT: Final = timedelta(hours=6)
 """A mailbox where nothing comes has the time of its last look written this often. Within the process it is known better; after
 a restart it tells what was delivered in between from what was filed."""
@@ -212,7 +214,7 @@ class Looks:
                 await self._keep_look(mailbox, cursor, now)
         if self.hidden:
             self.hidden += hidden
-        else:
+        if not 0 < self.hidden < HOLLOW_LOOKS:  # a server that goes on to promise what is not there is believed no more
             self._exists = session.exists
         self._books.looked_at[mailbox] = now
         return found
