@@ -413,3 +413,35 @@ async def test_a_session_under_tls_1_2_stays_awake() -> None:
 
             assert await stage.rung(1) == ["INBOX"]
             assert stage.fleet.parked() == 0
+
+
+async def test_one_timer_turns_the_wheel_however_many_are_due(
+    server: ImapServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is left over arms itself again for ever, and each of them looks through all deadlines."""
+    monkeypatch.setattr(parked_module, "DUE_AT_ONCE", 1)
+    timers: list[asyncio.TimerHandle] = []
+    loop = asyncio.get_running_loop()
+    call_later = loop.call_later
+
+    def counted(delay: float, callback: Callable[..., object], *given: object) -> asyncio.TimerHandle:
+        timer = call_later(delay, callback, *given)
+        if getattr(callback, "__func__", None) is parked_module.ParkedSessions._turn_wheel:
+            timers.append(timer)
+        return timer
+
+    monkeypatch.setattr(loop, "call_later", counted)
+    async with staged(server, Cadence(idle=0.2), park_after_seconds=PARK_SECONDS) as stage:
+        await stage.subscribe()
+        await stage.adopt()
+        for number in range(2, 5):
+            name = f"user-{number}"
+            server.add_user(name, "apass")
+            account = await stage.store.account(ImapTarget("localhost", server.tls_port, Tls.IMPLICIT), name)
+            other = replace(stage, account=account)
+            await other.subscribe(f"sub_{number}")
+            await other.adopt()
+        await server.until(lambda: sum(one.commands.count("NOOP") for one in server.sessions) >= 8, 30)
+
+        pending = [timer for timer in timers if not timer.cancelled() and timer.when() > loop.time()]
+        assert len(pending) <= 1

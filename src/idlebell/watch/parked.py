@@ -328,6 +328,9 @@ class ParkedSessions:
         self._schedule(parked)
 
     def _arm(self, seconds: float = 1.0) -> None:
+        """There is one timer: another, of the same wheel, would arm itself again for ever."""
+        if self._timer is not None:
+            self._timer.cancel()
         self._timer = asyncio.get_running_loop().call_later(seconds, self._turn_wheel)
 
     def _turn_wheel(self) -> None:
