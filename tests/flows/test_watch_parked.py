@@ -239,6 +239,30 @@ async def test_a_server_that_hangs_up_on_a_parked_session_is_noticed_at_once(sta
     assert stage.fleet.sessions() == 0
 
 
+async def test_a_server_that_dies_without_close_notify_is_noticed_by_one_waking(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel of a server whose process was killed says FIN and nothing else."""
+    wakings: list[parked_module.Woken] = []
+    wake = parked_module.ParkedSessions._wake
+
+    def noted(self: parked_module.ParkedSessions, parked: parked_module.Parked, woken: parked_module.Woken) -> None:
+        wakings.append(woken)
+        wake(self, parked, woken)
+
+    monkeypatch.setattr(parked_module.ParkedSessions, "_wake", noted)
+    (session,) = stage.server.of("alice")
+    assert session._transport is not None
+
+    session._transport.abort()
+
+    (lost,) = await stage.fact(SessionLost)
+    assert isinstance(lost, SessionLost)
+    assert "closed without close_notify" in lost.private
+    assert len(wakings) == 1
+    assert stage.fleet.sessions() == 0
+
+
 async def test_a_server_that_does_not_answer_is_noticed_in_time(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parked_module, "IDLE_ACK_SECONDS", 0.05)
     monkeypatch.setattr(parked_module, "COMMAND_SECONDS", 0.05)

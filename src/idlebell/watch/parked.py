@@ -237,7 +237,8 @@ class ParkedSessions:
             return
         tls = parked.tls
         if not data:
-            self._wake(parked, Woken(tls))  # it reads the end once more
+            # Told, not left to be read: a session that has rested long enough is parked again before it reads anything.
+            self._wake(parked, Woken(tls, fault=ConnectionLost("truncated", "closed without close_notify")))
             return
         try:
             received = tls.receive(data)
