@@ -1,7 +1,7 @@
 """Sessions that sleep on both sides: parked in the gateway, and at Dovecot in the one process that ``imap_hibernate_timeout``
 hands them to.
 
-``IDLEBELL_HIBERNATED_SESSIONS`` makes it more of them; Dovecot was asked for 2,000.
+``IDLEBELL_HIBERNATED_SESSIONS`` makes it more of them.
 """
 
 from __future__ import annotations
