@@ -7,6 +7,7 @@ import errno
 import select
 import ssl
 from collections.abc import AsyncIterator, Callable
+from contextvars import Context
 from dataclasses import replace
 from datetime import timedelta
 
@@ -448,8 +449,10 @@ async def test_one_timer_turns_the_wheel_however_many_are_due(
     loop = asyncio.get_running_loop()
     call_later = loop.call_later
 
-    def counted(delay: float, callback: Callable[..., object], *given: object) -> asyncio.TimerHandle:
-        timer = call_later(delay, callback, *given)
+    def counted(
+        delay: float, callback: Callable[..., object], *given: object, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        timer = call_later(delay, callback, *given, context=context)
         if getattr(callback, "__func__", None) is parked_module.ParkedSessions._turn_wheel:
             timers.append(timer)
         return timer
