@@ -70,6 +70,24 @@ async def submit(
     if login is not None and target.tls is Tls.NONE:
         raise ValueError("a password does not go over a connection without TLS")
     try:
+        await _submitted(target, login, letter, connector, tls_policy, timeout_seconds)
+    finally:
+        # aiosmtplib waits by asyncio.wait_for, which before Python 3.12 drops a cancellation that comes together with what it
+        # waits for. Whoever was cancelled must not go on.
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError
+
+
+async def _submitted(
+    target: SmtpTarget,
+    login: Login | None,
+    letter: Letter,
+    connector: Connector,
+    tls_policy: TlsPolicy,
+    timeout_seconds: float,
+) -> None:
+    try:
         async with asyncio.timeout(timeout_seconds):
             purpose = Purpose.SMTP_PLAINTEXT if target.tls is Tls.NONE else Purpose.SMTP
             sock = await connector.connect(target.host, target.port, purpose, timeout_seconds=timeout_seconds)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from contextlib import suppress
 from ipaddress import ip_network
 
+import aiosmtplib
 import pytest
 import trustme
 from net_peers import FakeResolver, Peer, Serve
@@ -46,6 +48,27 @@ async def test_a_message_is_handed_in_under_tls_with_a_login(
         await submit(target, login(), LETTER, connector=connector, tls_policy=policy)
     assert server.received == [Received(ADDRESS, ADDRESS, LETTER.content, ADDRESS, True)]
     assert server.logins == [PASSWORD]
+
+
+async def test_a_cancellation_that_the_library_drops_is_heeded(
+    connector: Connector, policy: TlsPolicy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As asyncio.wait_for drops one that comes together with the reply."""
+    waiting = asyncio.Event()
+
+    async def quit_(*_: object, **__: object) -> None:
+        waiting.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(aiosmtplib.SMTP, "quit", quit_)
+    async with SmtpReceiver() as server:
+        target = SmtpTarget("mail.test", server.port, Tls.NONE)
+        handing_in = asyncio.create_task(submit(target, None, LETTER, connector=connector, tls_policy=policy))
+        await waiting.wait()
+        handing_in.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await handing_in
 
 
 async def test_in_clear_there_is_no_login(connector: Connector, policy: TlsPolicy) -> None:
