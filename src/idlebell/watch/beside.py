@@ -19,7 +19,7 @@ from idlebell.watch.lapses import Promise
 from idlebell.watch.look import Books, Means
 from idlebell.watch.mailbox_session import MailboxSession
 from idlebell.watch.reports import Reports
-from idlebell.watch.strategy import Assignment, Way
+from idlebell.watch.strategy import NO_MAILBOXES, Assignment, Way
 
 TOGETHER: Final = 5
 """So many mailboxes are asked for together rather than one by one, although LIST then tells of all that there are."""
@@ -27,9 +27,6 @@ LOOKS_AT_ONCE: Final = 5
 """While mail goes on to come into a mailbox that is open for a look; what comes later is told by its STATUS."""
 POLL_SHARE: Final = 0.9
 """Of ``poll_seconds``: all of them together take their time, too."""
-
-
-_NONE: Final[frozenset[str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +70,7 @@ class Beside:
         self._books = books
         self._means = means
         self._all_at = 0.0
-        self._again = _NONE  # NOTIFY says nothing of what comes to a mailbox while it is open for its look
+        self._again = NO_MAILBOXES  # NOTIFY says nothing of what comes to a mailbox while it is open for its look
         self._owed: dict[str, _Owed] = {}
         self._listed: dict[str, StatusData] = {}
 

@@ -32,18 +32,16 @@ STATUS_EVERY: Final = 4
 for all mailboxes."""
 STATUS_ITEMS: Final = ("MESSAGES", "UIDNEXT", "UIDVALIDITY")
 
-KEPT_ALIVE: Final = (
-    rb"(?:\* OK (?:\[HIGHESTMODSEQ [0-9]{1,19}\] )?(?!\[)[^\x00\r\n]{0,200}\r\n|\* [0-9]{1,10} RECENT\r\n)*"
-)
+_KEPT: Final = rb"(?:\* OK (?:\[HIGHESTMODSEQ [0-9]{1,19}\] )?(?!\[)[^\x00\r\n]{0,200}\r\n|\* [0-9]{1,10} RECENT\r\n)*"
 """What servers say to keep a connection open (Dovecot and Cyrus: ``* OK Still here``), or of \\Recent, which tells nothing that
 EXISTS does not. A response code, an alert above all, is news, but for HIGHESTMODSEQ (RFC 7162), which Dovecot says of a
 mailbox that it takes out of hibernation (``imap_hibernate_timeout``) for a probe."""
-_KEPT_ALIVE: Final = re.compile(KEPT_ALIVE)
-_AGREED: Final = re.compile(rb"%b\+[^\x00\r\n]{0,200}\r\n%b" % (KEPT_ALIVE, KEPT_ALIVE))
-_COMPLETED: Final = re.compile(rb"%bA([0-9]+) OK(?: (?!\[)[^\x00\r\n]{0,200})?\r\n%b" % (KEPT_ALIVE, KEPT_ALIVE))
+_KEPT_ALIVE: Final = re.compile(_KEPT)
+_AGREED: Final = re.compile(rb"%b\+[^\x00\r\n]{0,200}\r\n%b" % (_KEPT, _KEPT))
+_COMPLETED: Final = re.compile(rb"%bA([0-9]+) OK(?: (?!\[)[^\x00\r\n]{0,200})?\r\n%b" % (_KEPT, _KEPT))
 _FIGURES: Final = re.compile(
     rb"%b\* STATUS [^\x00\r\n]{1,1000} \(([A-Z0-9 ]{1,200})\)\r\n%b"
-    rb"A([0-9]+) OK(?: (?:\[CLIENTBUG\] )?(?!\[)[^\x00\r\n]{0,200})?\r\n%b" % (KEPT_ALIVE, KEPT_ALIVE, KEPT_ALIVE)
+    rb"A([0-9]+) OK(?: (?:\[CLIENTBUG\] )?(?!\[)[^\x00\r\n]{0,200})?\r\n%b" % (_KEPT, _KEPT, _KEPT)
 )
 """``[CLIENTBUG]`` (RFC 5530): Dovecot 2.3's name for STATUS of the open mailbox, which RFC 3501, 6.3.10, says one SHOULD NOT
 ask for and answers all the same. It says nothing of the mailbox."""
@@ -57,7 +55,7 @@ class Place:
     uid_next: int
 
 
-def is_expected(turn: Turn, said: bytes, tags: int, place: Place | None) -> bool | None:
+def is_expected(turn: Turn, said: bytes, tags: int, place: Place) -> bool | None:
     """Is ``said`` what the server was to say at this ``turn``? True: it has, so the turn is over; False: it has only kept the
     connection alive; None: it said something else, or part of a line. ``tags``: the number of the last tag. ``place``: how
     the mailbox of a STATUS is known to stand."""

@@ -31,6 +31,7 @@ from idlebell.net.imap_connection import ImapConnection, Reply
 from idlebell.watch.answers import Extent, Listing, LookRefusedError, MailboxRefusedError, Waited
 from idlebell.watch.census import passed_over
 from idlebell.watch.lapses import events_lost
+from idlebell.watch.strategy import NO_MAILBOXES
 
 COMMAND_SECONDS = 60.0
 """A command that has no answer after this long never gets one."""
@@ -40,7 +41,6 @@ IDLE_LEAST_SECONDS = 1.0
 
 
 SELECTED_ONLY: Final = (c.EventGroup("selected", ("MessageNew", "MessageExpunge")),)
-_NOBODY: Final[frozenset[str]] = frozenset()
 
 
 class MailboxSession:
@@ -59,7 +59,7 @@ class MailboxSession:
         self._interrupted = False
         self._view: MailboxView | None = None
         self._news = False
-        self._attended: frozenset[str] = _NOBODY
+        self._attended: frozenset[str] = NO_MAILBOXES
         self._statuses: dict[str, StatusData] | None = None
         self._names_changed = False
         self._passed_over: frozenset[str] | None = None  # listed, and not attended to; None: not known
@@ -113,7 +113,7 @@ class MailboxSession:
 
     def attend(self, mailboxes: Iterable[str]) -> None:
         """Beside the open mailbox, what is said of these is kept for :meth:`take_statuses`."""
-        self._attended = frozenset(mailboxes) or _NOBODY
+        self._attended = frozenset(mailboxes) or NO_MAILBOXES
         self._passed_over = passed_over(self._passed_over, self._attended)
 
     def take_statuses(self) -> dict[str, StatusData]:

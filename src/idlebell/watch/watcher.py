@@ -32,7 +32,7 @@ from idlebell.watch.parked import Parked, SessionTerms
 from idlebell.watch.polling import Polling
 from idlebell.watch.probing import Probing
 from idlebell.watch.reports import Reports
-from idlebell.watch.strategy import Assignment, Chosen, Way, choose, event_groups
+from idlebell.watch.strategy import NO_MAILBOXES, Assignment, Chosen, Way, choose, event_groups
 from idlebell.watch.survey import Survey
 
 SIT_OUT_SECONDS = 300.0
@@ -40,9 +40,6 @@ SIT_OUT_SECONDS = 300.0
 alive meanwhile."""
 HUNG_UP_SECONDS: Final = 60.0
 """A session that ends in a shorter quiet than this does not end for its sake."""
-
-
-_NONE: Final[frozenset[str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +86,7 @@ class Watcher:
         self._probing = Probing(session, self._caught, self._beside, self._reports, books, means.clock, SIT_OUT_SECONDS)
         self._selections: tuple[tuple[SubscriptionId, Selection], ...] = ()
         self._survey: Survey | None = None
-        self._selected = _NONE  # the mailboxes that the selections mean
+        self._selected = NO_MAILBOXES  # the mailboxes that the selections mean
         self._survey_at = 0.0
         self._subscriptions_told = True  # NOTIFY can tell of them, as far as we know
         self._suspected = False
@@ -126,7 +123,7 @@ class Watcher:
         self._caught.looks.fresh = tuple(fresh)
         if tuple(selections) != self._selections:
             self._selections = tuple(selections)
-            self._selected = _NONE  # it was of other selections
+            self._selected = NO_MAILBOXES  # it was of other selections
             self._survey_at = 0.0
             self._session.interrupt()
         if assignment != self._assignment:
