@@ -31,13 +31,6 @@ PARK_SECONDS = 0.02
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[ImapServer]:
-    async with ImapServer() as server:
-        server.add_user("alice", "apass")
-        yield server
-
-
-@pytest.fixture
 async def stage(server: ImapServer) -> AsyncIterator[Stage]:
     async with staged(server, park_after_seconds=PARK_SECONDS) as stage:
         await stage.subscribe()

@@ -27,13 +27,6 @@ from idlebell.watch.cadence import Cadence
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[ImapServer]:
-    async with ImapServer() as server:
-        server.add_user("alice", "apass")
-        yield server
-
-
-@pytest.fixture
 async def stage(server: ImapServer) -> AsyncIterator[Stage]:
     async with staged(server, park_after_seconds=0.01) as stage:
         yield stage

@@ -59,12 +59,13 @@ async def hear(channel: TlsChannel | RecordChannel, wanted: bytes) -> None:
         assert wanted.startswith(heard)
 
 
-async def parked(stack: TlsStack, certified: Certified) -> RecordChannel:
-    """A session that has said and heard something by OpenSSL, and then is ours."""
+async def parked(stack: TlsStack, certified: Certified, greeting: bytes = b"good morning\n") -> RecordChannel:
+    """A session that has said and heard something by OpenSSL, and then is ours. ``greeting``: has the server say good
+    morning."""
     channel = await dial(stack, certified)
     await channel.write(b"awake\n")
     await stack.hears(b"awake\n")
-    await stack.say(b"good morning\n")
+    await stack.say(greeting)
     await hear(channel, b"good morning\n")
     record_channel = channel.park()
     assert record_channel is not None
@@ -185,17 +186,8 @@ async def test_a_session_whose_keys_openssl_has_changed_stays_awake(certified: C
 # --- GnuTLS ---
 
 
-async def parked_at_peer(stack: TlsStack, certified: Certified) -> RecordChannel:
-    """As ``parked``, at one that takes commands."""
-    channel = await dial(stack, certified)
-    await channel.write(b"awake\n")
-    await stack.hears(b"awake\n")
-    await stack.say(b"say good morning\n")
-    await hear(channel, b"good morning\n")
-    record_channel = channel.park()
-    assert record_channel is not None
-    return record_channel
-
+SAY_GOOD_MORNING = b"say good morning\n"
+"""To one that takes commands."""
 
 GNUTLS_COMMANDS = (
     *("say hello", "padded 700 hello", "cut 1 hello", "ticket"),
@@ -208,7 +200,7 @@ GNUTLS_COMMANDS = (
 async def test_gnutls_does_not_notice_that_a_session_is_parked(certified: Certified, suite: str) -> None:
     """With padding, records of a byte, tickets, and new keys of its own and of ours."""
     async with gnutls_server(certified.server, suite) as stack:
-        channel = await parked_at_peer(stack, certified)
+        channel = await parked(stack, certified, SAY_GOOD_MORNING)
         assert channel.description == f"TLSv1.3 {suite}"
         for number, command in enumerate(
             (
@@ -243,13 +235,13 @@ async def test_gnutls_does_not_notice_that_a_session_is_parked(certified: Certif
 async def test_gnutls_is_told_of_a_bad_record_and_tells_us(certified: Certified) -> None:
     suite = SUITES[0]
     async with gnutls_server(certified.server, suite) as stack:
-        channel = await parked_at_peer(stack, certified)
+        channel = await parked(stack, certified, SAY_GOOD_MORNING)
         await stack.say(b"alert 80\n")
         with pytest.raises(ConnectionLost, match="internal_error"):
             await channel.read(100)
         channel.close()
     async with gnutls_server(certified.server, suite) as stack:
-        released = (await parked_at_peer(stack, certified)).release()
+        released = (await parked(stack, certified, SAY_GOOD_MORNING)).release()
         assert released is not None
         wire, tls = released
         with pytest.raises(TlsRecordError) as caught:
@@ -259,7 +251,7 @@ async def test_gnutls_is_told_of_a_bad_record_and_tells_us(certified: Certified)
         wire.close()
         tls.forget()
     async with gnutls_server(certified.server, suite) as stack:
-        channel = await parked_at_peer(stack, certified)
+        channel = await parked(stack, certified, SAY_GOOD_MORNING)
         channel._wire.send_now(b"\x17\x03\x03\0\x20" + b"x" * 32)
         with pytest.raises(ConnectionLost, match="bad_record_mac"):
             await channel.read(100)
@@ -273,7 +265,7 @@ async def test_gnutls_is_told_of_a_bad_record_and_tells_us(certified: Certified)
 @SUITE
 async def test_java_does_not_notice_that_a_session_is_parked(certified: Certified, suite: str) -> None:
     async with java_server(certified.server, suite) as stack:
-        channel = await parked_at_peer(stack, certified)
+        channel = await parked(stack, certified, SAY_GOOD_MORNING)
         assert channel.description == f"TLSv1.3 {suite}"
         for number in range(4):
             if number:

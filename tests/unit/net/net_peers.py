@@ -126,3 +126,20 @@ async def serving(
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         assert served.errors == []
+
+
+async def shake_hands(
+    server: ssl.SSLObject, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, sock: socket.socket
+) -> None:
+    """The server's side of a TLS handshake over ``sock``, which does not block."""
+    loop = asyncio.get_running_loop()
+    done = False
+    while not done:
+        try:
+            server.do_handshake()
+            done = True
+        except ssl.SSLWantReadError:
+            pass
+        await loop.sock_sendall(sock, outgoing.read())
+        if not done:
+            incoming.write(await loop.sock_recv(sock, 65_536))

@@ -15,6 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from net_peers import shake_hands
 
 from idlebell.net.errors import ConnectionLost, TlsFailed
 from idlebell.net.tls_engine import PlainChannel, TlsChannel, start_tls
@@ -334,16 +335,7 @@ async def test_a_cancelled_read_loses_no_byte_wherever_it_was_cut(policy, server
     right.setblocking(False)
     loop = asyncio.get_running_loop()
     handshake = asyncio.ensure_future(start_tls(Wire(left), policy.client_context, "mail.test"))
-    done = False
-    while not done:
-        try:
-            server.do_handshake()
-            done = True
-        except ssl.SSLWantReadError:
-            pass
-        await loop.sock_sendall(right, outgoing.read())
-        if not done:
-            incoming.write(await loop.sock_recv(right, 65_536))
+    await shake_hands(server, incoming, outgoing, right)
     channel = await handshake
     await loop.sock_sendall(right, outgoing.read())
     server.write(b"hello")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import trustme
+from net_peers import shake_hands
 
 from idlebell.net.errors import ConnectionLost, TlsFailed
 from idlebell.net.record_channel import RecordChannel
@@ -131,16 +132,7 @@ async def test_a_cancelled_read_that_took_a_part_of_a_record_keeps_a_session_awa
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     server = server_tls.wrap_bio(incoming, outgoing, server_side=True)
     handshake = asyncio.ensure_future(start_tls(Wire(left), parking.session_context, "mail.test", parking.secrets))
-    done = False
-    while not done:
-        try:
-            server.do_handshake()
-            done = True
-        except ssl.SSLWantReadError:
-            pass
-        await loop.sock_sendall(right, outgoing.read())
-        if not done:
-            incoming.write(await loop.sock_recv(right, 65_536))
+    await shake_hands(server, incoming, outgoing, right)
     channel = await handshake
     await loop.sock_sendall(right, outgoing.read())
     server.write(b"hello")
