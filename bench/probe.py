@@ -2,7 +2,7 @@
 
     python bench/probe.py [--mailboxes 1000] [--seconds 30]
 
-The gateway as users run it, with ``probe_seconds`` at 30, before the scripted server in a process of its own: all mailboxes
+The gateway as users run it, with ``probe_seconds`` at 30, before the simulated server in processes of its own: all mailboxes
 idle under TLS and nothing comes. CPU time of the gateway's process over the probes that fall into the time, less what it
 takes with hardly any probe.
 """
@@ -11,17 +11,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-from gateway_process import GatewayProcess
-from idle_gateway import cpu_seconds, subscribe
 from idlebell.watch.cadence import PROBE_SECONDS, PROBE_SHARE
+from rig.gateway import cpu_seconds, gateway, simulated_server
 
 PROBE_EVERY_SECONDS = 30.0
 """As often as the configuration lets one ask."""
@@ -31,32 +25,23 @@ SETTLING_SECONDS = 35.0
 """After a login one look comes early."""
 
 
-async def spent(port: int, ca_file: Path, mailboxes: int, probe_seconds: float, seconds: float) -> float:
+async def spent(mailboxes: int, probe_seconds: float, seconds: float) -> float:
     """CPU seconds a second of a gateway that holds ``mailboxes``."""
     with tempfile.TemporaryDirectory() as folder:
-        imap = f"per_host_connect_rate = 0\nprobe_seconds = {probe_seconds:g}"
-        async with GatewayProcess(Path(folder), ca_file, imap=imap, level="warning") as gateway:
-            await subscribe(gateway, port, range(mailboxes))
+        async with (
+            simulated_server() as server,
+            gateway(server, Path(folder), f"probe_seconds = {probe_seconds:g}") as found,
+        ):
+            await found.subscribe(server, range(mailboxes), "http://127.0.0.1:9")
             await asyncio.sleep(SETTLING_SECONDS)
-            before = cpu_seconds(gateway.pid)
+            before = cpu_seconds(found.pid)
             await asyncio.sleep(seconds)
-            return float(cpu_seconds(gateway.pid) - before) / seconds
+            return (cpu_seconds(found.pid) - before) / seconds
 
 
 async def measure(mailboxes: int, seconds: float) -> None:
-    server = subprocess.Popen(
-        [sys.executable, "-m", "idlebell.testing.imap_server"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert server.stdin is not None
-    assert server.stdout is not None
-    try:
-        told = json.loads(server.stdout.readline())
-        ca_file = Path(told["ca_file"])
-        quiet = await spent(told["tls_port"], ca_file, mailboxes, 540, seconds)
-        busy = await spent(told["tls_port"], ca_file, mailboxes, PROBE_EVERY_SECONDS, seconds)
-    finally:
-        server.stdin.close()
-        server.wait()
+    quiet = await spent(mailboxes, 540, seconds)
+    busy = await spent(mailboxes, PROBE_EVERY_SECONDS, seconds)
     probes = mailboxes / (PROBE_EVERY_SECONDS * MEAN_JITTER)
     cost = (busy - quiet) / probes
     print(
