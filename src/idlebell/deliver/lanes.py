@@ -78,10 +78,6 @@ class Lanes:
             room_of_unknown=self._room(_Lane(), now),
         )
 
-    def shares(self, due: Sequence[bytes], now: float) -> dict[bytes, int]:
-        """:meth:`Sharing.shares` of now."""
-        return self.sharing(now).shares(due)
-
     def started(self, name: bytes) -> None:
         lane = self._lanes.setdefault(name, _Lane())
         lane.in_flight += 1

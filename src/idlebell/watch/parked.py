@@ -20,7 +20,7 @@ from typing import Final
 
 from idlebell.imap.capabilities import speaks_utf8
 from idlebell.imap.commands import EventGroup
-from idlebell.model.account import Account, ImapTarget
+from idlebell.model.account import Account
 from idlebell.model.ids import AccountId
 from idlebell.net.clock import Clock
 from idlebell.net.detached import ConnectionTerms
@@ -132,7 +132,6 @@ class ParkedSessions:
         "_clock",
         "_epoll",
         "_faces",
-        "_targets",
         "_terms",
         "_timer",
     )
@@ -146,7 +145,6 @@ class ParkedSessions:
         self._buckets: dict[int, set[Parked]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._terms: dict[SessionTerms, SessionTerms] = {}
-        self._targets: dict[ImapTarget, ImapTarget] = {}
 
     def __len__(self) -> int:
         return len(self._by_account)
@@ -179,7 +177,6 @@ class ParkedSessions:
     def add(self, parked: Parked) -> None:
         """At most one of an account. OSError: the system bears no more, and nothing has changed."""
         parked.terms = self._shared(parked.terms)
-        parked.account = self._at_shared_target(parked.account)
         if self._epoll is None:
             self._epoll = select.epoll()
             asyncio.get_running_loop().add_reader(self._epoll.fileno(), self._ready)
@@ -352,12 +349,6 @@ class ParkedSessions:
             self._arm()
 
     # --- inside ---
-
-    def _at_shared_target(self, account: Account) -> Account:
-        target = self._targets.get(account.target)
-        if target is None and len(self._targets) < TERMS:
-            target = self._targets[account.target] = account.target
-        return account if target is None or target is account.target else replace(account, target=target)
 
     def _shared(self, terms: SessionTerms) -> SessionTerms:
         known = self._terms.get(terms)

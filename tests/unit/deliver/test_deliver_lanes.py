@@ -27,51 +27,51 @@ def begin(known: Lanes, shares: dict[bytes, int]) -> None:
 def test_a_service_that_answers_gets_four_and_a_new_one_two() -> None:
     known = lanes()
     prove(known, A)
-    assert known.shares([A, B], 0.0) == {A: 4, B: 2}
+    assert known.sharing(0.0).shares([A, B]) == {A: 4, B: 2}
 
 
 def test_a_lane_gets_no_more_than_its_bound_in_all() -> None:
     known = lanes()
     prove(known, A)
     known.started(A)
-    assert known.shares([A], 0.0) == {A: 3}
+    assert known.sharing(0.0).shares([A]) == {A: 3}
     begin(known, {A: 3})
-    assert known.shares([A], 0.0) == {}
+    assert known.sharing(0.0).shares([A]) == {}
     known.finished(A)
-    assert known.shares([A], 0.0) == {A: 1}
+    assert known.sharing(0.0).shares([A]) == {A: 1}
 
 
 def test_what_is_short_is_shared_one_to_each_in_turn() -> None:
     known = lanes(in_flight=4)
     for name in (A, B, C):
         prove(known, name)
-    assert known.shares([A, B, C], 0.0) == {A: 2, B: 1, C: 1}
-    assert known.shares([], 0.0) == {}
+    assert known.sharing(0.0).shares([A, B, C]) == {A: 2, B: 1, C: 1}
+    assert known.sharing(0.0).shares([]) == {}
 
 
 def test_services_that_have_not_answered_hold_at_most_half() -> None:
     known = lanes(in_flight=6)
     prove(known, A)
     hanging = [b"h%d" % number for number in range(10)]
-    begin(known, known.shares(hanging, 0.0))
-    assert known.shares(hanging, 0.0) == {}
-    assert known.shares([*hanging, A], 0.0) == {A: 3}
+    begin(known, known.sharing(0.0).shares(hanging))
+    assert known.sharing(0.0).shares(hanging) == {}
+    assert known.sharing(0.0).shares([*hanging, A]) == {A: 3}
 
 
 def test_what_is_being_settled_counts_in_all_but_not_at_its_service() -> None:
     known = lanes(in_flight=5)
     prove(known, A)
     begin(known, {A: 4})
-    assert known.shares([A], 0.0) == {}
+    assert known.sharing(0.0).shares([A]) == {}
     for _ in range(3):
         known.settling(A)
-    assert known.shares([A], 0.0) == {A: 1}
+    assert known.sharing(0.0).shares([A]) == {A: 1}
     known.settled()
-    assert known.shares([A], 0.0) == {A: 2}
+    assert known.sharing(0.0).shares([A]) == {A: 2}
 
 
 def test_even_a_total_of_one_lets_a_new_service_prove_itself() -> None:
-    assert lanes(in_flight=1).shares([A], 0.0) == {A: 1}
+    assert lanes(in_flight=1).sharing(0.0).shares([A]) == {A: 1}
 
 
 def test_a_service_that_falls_silent_is_unproven_until_it_answers_again() -> None:
@@ -80,11 +80,11 @@ def test_a_service_that_falls_silent_is_unproven_until_it_answers_again() -> Non
     known.started(A)
     for _ in range(SILENT_MAX - 1):
         known.heard(A, answered=False)
-    assert known.shares([A], 0.0) == {A: 3}
+    assert known.sharing(0.0).shares([A]) == {A: 3}
     known.heard(A, answered=False)
-    assert known.shares([A], 0.0) == {A: 1}
+    assert known.sharing(0.0).shares([A]) == {A: 1}
     known.heard(A, answered=True)
-    assert known.shares([A], 0.0) == {A: 3}
+    assert known.sharing(0.0).shares([A]) == {A: 3}
 
 
 def test_a_lane_that_was_asked_to_pause_gets_nothing_until_then() -> None:
@@ -92,8 +92,8 @@ def test_a_lane_that_was_asked_to_pause_gets_nothing_until_then() -> None:
     prove(known, A)
     known.pause(A, 10.0)
     known.pause(A, 5.0)
-    assert (known.shares([A, B], 9.9), known.blocked(9.9)) == ({B: 2}, 1)
-    assert (known.shares([A], 10.0), known.blocked(10.0)) == ({A: 4}, 0)
+    assert (known.sharing(9.9).shares([A, B]), known.blocked(9.9)) == ({B: 2}, 1)
+    assert (known.sharing(10.0).shares([A]), known.blocked(10.0)) == ({A: 4}, 0)
 
 
 def test_a_full_lane_counts_as_blocked() -> None:
