@@ -62,6 +62,10 @@ def _no_sessions(host: str) -> int:
     return 0
 
 
+def _too_many() -> LoginFailed:
+    return LoginFailed(Fault("overloaded", "Too many sessions are being opened to this mail server now."), ours=True)
+
+
 def _no_bound() -> int:
     return 1_000_000_000
 
@@ -241,17 +245,14 @@ class Door:
 
     async def _turn_at(self, host: str, patience_seconds: float | None) -> Ticket:
         """LoginFailed ``overloaded``: it would come, or came, too late."""
-        full = LoginFailed(
-            Fault("overloaded", "Too many sessions are being opened to this mail server now."), ours=True
-        )
         if patience_seconds is not None:
             patience_seconds = max(0.0, patience_seconds - min(LOGIN_LEAST_SECONDS, patience_seconds / 2))
             if self.admission.wait_seconds(host, self._clock.monotonic()) > patience_seconds:
-                raise full
+                raise _too_many()
         try:
             return await self._gate.enter(host, patience_seconds=patience_seconds)
         except TimeoutError:
-            raise full from None
+            raise _too_many() from None
 
     async def _logged_in(self, account: Account, credentials: Credentials) -> ImapConnection:
         connection = await self._connected(account.target)

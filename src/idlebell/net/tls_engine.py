@@ -3,9 +3,8 @@
 TLS runs on an ``SSLObject`` over two memory BIOs that we fill and empty ourselves. After the handshake OpenSSL is never given
 more than the TLS record that is wanted, and that in pieces of :data:`PIECE_BYTES`. Two things follow from it. It is known at
 any time which records OpenSSL has consumed, and between two of them a session can be parked (:meth:`TlsChannel.park`). And
-nothing grows: a BIO's memory never
-shrinks again (``BUF_MEM_grow``), so it is never made to hold more than a piece; OpenSSL itself gives its record buffer back
-once it is empty (``SSL_MODE_RELEASE_BUFFERS``, which CPython sets).
+nothing grows: a BIO's memory never shrinks again (``BUF_MEM_grow``), so it is never made to hold more than a piece; OpenSSL
+itself gives its record buffer back once it is empty (``SSL_MODE_RELEASE_BUFFERS``, which CPython sets).
 """
 
 from __future__ import annotations
