@@ -83,7 +83,7 @@ class Fleet:
         self._returning = 0
         self._at_host: Counter[str] = Counter()
         self._returns = Returns(means.clock)
-        self._parking = Parking(means, self._held, self._start, self.sessions, wheel)
+        self._parking = Parking(means, self._held, self._start, wheel)
 
     # --- what others may ask ---
 

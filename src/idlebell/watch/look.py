@@ -95,6 +95,12 @@ class Means:
     may_park: Callable[[AccountId], bool] = _never
     """Does the one session of this account stand for all that is known of it?"""
 
+    def cycle(self, host: str, *, near: bool, settled: bool) -> float:
+        """Seconds in IDLE before the next probe of a session at ``host``; see :meth:`~idlebell.watch.cadence.Cadence.cycle`."""
+        return self.cadence.cycle(
+            self.hosts.idle_seconds(host), sessions=self.sessions(), own=near, settled=settled, entropy=self.entropy()
+        )
+
 
 @dataclass(slots=True)
 class Books:

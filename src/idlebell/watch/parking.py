@@ -22,22 +22,20 @@ from idlebell.watch.watcher import LeftOff, Watcher
 
 class Parking:
     """``held``: the fleet's books, from which those of a parked account are taken where its record tells all. ``start``: runs
-    a watcher of a session that was opened at a time of the monotonic clock. ``sessions``: how many there are in all."""
+    a watcher of a session that was opened at a time of the monotonic clock."""
 
-    __slots__ = ("_held", "_means", "_parked", "_sessions", "_start", "_wheel")
+    __slots__ = ("_held", "_means", "_parked", "_start", "_wheel")
 
     def __init__(
         self,
         means: Means,
         held: dict[AccountId, Held],
         start: Callable[[Held, Watcher, float], None],
-        sessions: Callable[[], int],
         wheel: Wheel | None,
     ) -> None:
         self._means = means
         self._held = held
         self._start = start
-        self._sessions = sessions
         self._wheel = wheel
         self._parked = ParkedSessions(means.clock, Faces(self._woken, self._bore, self._cycle))
         means.status.lend(self._parked.status, lambda: len(self._parked))
@@ -151,11 +149,4 @@ class Parking:
             self._drop_books(held)
 
     def _cycle(self, parked: Parked) -> float:
-        means = self._means
-        return means.cadence.cycle(
-            means.hosts.idle_seconds(parked.account.target.host),
-            sessions=self._sessions(),
-            own=parked.terms.near,
-            settled=parked.settled,
-            entropy=means.entropy(),
-        )
+        return self._means.cycle(parked.account.target.host, near=parked.terms.near, settled=parked.settled)

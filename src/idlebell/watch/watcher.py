@@ -324,13 +324,7 @@ class Watcher:
         return None
 
     def _cycle(self) -> float:
-        return self._means.cadence.cycle(
-            self._means.hosts.idle_seconds(self.account.target.host),
-            sessions=self._means.sessions(),
-            own=self._near,
-            settled=self._caught.looks.settled,
-            entropy=self._means.entropy(),
-        )
+        return self._means.cycle(self.account.target.host, near=self._near, settled=self._caught.looks.settled)
 
     async def _waited(self, assignment: Assignment, waited: Waited, seconds: float) -> None:
         """What follows a wait of ``seconds`` that ended as ``waited``."""
