@@ -329,14 +329,15 @@ class Watcher:
     async def _waited(self, assignment: Assignment, waited: Waited, seconds: float) -> None:
         """What follows a wait of ``seconds`` that ended as ``waited``."""
         self._books.lapses.accepted(Promise.IDLE)
+        suspected, self._suspected = self._suspected, False  # whatever is asked now shows that the session lives
         quiet = waited is Waited.QUIET
         if quiet:
             self._means.hosts.bore_quiet(self.account.target.host, seconds)
         if self._session.news:
             if (await self._caught.look(assignment.primary)).messages:
                 self._books.lapses.told(Promise.IDLE)
-        elif quiet or self._suspected or self._caught.failures:
-            await self._probe(assignment.primary)
+        elif quiet or suspected or self._caught.failures:
+            await self._probing.ask(assignment.primary)
 
     # --- parked ---
 
@@ -410,10 +411,6 @@ class Watcher:
         means.emit(LookFailed(self.account.id, refusal.command, shown(refusal.text)))
         self._books.lapses.refused(Promise.IDLE, means.clock.monotonic(), shown(refusal.text))
         await self._session.pause(OWED_FIRST_SECONDS)
-
-    async def _probe(self, primary: str) -> None:
-        self._suspected = False
-        await self._probing.ask(primary)
 
     async def _poll(self, assignment: Assignment) -> None:
         """Without IDLE."""
