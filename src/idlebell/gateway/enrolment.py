@@ -27,6 +27,7 @@ from idlebell.model.ids import (
     subscription_token,
     token_hash,
 )
+from idlebell.model.preferences import NO_PREFERENCES
 from idlebell.model.problem import Fault, FieldError, Problem, ProblemError
 from idlebell.model.subscription import LEASE_SECONDS_DEFAULT, MAX_TOKENS, Payload, Phase, Subscription
 from idlebell.store.contract import ConflictError
@@ -240,6 +241,7 @@ class Enrolment:
                 resolved=kept.resolved,
                 also=kept.also,
                 heartbeat_seconds=kept.heartbeat_seconds,
+                preferences=kept.preferences,
                 endpoints=kept.endpoints,
                 payload=kept.payload,
                 lease_seconds=kept.lease_seconds,
@@ -272,6 +274,7 @@ class Enrolment:
             token_hashes=(token_hash(token),),
             also=wish.also or frozenset(),
             heartbeat_seconds=_heartbeat_seconds(None, wish),
+            preferences=replace(NO_PREFERENCES, **wish.preferences),
         )
         return with_mailboxes(made, wish.mailboxes)
 
@@ -343,6 +346,7 @@ def merged(stored: Subscription, wish: Wish, endpoints: Endpoints, now: datetime
         with_mailboxes(stored, wish.mailboxes),
         also=stored.also if wish.also is None else wish.also,
         heartbeat_seconds=_heartbeat_seconds(stored, wish),
+        preferences=replace(stored.preferences, **wish.preferences),
         endpoints=endpoints,
         payload=wish.payload or stored.payload,
         retention=wish.retention or stored.retention,

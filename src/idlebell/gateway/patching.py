@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from idlebell.gateway.endpoints import heartbeat_fault, payload_fault, read_endpoints, spelled, with_verdicts
 from idlebell.gateway.policy import Policy
+from idlebell.gateway.preferences import READERS, read_preferences
 from idlebell.gateway.reading import LATER_MEMBERS, NOT_SUPPORTED, Faults, pointer, read_into
 from idlebell.gateway.shapes import Auth, EndpointsShape
 from idlebell.gateway.wish import (
@@ -26,7 +27,7 @@ from idlebell.model.endpoint import Endpoints
 from idlebell.model.subscription import LEASE_SECONDS_DEFAULT, Payload, Subscription
 
 MEMBERS: Final = frozenset(
-    {"filter", "mailboxes", "payload", "endpoints", "lease_seconds", "paused", "also", "heartbeat_seconds"}
+    {"mailboxes", "payload", "endpoints", "lease_seconds", "paused", "also", "heartbeat_seconds", *READERS}
 )
 
 
@@ -48,9 +49,10 @@ def patched(subscription: Subscription, patch: Mapping[str, Any], policy: Policy
     for name in patch:
         if name not in MEMBERS and name != "auth":
             faults.add(pointer(name[:100]), NOT_SUPPORTED if name in LATER_MEMBERS else "cannot be changed")
-    if patch.get("filter") is not None:
-        faults.add("/filter", NOT_SUPPORTED)
     changes: dict[str, Any] = {}
+    wished = read_preferences(faults, patch)
+    if wished:
+        changes["preferences"] = replace(subscription.preferences, **wished)
     if "mailboxes" in patch:
         given = patch["mailboxes"]
         mailboxes = DEFAULT_MAILBOXES if given is None else read_mailboxes(faults, given, policy)

@@ -116,17 +116,25 @@ MailboxesShape: TypeAlias = list[str] | Annotated[str, _NAMED] | Annotated[dict[
 
 class SubscriptionRequest(Shape, frozen=True, kw_only=True):
     """POST /v1/subscriptions. None: the member is absent; in a repeat it keeps what it is. ``heartbeat_seconds`` None is
-    none."""
+    none, as are None of ``filter`` and of what follows it: those are read by :mod:`idlebell.gateway.preferences`."""
 
     imap: ImapShape
     endpoints: EndpointsShape
     mailboxes: MailboxesShape | None = None
-    filter: Any = None
+    filter: Any = msgspec.UNSET
     payload: Literal["alert", "summary", "content"] | None = None
     retention: Literal["session", "keys", "memory", "vault"] | None = None
     lease_seconds: int | None = None
     also: list[Annotated[str, _ALSO]] | None = None
     heartbeat_seconds: int | msgspec.UnsetType | None = msgspec.UNSET
+    vip: Any = msgspec.UNSET
+    muted_until: Any = msgspec.UNSET
+    quiet_hours: Any = msgspec.UNSET
+    digest_minutes: Any = msgspec.UNSET
+    hushed: Any = msgspec.UNSET
+    withdraw: Any = msgspec.UNSET
+    remind_after: Any = msgspec.UNSET
+    content_limit_bytes: Any = msgspec.UNSET
     wait_seconds: float = WAIT_SECONDS_DEFAULT
 
 
@@ -212,6 +220,21 @@ class SubtreeView(Shape, frozen=True, kw_only=True):
     subtree: str
 
 
+class QuietHoursView(Shape, frozen=True, kw_only=True):
+    tz: str
+    days: tuple[str, ...]
+    begin: str = msgspec.field(name="from")
+    end: str = msgspec.field(name="to")
+    then: str
+
+
+class HushedView(Shape, frozen=True, kw_only=True):
+    """One of both."""
+
+    sender: str | None = None
+    list_id: str | None = None
+
+
 class SubscriptionView(Shape, frozen=True, kw_only=True):
     """A subscription as it is shown, without a token. ``selection``: what was asked for where ``mailboxes`` are found by
     what they are."""
@@ -224,6 +247,15 @@ class SubscriptionView(Shape, frozen=True, kw_only=True):
     selection: Literal["personal", "subscribed"] | SubtreeView | None
     also: tuple[str, ...]
     heartbeat_seconds: int | None
+    filter: Any
+    vip: Any
+    muted_until: datetime | None
+    quiet_hours: QuietHoursView | None
+    digest_minutes: int | None
+    hushed: tuple[HushedView, ...]
+    withdraw: bool
+    remind_after: int | None
+    content_limit_bytes: int | None
     created_at: datetime
     expires_at: datetime
     last_seen_alive_at: datetime | None

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
+from idlebell.gateway.preferences import shown
 from idlebell.gateway.shapes import (
     AlertView,
     CountsView,
@@ -21,6 +22,7 @@ from idlebell.gateway.shapes import (
     SubtreeView,
 )
 from idlebell.model.notification import LossReason
+from idlebell.model.preferences import NO_PREFERENCES
 from idlebell.model.problem import Fault
 from idlebell.model.selection import Personal, Selection, Subscribed, Subtree
 from idlebell.model.subscription import Activity, Phase, Subscription
@@ -81,6 +83,7 @@ def view(subscription: Subscription, status: AccountStatus | None, activity: Act
         selection=_selection(subscription.selection),
         also=tuple(sorted(subscription.also)),
         heartbeat_seconds=subscription.heartbeat_seconds,
+        **shown(subscription.preferences),
         created_at=subscription.created_at,
         expires_at=subscription.expires_at,
         # The one heard of longest ago: a session that lives hides no other that is gone.
@@ -116,6 +119,7 @@ def unproven_view(subscription: Subscription, mailboxes: Iterable[str], now: dat
         selection=None,
         also=(),
         heartbeat_seconds=None,
+        **shown(NO_PREFERENCES),
         created_at=now,
         expires_at=now + timedelta(seconds=subscription.lease_seconds),
         last_seen_alive_at=None,

@@ -7,6 +7,7 @@ fault with its pointer.
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias
 
@@ -15,6 +16,7 @@ import msgspec
 from idlebell.gateway.discovery import domain_of
 from idlebell.gateway.endpoints import heartbeat_fault, payload_fault, read_endpoints
 from idlebell.gateway.policy import SUPPORTED_RETENTIONS, Policy
+from idlebell.gateway.preferences import members, read_preferences
 from idlebell.gateway.reading import NOT_SUPPORTED, Faults, pointer
 from idlebell.gateway.shapes import WAIT_SECONDS_MAX, Auth, ImapShape, OAuth2Auth, PasswordAuth, SubscriptionRequest
 from idlebell.model.account import BearerCredentials, Credentials, ImapTarget, PasswordCredentials, Retention, Tls
@@ -57,6 +59,8 @@ class Wish:
     lease_seconds: int | None
     also: frozenset[str] | None
     heartbeat_seconds: int | msgspec.UnsetType | None
+    preferences: Mapping[str, Any]
+    """Members of :class:`~idlebell.model.preferences.Preferences` that are present."""
     wait_seconds: float = field(compare=False)
     credentials: Credentials | None = field(compare=False, default=None)
 
@@ -69,8 +73,7 @@ def read_wish(request: SubscriptionRequest, policy: Policy) -> Wish:
     credentials = None if request.imap.auth is None else read_auth(faults, request.imap.auth, "/imap/auth")
     endpoints = read_endpoints(faults, request.endpoints, allow_plaintext=policy.allow_plaintext)
     mailboxes = None if request.mailboxes is None else read_mailboxes(faults, request.mailboxes, policy)
-    if request.filter is not None:
-        faults.add("/filter", NOT_SUPPORTED)
+    preferences = read_preferences(faults, members(request))
     payload = None if request.payload is None else read_payload(faults, request.payload)
     if payload is not None:
         fault = payload_fault(payload, endpoints, allow_plaintext=policy.allow_plaintext)
@@ -96,6 +99,7 @@ def read_wish(request: SubscriptionRequest, policy: Policy) -> Wish:
         request.lease_seconds,
         also,
         request.heartbeat_seconds,
+        preferences,
         request.wait_seconds,
         credentials,
     )

@@ -10,6 +10,7 @@ from idlebell.model.account import Retention
 from idlebell.model.endpoint import Endpoints, Role
 from idlebell.model.ids import AccountId, ApiKeyId, SubscriptionId
 from idlebell.model.notification import LossReason
+from idlebell.model.preferences import NO_PREFERENCES, Preferences
 from idlebell.model.selection import Selection
 
 LEASE_SECONDS_MIN = 60
@@ -127,6 +128,7 @@ class Subscription:
     also: frozenset[str] = frozenset()
     """Of :data:`ALSO`."""
     heartbeat_seconds: int | None = None
+    preferences: Preferences = NO_PREFERENCES
     resolved: bool = False
     """Has it been found at least once what the ``selection`` selects? What appears from then on is new."""
     declared: bool = False

@@ -11,6 +11,7 @@ import msgspec
 
 from idlebell import __version__
 from idlebell.gateway import shapes
+from idlebell.gateway.preferences import READERS
 from idlebell.model.problem import PROBLEMS
 from idlebell.rest.limits import PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX
 from idlebell.rest.operations import ALWAYS, BASIC, KEY, OPEN, OPERATIONS, TEXT, TOKEN, WITH_BODY, Operation
@@ -171,8 +172,9 @@ def _schemas() -> dict[str, Any]:
         "description": "RFC 7396.",
         "type": "object",
         "properties": {
-            **{name: properties[name] for name in ("mailboxes", "filter", "payload", "lease_seconds", "also")},
+            **{name: properties[name] for name in ("mailboxes", "payload", "lease_seconds", "also")},
             "heartbeat_seconds": properties["heartbeat_seconds"],
+            **{name: properties[name] for name in READERS},
             "endpoints": endpoints,
             "paused": {"anyOf": [{"type": "boolean"}, {"type": "null"}]},
             "auth": found["CredentialsRequest"]["properties"]["auth"],

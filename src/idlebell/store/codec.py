@@ -35,10 +35,12 @@ from idlebell.model.notification import (
     Test,
     Verification,
 )
+from idlebell.model.preferences import NO_PREFERENCES, Preferences
 from idlebell.model.secret import Secret
 from idlebell.model.selection import Personal, Selection, Subscribed, Subtree
 from idlebell.model.subscription import Floor, Loss, Payload, StandingProblem, Subscription
 from idlebell.store.contract import StoreError
+from idlebell.store.preferences_codec import decode_preferences, encode_preferences
 from idlebell.store.routes import DIGEST_BYTES, Route, microseconds, moment
 
 FORMAT: Final = 1
@@ -126,6 +128,7 @@ def encode_details(subscription: Subscription) -> str:
             "also": sorted(subscription.also),
             "heartbeat": subscription.heartbeat_seconds,
             "resolved": subscription.resolved,
+            **_preferences(subscription.preferences),
         }
     ).decode("ascii")
 
@@ -151,7 +154,12 @@ def decode_details(encoded: str) -> dict[str, Any]:
         "also": frozenset(value.get("also", ())),
         "heartbeat_seconds": value.get("heartbeat"),
         "resolved": value.get("resolved", False),
+        "preferences": decode_preferences(value["preferences"]) if "preferences" in value else NO_PREFERENCES,
     }
+
+
+def _preferences(preferences: Preferences) -> dict[str, Any]:
+    return {} if preferences == NO_PREFERENCES else {"preferences": encode_preferences(preferences)}
 
 
 def encode_selection(selection: Selection) -> str:

@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 
 from idlebell.gateway.callers import Caller
+from idlebell.gateway.preferences import shown
 from idlebell.gateway.shapes import (
     CountsView,
     CredentialsRequest,
@@ -26,6 +27,7 @@ from idlebell.gateway.shapes import (
     UnregisterRequest,
 )
 from idlebell.model.ids import ApiKeyId
+from idlebell.model.preferences import NO_PREFERENCES
 from idlebell.model.problem import Problem, ProblemError
 from idlebell.model.subscription import ApiKey
 from idlebell.rest import RestOptions, RestServer
@@ -44,6 +46,7 @@ VIEW = SubscriptionView(
     selection=None,
     also=(),
     heartbeat_seconds=None,
+    **shown(NO_PREFERENCES),
     created_at=AT,
     expires_at=AT,
     last_seen_alive_at=AT,

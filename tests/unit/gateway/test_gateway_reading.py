@@ -42,7 +42,7 @@ def test_every_fault_is_found() -> None:
         "imap": {"port": "993", "username": 7, "auth": {"type": "password", "secret": "hunter2"}},
         "endpoints": {"new_mail": {"type": "fcm"}, "reconnect": {"type": "pigeon", "url": "x"}},
         "payload": "hunter2",
-        "digest_minutes": 5,
+        "coalesce_seconds": 5,
         "hunger": 1,
     }
     found = errors(SubscriptionRequest, body)
@@ -54,7 +54,7 @@ def test_every_fault_is_found() -> None:
         "/endpoints/new_mail/type",
         "/endpoints/reconnect/type",
         "/payload",
-        "/digest_minutes",
+        "/coalesce_seconds",
         "/hunger",
     }
     assert found["/digest_minutes"] == found["/endpoints/new_mail/type"] == "not supported by this version"

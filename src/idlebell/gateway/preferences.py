@@ -1,0 +1,101 @@
+"""The members of a subscription that say which mail rings, when, and how much is said: read and shown. Pure.
+
+One table, :data:`READERS`, serves POST, which keeps what is absent, and PATCH; null stands for the default in both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+import msgspec
+
+from idlebell.gateway.reading import NOT_SUPPORTED, Faults
+from idlebell.gateway.shapes import HushedView, QuietHoursView, SubscriptionRequest
+from idlebell.model.preferences import NO_PREFERENCES, Hushed, HushedBy, Preferences, QuietHours
+
+DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """``field`` of Preferences, and what makes its value of JSON (never of null): faults are added at the pointer."""
+
+    field: str
+    read: Callable[[Faults, Any, str], Any]
+
+
+def _later(faults: Faults, _: Any, at: str) -> None:
+    faults.add(at, NOT_SUPPORTED)
+
+
+READERS: Final[Mapping[str, Reader]] = MappingProxyType(
+    {
+        "filter": Reader("filter", _later),
+        "vip": Reader("vip", _later),
+        "muted_until": Reader("muted_until", _later),
+        "quiet_hours": Reader("quiet_hours", _later),
+        "digest_minutes": Reader("digest_minutes", _later),
+        "hushed": Reader("hushed", _later),
+        "withdraw": Reader("withdraw", _later),
+        "remind_after": Reader("remind_after_seconds", _later),
+        "content_limit_bytes": Reader("content_limit_bytes", _later),
+    }
+)
+"""By member."""
+
+
+def members(request: SubscriptionRequest) -> Mapping[str, Any]:
+    """Those that are present."""
+    return {name: value for name in READERS if (value := getattr(request, name)) is not msgspec.UNSET}
+
+
+def read_preferences(faults: Faults, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that ``given`` sets; members of other rooms are left alone."""
+    found = {}
+    for name, reader in READERS.items():
+        if name not in given:
+            continue
+        before = faults.count
+        value = given[name]
+        read = getattr(NO_PREFERENCES, reader.field) if value is None else reader.read(faults, value, f"/{name}")
+        if faults.count == before:
+            found[reader.field] = read
+    return found
+
+
+def shown(preferences: Preferences) -> dict[str, Any]:
+    """Members of :class:`~idlebell.gateway.shapes.SubscriptionView`."""
+    return {
+        "filter": _json(preferences.filter),
+        "vip": _json(preferences.vip),
+        "muted_until": preferences.muted_until,
+        "quiet_hours": None if preferences.quiet_hours is None else _quiet_hours(preferences.quiet_hours),
+        "digest_minutes": preferences.digest_minutes,
+        "hushed": tuple(_hushed(one) for one in preferences.hushed),
+        "withdraw": preferences.withdraw,
+        "remind_after": preferences.remind_after_seconds,
+        "content_limit_bytes": preferences.content_limit_bytes,
+    }
+
+
+def _json(text: str | None) -> Any:
+    return None if text is None else msgspec.json.decode(text)
+
+
+def _quiet_hours(quiet: QuietHours) -> QuietHoursView:
+    return QuietHoursView(
+        tz=quiet.tz,
+        days=tuple(DAYS[day] for day in sorted(quiet.days)),
+        begin=quiet.begin.strftime("%H:%M"),
+        end=quiet.end.strftime("%H:%M"),
+        then=quiet.then.value,
+    )
+
+
+def _hushed(one: Hushed) -> HushedView:
+    if one.by is HushedBy.SENDER:
+        return HushedView(sender=one.value)
+    return HushedView(list_id=one.value)
