@@ -57,7 +57,7 @@ def test_every_fault_is_found() -> None:
         "/coalesce_seconds",
         "/hunger",
     }
-    assert found["/digest_minutes"] == found["/endpoints/new_mail/type"] == "not supported by this version"
+    assert found["/coalesce_seconds"] == found["/endpoints/new_mail/type"] == "not supported by this version"
     assert found["/payload"] == "must be one of alert, summary, content"
 
 

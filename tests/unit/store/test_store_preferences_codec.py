@@ -16,7 +16,7 @@ PREFERENCES = st.builds(
     Preferences,
     filter=st.none() | TEXTS,
     vip=st.none() | TEXTS,
-    muted_until=st.none() | st.datetimes(datetime(1971, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)),
+    muted_until=st.none() | st.integers(0, 4_000_000_000).map(lambda at: datetime.fromtimestamp(at, UTC)),
     quiet_hours=st.none() | QUIET,
     digest_minutes=st.none() | st.integers(1, 1_440),
     hushed=st.lists(st.builds(Hushed, st.sampled_from(HushedBy), TEXTS), max_size=3).map(tuple),
