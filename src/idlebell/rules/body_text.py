@@ -22,10 +22,8 @@ _SHOWN_ATTRIBUTE: Final = re.compile(
 )
 
 
-def part_text(part: BodyPart | None, raw: bytes) -> str:
-    """``raw``: the content of ``part``, or its beginning. Without a ``part`` it is taken for plain text."""
-    if part is None:
-        return decoded(raw[:TEXT_BYTES])
+def part_text(part: BodyPart, raw: bytes) -> str:
+    """``raw``: the content of ``part``, or its beginning."""
     raw = raw[:TEXT_BYTES]
     match part.encoding.lower():
         case "base64":

@@ -6,9 +6,9 @@ Whoever sent the mail wrote all of it. Every reading is linear in what was fetch
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Final, TypeVar, cast
+from typing import Final
 
 from idlebell.imap.responses import Address, Envelope, FetchData
 from idlebell.rules.body_text import part_text
@@ -24,20 +24,24 @@ _SYSTEM_KEYWORDS: Final = {"\\seen": "$seen", "\\flagged": "$flagged", "\\answer
 """RFC 8621 section 4.1.1."""
 _HEADER_SECTIONS: Final = ("BODY[HEADER.FIELDS ", "BODY[HEADER]", "RFC822.HEADER")
 
-_Value = TypeVar("_Value")
-
 
 class Evidence:
-    """``message`` from ``mailbox``; ``text``, where it was fetched: the raw beginning of its text part."""
+    """``message`` from ``mailbox``. Its text is among its sections where it was fetched: see :attr:`text_missed`."""
 
-    __slots__ = ("_fields", "_kept", "mailbox", "message", "raw_text")
+    __slots__ = (
+        "_addresses", "_fields", "_folded", "_headers", "_text", "mailbox", "message", "text_missed",
+    )  # fmt: skip
 
-    def __init__(self, message: FetchData, mailbox: str, raw_text: bytes | None = None) -> None:
+    def __init__(self, message: FetchData, mailbox: str) -> None:
         self.message = message
         self.mailbox = mailbox
-        self.raw_text = raw_text
+        self.text_missed = False
+        """Was the text asked for, there is one, and it was not fetched? Then what a rule said without it is open."""
         self._fields: dict[str, tuple[bytes, ...]] | None = None
-        self._kept: dict[tuple[str, str], object] = {}
+        self._headers: dict[str, tuple[str, ...]] = {}
+        self._folded: dict[str, str] = {}  # by name; the text without one
+        self._addresses: dict[str, tuple[MailAddress, ...]] = {}
+        self._text: str | None = None
 
     # --- the header ---
 
@@ -48,19 +52,26 @@ class Evidence:
 
     def header(self, name: str) -> tuple[str, ...]:
         """Decoded (RFC 2047) and unfolded."""
-        return self._once("header", name.lower(), lambda: tuple(map(header_text, self.raw_header(name))))
+        found = self._headers.get(name)
+        if found is None:
+            found = self._headers[name] = tuple([header_text(raw) for raw in self.raw_header(name)])
+        return found
 
     def folded_header(self, name: str) -> str:
-        """All fields of that name, a line each, as :func:`~idlebell.rules.fold.fold` has them."""
-        return self._once("folded", name.lower(), lambda: fold("\n".join(self.header(name))))
+        """All fields of that name, a line each, as :func:`~idlebell.rules.fold.fold` has them; one space between words."""
+        found = self._folded.get(name)
+        if found is None:
+            values = [" ".join(fold(value).split()) for value in self.header(name)]
+            found = self._folded[name] = values[0] if len(values) == 1 else "\n".join(values)
+        return found
 
     def addresses(self, name: str) -> tuple[MailAddress, ...]:
         """Of all fields of that name."""
-        return self._once(
-            "addresses",
-            name.lower(),
-            lambda: tuple(one for raw in self.raw_header(name) for one in read_addresses(raw)),
-        )
+        found = self._addresses.get(name)
+        if found is None:
+            found = tuple(one for raw in self.raw_header(name) for one in read_addresses(raw))
+            self._addresses[name] = found
+        return found
 
     def _header_fields(self) -> dict[str, tuple[bytes, ...]]:
         if self._fields is None:
@@ -75,21 +86,31 @@ class Evidence:
 
     def text(self) -> str:
         """The beginning of the text, decoded and without markup; empty where none was fetched."""
-        return self._once("text", "", self._text)
+        if self._text is None:
+            self._text = self._read_text()
+        return self._text
 
     def folded_text(self) -> str:
-        return self._once("folded text", "", lambda: fold(self.text()))
+        """As :meth:`folded_header`."""
+        found = self._folded.get("")
+        if found is None:
+            found = self._folded[""] = " ".join(fold(self.text()).split())
+        return found
 
-    def _text(self) -> str:
-        if self.raw_text is None:
-            return ""
+    def _read_text(self) -> str:
         found = text_part(self.message.body)
-        return part_text(found.part if found is not None else None, self.raw_text)
+        if found is None:
+            return ""
+        for section in self.message.sections:
+            if section.name.upper() == f"BODY[{found.section}]":
+                return part_text(found.part, section.content or b"")
+        self.text_missed = True
+        return ""
 
     @property
     def has_attachment(self) -> bool:
         """As its structure says."""
-        return self._once("attachment", "", lambda: has_attachment(self.message.body))
+        return has_attachment(self.message.body)
 
     # --- what the server says ---
 
@@ -106,13 +127,7 @@ class Evidence:
     @property
     def keywords(self) -> frozenset[str]:
         """In lower case, as JMAP spells them: ``$seen`` for \\Seen (RFC 8621 section 4.1.1)."""
-        return self._once("keywords", "", lambda: frozenset(map(_keyword, self.message.flags or ())))
-
-    def _once(self, kind: str, name: str, make: Callable[[], _Value]) -> _Value:
-        kept = self._kept
-        if (kind, name) not in kept:
-            kept[kind, name] = make()
-        return cast(_Value, kept[kind, name])  # each kind has one type
+        return frozenset(map(_keyword, self.message.flags or ()))
 
 
 def _keyword(flag: str) -> str:

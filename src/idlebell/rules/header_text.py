@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Iterable
+from itertools import islice
 from typing import Final
 
 from idlebell.rules.charsets import decoded, guessed
@@ -15,7 +15,9 @@ from idlebell.rules.charsets import decoded, guessed
 FIELDS: Final = 500
 """Of one header. More are not looked at."""
 
-_FIELD: Final = re.compile(rb"([!-9;-~]{1,200})[ \t]*:(.*)", re.DOTALL)
+_END: Final = re.compile(rb"(?:\A|\n)\r?(?:\n|\Z)")
+# A name, a colon, and the rest of the line with those that continue it.
+_FIELD: Final = re.compile(rb"^([!-9;-~]{1,200}+)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)", re.MULTILINE)
 _LINES: Final = re.compile(r"[\r\n]++")
 # Charset, encoding and text end at a question mark each, so that the search is linear whatever is written. Tolerated beyond RFC
 # 2047 section 2: spaces in the text, and more than 75 characters.
@@ -26,36 +28,21 @@ _NOT_BASE64: Final = re.compile(rb"[^A-Za-z0-9+/]")
 
 def fields(raw: bytes) -> dict[str, tuple[bytes, ...]]:
     """Values by name in lower case, in the order of the header, still folded and encoded. A field that the end of ``raw``
-    cuts counts as far as it goes."""
-    found: dict[str, list[bytes]] = {}
-    for number, line in enumerate(_lines(raw)):
-        if number >= FIELDS:
-            break
-        field = _FIELD.match(line)
-        if field is not None:
-            found.setdefault(field[1].decode("ascii").lower(), []).append(field[2])
-    return {name: tuple(values) for name, values in found.items()}
-
-
-def _lines(raw: bytes) -> Iterable[bytes]:
-    """Each with those that continue it. The empty line ends the header (RFC 5322 section 2.1)."""
-    gathered: list[bytes] = []
-    for line in raw.split(b"\n"):
-        if line in (b"", b"\r"):
-            break
-        if line[:1] in (b" ", b"\t") and gathered:
-            gathered.append(line)
-            continue
-        if gathered:
-            yield b"\n".join(gathered)
-        gathered = [line]
-    if gathered:
-        yield b"\n".join(gathered)
+    cuts counts as far as it goes. The empty line ends the header (RFC 5322 section 2.1)."""
+    end = _END.search(raw)
+    found: dict[str, tuple[bytes, ...]] = {}
+    for field in islice(_FIELD.finditer(raw, 0, end.start() + 1 if end is not None else len(raw)), FIELDS):
+        name = field[1].decode("ascii").lower()
+        found[name] = (*found[name], field[2]) if name in found else (field[2],)
+    return found
 
 
 def header_text(raw: bytes) -> str:
     """One value: unfolded, its encoded words decoded, without white space around it."""
-    text = " ".join(line.strip() for line in _LINES.split(guessed(raw))).strip()
+    raw = raw.strip()
+    text = raw.decode("ascii") if raw.isascii() else guessed(raw)
+    if b"\n" in raw or b"\r" in raw:
+        text = " ".join(line.strip() for line in _LINES.split(text))
     return decode_words(text) if "=?" in text else text
 
 

@@ -29,8 +29,8 @@ def test_encoding_and_charset_are_undone(encoding: str, charset: bytes, raw: byt
     assert part_text(part(encoding=encoding, charset=charset), raw) == text
 
 
-def test_without_a_structure_it_is_plain_text_and_bounded() -> None:
-    assert part_text(None, b"x" * 99_999) == "x" * TEXT_BYTES
+def test_text_is_bounded() -> None:
+    assert part_text(part(), b"x" * 99_999) == "x" * TEXT_BYTES
 
 
 @pytest.mark.parametrize(

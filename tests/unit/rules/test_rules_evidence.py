@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from idlebell.imap.responses import Address, BodyPart, Envelope, FetchData, Section
+from idlebell.imap.responses import Address, BodyPart, Envelope, FetchData, Multipart, Section
 from idlebell.rules.evidence import HEADER_BYTES, Evidence
 from idlebell.rules.mail_address import MailAddress
 
@@ -61,12 +61,27 @@ def test_flags_are_keywords_as_jmap_spells_them() -> None:
     assert Evidence(FetchData(1, flags=flags), "INBOX").keywords == {"$seen", "$flagged", "$junk", "\\recent"}
 
 
-def test_text_is_that_of_the_part_it_was_fetched_of() -> None:
-    body = BodyPart("TEXT", "HTML", (), None, None, "BASE64", 12)
+def test_text_is_that_of_the_part_that_is_shown_first() -> None:
+    plain = BodyPart("TEXT", "PLAIN", (), None, None, "BASE64", 12)
+    html = BodyPart("TEXT", "HTML", (), None, None, "7BIT", 12)
+    sections = (Section("BODY[2]", 0, b"<b>html</b>"), Section("BODY[1]", 0, b"Q2Fmw6kKYmFy"))
+    evidence = Evidence(FetchData(1, body=Multipart((plain, html), "ALTERNATIVE"), sections=sections), "INBOX")
 
-    assert Evidence(FetchData(1, body=body), "INBOX", b"PGI+Q2Fmw6k8L2I+").folded_text().split() == ["cafe"]
-    assert Evidence(FetchData(1), "INBOX", b"plain").text() == "plain"
-    assert Evidence(FetchData(1), "INBOX").text() == ""
+    assert (evidence.text(), evidence.folded_text(), evidence.text_missed) == ("Café\nbar", "cafe bar", False)
+
+
+def test_text_that_was_not_fetched_is_missed_only_when_it_is_asked_for() -> None:
+    evidence = Evidence(FetchData(1, body=BodyPart("TEXT", "PLAIN", (), None, None, "7BIT", 12)), "INBOX")
+
+    assert not evidence.text_missed
+    assert evidence.text() == ""
+    assert evidence.text_missed
+
+
+def test_message_without_a_text_part_misses_none() -> None:
+    evidence = Evidence(FetchData(1, body=BodyPart("IMAGE", "PNG", (), None, None, "BASE64", 12)), "INBOX")
+
+    assert (evidence.text(), evidence.text_missed) == ("", False)
 
 
 def test_what_was_not_fetched_is_empty() -> None:
