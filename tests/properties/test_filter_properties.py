@@ -116,12 +116,17 @@ MESSAGES = st.builds(
 )
 
 
+def _is_told(error: FilterError) -> None:
+    assert error.detail
+    assert error.pointer == "" or error.pointer.startswith("/")
+
+
 @given(FILTERS, MESSAGES)
 def test_every_filter_judges_every_message(filter_: Any, message: FetchData) -> None:
     try:
         rule = read_filter(filter_)
     except FilterError as error:
-        assert error.detail
+        _is_told(error)
         return
     judgement = rule.decide(Evidence(message, "INBOX"))
 
@@ -137,7 +142,7 @@ def test_every_json_is_a_filter_or_is_refused(value: Any) -> None:
     try:
         rule = read_rule(value)
     except FilterError as error:
-        assert error.pointer == "" or error.pointer.startswith("/")
+        _is_told(error)
         return
     assert rule_of(canonical(value)).needs == rule.needs
     assert canonical(json.loads(canonical(value))) == canonical(value)
