@@ -1,8 +1,8 @@
 """What every test may use, and the rule that nothing is skipped silently.
 
 A test that needs a part of the machine says so with ``@pytest.mark.needs("gcore")`` or by taking a fixture of that name
-(``dovecot``, ``cyrus``, ``courier``). Where the part is missing the test is reported as not run, with the reason, at the
-end of the run; ``--all`` makes a failure of it. Any other skip is treated the same way.
+(``dovecot``, ``cyrus``, ``courier``, ``firefox``, ``chromium``). Where the part is missing the test is reported as not run,
+with the reason, at the end of the run; ``--all`` makes a failure of it. Any other skip is treated the same way.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from browser.programs import why_not_chromium, why_not_firefox
 from faults.cable import why_not_cable
 from servers.courier_server import CourierServer, why_not_courier
 from servers.cyrus_server import CyrusServer, why_not_cyrus
@@ -52,8 +53,12 @@ PARTS: dict[str, Callable[[], str | None]] = {
     "gnutls": why_not_gnutls,
     "java": why_not_java,
     "cable": why_not_cable,
+    "firefox": why_not_firefox,
+    "chromium": why_not_chromium,
 }
 """What a test can need, and why it is not here (None: it is)."""
+_FIXTURES = {"dovecot", "cyrus", "courier", "firefox", "chromium"}
+"""Who takes one needs the part of that name."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -67,7 +72,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        for part in sorted({"dovecot", "cyrus", "courier"}.intersection(getattr(item, "fixturenames", ()))):
+        for part in sorted(_FIXTURES.intersection(getattr(item, "fixturenames", ()))):
             item.add_marker(pytest.mark.needs(part))
     items.sort(key=_turn)
 

@@ -20,6 +20,7 @@ START_SECONDS = 30.0
 _CONFIGURATION = """\
 [server]
 listen = "127.0.0.1:{port}"
+{server}
 [store]
 url = "sqlite:{folder}/idlebell.db"
 [imap]
@@ -48,6 +49,7 @@ class GatewayProcess:
         folder: Path,
         ca_file: Path,
         *,
+        server: str = "",
         imap: str = "",
         push: str = "",
         more: str = "",
@@ -60,7 +62,7 @@ class GatewayProcess:
         self.log = folder / "idlebell.log"
         self.config = folder / "idlebell.toml"
         self._text = _CONFIGURATION.format(
-            port=self.port, folder=folder, ca_file=ca_file, imap=imap, push=push, more=more, level=level
+            port=self.port, folder=folder, ca_file=ca_file, server=server, imap=imap, push=push, more=more, level=level
         )
         self.config.write_text(self._text)
         self._program = f"{before}\nfrom idlebell.cli import main; main()"

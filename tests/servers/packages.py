@@ -1,7 +1,8 @@
-"""Where the real servers come from: Debian packages, downloaded and unpacked into a folder of this repository.
+"""Where the real servers and browsers come from: Debian packages, downloaded and unpacked into a folder of this repository.
 
 Nothing is installed, so packages that conflict with each other stand side by side and no daemon starts. Run as a program
-it fetches what is named: ``python tests/servers/packages.py dovecot cyrus courier``. Needs ``apt-get`` and ``dpkg-deb``;
+it fetches what is named: ``python tests/servers/packages.py dovecot firefox``. A browser that is installed is taken as it is
+(a hundred megabytes less to fetch). Needs ``apt-get`` and ``dpkg-deb``;
 ``apt-get download`` takes no lock and needs no root.
 """
 
@@ -22,11 +23,22 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "dovecot": ("dovecot-core", "dovecot-imapd", "dovecot-lmtpd", "dovecot-sieve"),
     "cyrus": ("cyrus-common", "cyrus-imapd", "sasl2-bin", "libsasl2-2", "libsasl2-modules", "libsasl2-modules-db"),
     "courier": ("courier-imap", "courier-base", "courier-authlib", "courier-authlib-userdb", "courier-authdaemon"),
+    "firefox": ("firefox-esr",),
+    "chromium": ("chromium",),
+    "fonts": ("fonts-inter", "fonts-dejavu-core"),
 }
 """What is asked for; what the machine lacks besides is asked of apt's own resolver."""
 
-PROGRAMS = {"dovecot": "sbin/dovecot", "cyrus": "lib/cyrus/bin/master", "courier": "sbin/couriertcpd"}
-"""A program of each, under ``/usr``, that shows whether it is there."""
+PROGRAMS = {
+    "dovecot": "sbin/dovecot",
+    "cyrus": "lib/cyrus/bin/master",
+    "courier": "sbin/couriertcpd",
+    "firefox": "lib/firefox-esr/firefox-esr",
+    "chromium": "lib/chromium/chromium",
+    "fonts": "share/fonts/truetype/dejavu",
+}
+"""A program (or folder) of each, under ``/usr``, that shows whether it is there."""
+BROWSERS = ("firefox", "chromium")
 
 
 class FetchError(Exception):
@@ -39,6 +51,11 @@ def find(server: str) -> Path | None:
     if (root / ".complete").exists() and (root / "usr" / PROGRAMS[server]).exists():
         return root
     return None
+
+
+def installed(server: str) -> bool:
+    """Whether the machine's own is taken; of servers never, for those must be of one kind everywhere."""
+    return server in BROWSERS and Path("/usr", PROGRAMS[server]).exists()
 
 
 def fetch(server: str) -> Path:
@@ -117,6 +134,8 @@ def _run(*command: str, cwd: Path | None = None) -> None:
 def main(servers: list[str]) -> int:
     failed = 0
     for server in servers:
+        if installed(server):
+            continue
         try:
             if find(server) is None:
                 print(f"run: fetching {server}", file=sys.stderr)

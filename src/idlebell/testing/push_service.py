@@ -11,7 +11,6 @@ import asyncio
 import base64
 import json
 import os
-import re
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,13 +19,11 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from cryptography.hazmat.primitives.hashes import SHA256
 
 from idlebell.push.encryption import EncryptionError, decrypt, point, private_key
 from idlebell.push.webhook import verifies
+from idlebell.testing.webpush_check import FaultError, check_webpush
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -36,8 +33,6 @@ MAX_RECEIVED = 100_000
 """The oldest are forgotten, so that the demo can run for days."""
 CLOCK_TOLERANCE = timedelta(minutes=5)
 _CHUNK = b"x" * 65_536
-_TOPIC = re.compile(r"[A-Za-z0-9_-]{1,32}")
-_URGENCIES = frozenset({"very-low", "low", "normal", "high"})
 
 
 class Manner(StrEnum):
@@ -90,10 +85,6 @@ class Received:
     @property
     def type(self) -> str | None:
         return None if self.payload is None else self.payload.get("type")
-
-
-class _FaultError(Exception):
-    """The request is not as it should be; the text says what."""
 
 
 @dataclass(slots=True)
@@ -227,7 +218,7 @@ class PushService:
         headers = {name.lower(): value for name, value in request.headers.items()}
         try:
             plain, version, payload = self._check(resource, request.method, path, headers, body)
-        except _FaultError as fault:
+        except FaultError as fault:
             await self._record(
                 Received(resource.kind, path, datetime.now(UTC), None, None, headers, body, 400, str(fault))
             )
@@ -267,7 +258,7 @@ class PushService:
         if resource.kind == "simplepush":
             return body, _check_simplepush(method, headers, body), None
         if method != "POST":
-            raise _FaultError(f"{method} instead of POST")
+            raise FaultError(f"{method} instead of POST")
         if resource.kind == "webpush":
             plain = self._check_webpush(resource, headers, body)
         else:
@@ -275,75 +266,41 @@ class PushService:
         try:
             payload = json.loads(plain)
         except ValueError:
-            raise _FaultError("the payload is not JSON") from None
+            raise FaultError("the payload is not JSON") from None
         if not (isinstance(payload, dict) and {"type", "subscription", "version", "at"} <= payload.keys()):
-            raise _FaultError("the payload lacks type, subscription, version or at")
+            raise FaultError("the payload lacks type, subscription, version or at")
         return plain, payload["version"], payload
 
     def _check_webpush(self, resource: _Resource, headers: dict[str, str], body: bytes) -> bytes:
-        """RFC 8030 section 5, RFC 8291 section 4, RFC 8292."""
-        if not headers.get("ttl", "").isdigit() or int(headers["ttl"]) == 0:
-            raise _FaultError("TTL is missing, no number or 0")
-        if headers.get("urgency", "normal") not in _URGENCIES:
-            raise _FaultError("Urgency is none of RFC 8030's")
-        if "topic" in headers and not _TOPIC.fullmatch(headers["topic"]):
-            raise _FaultError("Topic is not up to 32 characters of base64url")
-        if headers.get("content-encoding") != "aes128gcm":
-            raise _FaultError("Content-Encoding is not aes128gcm")
-        if headers.get("content-type") != "application/octet-stream":
-            raise _FaultError("Content-Type is not application/octet-stream")
-        if len(body) > 4096:
-            raise _FaultError("more than 4096 bytes")
-        self._check_vapid(resource, headers.get("authorization", ""))
+        check_webpush(headers, body, origin=self.origin, application_server_key=resource.application_server_key)
         assert resource.key is not None
         try:
             return decrypt(body, key=resource.key, auth=resource.auth)
         except EncryptionError as error:
-            raise _FaultError(str(error)) from None
-
-    def _check_vapid(self, resource: _Resource, authorization: str) -> None:
-        match = re.fullmatch(r"vapid t=([\w-]+)\.([\w-]+)\.([\w-]+), k=([\w-]{87})", authorization, re.ASCII)
-        if match is None:
-            raise _FaultError("Authorization is not RFC 8292's")
-        head, claimed, signature, key = match.groups()
-        if resource.application_server_key not in (None, key):
-            raise _FaultError("another application server key than subscribed with")
-        raw = _unbase64url(signature)
-        der = encode_dss_signature(int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big"))
-        try:
-            public = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), _unbase64url(key))
-            public.verify(der, f"{head}.{claimed}".encode("ascii"), ec.ECDSA(SHA256()))
-        except (InvalidSignature, ValueError):
-            raise _FaultError("the JWT's signature is wrong") from None
-        claims = json.loads(_unbase64url(claimed))
-        left = claims["exp"] - datetime.now(UTC).timestamp()
-        if claims["aud"] != self.origin:
-            raise _FaultError("aud is another origin")
-        if not 0 < left <= 86_400:
-            raise _FaultError("exp is over or more than a day ahead")
+            raise FaultError(str(error)) from None
 
 
 def _check_simplepush(method: str, headers: dict[str, str], body: bytes) -> int:
     if method != "PUT":
-        raise _FaultError(f"{method} instead of PUT")
+        raise FaultError(f"{method} instead of PUT")
     if headers.get("content-type") != "application/x-www-form-urlencoded":
-        raise _FaultError("Content-Type is not application/x-www-form-urlencoded")
+        raise FaultError("Content-Type is not application/x-www-form-urlencoded")
     version = parse_qs(body.decode("ascii", "replace")).get("version", [""])[0]
     if not (version.isascii() and version.isdigit()):
-        raise _FaultError("Invalid Version")
+        raise FaultError("Invalid Version")
     return int(version)
 
 
 def _check_webhook(resource: _Resource, headers: dict[str, str], body: bytes) -> bytes:
     if headers.get("content-type") != "application/json":
-        raise _FaultError("Content-Type is not application/json")
+        raise FaultError("Content-Type is not application/json")
     identity, stamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
     if not identity or "." in identity or not stamp.isdigit():
-        raise _FaultError("webhook-id or webhook-timestamp is missing or malformed")
+        raise FaultError("webhook-id or webhook-timestamp is missing or malformed")
     if abs(datetime.now(UTC).timestamp() - int(stamp)) > CLOCK_TOLERANCE.total_seconds():
-        raise _FaultError("webhook-timestamp is too far from now")
+        raise FaultError("webhook-timestamp is too far from now")
     if not verifies(identity, int(stamp), body, headers.get("webhook-signature", ""), resource.secret):
-        raise _FaultError("webhook-signature is wrong")
+        raise FaultError("webhook-signature is wrong")
     return body
 
 
@@ -391,7 +348,3 @@ async def _flood(transport: asyncio.Transport, manner: Manner) -> None:
 
 def _base64url(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
-
-
-def _unbase64url(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

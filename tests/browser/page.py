@@ -1,0 +1,86 @@
+"""A page in a browser, whichever: what the tests may do with it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from abc import ABC, abstractmethod
+from typing import Any
+
+from browser.remote import RemoteError
+
+WAIT_SECONDS = 45.0
+"""For what must come: a hundred times what it takes, so that a busy machine fails no test."""
+_PAUSE_SECONDS = 0.03
+
+
+class Page(ABC):
+    """``faults``: what the page's console has been told as an error, violations of its content security policy too."""
+
+    def __init__(self) -> None:
+        self.faults: list[str] = []
+
+    @abstractmethod
+    async def open(self, url: str) -> None:
+        """Returns when it is loaded."""
+
+    @abstractmethod
+    async def run(self, expression: str) -> str:
+        """A string that the page's code gives, or promises. RemoteError: it threw."""
+
+    @abstractmethod
+    async def click_at(self, x: float, y: float) -> None:
+        """A press of the pointer, as a hand makes it."""
+
+    async def evaluate(self, expression: str) -> Any:
+        """What it gives or promises, through JSON."""
+        return json.loads(await self.run(f"(async () => JSON.stringify((await ({expression})) ?? null))()"))
+
+    async def until(self, expression: str, timeout: float = WAIT_SECONDS) -> Any:
+        """Asks until the answer is true in JavaScript's sense; the answer. A page that is being replaced is asked again."""
+        end = time.monotonic() + timeout
+        last: object = None
+        while True:
+            try:
+                if last := await self.evaluate(expression):
+                    return last
+            except RemoteError as error:
+                last = error
+            if time.monotonic() > end:
+                raise AssertionError(f"not within {timeout} s: {expression}; at last {last!r}\n{await self._look()}")
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def click(self, selector: str) -> None:
+        """Waits until it can be seen and is enabled."""
+        name = json.dumps(selector)
+        x, y = await self.until(
+            f"""(() => {{
+              const one = document.querySelector({name});
+              if (!one || one.disabled || !one.checkVisibility()) return null;
+              one.scrollIntoView({{block: "center", behavior: "instant"}});
+              const box = one.getBoundingClientRect();
+              return box.width ? [box.x + box.width / 2, box.y + box.height / 2] : null;
+            }})()"""
+        )
+        await self.click_at(x, y)
+
+    async def fill(self, selector: str, text: str) -> None:
+        """As a password manager fills a field."""
+        name = json.dumps(selector)
+        await self.until(f"document.querySelector({name})?.checkVisibility()")
+        await self.evaluate(
+            f"""(() => {{
+              const field = document.querySelector({name});
+              field.focus();
+              field.value = {json.dumps(text)};
+              field.dispatchEvent(new Event("input", {{bubbles: true}}));
+              field.dispatchEvent(new Event("change", {{bubbles: true}}));
+            }})()"""
+        )
+
+    async def _look(self) -> str:
+        try:
+            return str(await self.run("document.URL + '\\n' + document.body.innerText.slice(0, 3000)"))
+        except RemoteError as error:
+            return str(error)
