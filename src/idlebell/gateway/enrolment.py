@@ -44,9 +44,9 @@ class Enrolment:
     async def subscribe(self, request: SubscriptionRequest, caller: Caller) -> Registration:
         means = self._means
         caller.needs_secrecy()
-        if caller.api_key is None:
-            if not means.policy.registration_open and caller.token_hash is None:
-                raise ProblemError(Problem("unauthorized", "Registering here needs an API key."))
+        if caller.token_hash is None:
+            self.admit(caller)
+        else:
             self.count(caller)
         wish = read_wish(request, means.policy)
         try:
@@ -294,6 +294,13 @@ class Enrolment:
         if wait:
             detail = "Too many registrations from this address."
             raise ProblemError(Problem("too-many-requests", detail, retry_after_seconds=wait))
+
+    def admit(self, caller: Caller) -> None:
+        """ProblemError: whoever this is may not register, or not so often."""
+        if caller.api_key is None:
+            if not self._means.policy.registration_open:
+                raise ProblemError(Problem("unauthorized", "Registering here needs an API key."))
+            self.count(caller)
 
     async def _check_key_limit(self, caller: Caller) -> None:
         most = self._means.policy.subscriptions_per_key

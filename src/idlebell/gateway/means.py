@@ -136,23 +136,27 @@ class Means:
     async def refuse(self, fault: Fault, began: float, wait_seconds: float) -> NoReturn:
         """The answer 422. ``unreachable`` comes after a floor, or when the caller's patience ends."""
         if fault.code == "unreachable":
-            await self._floor(began, wait_seconds)
+            await self.floor(began, wait_seconds)
         raise ProblemError(fault.problem())
 
     async def discovered(self, address: str, began: float, wait_seconds: float) -> ImapTarget:
         """Where the credentials of ``address`` may go. ProblemError ``host-unconfirmed``, after the same floor: how a search
         failed is nobody's business."""
-        found: Sequence[Found] = ()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(DISCOVERY_SECONDS):
-                found = await self.discover(address)
+        found = await self.search(address)
         try:
             return choose(found)
         except ProblemError:
-            await self._floor(began, wait_seconds)
+            await self.floor(began, wait_seconds)
             raise
 
-    async def _floor(self, began: float, wait_seconds: float) -> None:
+    async def search(self, address: str) -> Sequence[Found]:
+        """The servers of ``address``, the best first; none where none was found in time."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DISCOVERY_SECONDS):
+                return await self.discover(address)
+        return ()
+
+    async def floor(self, began: float, wait_seconds: float) -> None:
         passed = self.clock.monotonic() - began
         await self.clock.sleep(min(UNREACHABLE_FLOOR_SECONDS, wait_seconds) - passed)
 

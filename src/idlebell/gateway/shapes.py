@@ -145,6 +145,12 @@ class CredentialsRequest(Shape, frozen=True, kw_only=True):
     wait_seconds: float = WAIT_SECONDS_DEFAULT
 
 
+class DiscoverRequest(Shape, frozen=True, kw_only=True):
+    """POST /v1/discover. In a body, for an address in a URL ends up in logs."""
+
+    address: str
+
+
 class RegisterRequest(Shape, frozen=True, kw_only=True):
     """POST /register, the form of 2013."""
 
@@ -290,3 +296,34 @@ class TestView(Shape, frozen=True, kw_only=True):
     status: int | None
     took_ms: float
     detail: str
+
+
+class ServerView(Shape, frozen=True, kw_only=True):
+    """``source``: who names it. ``username``: as the domain says; None: it says nothing. ``confirmed``: credentials go there
+    without ``imap.host`` in a registration."""
+
+    host: str
+    port: int
+    tls: Literal["implicit", "starttls", "none"]
+    username: str | None
+    source: Literal["srv", "autoconfig", "table"]
+    confirmed: bool
+
+
+class ProviderView(Shape, frozen=True, kw_only=True):
+    """``login``: what has to stand where a password is asked for. ``page``: where one gets it. The rest are sentences, empty
+    where there is nothing to say."""
+
+    name: str
+    login: Literal["own", "app", "app_with_2fa", "code", "oauth", "bridge", "none"]
+    page: str
+    switch_on: str
+    switch_page: str
+    without_imap: str
+
+
+class DiscoveryView(Shape, frozen=True, kw_only=True):
+    """The best server first; none where none was found, for whatever reason."""
+
+    servers: tuple[ServerView, ...]
+    provider: ProviderView | None

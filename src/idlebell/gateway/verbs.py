@@ -13,12 +13,15 @@ from idlebell.gateway.callers import Caller
 from idlebell.gateway.changing import Changes
 from idlebell.gateway.discovery import Discover, no_discovery
 from idlebell.gateway.enrolment import Enrolment
+from idlebell.gateway.lookup import look_up
 from idlebell.gateway.means import Means
 from idlebell.gateway.policy import Policy
 from idlebell.gateway.reach import Reach
 from idlebell.gateway.registration import Registrar, has_shown_right
 from idlebell.gateway.shapes import (
     CredentialsRequest,
+    DiscoverRequest,
+    DiscoveryView,
     Page,
     RegisterRequest,
     Registration,
@@ -158,6 +161,10 @@ class Gateway:
     @_store_told
     async def subscribe(self, request: SubscriptionRequest, caller: Caller) -> Registration:
         return await self._enrolment.subscribe(request, caller)
+
+    async def look_up(self, request: DiscoverRequest, caller: Caller) -> DiscoveryView:
+        """Where the server of an address is, and what it wants for a password."""
+        return await look_up(self._means, self._enrolment, request, caller)
 
     @_store_told
     async def show(self, subscription: str, caller: Caller) -> SubscriptionView:

@@ -145,14 +145,21 @@ def _unique(codes: Iterable[str]) -> list[str]:
 
 
 def _schemas() -> dict[str, Any]:
-    taken = (shapes.SubscriptionRequest, shapes.CredentialsRequest, shapes.RegisterRequest, shapes.UnregisterRequest)
-    given = (shapes.SubscriptionView, shapes.Page, shapes.TestView, ProblemBody)
+    taken = (
+        shapes.SubscriptionRequest,
+        shapes.CredentialsRequest,
+        shapes.DiscoverRequest,
+        shapes.RegisterRequest,
+        shapes.UnregisterRequest,
+    )
+    given = (shapes.SubscriptionView, shapes.Page, shapes.TestView, shapes.DiscoveryView, ProblemBody)
     _, asked = msgspec.json.schema_components(taken, schema_hook=shapes.schema_hook, ref_template=REF)
     _, shown = msgspec.json.schema_components(given, ref_template=REF)
     for schema in shown.values():
         # A member more is no change of the contract.
         schema.pop("additionalProperties", None)
     found: dict[str, Any] = {**asked, **shown}
+    found["Discovery"] = found.pop("DiscoveryView") | {"title": "Discovery"}
     found["Problem"] = found.pop("ProblemBody") | {"title": "Problem"}
     view = found["SubscriptionView"]
     found["Registered"] = view | {

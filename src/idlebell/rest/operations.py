@@ -186,6 +186,19 @@ OPERATIONS: tuple[Operation, ...] = (
         parameters=("id",),
     ),
     Operation(
+        "post",
+        "/v1/discover",
+        "discover",
+        "Subscriptions",
+        "Find the server of a mail address",
+        {200: ("What was found, the best first", "Discovery")},
+        "Asks the address's domain (SRV records, its autoconfig file) and the table of providers; no password is needed. "
+        "Counted as a registration is.",
+        "DiscoverRequest",
+        problems=("unauthorized",),
+        security=(OPEN, KEY),
+    ),
+    Operation(
         "get",
         "/v1/vapid",
         "vapid",

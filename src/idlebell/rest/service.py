@@ -1,14 +1,17 @@
-"""For the operator: is it alive, is it ready, what does it count; and the key that Web Push needs."""
+"""For the operator: is it alive, is it ready, what does it count; the key that Web Push needs,
+and the server of an address."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from litestar import Request, Response, get
+from litestar import Request, Response, get, post
 from litestar.handlers import HTTPRouteHandler
 
+from idlebell.gateway.shapes import DiscoverRequest
 from idlebell.model.problem import ProblemError
 from idlebell.rest.answers import answer
+from idlebell.rest.bodies import shaped
 from idlebell.rest.callers import caller, peer
 from idlebell.rest.options import RestOptions
 from idlebell.rest.problems import refuse
@@ -47,8 +50,13 @@ def routes(gateway: Gateway, options: RestOptions) -> list[HTTPRouteHandler]:
     async def vapid() -> Response[bytes]:
         return answer({"public_key": await gateway.vapid_public_key()})
 
+    @post("/v1/discover", status_code=200)
+    async def discover(request: AnyRequest) -> Response[bytes]:
+        who = await caller(gateway, request)
+        return answer(await gateway.look_up(await shaped(request, DiscoverRequest), who))
+
     @get("/v1/stats")
     async def stats(request: AnyRequest) -> Response[bytes]:
         return answer(await gateway.stats(await caller(gateway, request)))
 
-    return [healthz, readyz, metrics, vapid, stats]
+    return [healthz, readyz, metrics, vapid, discover, stats]

@@ -16,6 +16,8 @@ from idlebell.gateway.preferences import shown
 from idlebell.gateway.shapes import (
     CountsView,
     CredentialsRequest,
+    DiscoverRequest,
+    DiscoveryView,
     LastPushView,
     MailboxStateView,
     Page,
@@ -95,6 +97,10 @@ class FakeGateway:
 
     async def unregister(self, request: UnregisterRequest, caller: Caller) -> None:
         self._asked("unregister", request)
+
+    async def look_up(self, request: DiscoverRequest, caller: Caller) -> DiscoveryView:
+        self._asked("look_up", request)
+        return DiscoveryView(servers=(), provider=None)
 
     async def show(self, subscription: str, caller: Caller) -> SubscriptionView:
         self._asked("show", subscription)

@@ -186,3 +186,11 @@ async def test_what_is_no_json_object_is_400(stage, body):
 async def test_another_media_type_is_415(stage, media_type):
     answer = await stage.ask("POST", "/v1/subscriptions", data=b"{}", headers={"content-type": media_type})
     assert (answer.status, answer.json["type"]) == (415, "/problems/unsupported-media-type")
+
+
+async def test_an_address_is_looked_up_by_a_body_and_not_by_a_url(stage):
+    answer = await stage.ask("POST", "/v1/discover", json={"address": "alice@example.org"})
+    assert (answer.status, answer.json) == (200, {"servers": [], "provider": None})
+    assert stage.gateway.calls[-1][0] == "look_up"
+    assert stage.gateway.calls[-1][1].address == "alice@example.org"
+    assert (await stage.ask("GET", "/v1/discover?address=alice@example.org")).status == 405
