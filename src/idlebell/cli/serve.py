@@ -25,7 +25,15 @@ def serve(config: Path | None) -> None:
 
 
 def _say_where(url: str) -> None:
-    click.echo(f"Idlebell listens on {url}", err=True)
+    click.echo(f"Idlebell listens on {url}; in a browser: {_for_browsers(url)}", err=True)
+
+
+def _for_browsers(url: str) -> str:
+    """The web client's address as one opens it on this machine: browsers ring pages of https and of localhost, and an
+    address that stands for all (0.0.0.0, ::) is none to open."""
+    scheme, _, rest = url.partition("://")
+    host, _, port = rest.rpartition(":")
+    return f"{scheme}://localhost:{port}/" if host in ("127.0.0.1", "[::1]", "0.0.0.0", "[::]") else f"{url}/"  # noqa: S104
 
 
 def _reloaded(config: Path | None) -> Settings:

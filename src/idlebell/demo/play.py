@@ -115,6 +115,7 @@ async def _introduce(stage: _Stage, terminal: Terminal) -> None:
         (
             ("mail server", f"imaps://{USER}@127.0.0.1:{server.tls_port}"),
             ("gateway", f"{stage.url}  (its API: {stage.url}/docs)"),
+            ("web client", _web_client(stage)),
             ("app", f"Web Push to {stage.push_service.origin}/{APP}"),
         )
     )
@@ -129,6 +130,12 @@ async def _introduce(stage: _Stage, terminal: Terminal) -> None:
         [("subscribed", f"{answer['id']} in {took_ms:.0f} ms: logged in, password dropped, waiting in IDLE")]
     )
     terminal.line()
+
+
+def _web_client(stage: _Stage) -> str:
+    """With everything filled in but the password."""
+    account = f"user={USER}&host=127.0.0.1&port={stage.mail_server.tls_port}"
+    return f"{stage.url}/#/add?{account}  (password: {PASSWORD})"
 
 
 async def _subscribe(stage: _Stage) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 
-from idlebell.rest import legacy, openapi, pages, service, subscriptions
+from idlebell.rest import client_pages, legacy, openapi, pages, service, subscriptions
 from idlebell.rest.intake import Intake
 from idlebell.rest.options import RestOptions
 from idlebell.rest.problems import Answers
@@ -28,6 +28,7 @@ def create_app(gateway: Gateway, options: RestOptions) -> ASGIApp:
         *legacy.routes(gateway),
         *service.routes(gateway, options),
         *pages.routes(description),
+        *client_pages.routes(),
     ]
     app = Litestar(
         [*_options_routes(handlers), *handlers],  # first, or the framework makes its own

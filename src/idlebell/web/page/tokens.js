@@ -1,0 +1,29 @@
+// What comes in a link's fragment, which no server is sent: an invitation, or a link of one use from another device. Taken out
+// of the address at once, so that it stays in no history.
+
+import "../common/records.js";
+
+const { records } = self.idlebell;
+const TOKEN = /^[A-Za-z0-9_~.-]{8,200}$/;
+
+export const isToken = (text) => TOKEN.test(text);
+
+// The fragment's token: {kind: "invite" | "link", token}, or null.
+export function readFragment(hash) {
+  const match = /^#(invite|link)=(.+)$/.exec(hash);
+  return match && isToken(match[2]) ? { kind: match[1], token: match[2] } : null;
+}
+
+export async function takeToken(context) {
+  const found = readFragment(location.hash);
+  if (!found) return;
+  history.replaceState(null, "", "/");
+  if (found.kind === "invite") {
+    await records.set("key", found.token);
+    history.replaceState(null, "", "/#/add");
+    context.say(context.texts.say("invited"));
+  } else {
+    context.link = found.token;
+    history.replaceState(null, "", "/#/linked");
+  }
+}
