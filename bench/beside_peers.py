@@ -1,15 +1,14 @@
 """Idlebell beside two small watchers, on aioimaplib and on imapflow: who rings, and how late.
 
-    python bench/beside_peers.py [--bound 120] [--outage 100] [--burst 500] [--only aioimaplib,idlebell]
+    python bench/beside_peers.py [--bound 120] [--outage 100] [--only aioimaplib,idlebell]
 
-All three watch the INBOXes of one real Dovecot, one after another, through a proxy that sees when the server says EXISTS, and
+All three watch the INBOXes of one real Dovecot, one after another, through a proxy that sees whether they idle, and
 POST to one receiver:
 
 * second: a mail 4 s after another, from its delivery to its ring, three times
 * stopped: the server's process of a session is stopped (SIGSTOP), as on a machine that hangs, and a mail is delivered
   meanwhile; how long until it rings, within ``--bound`` seconds
 * outage: the server is gone for 5 s; a mail for each account waits when it is back; from then to the ring
-* burst: a mail into each mailbox at once; from Dovecot's EXISTS for an account to its ring
 
 imapflow comes from npm into ``.cache``; where there is no npm it is left out and that is said.
 """
@@ -53,7 +52,7 @@ ROUNDS: Final = 3
 GAP_SECONDS: Final = 4.0
 OUTAGE_SECONDS: Final = 5.0
 BACK_SECONDS: Final = 120
-"""How long is waited for what comes after an outage or in a burst."""
+"""How long is waited for what comes after an outage."""
 MANY: Final = """
 service imap {
   # One process, one inotify instance: Linux allows 128 of them to one user id, and Dovecot polls beyond.
@@ -69,20 +68,14 @@ service imap-login {
 
 
 class Ear(FilteringProxy):
-    """Before the server, for one account. It knows when the server last said EXISTS, and whether the client idles."""
+    """Before the server, for one account. It knows whether the client idles."""
 
     def __init__(self, port: int) -> None:
         super().__init__(port, ("STARTTLS",))
-        self.exists_at: float | None = None
 
     @property
     def idles(self) -> bool:
         return len(self) > 0 and bool(self.commands) and self.commands[-1].upper() == b"IDLE"
-
-    def _filtered(self, line: bytes) -> bytes:
-        if line.endswith(b" EXISTS"):
-            self.exists_at = time.monotonic()
-        return super()._filtered(line)
 
 
 @dataclass
@@ -274,21 +267,6 @@ def _drop(server: DovecotServer, accounts: list[Account]) -> None:
         server.drop_into_maildir(account.user.name, mail.make(subject="for each"))
 
 
-async def burst(watcher: str, server: DovecotServer, receiver: Receiver, folder: Path, users: list[User]) -> str:
-    async with watching(watcher, server, receiver, users, folder) as accounts:
-        await asyncio.sleep(5)  # what they may still have to do after their login
-        for account in accounts:
-            account.ear.exists_at = None
-        await asyncio.to_thread(_drop, server, accounts)
-        await receiver.wait(lambda: all(receiver.rung[account.name] for account in accounts), BACK_SECONDS)
-        lags = [
-            receiver.rung[one.name][0] - one.ear.exists_at
-            for one in accounts
-            if receiver.rung[one.name] and one.ear.exists_at is not None
-        ]
-        return _told(lags, accounts, receiver)
-
-
 def _told(delays: list[float], accounts: list[Account], receiver: Receiver) -> str:
     if not delays:
         return f"none in {BACK_SECONDS} s"
@@ -326,16 +304,15 @@ async def measure(options: argparse.Namespace) -> None:
                 print(f"  second {watcher}: {rows['second'][watcher]}", file=sys.stderr)
         with _many() as server:
             for watcher in chosen:
-                for title, act, count in (("outage", outage, options.outage), ("burst", burst, options.burst)):
-                    receiver.rung.clear()
-                    rows[title][watcher] = await act(watcher, server, receiver, folder, await _users(server, count))
-                    print(f"  {title} {watcher}: {rows[title][watcher]}", file=sys.stderr)
+                receiver.rung.clear()
+                users = await _users(server, options.outage)
+                rows["outage"][watcher] = await outage(watcher, server, receiver, folder, users)
+                print(f"  outage {watcher}: {rows['outage'][watcher]}", file=sys.stderr)
     await receiver.stop()
     titles = {
         "second": f"a mail {GAP_SECONDS:.0f} s after another: delivery to ring",
         "stopped": "the session's process stopped, a mail meanwhile",
         "outage": f"the server gone for {OUTAGE_SECONDS:.0f} s, {options.outage} accounts: back to ring",
-        "burst": f"{options.burst} mails to {options.burst} accounts at once: EXISTS to ring",
     }
     print(f"| | {' | '.join(chosen)} |")
     print("|---" * (1 + len(chosen)) + "|")
@@ -360,7 +337,6 @@ def main() -> None:
         "--bound", type=float, default=120.0, help="seconds that are waited for a stopped session's mail"
     )
     parser.add_argument("--outage", type=int, default=100, help="accounts")
-    parser.add_argument("--burst", type=int, default=500, help="accounts")
     parser.add_argument("--only", default=",".join(WATCHERS))
     options = parser.parse_args()
     if (reason := why_not_dovecot()) is not None or packages.find("dovecot") is None:

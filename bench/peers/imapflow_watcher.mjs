@@ -13,6 +13,7 @@ async function watch(account) {
       host: '127.0.0.1',
       port: account.port,
       secure: false,
+      doSTARTTLS: false,
       auth: { user: account.user, pass: account.password },
       logger: false,
     });

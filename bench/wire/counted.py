@@ -65,7 +65,7 @@ class Capture:
         self._port = port
         self._counts: dict[int, Exchange] = {}
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)  # type: ignore[attr-defined,unused-ignore]
-        _only_port(self._socket, port)
+        only_port(self._socket, port)
         self._socket.bind(("lo", _ETH_P_IP))
         self._thread = threading.Thread(target=self._run, name="capture", daemon=True)
         self._thread.start()
@@ -102,7 +102,7 @@ class Capture:
         self._counts[near] = self.of(near) + one
 
 
-def _only_port(sock: socket.socket, port: int) -> None:
+def only_port(sock: socket.socket, port: int) -> None:
     """A classic BPF program (bpf(4)): TCP over IPv4, from or to ``port``; a packet begins with its IP header here."""
     program = [
         (0x30, 0, 0, 9),  # A = protocol

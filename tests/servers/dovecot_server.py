@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import smtplib
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import count
 from pathlib import Path
 
@@ -212,13 +213,18 @@ class DovecotServer(SandboxedServer):
 
     def drop_into_maildir(self, user: str, message: bytes, mailbox: str = "INBOX") -> None:
         """As a delivery agent that knows nothing of Dovecot. The mailbox is there already."""
+        self.draft_into_maildir(user, message, mailbox)()
+
+    def draft_into_maildir(self, user: str, message: bytes, mailbox: str = "INBOX") -> Callable[[], object]:
+        """As :meth:`drop_into_maildir`, but that only a call of what is returned delivers it: a single rename."""
         maildir = self.sandbox.folder / "home" / user / "Maildir" / ("" if mailbox == "INBOX" else f".{mailbox}")
         name = f"{next(self._writes)}.M1P{os.getpid()}.localhost"
         draft = maildir / "tmp" / name
         draft.write_bytes(message.replace(b"\r\n", b"\n"))
         if os.geteuid() == 0:
-            os.chown(draft, self.sandbox.uid, self.sandbox.uid)
-        draft.rename(maildir / "new" / name)
+            owner = maildir.stat()
+            os.chown(draft, owner.st_uid, owner.st_gid)
+        return functools.partial(draft.rename, maildir / "new" / name)
 
     def file_by(self, user: str, script: str) -> None:
         """From now on mail to ``user`` goes through this Sieve script (RFC 5228); see :func:`why_not_sieve`."""

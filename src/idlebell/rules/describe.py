@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from email.errors import HeaderParseError
-from email.header import decode_header
 
 from idlebell.imap.responses import Address, FetchData
 from idlebell.model.message import MessageSummary
 from idlebell.model.shown_text import cut
+from idlebell.rules.charsets import guessed
+from idlebell.rules.header_text import header_text
 
 SUBJECT_CHARACTERS = 200
 SENDER_CHARACTERS = 200
@@ -64,35 +64,11 @@ def _address(address: Address) -> str:
 
 
 def _header(raw: bytes | None, characters: int) -> str | None:
-    if raw is None:
-        return None
-    text = _decode(raw[:RAW_BYTES])
-    try:
-        chunks = decode_header(text)
-    except (HeaderParseError, ValueError):
-        chunks = [(text, None)]
-    # decode_header gives bytes for each encoded word and, beside one, for the plain text as well
-    return _tidy("".join(_chunk(chunk, charset) for chunk, charset in chunks), characters)
-
-
-def _chunk(chunk: str | bytes, charset: str | None) -> str:
-    if isinstance(chunk, str):
-        return chunk
-    try:
-        return chunk.decode(charset or "utf-8")
-    except (LookupError, ValueError):
-        return _decode(chunk)
+    return None if raw is None else _tidy(header_text(raw[:RAW_BYTES]), characters)
 
 
 def _clean(raw: bytes | None, characters: int) -> str | None:
-    return None if raw is None else _tidy(_decode(raw[:RAW_BYTES]), characters)
-
-
-def _decode(raw: bytes) -> str:
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return raw.decode("latin-1")
+    return None if raw is None else _tidy(guessed(raw[:RAW_BYTES]), characters)
 
 
 def _tidy(text: str, characters: int) -> str:

@@ -1,16 +1,28 @@
-"""Who is told: subscriptions and what was found in, drafts of notifications out."""
+"""Who is told: subscriptions and what was found in, drafts of notifications and a verdict for each message out."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from idlebell.imap.responses import FetchData
 from idlebell.model.arrival import Arrival, Mark
 from idlebell.model.message import MessageSummary
 from idlebell.model.notification import MAX_MESSAGES, Draft, NewMail
 from idlebell.model.selection import Personal, Subscribed, Subtree
 from idlebell.model.subscription import Payload, Subscription
+from idlebell.model.verdict import Outcome, Verdict
 from idlebell.rules.describe import describe
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """``verdicts``: one for each arrival and each subscription that listens, by subscription and then in the order of the
+    arrivals. Of a flood nobody looks at single messages: then there are none."""
+
+    drafts: tuple[Draft, ...]
+    verdicts: tuple[Verdict, ...] = ()
 
 
 def listening(subscriptions: Iterable[Subscription], mailbox: str) -> tuple[Subscription, ...]:
@@ -26,22 +38,27 @@ def match(
     unseen: int | None,
     at: datetime,
     keep: timedelta,
-) -> tuple[Draft, ...]:
+) -> Matched:
     """One draft for each subscription that is told of at least one of the ``arrivals``.
 
     ``at`` is now, ``keep`` how long the ring is of use. A subscription is not told of what lies below its floor, of what is
     marked and it did not ask for, nor of what it has been told of before.
     """
     summaries: dict[int, MessageSummary] = {}
-    drafts = []
+    drafts: list[Draft] = []
+    verdicts: list[Verdict] = []
     for one in listening(subscriptions, mailbox):
         floor = one.floor(mailbox)
         first = floor.uid_next if floor is not None and floor.uid_validity == uid_validity else 0
-        told = [
-            arrival.message
-            for arrival in arrivals
-            if arrival.message.uid is not None and arrival.message.uid >= first and _hears_of(one, arrival)
-        ]
+        told: list[FetchData] = []
+        for arrival in arrivals:
+            uid = arrival.message.uid
+            if uid is None:
+                continue
+            verdict = _judge(one, arrival, uid, first)
+            verdicts.append(verdict)
+            if verdict.outcome is Outcome.RINGS:
+                told.append(arrival.message)
         if not told:
             continue
         shown: tuple[MessageSummary, ...] = ()
@@ -51,7 +68,7 @@ def match(
                     summaries[message.uid] = describe(message)
             shown = tuple(summaries[message.uid] for message in told[-MAX_MESSAGES:] if message.uid is not None)
         drafts.append(_draft(one, NewMail(mailbox, uid_validity, len(told), unseen, shown), at, keep))
-    return tuple(drafts)
+    return Matched(tuple(drafts), tuple(verdicts))
 
 
 def match_flood(
@@ -63,7 +80,7 @@ def match_flood(
     unseen: int | None,
     at: datetime,
     keep: timedelta,
-) -> tuple[Draft, ...]:
+) -> Matched:
     """More at once than is described: a count and nothing else, of what each asked for. ``uid_next`` is where the mailbox ends
     now; who came when it ended there already is told nothing."""
     drafts = []
@@ -72,7 +89,7 @@ def match_flood(
         count = counts.get(one.also, 0)
         if count and (floor is None or floor.uid_validity != uid_validity or floor.uid_next < uid_next):
             drafts.append(_draft(one, NewMail(mailbox, uid_validity, count, unseen), at, keep))
-    return tuple(drafts)
+    return Matched(tuple(drafts))
 
 
 def _selects(one: Subscription, mailbox: str) -> bool:
@@ -86,8 +103,15 @@ def _selects(one: Subscription, mailbox: str) -> bool:
             return one.resolved and mailbox.startswith(root)
 
 
-def _hears_of(one: Subscription, arrival: Arrival) -> bool:
-    return arrival.marks <= one.also and (one.id not in arrival.known_to or Mark.APPENDED in one.also)
+def _judge(one: Subscription, arrival: Arrival, uid: int, first: int) -> Verdict:
+    """``first``: the lowest UID that it is told of."""
+    if uid < first:
+        return Verdict(one.id, uid, Outcome.BELOW_FLOOR)
+    if not arrival.marks <= one.also:
+        return Verdict(one.id, uid, Outcome.MARKED, tuple(sorted(arrival.marks - one.also)))
+    if one.id in arrival.known_to and Mark.APPENDED not in one.also:
+        return Verdict(one.id, uid, Outcome.ALREADY_TOLD)
+    return Verdict(one.id, uid, Outcome.RINGS)
 
 
 def _draft(one: Subscription, content: NewMail, at: datetime, keep: timedelta) -> Draft:

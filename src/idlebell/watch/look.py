@@ -13,7 +13,6 @@ from idlebell.model.account import Account
 from idlebell.model.arrival import Arrival
 from idlebell.model.cursor import Cursor
 from idlebell.model.ids import AccountId, SubscriptionId
-from idlebell.model.notification import Draft
 from idlebell.model.subscription import Floor, Subscription
 from idlebell.net.clock import Clock
 from idlebell.rules.match import listening, match, match_flood
@@ -298,16 +297,21 @@ class Looks:
             one.also for one in subscriptions
         }:
             raise ConflictError("Somebody who joined meanwhile wants to know more than was fetched.")
-        drafts: tuple[Draft, ...]
         if isinstance(decision, Flood):
             upto = decision.cursor.uid_next
-            drafts = match_flood(joined, mailbox, cursor.uid_validity, decision.counts, upto, unseen, now, means.keep)
+            matched = match_flood(joined, mailbox, cursor.uid_validity, decision.counts, upto, unseen, now, means.keep)
         else:
-            drafts = match(joined, mailbox, cursor.uid_validity, decision.arrivals, unseen, now, means.keep)
-        if drafts:
+            matched = match(joined, mailbox, cursor.uid_validity, decision.arrivals, unseen, now, means.keep)
+        if matched.drafts:
             means.committed()  # before it is: so what is taken from the outbox shares its commit
         committed = await means.store.commit(
-            self._account.id, mailbox, cursor, decision.cursor, drafts, sighted=passed.sighted, known=passed.known
+            self._account.id,
+            mailbox,
+            cursor,
+            decision.cursor,
+            matched.drafts,
+            sighted=passed.sighted,
+            known=passed.known,
         )
         self.settled = False
         took_ms = (means.clock.monotonic() - started) * 1000.0

@@ -13,6 +13,7 @@ from idlebell.model.ids import AccountId, SubscriptionId
 from idlebell.model.message import MessageSummary
 from idlebell.model.notification import MAX_MESSAGES, Draft, NewMail
 from idlebell.model.subscription import Floor, Payload, Phase, Subscription
+from idlebell.model.verdict import Outcome, Verdict
 from idlebell.rules.match import listening, match, match_flood
 from idlebell.rules.needs import DECIDING, DESCRIBING, fetch_items
 
@@ -37,7 +38,7 @@ ELEVEN = FetchData(2, uid=11)
 
 
 def drafts(*subscriptions: Subscription, messages: tuple[FetchData, ...] = (TEN, ELEVEN)) -> list[NewMail]:
-    made = match(subscriptions, "INBOX", 7, tuple(map(Arrival, messages)), 3, NOW, KEEP)
+    made = match(subscriptions, "INBOX", 7, tuple(map(Arrival, messages)), 3, NOW, KEEP).drafts
     assert all(isinstance(draft, Draft) and draft.due_at == NOW and draft.expires_at == NOW + KEEP for draft in made)
     return [draft.content for draft in made if isinstance(draft.content, NewMail)]
 
@@ -84,7 +85,7 @@ def test_floor_of_another_epoch_means_nothing() -> None:
 
 
 def told(one: Subscription, arrival: Arrival) -> bool:
-    return bool(match([one], "INBOX", 7, (arrival,), None, NOW, KEEP))
+    return bool(match([one], "INBOX", 7, (arrival,), None, NOW, KEEP).drafts)
 
 
 def test_who_wants_to_hear_of_read_and_filed_mail_too_does() -> None:
@@ -105,8 +106,28 @@ def test_a_mail_rings_once_for_those_that_it_has_passed() -> None:
     assert told(replace(ONE, also=frozenset({"appended"})), again)
 
 
+def test_every_message_has_a_verdict_for_everyone_who_listens() -> None:
+    late = replace(ONE, id=SubscriptionId("sub_2"), floors=(Floor("INBOX", 7, 11),))
+    arrivals = (
+        Arrival(TEN, frozenset({Mark.SEEN})),
+        Arrival(ELEVEN, known_to=frozenset({ONE.id})),
+        Arrival(FetchData(3, uid=12)),
+    )
+
+    matched = match([ONE, late], "INBOX", 7, arrivals, None, NOW, KEEP)
+
+    assert matched.verdicts == (
+        Verdict(ONE.id, 10, Outcome.MARKED, ("seen",)),
+        Verdict(ONE.id, 11, Outcome.ALREADY_TOLD),
+        Verdict(ONE.id, 12, Outcome.RINGS),
+        Verdict(late.id, 10, Outcome.BELOW_FLOOR),
+        Verdict(late.id, 11, Outcome.RINGS),
+        Verdict(late.id, 12, Outcome.RINGS),
+    )
+
+
 def test_flood_is_a_count() -> None:
-    (draft,) = match_flood([ONE], "INBOX", 7, {frozenset(): 9_000}, 9_500, 9_000, NOW, KEEP)
+    (draft,) = match_flood([ONE], "INBOX", 7, {frozenset(): 9_000}, 9_500, 9_000, NOW, KEEP).drafts
 
     assert draft.content == NewMail("INBOX", 7, 9_000, 9_000)
 
@@ -115,7 +136,7 @@ def test_flood_is_not_told_to_who_came_after_it() -> None:
     late = replace(ONE, floors=(Floor("INBOX", 7, 9_500),))
     epoch = replace(ONE, floors=(Floor("INBOX", 6, 9_500),))
 
-    assert len(match_flood([late, epoch], "INBOX", 7, {frozenset(): 9_000}, 9_500, None, NOW, KEEP)) == 1
+    assert len(match_flood([late, epoch], "INBOX", 7, {frozenset(): 9_000}, 9_500, None, NOW, KEEP).drafts) == 1
 
 
 def test_alerts_cost_no_envelope() -> None:

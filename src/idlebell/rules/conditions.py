@@ -1,0 +1,79 @@
+"""What the conditions of a filter ask of a message. Every question has an answer, whatever the message is."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from idlebell.rules.evidence import Evidence
+
+TEXT_HEADERS: Final = ("from", "to", "cc", "bcc", "subject")
+"""RFC 8621 section 4.4.1, ``text``."""
+BULK_HEADERS: Final = ("list-id", "precedence", "auto-submitted")
+_BULK_PRECEDENCES: Final = frozenset({"bulk", "list", "junk"})
+
+
+def contains(names: tuple[str, ...], tokens: tuple[str, ...], evidence: Evidence) -> bool:
+    """Every token stands in one of the header fields of these names."""
+    if len(names) == 1:
+        value = evidence.folded_header(names[0])
+        return all(token in value for token in tokens)
+    return all(any(token in evidence.folded_header(name) for name in names) for token in tokens)
+
+
+def contains_in_text(tokens: tuple[str, ...], evidence: Evidence) -> bool:
+    text = evidence.folded_text()
+    return all(token in text for token in tokens)
+
+
+def contains_anywhere(tokens: tuple[str, ...], evidence: Evidence) -> bool:
+    """In a header field that a reader sees or in the text, which is asked for only where it must be."""
+    rest = [token for token in tokens if not contains(TEXT_HEADERS, (token,), evidence)]
+    return not rest or contains_in_text(tuple(rest), evidence)
+
+
+def is_there(name: str, evidence: Evidence) -> bool:
+    return bool(evidence.raw_header(name))
+
+
+def has_keyword(keyword: str, wanted: bool, evidence: Evidence) -> bool:
+    return (keyword in evidence.keywords) is wanted
+
+
+def is_at_least(size: int, evidence: Evidence) -> bool:
+    return evidence.size >= size
+
+
+def is_under(size: int, evidence: Evidence) -> bool:
+    return evidence.size < size
+
+
+def came_before(date: datetime, evidence: Evidence) -> bool:
+    """What has no date came neither before nor since."""
+    return evidence.received_at is not None and evidence.received_at < date
+
+
+def came_since(date: datetime, evidence: Evidence) -> bool:
+    return evidence.received_at is not None and evidence.received_at >= date
+
+
+def has_attachment(wanted: bool, evidence: Evidence) -> bool:
+    return evidence.has_attachment is wanted
+
+
+def is_in(mailboxes: frozenset[str], wanted: bool, evidence: Evidence) -> bool:
+    return (evidence.mailbox in mailboxes) is wanted
+
+
+def is_bulk(wanted: bool, evidence: Evidence) -> bool:
+    return _is_bulk(evidence) is wanted
+
+
+def _is_bulk(evidence: Evidence) -> bool:
+    """A mailing list (RFC 2919), what calls itself bulk, or what no person sent (RFC 3834 section 5)."""
+    if evidence.raw_header("list-id"):
+        return True
+    if any(value.lower() in _BULK_PRECEDENCES for value in evidence.header("precedence")):
+        return True
+    submitted = (value.partition(";")[0].strip().lower() for value in evidence.header("auto-submitted"))
+    return any(value not in ("no", "") for value in submitted)

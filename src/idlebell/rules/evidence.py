@@ -1,0 +1,171 @@
+"""What a rule may know of a message: one FETCH response, read lazily and in bounds, each thing once.
+
+Whoever sent the mail wrote all of it. Every reading is linear in what was fetched, which is bounded by the items of
+:mod:`~idlebell.rules.needs`; nothing here fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final
+
+from idlebell.imap.responses import Address, Envelope, FetchData
+from idlebell.rules.body_text import part_text
+from idlebell.rules.fold import fold
+from idlebell.rules.header_text import fields, header_text
+from idlebell.rules.mail_address import MailAddress, read_addresses
+from idlebell.rules.structure import has_attachment, text_part
+
+HEADER_BYTES: Final = 16_384
+"""Of the header fields that a rule asks for, as they are fetched together."""
+
+_SYSTEM_KEYWORDS: Final = {"\\seen": "$seen", "\\flagged": "$flagged", "\\answered": "$answered", "\\draft": "$draft"}
+"""RFC 8621 section 4.1.1."""
+_HEADER_SECTIONS: Final = ("BODY[HEADER.FIELDS ", "BODY[HEADER]", "RFC822.HEADER")
+
+
+class Evidence:
+    """``message`` from ``mailbox``. Its text is among its sections where it was fetched: see :attr:`text_missed`."""
+
+    __slots__ = (
+        "_addresses", "_fields", "_folded", "_headers", "_text", "mailbox", "message", "text_missed",
+    )  # fmt: skip
+
+    def __init__(self, message: FetchData, mailbox: str) -> None:
+        self.message = message
+        self.mailbox = mailbox
+        self.text_missed = False
+        """Was the text asked for, there is one, and it was not fetched? Then what a rule said without it is open."""
+        self._fields: dict[str, tuple[bytes, ...]] | None = None
+        self._headers: dict[str, tuple[str, ...]] = {}
+        self._folded: dict[str, str] = {}  # by name; the text without one
+        self._addresses: dict[str, tuple[MailAddress, ...]] = {}
+        self._text: str | None = None
+
+    # --- the header ---
+
+    def raw_header(self, name: str) -> tuple[bytes, ...]:
+        """Each field of that ``name`` (in any case), folded and encoded as it came, in the order of the header. Where none was
+        fetched, what ENVELOPE says in its place."""
+        return self._header_fields().get(name.lower(), ())
+
+    def header(self, name: str) -> tuple[str, ...]:
+        """Decoded (RFC 2047) and unfolded."""
+        found = self._headers.get(name)
+        if found is None:
+            found = self._headers[name] = tuple([header_text(raw) for raw in self.raw_header(name)])
+        return found
+
+    def folded_header(self, name: str) -> str:
+        """All fields of that name, a line each, as :func:`~idlebell.rules.fold.fold` has them; one space between words."""
+        found = self._folded.get(name)
+        if found is None:
+            values = [" ".join(fold(value).split()) for value in self.header(name)]
+            found = self._folded[name] = values[0] if len(values) == 1 else "\n".join(values)
+        return found
+
+    def addresses(self, name: str) -> tuple[MailAddress, ...]:
+        """Of all fields of that name."""
+        found = self._addresses.get(name)
+        if found is None:
+            found = tuple(one for raw in self.raw_header(name) for one in read_addresses(raw))
+            self._addresses[name] = found
+        return found
+
+    def _header_fields(self) -> dict[str, tuple[bytes, ...]]:
+        if self._fields is None:
+            found = _of_envelope(self.message.envelope) if self.message.envelope is not None else {}
+            for section in reversed(self.message.sections):  # what was asked for first counts
+                if section.content is not None and section.name.upper().startswith(_HEADER_SECTIONS):
+                    found.update(fields(section.content[:HEADER_BYTES]))
+            self._fields = found
+        return self._fields
+
+    # --- the body ---
+
+    def text(self) -> str:
+        """The beginning of the text, decoded and without markup; empty where none was fetched."""
+        if self._text is None:
+            self._text = self._read_text()
+        return self._text
+
+    def folded_text(self) -> str:
+        """As :meth:`folded_header`."""
+        found = self._folded.get("")
+        if found is None:
+            found = self._folded[""] = " ".join(fold(self.text()).split())
+        return found
+
+    def _read_text(self) -> str:
+        found = text_part(self.message.body)
+        if found is None:
+            return ""
+        for section in self.message.sections:
+            if section.name.upper() == f"BODY[{found.section}]":
+                return part_text(found.part, section.content or b"")
+        self.text_missed = True
+        return ""
+
+    @property
+    def has_attachment(self) -> bool:
+        """As its structure says."""
+        return has_attachment(self.message.body)
+
+    # --- what the server says ---
+
+    @property
+    def size(self) -> int:
+        """In bytes (RFC822.SIZE); 0 where it was not fetched."""
+        return self.message.size or 0
+
+    @property
+    def received_at(self) -> datetime | None:
+        """INTERNALDATE; None where the server gives none that is a date."""
+        return self.message.internal_date
+
+    @property
+    def keywords(self) -> frozenset[str]:
+        """In lower case, as JMAP spells them: ``$seen`` for \\Seen (RFC 8621 section 4.1.1)."""
+        return frozenset(map(_keyword, self.message.flags or ()))
+
+
+def _keyword(flag: str) -> str:
+    lower = flag.lower()
+    return _SYSTEM_KEYWORDS.get(lower, lower)
+
+
+def _of_envelope(envelope: Envelope) -> dict[str, tuple[bytes, ...]]:
+    """The fields that ENVELOPE was made of, as far as it tells."""
+    plain = {
+        "date": envelope.date,
+        "subject": envelope.subject,
+        "in-reply-to": envelope.in_reply_to,
+        "message-id": envelope.message_id,
+        "from": _spelled(envelope.from_),
+        "sender": _spelled(envelope.sender),
+        "reply-to": _spelled(envelope.reply_to),
+        "to": _spelled(envelope.to),
+        "cc": _spelled(envelope.cc),
+        "bcc": _spelled(envelope.bcc),
+    }
+    return {name: (value[:HEADER_BYTES],) for name, value in plain.items() if value is not None}
+
+
+def _spelled(addresses: Iterable[Address]) -> bytes | None:
+    """Groups are left out, their members are not."""
+    spelled = b", ".join(
+        _name(one.name) + b"<" + (one.mailbox or b"") + b"@" + one.host + b">"
+        for one in addresses
+        if one.host is not None and one.mailbox is not None
+    )
+    return spelled or None
+
+
+def _name(name: bytes | None) -> bytes:
+    """A name with what would end it is quoted, others are not: within quotes no word is encoded (RFC 2047 section 5)."""
+    if not name:
+        return b""
+    if any(special in name for special in b'"(),:;<>@\\'):
+        return b'"' + name.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'" '
+    return name + b" "
