@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from browser.axe import why_not_axe
 from browser.programs import why_not_chromium, why_not_firefox
 from faults.cable import why_not_cable
 from servers.courier_server import CourierServer, why_not_courier
@@ -55,6 +56,7 @@ PARTS: dict[str, Callable[[], str | None]] = {
     "cable": why_not_cable,
     "firefox": why_not_firefox,
     "chromium": why_not_chromium,
+    "axe": why_not_axe,
 }
 """What a test can need, and why it is not here (None: it is)."""
 _FIXTURES = {"dovecot", "cyrus", "courier", "firefox", "chromium"}

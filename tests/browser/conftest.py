@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from browser.chromium import Chromium
 from browser.firefox import Firefox
 from browser.push_server import PushServer
 
@@ -21,4 +22,10 @@ async def push_server() -> AsyncIterator[PushServer]:
 async def firefox(push_server: PushServer, tmp_path: Path) -> AsyncIterator[Firefox]:
     """A new one, whose push service is ``push_server``."""
     async with Firefox(tmp_path / "firefox", push_server.browser_url) as browser:
+        yield browser
+
+
+@pytest.fixture
+async def chromium(tmp_path: Path) -> AsyncIterator[Chromium]:
+    async with Chromium(tmp_path / "chromium") as browser:
         yield browser

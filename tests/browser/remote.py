@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 
 import aiohttp
 
-ANSWER_SECONDS = 60.0
+ANSWER_SECONDS = 120.0
 """For one command: far more than any takes, on a machine that does much else."""
 
 Listener: TypeAlias = Callable[[dict[str, Any]], None]
