@@ -21,11 +21,11 @@ dates = st.datetimes().map(lambda at: at.strftime("%Y-%m-%dT%H:%M:%SZ"))
 CONDITIONS = st.fixed_dictionaries(
     {},
     optional={
-        **{name: texts for name in ("from", "to", "cc", "bcc", "subject", "text", "body", "listId")},
+        **dict.fromkeys(("from", "to", "cc", "bcc", "subject", "text", "body", "listId"), texts),
         "header": st.one_of(st.tuples(names), st.tuples(names, texts)).map(list),
         **{name: st.sampled_from(["$seen", "$draft", "work"]) for name in ("hasKeyword", "notKeyword")},
         **{name: st.integers(0, 2**53 - 1) for name in ("minSize", "maxSize")},
-        **{name: dates for name in ("before", "after")},
+        **dict.fromkeys(("before", "after"), dates),
         **{name: st.booleans() for name in ("hasAttachment", "isBulk")},
         "inMailbox": words,
         "inMailboxOtherThan": st.lists(words, max_size=3),

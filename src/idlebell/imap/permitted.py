@@ -26,8 +26,13 @@ _REASONS: Mapping[type[c.Command], str] = MappingProxyType(
         c.Status: "Compares a mailbox's UIDNEXT with what was announced, without opening it.",
         c.Examine: "Opens the mailbox read-only; SELECT would take \\Recent from the user's own client.",
         c.Unselect: "Closes the mailbox without changing anything.",
-        c.UidFetch: "Reads flags, dates, envelopes and previews of new messages, by items that never set \\Seen.",
-        c.UidSearch: "Counts new messages where there are too many to fetch, and unseen ones.",
+        c.UidFetch: (
+            "Reads flags, dates, envelopes and previews of new messages, and the header fields, structure and beginning of the"
+            " text that a filter asks for, by items that never set \\Seen."
+        ),
+        c.UidSearch: (
+            "Counts new messages where there are too many to fetch, or finds them for a filter, and counts unseen ones."
+        ),
         c.Idle: "Waits to be told about new mail.",
         c.Notify: "Asks to be told about all of an account's mailboxes on one connection; its FETCH items never set \\Seen.",
     }

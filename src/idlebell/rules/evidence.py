@@ -54,7 +54,7 @@ class Evidence:
         """Decoded (RFC 2047) and unfolded."""
         found = self._headers.get(name)
         if found is None:
-            found = self._headers[name] = tuple([header_text(raw) for raw in self.raw_header(name)])
+            found = self._headers[name] = tuple([header_text(raw[:HEADER_BYTES]) for raw in self.raw_header(name)])
         return found
 
     def folded_header(self, name: str) -> str:
@@ -69,7 +69,7 @@ class Evidence:
         """Of all fields of that name."""
         found = self._addresses.get(name)
         if found is None:
-            found = tuple(one for raw in self.raw_header(name) for one in read_addresses(raw))
+            found = tuple(one for raw in self.raw_header(name) for one in read_addresses(raw[:HEADER_BYTES]))
             self._addresses[name] = found
         return found
 
@@ -78,7 +78,7 @@ class Evidence:
             found = _of_envelope(self.message.envelope) if self.message.envelope is not None else {}
             for section in reversed(self.message.sections):  # what was asked for first counts
                 if section.content is not None and section.name.upper().startswith(_HEADER_SECTIONS):
-                    found.update(fields(section.content[:HEADER_BYTES]))
+                    found.update(fields(section.content))
             self._fields = found
         return self._fields
 
@@ -149,7 +149,7 @@ def _of_envelope(envelope: Envelope) -> dict[str, tuple[bytes, ...]]:
         "cc": _spelled(envelope.cc),
         "bcc": _spelled(envelope.bcc),
     }
-    return {name: (value[:HEADER_BYTES],) for name, value in plain.items() if value is not None}
+    return {name: (value,) for name, value in plain.items() if value is not None}
 
 
 def _spelled(addresses: Iterable[Address]) -> bytes | None:

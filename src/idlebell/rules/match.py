@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from idlebell.imap.responses import FetchData
 from idlebell.model.arrival import Arrival, Mark
@@ -13,7 +14,23 @@ from idlebell.model.notification import MAX_MESSAGES, Draft, NewMail
 from idlebell.model.selection import Personal, Subscribed, Subtree
 from idlebell.model.subscription import Payload, Subscription
 from idlebell.model.verdict import Outcome, Verdict
+from idlebell.rules.compiled import NO_FILTER, rule_of
 from idlebell.rules.describe import describe
+from idlebell.rules.evidence import Evidence
+
+TEXT_MISSED: Final = "its text could not be read, so it is not held back"
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """What decides of which messages a subscription hears, whichever subscription it is: a flood is counted once for each."""
+
+    also: frozenset[str] = frozenset()
+    filter: str | None = None
+
+    @classmethod
+    def of(cls, one: Subscription) -> Hearing:
+        return cls(one.also, one.preferences.filter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +59,9 @@ def match(
     """One draft for each subscription that is told of at least one of the ``arrivals``.
 
     ``at`` is now, ``keep`` how long the ring is of use. A subscription is not told of what lies below its floor, of what is
-    marked and it did not ask for, nor of what it has been told of before.
+    marked and it did not ask for, of what it has been told of before, nor of what its filter holds back.
     """
+    read: dict[int, Evidence] = {}
     summaries: dict[int, MessageSummary] = {}
     drafts: list[Draft] = []
     verdicts: list[Verdict] = []
@@ -55,7 +73,7 @@ def match(
             uid = arrival.message.uid
             if uid is None:
                 continue
-            verdict = _judge(one, arrival, uid, first)
+            verdict = _judge(one, arrival, uid, first) or _filtered(one, arrival, uid, mailbox, read)
             verdicts.append(verdict)
             if verdict.outcome is Outcome.RINGS:
                 told.append(arrival.message)
@@ -75,7 +93,7 @@ def match_flood(
     subscriptions: Iterable[Subscription],
     mailbox: str,
     uid_validity: int,
-    counts: Mapping[frozenset[str], int],
+    counts: Mapping[Hearing, int],
     uid_next: int,
     unseen: int | None,
     at: datetime,
@@ -86,7 +104,7 @@ def match_flood(
     drafts = []
     for one in listening(subscriptions, mailbox):
         floor = one.floor(mailbox)
-        count = counts.get(one.also, 0)
+        count = counts.get(Hearing.of(one), 0)
         if count and (floor is None or floor.uid_validity != uid_validity or floor.uid_next < uid_next):
             drafts.append(_draft(one, NewMail(mailbox, uid_validity, count, unseen), at, keep))
     return Matched(tuple(drafts))
@@ -103,15 +121,31 @@ def _selects(one: Subscription, mailbox: str) -> bool:
             return one.resolved and mailbox.startswith(root)
 
 
-def _judge(one: Subscription, arrival: Arrival, uid: int, first: int) -> Verdict:
-    """``first``: the lowest UID that it is told of."""
+def _judge(one: Subscription, arrival: Arrival, uid: int, first: int) -> Verdict | None:
+    """What is said without a look at the message itself. ``first``: the lowest UID that it is told of."""
     if uid < first:
         return Verdict(one.id, uid, Outcome.BELOW_FLOOR)
     if not arrival.marks <= one.also:
         return Verdict(one.id, uid, Outcome.MARKED, tuple(sorted(arrival.marks - one.also)))
     if one.id in arrival.known_to and Mark.APPENDED not in one.also:
         return Verdict(one.id, uid, Outcome.ALREADY_TOLD)
-    return Verdict(one.id, uid, Outcome.RINGS)
+    return None
+
+
+def _filtered(one: Subscription, arrival: Arrival, uid: int, mailbox: str, read: dict[int, Evidence]) -> Verdict:
+    """``read``: what has been read of the messages, for one that several filters look at is read once."""
+    rule = rule_of(one.preferences.filter)
+    if rule is NO_FILTER:
+        return Verdict(one.id, uid, Outcome.RINGS)
+    evidence = read.get(uid)
+    if evidence is None:
+        evidence = read[uid] = Evidence(arrival.message, mailbox)
+    judgement = rule.decide(evidence)
+    if judgement.rings:
+        return Verdict(one.id, uid, Outcome.RINGS, judgement.because)
+    if evidence.text_missed:
+        return Verdict(one.id, uid, Outcome.RINGS, (TEXT_MISSED,))
+    return Verdict(one.id, uid, Outcome.FILTERED, judgement.because)
 
 
 def _draft(one: Subscription, content: NewMail, at: datetime, keep: timedelta) -> Draft:

@@ -1,18 +1,60 @@
-"""Which FETCH items the subscriptions of an account cost together: what they need and nothing more."""
+"""Which FETCH items the subscriptions of an account cost together: what they need and nothing more. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from idlebell.model.subscription import Payload, Subscription
+from idlebell.rules.body_text import TEXT_BYTES
+from idlebell.rules.compiled import rule_of
+from idlebell.rules.evidence import HEADER_BYTES
+from idlebell.rules.rule import NO_NEEDS, Needs
 
 DECIDING = ("UID", "FLAGS", "INTERNALDATE")
 """What :func:`idlebell.watch.detect.decide` looks at."""
 DESCRIBING = ("RFC822.SIZE", "ENVELOPE")
+HEADER_NAMES_BYTES: Final = 700
+"""Names of header fields in one command, which some servers take up to 1000 octets of (RFC 2683 section 3.2.1.5). Where there
+are more the whole header is fetched."""
+WHOLE_HEADER_BYTES: Final = 32_768
 
 
 def fetch_items(subscriptions: Iterable[Subscription], *, has_preview: bool) -> tuple[str, ...]:
     """``has_preview``: the server offers PREVIEW (RFC 8970); where it does not, nothing of the body is fetched for one."""
-    if all(one.payload is Payload.ALERT for one in subscriptions):
-        return DECIDING
-    return (*DECIDING, *DESCRIBING, "PREVIEW") if has_preview else (*DECIDING, *DESCRIBING)
+    subscriptions = tuple(subscriptions)
+    items = list(DECIDING)
+    if any(one.payload is not Payload.ALERT for one in subscriptions):
+        items += DESCRIBING
+        if has_preview:
+            items.append("PREVIEW")
+    needs = NO_NEEDS
+    for one in subscriptions:
+        needs |= needs_of(one)
+    return tuple(dict.fromkeys((*items, *rule_items(needs))))
+
+
+def needs_of(one: Subscription) -> Needs:
+    """Of all rules of a subscription."""
+    return rule_of(one.preferences.filter).needs
+
+
+def rule_items(needs: Needs) -> tuple[str, ...]:
+    """All but the text, whose part the structure tells: see :func:`text_item`."""
+    items: list[str] = []
+    if needs.size:
+        items.append("RFC822.SIZE")
+    if needs.structure or needs.text:
+        items.append("BODYSTRUCTURE")
+    if needs.headers:
+        names = " ".join(sorted(name.upper() for name in needs.headers))
+        if len(names) <= HEADER_NAMES_BYTES:
+            items.append(f"BODY.PEEK[HEADER.FIELDS ({names})]<0.{HEADER_BYTES}>")
+        else:
+            items.append(f"BODY.PEEK[HEADER]<0.{WHOLE_HEADER_BYTES}>")
+    return tuple(items)
+
+
+def text_item(section: str) -> str:
+    """``section``: the number of a part."""
+    return f"BODY.PEEK[{section}]<0.{TEXT_BYTES}>"

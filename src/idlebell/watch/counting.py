@@ -1,7 +1,8 @@
-"""Counts messages of the open mailbox without fetching them."""
+"""Counts and finds messages of the open mailbox without fetching them."""
 
 from __future__ import annotations
 
+from idlebell.imap.responses import ESearchData, SearchData
 from idlebell.watch.answers import LookRefusedError
 from idlebell.watch.mailbox_session import MailboxSession
 
@@ -17,23 +18,43 @@ async def count_new(session: MailboxSession, first: int, last: int, criteria: st
     if last < first:
         return 0
     if session.has("ESEARCH"):
-        return await session.search_count(f"UID {first}:{last} {criteria}", esearch=True)
+        return await _count(session, f"UID {first}:{last} {criteria}")
     count = 0
     for window in range(WINDOWS):
         start = first + window * SEARCH_WINDOW
         if start > last:
             break
-        count += await session.search_count(
-            f"UID {start}:{min(start + SEARCH_WINDOW - 1, last)} {criteria}", esearch=False
-        )
+        count += len(await _uids(session, f"UID {start}:{min(start + SEARCH_WINDOW - 1, last)} {criteria}"))
     return count
+
+
+async def newest(session: MailboxSession, first: int, last: int, criteria: str, most: int) -> list[int]:
+    """UIDs of the newest messages of those that :func:`count_new` counts, in their order."""
+    found: list[int] = []
+    for window in range(WINDOWS):
+        end = last - window * SEARCH_WINDOW
+        if end < first or len(found) >= most:
+            break
+        found = await _uids(session, f"UID {max(first, end - SEARCH_WINDOW + 1)}:{end} {criteria}") + found
+    return found[-most:]
+
+
+async def _count(session: MailboxSession, criteria: str) -> int:
+    """Where the server has ESEARCH."""
+    told = await session.search(criteria, "COUNT")
+    return (told.count or 0) if isinstance(told, ESearchData) else len(told.numbers) if told is not None else 0
+
+
+async def _uids(session: MailboxSession, criteria: str) -> list[int]:
+    told = await session.search(criteria)
+    return sorted(told.numbers) if isinstance(told, SearchData) else []
 
 
 async def count_unseen(session: MailboxSession) -> int | None:
     """Unseen messages of the open mailbox; None where only a long answer would tell, or the server refuses one."""
     if session.has("ESEARCH"):
         try:
-            return await session.search_count("UNSEEN", esearch=True)
+            return await _count(session, "UNSEEN")
         except LookRefusedError:
             return None  # a number that is nice to have holds up no notification
     status = await session.status(session.open_mailbox or "INBOX", ("UNSEEN",))

@@ -17,6 +17,7 @@ from idlebell.imap.responses import FetchData
 from idlebell.model.arrival import Arrival, Mark
 from idlebell.model.cursor import Cursor
 from idlebell.model.ids import SubscriptionId
+from idlebell.rules.match import Hearing
 
 FLOOD_MESSAGES = 500
 """More than this at once is announced as a count: describing them helps nobody and holds their envelopes in memory."""
@@ -25,8 +26,8 @@ NOT_NEW = ("\\Deleted", "\\Draft")
 FILED_MARGIN = timedelta(hours=1)
 """A delivery is dated by the server that takes it (RFC 9051 section 2.3.3), so what was delivered after a look is dated after
 it; mail that was scanned, held or fetched from elsewhere first, and clocks that differ, have this much."""
-DATE_ITEM: Final = "BODY.PEEK[HEADER.FIELDS (DATE)]"
-"""What :func:`is_written_since` wants to know, where no envelope is fetched."""
+DATE_ITEM: Final = "BODY.PEEK[HEADER.FIELDS (DATE)]<0.256>"
+"""What :func:`is_written_since` wants to know, where no envelope is fetched; no more of it than a date has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +73,9 @@ class NewUids:
 
 @dataclass(frozen=True, slots=True)
 class Flood:
-    """More than is worth fetching: announced as a count, of each set of marks that somebody hears of."""
+    """More than is worth fetching: announced as a count, of all that somebody hears of."""
 
-    counts: Mapping[frozenset[str], int]
+    counts: Mapping[Hearing, int]
     cursor: Cursor
 
 
@@ -148,9 +149,7 @@ def decide(
     return NewUids(arrivals, moved) if arrivals else Quiet(moved)
 
 
-def decide_count(
-    cursor: Cursor, counts: Mapping[frozenset[str], int], uid_next: int, exists: int | None
-) -> Quiet | Flood:
+def decide_count(cursor: Cursor, counts: Mapping[Hearing, int], uid_next: int, exists: int | None) -> Quiet | Flood:
     """The same where the new messages were counted instead of fetched."""
     moved = replace(cursor, uid_next=max(uid_next, cursor.uid_next), count=exists)
     return Flood(counts, moved) if any(counts.values()) else Quiet(moved)

@@ -8,16 +8,30 @@ from typing import Final
 
 from idlebell.model.arrival import Arrival, Mark
 from idlebell.model.subscription import Subscription
+from idlebell.rules.compiled import rule_of
+from idlebell.rules.evidence import Evidence
+from idlebell.rules.match import Hearing
 
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-def counted(arrivals: Sequence[Arrival], subscriptions: Sequence[Subscription]) -> dict[frozenset[str], int]:
-    """By what is heard of besides new mail."""
+def hearings(subscriptions: Sequence[Subscription]) -> frozenset[Hearing]:
+    """All that is to be counted."""
+    return frozenset(map(Hearing.of, subscriptions)) or frozenset({Hearing()})
+
+
+def counted(mailbox: str, arrivals: Sequence[Arrival], subscriptions: Sequence[Subscription]) -> dict[Hearing, int]:
+    """Of what has been fetched."""
+    read = [(arrival, Evidence(arrival.message, mailbox)) for arrival in arrivals]
     return {
-        also: sum(arrival.marks <= also for arrival in arrivals)
-        for also in {one.also for one in subscriptions} or {frozenset[str]()}
+        hearing: sum(arrival.marks <= hearing.also and rings(hearing.filter, evidence) for arrival, evidence in read)
+        for hearing in hearings(subscriptions)
     }
+
+
+def rings(filter_: str | None, evidence: Evidence) -> bool:
+    """What cannot be told is not held back."""
+    return rule_of(filter_).decide(evidence).rings or evidence.text_missed
 
 
 def criteria(marks: frozenset[str], since: datetime | None) -> str:

@@ -12,9 +12,10 @@ from typing import Final
 
 from idlebell.imap.responses import FetchData
 
-MESSAGE_ID_ITEM: Final = "BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]"
 MESSAGE_ID_BYTES: Final = 998
 """A line of a header holds no more (RFC 5322 section 2.1.1)."""
+MESSAGE_ID_ITEM: Final = "BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]<0.1100>"
+"""In bounds: one that is a megabyte long would end the session."""
 
 
 def identity_items(has: Callable[[str], bool], *, envelope: bool) -> tuple[str, ...]:
@@ -43,7 +44,8 @@ def _message_id(message: FetchData) -> bytes:
     if message.envelope is not None:
         return b" ".join((message.envelope.message_id or b"").split())[:MESSAGE_ID_BYTES]
     for section in message.sections:
-        if section.name.upper().startswith("BODY[HEADER.FIELDS") and section.content is not None:
+        # A filter may have asked for other fields.
+        if section.name.upper().startswith("BODY[HEADER.FIELDS (MESSAGE-ID)]") and section.content is not None:
             _, _, value = section.content.partition(b":")
             return b" ".join(value.split())[:MESSAGE_ID_BYTES]
     return b""

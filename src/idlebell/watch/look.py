@@ -44,7 +44,8 @@ from idlebell.watch.detect import (
     may_hide_many,
     too_many,
 )
-from idlebell.watch.flood import counted, criteria
+from idlebell.watch.filtering import count_heard, with_texts
+from idlebell.watch.flood import counted, hearings
 from idlebell.watch.hosts import Hosts
 from idlebell.watch.identity import identity_items
 from idlebell.watch.lapses import SURE_SECONDS, UNSAID_SECONDS, Lapses
@@ -258,10 +259,7 @@ class Looks:
             if uid_next is None:
                 last = await session.last_message()
                 uid_next = 1 if last is None or last.uid is None else last.uid + 1
-            counts = {
-                marks: await count_new(session, first, uid_next - 1, criteria(marks, since))
-                for marks in {one.also for one in subscriptions} or {frozenset()}
-            }
+            counts = await count_heard(session, mailbox, first, uid_next - 1, since, subscriptions)
             decision = decide_count(cursor, counts, uid_next, session.exists)
         else:
             fetched = await self._fetched(cursor, first, items, extent)
@@ -276,9 +274,12 @@ class Looks:
                 known=passed.whom,
                 mod_seq=session.mod_seq,
             )
+            if isinstance(decision, NewUids):
+                arrivals = await with_texts(session, mailbox, decision.arrivals, subscriptions)
+                decision = replace(decision, arrivals=arrivals)
             if isinstance(decision, NewUids) and len(decision.arrivals) > FLOOD_MESSAGES:
                 # More came while it was asked for. It is fetched by now, but nobody wants a list of them either.
-                decision = Flood(counted(decision.arrivals, subscriptions), decision.cursor)
+                decision = Flood(counted(mailbox, decision.arrivals, subscriptions), decision.cursor)
         decision = replace(decision, cursor=replace(decision.cursor, looked_at=now))
         if isinstance(decision, Quiet):
             if decision.cursor.uid_next != cursor.uid_next:
@@ -293,9 +294,7 @@ class Looks:
         unseen = await count_unseen(session) if tells else None
         # Who joined while the server was asked is told, too: the cursor is about to pass what came since.
         joined = await self._listening(mailbox)
-        if not set(self._items(joined)) <= set(items) or {one.also for one in joined} - {
-            one.also for one in subscriptions
-        }:
+        if not set(self._items(joined)) <= set(items) or hearings(joined) - hearings(subscriptions):
             raise ConflictError("Somebody who joined meanwhile wants to know more than was fetched.")
         if isinstance(decision, Flood):
             upto = decision.cursor.uid_next

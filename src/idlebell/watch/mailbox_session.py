@@ -429,16 +429,11 @@ class MailboxSession:
         if isinstance(code, PlainCode) and code.name == "ALERT":
             self._alert = text
 
-    async def search_count(self, criteria: str, *, esearch: bool) -> int:
-        """How many messages of the open mailbox fit ``criteria``; ``esearch``: the server can count them itself."""
-        reply = await self._run(c.UidSearch(criteria, ("COUNT",) if esearch else ()))
+    async def search(self, criteria: str, *returning: str) -> ESearchData | SearchData | None:
+        """What fits ``criteria`` in the open mailbox; ``returning`` needs ESEARCH."""
+        reply = await self._run(c.UidSearch(criteria, returning))
         self._expect(reply, "UID SEARCH")
-        for response in reply.untagged:
-            if isinstance(response, ESearchData) and response.count is not None:
-                return response.count
-            if isinstance(response, SearchData):
-                return len(response.numbers)
-        return 0
+        return next((one for one in reply.untagged if isinstance(one, ESearchData | SearchData)), None)
 
     def _expect(self, reply: Reply, name: str) -> None:
         if not reply.completed.ok:

@@ -36,7 +36,7 @@ def test_a_field_that_comes_in_two_sections_is_there_once() -> None:
 def test_header_over_its_bound_is_cut() -> None:
     (value,) = with_header(b"Subject: " + b"x" * 1_000_000).header("subject")
 
-    assert len(value) == HEADER_BYTES - len("Subject: ")
+    assert len(value) == HEADER_BYTES - 1  # the space before it
 
 
 def test_envelope_stands_in_for_the_header() -> None:

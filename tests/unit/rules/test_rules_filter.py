@@ -70,7 +70,7 @@ def test_filter_needs_what_its_conditions_look_at_and_nothing_more(filter_: Any,
         ({"from": "boss", "subject": "dinner"}, "lunch", ('subject does not have "dinner"',)),
         ({"from": "boss", "subject": "lunch"}, "lunch", ('from has "boss"', 'subject has "lunch"')),
         (
-            {"operator": "OR", "conditions": [{"from": "a"}, {"isBulk": True}]},
+            {"operator": "OR", "conditions": [{"from": "b@c"}, {"isBulk": True}]},
             "list",
             ("it went to many or was sent by a program",),
         ),

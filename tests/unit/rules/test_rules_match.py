@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from idlebell.imap.responses import Envelope, FetchData
+from idlebell.imap.permitted import never_sets_seen
+from idlebell.imap.responses import BodyPart, Envelope, FetchData
 from idlebell.model.account import Retention
 from idlebell.model.arrival import Arrival, Mark
 from idlebell.model.endpoint import Endpoints, PushUrl, SimplePushEndpoint
 from idlebell.model.ids import AccountId, SubscriptionId
 from idlebell.model.message import MessageSummary
 from idlebell.model.notification import MAX_MESSAGES, Draft, NewMail
+from idlebell.model.preferences import Preferences
 from idlebell.model.subscription import Floor, Payload, Phase, Subscription
 from idlebell.model.verdict import Outcome, Verdict
-from idlebell.rules.match import listening, match, match_flood
+from idlebell.rules.match import TEXT_MISSED, Hearing, listening, match, match_flood
 from idlebell.rules.needs import DECIDING, DESCRIBING, fetch_items
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -126,8 +129,47 @@ def test_every_message_has_a_verdict_for_everyone_who_listens() -> None:
     )
 
 
+def test_what_its_filter_holds_back_does_not_ring_and_says_why() -> None:
+    picky = replace(ONE, preferences=Preferences(filter='{"minSize":100}'))
+    large = FetchData(3, uid=12, size=100)
+
+    matched = match([picky], "INBOX", 7, (Arrival(TEN), Arrival(large)), None, NOW, KEEP)
+
+    assert [draft.content for draft in matched.drafts] == [NewMail("INBOX", 7, 1, None)]
+    assert [(one.uid, one.outcome, one.because) for one in matched.verdicts] == [
+        (10, Outcome.FILTERED, ("it has fewer than 100 bytes",)),
+        (12, Outcome.RINGS, ("it has 100 bytes or more",)),
+    ]
+
+
+def test_where_all_is_held_back_nobody_is_told() -> None:
+    assert drafts(replace(ONE, preferences=Preferences(filter='{"minSize":100}'))) == []
+
+
+def test_what_could_not_be_read_is_not_held_back() -> None:
+    body = BodyPart("TEXT", "PLAIN", (), None, None, "7BIT", 9)
+    picky = replace(ONE, preferences=Preferences(filter='{"body":"noon"}'))
+
+    (verdict,) = match([picky], "INBOX", 7, (Arrival(replace(TEN, body=body)),), None, NOW, KEEP).verdicts
+
+    assert (verdict.outcome, verdict.because) == (Outcome.RINGS, (TEXT_MISSED,))
+
+
+def test_flood_is_counted_by_what_each_hears_of() -> None:
+    picky = replace(ONE, id=SubscriptionId("sub_2"), preferences=Preferences(filter="{}"))
+
+    made = match_flood(
+        [ONE, picky], "INBOX", 7, {Hearing(): 600, Hearing(filter="{}"): 2}, 9_500, None, NOW, KEEP
+    ).drafts
+
+    assert [one.content.count for one in made if isinstance(one.content, NewMail)] == [600, 2]
+    assert (
+        match_flood([picky], "INBOX", 7, {Hearing(): 600, Hearing(filter="{}"): 0}, 9_500, None, NOW, KEEP).drafts == ()
+    )
+
+
 def test_flood_is_a_count() -> None:
-    (draft,) = match_flood([ONE], "INBOX", 7, {frozenset(): 9_000}, 9_500, 9_000, NOW, KEEP).drafts
+    (draft,) = match_flood([ONE], "INBOX", 7, {Hearing(): 9_000}, 9_500, 9_000, NOW, KEEP).drafts
 
     assert draft.content == NewMail("INBOX", 7, 9_000, 9_000)
 
@@ -136,7 +178,7 @@ def test_flood_is_not_told_to_who_came_after_it() -> None:
     late = replace(ONE, floors=(Floor("INBOX", 7, 9_500),))
     epoch = replace(ONE, floors=(Floor("INBOX", 6, 9_500),))
 
-    assert len(match_flood([late, epoch], "INBOX", 7, {frozenset(): 9_000}, 9_500, None, NOW, KEEP).drafts) == 1
+    assert len(match_flood([late, epoch], "INBOX", 7, {Hearing(): 9_000}, 9_500, None, NOW, KEEP).drafts) == 1
 
 
 def test_alerts_cost_no_envelope() -> None:
@@ -148,3 +190,25 @@ def test_one_summary_costs_the_envelope_and_the_preview_where_there_is_one() -> 
 
     assert fetch_items(mixed, has_preview=False) == (*DECIDING, *DESCRIBING)
     assert fetch_items(mixed, has_preview=True) == (*DECIDING, *DESCRIBING, "PREVIEW")
+
+
+def test_filter_costs_what_it_looks_at_whoever_else_is_told() -> None:
+    sender = replace(ONE, preferences=Preferences(filter='{"from":"boss","isBulk":false}'))
+    text = replace(ONE, preferences=Preferences(filter='{"text":"lunch","minSize":1}'))
+    plain = replace(ONE, preferences=Preferences(filter='{"inMailbox":"INBOX"}'))
+    headers = "BODY.PEEK[HEADER.FIELDS (AUTO-SUBMITTED FROM LIST-ID PRECEDENCE)]<0.16384>"
+    more = "BODY.PEEK[HEADER.FIELDS (AUTO-SUBMITTED BCC CC FROM LIST-ID PRECEDENCE SUBJECT TO)]<0.16384>"
+
+    assert fetch_items([ONE, plain], has_preview=True) == DECIDING
+    assert fetch_items([ONE, sender], has_preview=True) == (*DECIDING, headers)
+    assert fetch_items([sender, text], has_preview=True) == (*DECIDING, "RFC822.SIZE", "BODYSTRUCTURE", more)
+    assert all(map(never_sets_seen, fetch_items([sender, text], has_preview=True)))
+
+
+def test_more_fields_than_a_command_may_name_cost_the_whole_header() -> None:
+    many = [
+        replace(ONE, preferences=Preferences(filter=json.dumps({"header": [f"X-{number}-{'y' * 60}"]})))
+        for number in range(20)
+    ]
+
+    assert fetch_items(many, has_preview=True) == (*DECIDING, "BODY.PEEK[HEADER]<0.32768>")

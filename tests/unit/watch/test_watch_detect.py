@@ -11,6 +11,7 @@ from idlebell.imap.responses import Envelope, FetchData, Section
 from idlebell.model.arrival import Arrival, Mark
 from idlebell.model.cursor import Cursor
 from idlebell.model.ids import SubscriptionId
+from idlebell.rules.match import Hearing
 from idlebell.watch.detect import (
     FILED_MARGIN,
     Baseline,
@@ -118,8 +119,8 @@ def test_the_cursor_moves_over_nothing_that_was_not_seen() -> None:
 
 
 def test_counted_messages_are_a_flood() -> None:
-    assert decide_count(CURSOR, {frozenset(): 9_000}, 9_100, 9_009) == Flood(
-        {frozenset(): 9_000}, Cursor(7, 9_100, count=9_009)
+    assert decide_count(CURSOR, {Hearing(): 9_000}, 9_100, 9_009) == Flood(
+        {Hearing(): 9_000}, Cursor(7, 9_100, count=9_009)
     )
 
 

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 from idlebell.imap.responses import FetchData
 from idlebell.model.arrival import Arrival, Mark
+from idlebell.model.preferences import Preferences
+from idlebell.rules.match import Hearing
 from idlebell.watch.flood import counted, criteria
 from unit.rules.test_rules_match import ONE
 
@@ -21,8 +23,15 @@ def test_each_hears_the_number_of_what_was_asked_for() -> None:
     ]
     read_too = replace(ONE, also=frozenset({"seen"}))
 
-    assert counted(arrivals, [ONE, read_too]) == {frozenset(): 1, frozenset({"seen"}): 2}
-    assert counted(arrivals, []) == {frozenset(): 1}
+    assert counted("INBOX", arrivals, [ONE, read_too]) == {Hearing(): 1, Hearing(frozenset({"seen"})): 2}
+    assert counted("INBOX", arrivals, []) == {Hearing(): 1}
+
+
+def test_what_a_filter_holds_back_is_not_counted() -> None:
+    sizes = [Arrival(FetchData(number, uid=number, size=number)) for number in range(1, 11)]
+    large = replace(ONE, preferences=Preferences(filter='{"minSize":8}'))
+
+    assert counted("INBOX", sizes, [ONE, large]) == {Hearing(): 10, Hearing(filter='{"minSize":8}'): 3}
 
 
 def test_the_server_is_asked_for_what_would_be_decided() -> None:

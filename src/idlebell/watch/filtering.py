@@ -1,0 +1,106 @@
+"""What filters ask of the server beyond the FETCH of a look: the text of a message, and which of very many messages ring."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from idlebell.imap.responses import FetchData
+from idlebell.imap.sequence_set import SequenceSet
+from idlebell.model.arrival import Arrival
+from idlebell.model.subscription import Subscription
+from idlebell.rules.compiled import rule_of
+from idlebell.rules.evidence import Evidence
+from idlebell.rules.match import Hearing
+from idlebell.rules.needs import DECIDING, rule_items, text_item
+from idlebell.rules.rule import NO_NEEDS, Rule
+from idlebell.rules.structure import text_part
+from idlebell.watch.answers import LookRefusedError
+from idlebell.watch.counting import count_new, newest
+from idlebell.watch.flood import criteria, hearings, rings
+from idlebell.watch.mailbox_session import MailboxSession
+
+AT_ONCE: Final = 50
+"""Messages whose header or text is fetched by one command: a few hundred kilobytes at the worst."""
+LOOKED_AT: Final = 5_000
+"""Messages of a flood that a filter looks at, the newest. What lies below is not counted."""
+
+
+async def with_texts(
+    session: MailboxSession, mailbox: str, arrivals: Sequence[Arrival], subscriptions: Sequence[Subscription]
+) -> tuple[Arrival, ...]:
+    """``arrivals`` of the open ``mailbox``, with the beginning of the text where a filter cannot decide without it."""
+    rules = [(one.also, rule) for one in subscriptions if (rule := rule_of(one.preferences.filter)).needs.text]
+    if not rules:
+        return tuple(arrivals)
+    fetched = [one.message for one in arrivals if any(one.marks <= also for also, _ in rules)]
+    texts = await _texts(session, mailbox, fetched, [rule for _, rule in rules])
+    return tuple(replace(one, message=texts.get(one.message.uid or 0, one.message)) for one in arrivals)
+
+
+async def count_heard(
+    session: MailboxSession,
+    mailbox: str,
+    first: int,
+    last: int,
+    since: datetime | None,
+    subscriptions: Sequence[Subscription],
+) -> dict[Hearing, int]:
+    """How many messages with a UID from ``first`` to ``last`` each subscription hears of. Without a filter the server counts
+    them; for one the newest :data:`LOOKED_AT` are fetched, a few at a time, as far as the filter needs."""
+    counts: dict[Hearing, int] = {}
+    wanted = hearings(subscriptions)
+    for also in {one.also for one in wanted}:
+        asked = criteria(also, since)
+        alike = [one for one in wanted if one.also == also]
+        filtered = [one for one in alike if one.filter is not None]
+        if len(filtered) < len(alike):
+            counts[Hearing(also)] = await count_new(session, first, last, asked)
+        if not filtered:
+            continue
+        counts |= dict.fromkeys(filtered, 0)
+        rules = [rule_of(one.filter) for one in filtered]
+        needs = NO_NEEDS
+        for rule in rules:
+            needs |= rule.needs
+        for uids in _pieces(await newest(session, first, last, asked, LOOKED_AT)):
+            fetched = await session.fetch(SequenceSet.of(uids), (*DECIDING, *rule_items(needs)))
+            texts = await _texts(session, mailbox, fetched, rules) if needs.text else {}
+            for message in {one.uid: texts.get(one.uid, one) for one in fetched if one.uid is not None}.values():
+                evidence = Evidence(message, mailbox)
+                for one in filtered:
+                    counts[one] += rings(one.filter, evidence)
+    return counts
+
+
+async def _texts(
+    session: MailboxSession, mailbox: str, fetched: Iterable[FetchData], rules: Sequence[Rule]
+) -> dict[int, FetchData]:
+    """By UID, those of ``fetched`` whose text the rules ask for, with it. A text that the server does not give is missed, and
+    holds up nothing."""
+    wanted: dict[str, dict[int, FetchData]] = {}
+    for message in fetched:
+        evidence = Evidence(message, mailbox)
+        for rule in rules:
+            rule.decide(evidence)
+        part = text_part(message.body)
+        if evidence.text_missed and part is not None and message.uid is not None:
+            wanted.setdefault(part.section, {})[message.uid] = message
+    found: dict[int, FetchData] = {}
+    for section, messages in wanted.items():
+        for uids in _pieces(sorted(messages)):
+            try:
+                texts = await session.fetch(SequenceSet.of(uids), ("UID", text_item(section)))
+            except LookRefusedError:
+                continue
+            for text in texts:
+                if text.uid in messages:
+                    found[text.uid] = replace(messages[text.uid], sections=messages[text.uid].sections + text.sections)
+    return found
+
+
+def _pieces(uids: Sequence[int]) -> Iterator[Sequence[int]]:
+    for start in range(0, len(uids), AT_ONCE):
+        yield uids[start : start + AT_ONCE]

@@ -1,0 +1,150 @@
+"""Filters, against the scripted server: what rings, and what is fetched to know it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from flows.watch_stage import Stage, staged
+from idlebell.imap import commands as c
+from idlebell.imap.responses import FetchData
+from idlebell.imap.sequence_set import SequenceSet
+from idlebell.model.preferences import Preferences
+from idlebell.model.subscription import Subscription
+from idlebell.rules.evidence import HEADER_BYTES
+from idlebell.rules.needs import text_item
+from idlebell.telemetry.facts import MailDetected
+from idlebell.testing import mail
+from idlebell.testing.faults import Refuse
+from idlebell.testing.imap_server import ImapServer
+from idlebell.watch import filtering
+from idlebell.watch.cadence import Cadence
+from idlebell.watch.detect import FLOOD_MESSAGES
+from idlebell.watch.mailbox_session import MailboxSession
+
+
+@pytest.fixture
+async def stage() -> AsyncIterator[Stage]:
+    async with ImapServer() as server:
+        server.add_user("alice", "apass")
+        async with staged(server, Cadence(idle=540)) as stage:
+            yield stage
+
+
+async def filtered(stage: Stage, filter_: Any, name: str = "sub_1") -> Subscription:
+    subscription = await stage.subscribe(name)
+    kept = Preferences(filter=None if filter_ is None else json.dumps(filter_))
+    return await stage.store.put(replace(subscription, preferences=kept))
+
+
+async def watched(stage: Stage) -> None:
+    await stage.adopt()
+    await stage.watching()
+    await stage.server.until(lambda: stage.server.idling("alice") == 1)
+
+
+@pytest.fixture
+def fetched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Items of every UID FETCH that is sent."""
+    items: list[str] = []
+    fetch = MailboxSession.fetch
+
+    async def noting(self: MailboxSession, uids: SequenceSet, wanted: tuple[str, ...]) -> tuple[FetchData, ...]:
+        items.extend(wanted)
+        return await fetch(self, uids, wanted)
+
+    monkeypatch.setattr(MailboxSession, "fetch", noting)
+    return items
+
+
+async def test_only_what_the_filter_lets_through_rings(stage: Stage, fetched: list[str]) -> None:
+    await filtered(stage, {"from": "boss@example.org", "isBulk": False})
+    await watched(stage)
+
+    stage.server.deliver("alice", mail.make(sender="Shop <shop@example.com>"))
+    stage.server.deliver("alice", mail.make(headers={"Precedence": "bulk"}))
+    stage.server.deliver("alice", mail.make())
+    await stage.rung(1)
+
+    assert await stage.counted() == 1
+    assert "BODYSTRUCTURE" not in fetched
+    assert f"BODY.PEEK[HEADER.FIELDS (AUTO-SUBMITTED FROM LIST-ID PRECEDENCE)]<0.{HEADER_BYTES}>" in fetched
+
+
+async def test_who_has_no_filter_costs_no_more_than_before(stage: Stage, fetched: list[str]) -> None:
+    await filtered(stage, None)
+    await watched(stage)
+
+    stage.server.deliver("alice", mail.make())
+    await stage.rung(1)
+
+    assert not any("FROM" in item or "STRUCTURE" in item for item in fetched)
+
+
+async def test_text_is_fetched_of_those_messages_alone_that_it_decides_of(stage: Stage, fetched: list[str]) -> None:
+    await filtered(stage, {"from": "boss@example.org", "body": "noon"})
+    await watched(stage)
+
+    stage.server.deliver("alice", mail.make(sender="Shop <shop@example.com>", text="noon"))
+    await stage.fact(MailDetected)
+    assert not any("BODY.PEEK[1]" in item for item in fetched)
+    stage.server.deliver("alice", mail.make(html="<p>At n&#111;on?</p>", text="At\nnoon"))
+    stage.server.deliver("alice", mail.make(text="tonight"))
+    stage.server.deliver("alice", mail.make(text="at noon " + "x" * 100_000, attachment=b"a"))
+
+    assert await stage.rung(2) == ["INBOX", "INBOX"]
+    assert {item for item in fetched if item.startswith("BODY.PEEK[1")} == {"BODY.PEEK[1]<0.16384>"}
+
+
+async def test_text_that_the_server_refuses_holds_up_no_mail(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    fetch = MailboxSession.fetch
+
+    async def refused(self: MailboxSession, uids: SequenceSet, wanted: tuple[str, ...]) -> tuple[FetchData, ...]:
+        if text_item("1") in wanted:
+            stage.server.plan(c.UidFetch, Refuse("no text today"))
+        return await fetch(self, uids, wanted)
+
+    monkeypatch.setattr(MailboxSession, "fetch", refused)
+    await filtered(stage, {"body": "midnight"})
+    await watched(stage)
+
+    stage.server.deliver("alice", mail.make(text="noon"))
+
+    await stage.rung(1)
+
+
+async def test_filter_that_changes_is_heeded_with_the_next_mail(stage: Stage) -> None:
+    await filtered(stage, {"from": "nobody@example.org"})
+    await watched(stage)
+    stage.server.deliver("alice", mail.make())
+    await stage.fact(MailDetected)
+    assert await stage.counted() == 0
+    (subscription,) = await stage.store.of_account(stage.account.id)
+    await stage.store.put(replace(subscription, preferences=Preferences(filter='{"from":"boss"}')))
+
+    stage.server.deliver("alice", mail.make())
+
+    await stage.rung(1)
+    assert stage.server.connections == 1
+
+
+async def test_flood_counts_for_each_what_its_filter_lets_through(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(filtering, "AT_ONCE", 200)
+    await filtered(stage, {"subject": "urgent", "body": "noon"})
+    await filtered(stage, {"subject": "nothing of it"}, "sub_2")
+    await filtered(stage, None, "sub_3")
+    await watched(stage)
+    stage.server.of("alice")[0].drop()
+    await stage.status.wait_for(stage.account.id, lambda status: status is None, 10)
+    for number in range(FLOOD_MESSAGES + 10):
+        stage.server.deliver("alice", mail.make(subject="urgent" if number % 100 == 0 else "later"))
+    await stage.adopt()
+
+    await stage.fact(MailDetected)
+    assert sorted(one.count for one in stage.store.told) == [6, FLOOD_MESSAGES + 10]
