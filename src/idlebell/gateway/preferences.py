@@ -15,6 +15,8 @@ import msgspec
 from idlebell.gateway.reading import NOT_SUPPORTED, Faults
 from idlebell.gateway.shapes import HushedView, QuietHoursView, SubscriptionRequest
 from idlebell.model.preferences import NO_PREFERENCES, Hushed, HushedBy, Preferences, QuietHours
+from idlebell.rules.compiled import canonical
+from idlebell.rules.filter import FilterError
 
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -31,9 +33,18 @@ def _later(faults: Faults, _: Any, at: str) -> None:
     faults.add(at, NOT_SUPPORTED)
 
 
+def read_filter(faults: Faults, value: Any, at: str) -> str | None:
+    """The text to keep. A filter that is given replaces the whole of the one before."""
+    try:
+        return canonical(value)
+    except FilterError as error:
+        faults.add(at + error.pointer, error.detail)
+        return None
+
+
 READERS: Final[Mapping[str, Reader]] = MappingProxyType(
     {
-        "filter": Reader("filter", _later),
+        "filter": Reader("filter", read_filter),
         "vip": Reader("vip", _later),
         "muted_until": Reader("muted_until", _later),
         "quiet_hours": Reader("quiet_hours", _later),
