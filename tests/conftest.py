@@ -69,6 +69,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--write-servers-page", action="store_true", help="put what is seen into docs/reference/servers.md"
     )
+    parser.addoption("--write-pictures", action="store_true", help="put what a browser shows into docs/images")
     parser.addoption("--uvloop", action="store_true", help="the loop that serves use, not asyncio's own")
 
 

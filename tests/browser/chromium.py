@@ -80,11 +80,18 @@ class Chromium:
             "Target.createTarget", {"url": "about:blank", "browserContextId": context["browserContextId"]}
         )
         attached = await self._remote.call("Target.attachToTarget", {"targetId": target["targetId"], "flatten": True})
-        page = self._pages[attached["sessionId"]] = ChromiumPage(self._remote, attached["sessionId"])
+        page = ChromiumPage(self._remote, attached["sessionId"], context["browserContextId"])
+        self._pages[page.session] = page
         for domain in ("Page", "Runtime", "Log"):
             await page.call(f"{domain}.enable")
         await page.call("Emulation.setFocusEmulationEnabled", enabled=True)
         return page
+
+    async def permit(self, page: ChromiumPage, origin: str, *permissions: str) -> None:
+        """As if its user had said yes."""
+        assert self._remote is not None
+        grant = {"origin": origin, "permissions": list(permissions), "browserContextId": page.context}
+        await self._remote.call("Browser.grantPermissions", grant)
 
     def _heard(self, event: dict[str, Any]) -> None:
         page = self._pages.get(event.get("sessionId", ""))
@@ -97,24 +104,31 @@ class Chromium:
                 page.faults.append(details.get("exception", {}).get("description") or details["text"])
             case "Log.entryAdded" if said["entry"]["level"] == "error":
                 page.faults.append(f"{said['entry']['text']} ({said['entry'].get('url', '')})")
+            case "ServiceWorker.workerRegistrationUpdated":
+                for one in said["registrations"]:
+                    page.registration = one["registrationId"]
             case "Runtime.consoleAPICalled" if said["type"] in ("error", "assert"):
                 page.faults.append(" ".join(str(one.get("value", one.get("description"))) for one in said["args"]))
 
 
 class ChromiumPage(Page):
-    def __init__(self, remote: Remote, session: str) -> None:
+    """``registration``: the id of its service worker's registration, where that domain is enabled."""
+
+    def __init__(self, remote: Remote, session: str, context: str) -> None:
         super().__init__()
         self._remote = remote
-        self._session = session
+        self.session = session
+        self.context = context
+        self.registration = ""
 
     async def call(self, method: str, **params: Any) -> dict[str, Any]:
-        return await self._remote.call(method, params, sessionId=self._session)
+        return await self._remote.call(method, params, sessionId=self.session)
 
     async def open(self, url: str) -> None:
         answer = await self.call("Page.navigate", url=url)
         if answer.get("errorText"):
             raise RemoteError(f"{url}: {answer['errorText']}")
-        await self.until("document.readyState === 'complete' && document.URL !== 'about:blank'")
+        await self.until("document.readyState === 'complete'")
 
     async def run(self, expression: str) -> str:
         answer = await self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)

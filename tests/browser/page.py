@@ -51,6 +51,10 @@ class Page(ABC):
                 raise AssertionError(f"not within {timeout} s: {expression}; at last {last!r}\n{await self._look()}")
             await asyncio.sleep(_PAUSE_SECONDS)
 
+    async def has(self, selector: str) -> None:
+        """Waits until there is one."""
+        await self.until(f"document.querySelectorAll({json.dumps(selector)}).length")
+
     async def click(self, selector: str) -> None:
         """Waits until it can be seen and is enabled."""
         name = json.dumps(selector)

@@ -68,6 +68,14 @@ class PushServer:
         """For the browser's preference ``dom.push.serverURL``."""
         return f"ws://127.0.0.1:{self._port}/autopush/"
 
+    @property
+    def resources(self) -> list[str]:
+        """The push resources that there are now."""
+        return [self._resource(name) for name in self._channels]
+
+    def _resource(self, name: str) -> str:
+        return f"{self.origin}/wpush/v2/{name}"
+
     async def __aenter__(self) -> PushServer:
         application = web.Application()
         application.router.add_get("/autopush/", self._serve_browser)
@@ -162,9 +170,8 @@ class PushServer:
             case "register":
                 name = said["channelID"]
                 self._channels[name] = _Channel(said.get("key", "").rstrip("="))
-                endpoint = f"{self.origin}/wpush/v2/{name}"
                 await socket.send_json(
-                    {"messageType": "register", "channelID": name, "status": 200, "pushEndpoint": endpoint}
+                    {"messageType": "register", "channelID": name, "status": 200, "pushEndpoint": self._resource(name)}
                 )
             case "unregister":
                 self._channels.pop(said["channelID"], None)

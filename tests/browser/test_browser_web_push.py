@@ -19,7 +19,7 @@ from gateway_process import GatewayProcess, subscription
 from idlebell.testing import mail
 from servers.dovecot_server import DovecotServer
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
 
 @pytest.fixture
