@@ -197,6 +197,25 @@ async def test_what_is_polled_is_looked_at_also_while_the_own_mailbox_of_the_ses
         assert stage.server.connections == 1
 
 
+async def test_another_mailbox_idles_while_the_own_one_of_the_session_does_not_open(server: ImapServer) -> None:
+    """And mail rings in the other as it would without it, also where that is not the next one."""
+    server.store.users["alice"].add_mailbox("Work")
+    async with staged(server) as stage:
+        await stage.subscribe("sub_1", "Deleted", "Deleted too", "Work")
+        await stage.adopt()
+        await stage.watching("Work")
+        await idling(stage)
+        stage.server.deliver("alice", mail.make(), "Work")
+        await stage.fact(MailDetected)
+
+        status = stage.status.of(stage.account.id)
+        assert status is not None
+        assert {name: one.watch for name, one in status.mailboxes.items()} == {
+            "Deleted": Watch.FAILED, "Deleted too": Watch.FAILED, "Work": Watch.WATCHING
+        }  # fmt: skip
+        assert stage.server.connections == 1
+
+
 async def test_a_mailbox_that_does_not_open_again_after_a_poll_costs_no_session(server: ImapServer) -> None:
     server.store.users["alice"].add_mailbox("Work")
     async with staged(server, Cadence(idle=540, poll=0.05)) as stage:

@@ -247,6 +247,11 @@ class DovecotServer(SandboxedServer):
             for entry in Path(f"/proc/{pid}/fd").iterdir()
         )
 
+    def complaints(self) -> str:
+        """What it wrote of warnings and errors, the latest."""
+        lines = (self.sandbox.folder / "dovecot.log").read_text("utf-8", "replace").splitlines()
+        return "\n".join([line for line in lines if "Error: " in line or "Warning: " in line][-20:])
+
     def start(self) -> None:
         program = "/usr/sbin/dovecot"
         script = f"export LD_LIBRARY_PATH=/usr/lib/dovecot\nexec {program} -F -c {self.sandbox.folder}/dovecot.conf"

@@ -103,6 +103,16 @@ def assign(wanted: Sequence[str], held: Sequence[str | None], most: int | None =
     )
 
 
+def instead(assignment: Assignment, shut: Collection[str]) -> Assignment | None:
+    """``shut``: mailboxes that do not open. Another gets the IDLE of its own, and they are asked by STATUS like all others.
+    None: there is no other."""
+    primary = next((one for one in assignment.others if one not in shut), None)
+    if primary is None:
+        return None
+    everything = (assignment.primary, *assignment.others)
+    return Assignment(primary, tuple(one for one in everything if one != primary))
+
+
 def by_want(mailboxes: Sequence[str]) -> tuple[str, ...]:
     """INBOX first: it is what most wait for, and where an IDLE of its own pays."""
     return tuple(sorted(mailboxes, key=lambda name: name != "INBOX"))

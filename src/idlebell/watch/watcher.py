@@ -32,7 +32,7 @@ from idlebell.watch.parked import Parked, SessionTerms
 from idlebell.watch.polling import Polling
 from idlebell.watch.probing import Probing
 from idlebell.watch.reports import Reports
-from idlebell.watch.strategy import NO_MAILBOXES, Assignment, Chosen, Way, choose, event_groups
+from idlebell.watch.strategy import NO_MAILBOXES, Assignment, Chosen, Way, choose, event_groups, instead
 from idlebell.watch.survey import Survey
 
 SIT_OUT_SECONDS = 300.0
@@ -58,7 +58,8 @@ class LeftOff:
 class Watcher:
     __slots__ = (
         "_assignment", "_beside", "_books", "_caught", "_left_off", "_means", "_near", "_polling", "_probing", "_reports",
-        "_selected", "_selections", "_session", "_subscriptions_told", "_survey", "_survey_at", "_suspected", "account", "task",
+        "_selected", "_selections", "_session", "_shut", "_subscriptions_told", "_survey", "_survey_at", "_suspected",
+        "account", "task",
     )  # fmt: skip
 
     def __init__(
@@ -90,6 +91,7 @@ class Watcher:
         self._survey_at = 0.0
         self._subscriptions_told = True  # NOTIFY can tell of them, as far as we know
         self._suspected = False
+        self._shut = NO_MAILBOXES  # that did not open since another did
         self._left_off = left_off
         if left_off is not None:
             self._reports.chosen = left_off.chosen
@@ -127,10 +129,13 @@ class Watcher:
             self._survey_at = 0.0
             self._session.interrupt()
         if assignment != self._assignment:
-            self._assignment = assignment
-            self._reports.mailboxes = self.mailboxes
-            self._beside.look_at_all()
+            self._take(assignment)
             self._session.interrupt()
+
+    def _take(self, assignment: Assignment | None) -> None:
+        self._assignment = assignment
+        self._reports.mailboxes = self.mailboxes
+        self._beside.look_at_all()
 
     def probe(self) -> None:
         """Has the session show that it lives, at once: time has passed that nobody noticed."""
@@ -148,7 +153,8 @@ class Watcher:
                 if (assignment := self._assignment) is None:
                     break
                 self._session.attend(assignment.others)
-                await self._opened(assignment.primary)
+                if not await self._opened(assignment.primary) and self._turned_away(assignment):
+                    continue
                 await self._find_mailboxes()
                 if self._assignment != assignment:
                     continue
@@ -188,16 +194,29 @@ class Watcher:
 
     # --- opening ---
 
-    async def _opened(self, mailbox: str) -> None:
-        """Opens the mailbox where it is not open, grounds who is new to it and catches up."""
+    async def _opened(self, mailbox: str) -> bool:
+        """Opens the mailbox where it is not open, grounds who is new to it and catches up. False: it does not open."""
         if self._session.open_mailbox == mailbox:
-            return
-        if await self._caught.open(mailbox, SIT_OUT_SECONDS) is not None:
-            self._caught.looks.settled = False  # what comes before IDLE has no EXISTS of its own on some servers
+            return True
+        if await self._caught.open(mailbox, SIT_OUT_SECONDS) is None:
+            return False
+        self._shut = NO_MAILBOXES
+        self._caught.looks.settled = False  # what comes before IDLE has no EXISTS of its own on some servers
+        return True
+
+    def _turned_away(self, assignment: Assignment) -> bool:
+        """The primary mailbox does not open. False: neither does any other."""
+        self._shut |= {assignment.primary}
+        other = instead(assignment, self._shut)
+        if other is None or self._assignment != assignment:
+            return False
+        self._take(other)
+        return True
 
     async def _sit_out(self, assignment: Assignment) -> None:
-        """The mailbox does not open: keep the session alive for a while, then ask again. Those that are looked after beside it
-        are looked at meanwhile."""
+        """No mailbox opens: keep the session alive for a while, then ask again. Those that are looked after beside it are
+        looked at meanwhile."""
+        self._shut = NO_MAILBOXES
         seconds = SIT_OUT_SECONDS * (1.0 - 0.1 * self._means.entropy())
         await self._session.pause(min(seconds, self._means.cadence.poll) if assignment.others else seconds)
         if self.primary == assignment.primary:

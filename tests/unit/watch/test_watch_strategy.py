@@ -17,6 +17,7 @@ from idlebell.watch.strategy import (
     by_want,
     choose,
     event_groups,
+    instead,
     sessions_worth,
 )
 
@@ -153,3 +154,11 @@ def test_what_was_assigned_is_assigned_again(wanted: list[str], sessions: int) -
 
     held = [one.primary for one in first if one is not None]
     assert [one.primary for one in assign(wanted, held) if one is not None] == held
+
+
+def test_another_mailbox_stands_in_for_one_that_does_not_open() -> None:
+    assignment = Assignment("A", ("B", "C"))
+    assert instead(assignment, {"A"}) == Assignment("B", ("A", "C"))
+    assert instead(assignment, {"A", "B"}) == Assignment("C", ("A", "B"))
+    assert instead(assignment, {"A", "B", "C"}) is None
+    assert instead(Assignment("A"), {"A"}) is None
