@@ -119,7 +119,7 @@ def test_what_is_imported_is_named_as_a_dependency() -> None:
     named = {line.split(">")[0].split(";")[0].strip().replace("-", "_") for line in project["dependencies"]}
     imported = set().union(*(foreign(module) for module in MODULES)) - sys.stdlib_module_names - {"__future__"}
     assert imported <= named
-    assert named - imported <= {"httptools"}, "uvicorn's parser, chosen by name"
+    assert named - imported <= {"httptools", "tzdata"}, "uvicorn's parser, chosen by name; data of zoneinfo's"
 
 
 def test_every_dependency_is_locked() -> None:

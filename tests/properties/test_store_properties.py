@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,6 +22,7 @@ from idlebell.model.endpoint import Endpoints
 from idlebell.model.ids import NotificationId
 from idlebell.model.learnt import Learnt
 from idlebell.model.notification import Content, Heartbeat, LossReason, NewMail, Notification, Test
+from idlebell.model.preferences import NO_PREFERENCES, Preferences, QuietHours, Then
 from idlebell.model.selection import Personal, Selection, Subtree
 from idlebell.model.sighting import Sighting
 from idlebell.model.subscription import Counts, Floor, Phase, StandingProblem, Subscription
@@ -44,11 +45,28 @@ URLS = [f"https://{host}.example/{path}" for host in "ab" for path in "12"]
 endpoint = st.sampled_from([kind(url) for kind in (samples.simplepush, samples.webhook) for url in URLS])
 endpoints = st.builds(Endpoints, endpoint, st.none() | endpoint)
 number = st.integers(0, 5)
-content: st.SearchStrategy[Content] = st.sampled_from([samples.new_mail(), samples.new_mail(3), Test(), Heartbeat()])
+VIP = replace(samples.new_mail(), vip=True)
+content: st.SearchStrategy[Content] = st.sampled_from(
+    [samples.new_mail(), samples.new_mail(3), VIP, Test(), Heartbeat()]
+)
 pause = st.sampled_from([timedelta(0), samples.SECOND, samples.LEASE, samples.HOUR, samples.DAY])
 """How far off something is: times meet as well."""
 
 
+quiet = st.builds(
+    QuietHours,
+    st.just("Europe/Berlin"),
+    st.frozensets(st.integers(0, 6), min_size=1),
+    st.sampled_from([time(3), time(22)]),
+    st.sampled_from([time(4, 59), time(7)]),
+    st.sampled_from(Then),
+)
+wish = st.just(NO_PREFERENCES) | st.builds(
+    Preferences,
+    muted_until=st.none() | st.sampled_from([samples.NOW + samples.HOUR, samples.NOW + samples.DAY]),
+    quiet_hours=st.none() | quiet,
+    digest_minutes=st.none() | st.sampled_from([1, 60]),
+)
 mailbox = st.sampled_from(["INBOX", "Lists", "Work"])
 selection: st.SearchStrategy[Selection | None] = st.sampled_from([None, Personal(), Subtree("Lists")])
 heartbeat = st.sampled_from([None, 60, 3600])
@@ -126,6 +144,7 @@ class TwoStores(RuleBasedStateMachine):
         lease=pause,
         which=selection,
         rhythm=heartbeat,
+        wished=wish,
     )
     def subscribe(
         self,
@@ -136,6 +155,7 @@ class TwoStores(RuleBasedStateMachine):
         lease: timedelta,
         which: Selection | None,
         rhythm: int | None,
+        wished: Preferences,
     ) -> None:
         account = self.account(one)
         subscription = samples.subscription(
@@ -145,6 +165,7 @@ class TwoStores(RuleBasedStateMachine):
             declared=declared,
             selection=which,
             heartbeat_seconds=rhythm,
+            preferences=wished,
             phase=phase,
             over_since=self.now if phase.over else None,
             expires_at=self.now + lease * 3,
@@ -161,6 +182,7 @@ class TwoStores(RuleBasedStateMachine):
         outdated=st.booleans(),
         rhythm=heartbeat,
         renewed=st.booleans(),
+        wished=st.none() | wish,
     )
     def change(
         self,
@@ -171,6 +193,7 @@ class TwoStores(RuleBasedStateMachine):
         outdated: bool,
         rhythm: int | None,
         renewed: bool,
+        wished: Preferences | None,
     ) -> None:
         stored = self.stored(one)
         if stored is None:
@@ -180,6 +203,8 @@ class TwoStores(RuleBasedStateMachine):
             changes |= {"expires_at": self.now + 10 * samples.DAY, "expiring_sent": False}
         if to is not None:
             changes["endpoints"] = to
+        if wished is not None:
+            changes["preferences"] = wished
         if paused is not None:
             changes["paused"] = paused
         if phase is not None:
@@ -274,6 +299,16 @@ class TwoStores(RuleBasedStateMachine):
         self.committed(self.both(lambda store: store.enqueue(made)))
 
     @rule(limit=st.integers(1, 3))
+    def release(self, limit: int) -> None:
+        self.both(lambda store: store.release(self.now, limit))
+
+    @rule(limit=st.integers(1, 3))
+    def take(self, limit: int) -> None:
+        until = self.now + samples.LEASE
+        taken = self.both(lambda store: store.take(self.now, until, limit, lambda lanes: dict.fromkeys(lanes, limit)))
+        self.leased += [one.notification.id for one in taken.leased]
+
+    @rule(limit=st.integers(1, 3))
     def lease(self, limit: int) -> None:
         until = self.now + samples.LEASE
         for lane in self.both(lambda store: store.lanes(self.now, 3)):
@@ -315,12 +350,15 @@ class TwoStores(RuleBasedStateMachine):
     def what_became_of_a_message_is_never_unknown(self) -> None:
         for one in self.known:
             found: Counts = self.both(lambda store, one=one: store.activity(samples.sub_id(one))).counts
-            told = found.accepted + found.coalesced + found.expired + found.refused + found.pending
+            told = found.accepted + found.coalesced + found.expired + found.refused + found.pending + found.silenced
             assert found.detected == told
 
     @invariant()
     def what_is_ready_can_be_leased(self) -> None:
-        """A dispatcher that follows ``next_due`` never spins: then there is a lane, now and only then."""
+        """A dispatcher that follows ``next_due`` never spins: what is due is released first, then there is a lane, now and
+        only then."""
+        while self.both(lambda store: store.release(self.now)):
+            pass
         due = self.both(lambda store: store.next_due(self.now))
         assert (due is not None and due <= self.now) == bool(self.both(lambda store: store.lanes(self.now, 1)))
 

@@ -12,6 +12,7 @@ from idlebell.gateway.policy import Policy
 from idlebell.gateway.preferences import READERS, read_preferences
 from idlebell.gateway.reading import LATER_MEMBERS, NOT_SUPPORTED, Faults, pointer, read_into
 from idlebell.gateway.shapes import Auth, EndpointsShape
+from idlebell.gateway.when import quiet_hours_json
 from idlebell.gateway.wish import (
     DEFAULT_MAILBOXES,
     check_lease,
@@ -24,6 +25,7 @@ from idlebell.gateway.wish import (
 )
 from idlebell.model.account import Credentials
 from idlebell.model.endpoint import Endpoints
+from idlebell.model.preferences import Preferences
 from idlebell.model.subscription import LEASE_SECONDS_DEFAULT, Payload, Subscription
 
 MEMBERS: Final = frozenset(
@@ -50,7 +52,7 @@ def patched(subscription: Subscription, patch: Mapping[str, Any], policy: Policy
         if name not in MEMBERS and name != "auth":
             faults.add(pointer(name[:100]), NOT_SUPPORTED if name in LATER_MEMBERS else "cannot be changed")
     changes: dict[str, Any] = {}
-    wished = read_preferences(faults, patch)
+    wished = read_preferences(faults, _whole(subscription.preferences, patch))
     if wished:
         changes["preferences"] = replace(subscription.preferences, **wished)
     if "mailboxes" in patch:
@@ -92,6 +94,15 @@ def patched(subscription: Subscription, patch: Mapping[str, Any], policy: Policy
         faults.add(at, f"heartbeat_seconds {fault}")
     faults.raise_any()
     return found
+
+
+def _whole(known: Preferences, patch: Mapping[str, Any]) -> Mapping[str, Any]:
+    """With all members of quiet hours of which some are changed."""
+    given = patch.get("quiet_hours")
+    if not isinstance(given, dict):
+        return patch
+    before = {} if known.quiet_hours is None else quiet_hours_json(known.quiet_hours)
+    return {**patch, "quiet_hours": merged(before, given)}
 
 
 def merged(target: Any, patch: Any) -> Any:

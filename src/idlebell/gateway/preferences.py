@@ -13,12 +13,11 @@ from typing import Any, Final
 import msgspec
 
 from idlebell.gateway.reading import NOT_SUPPORTED, Faults
-from idlebell.gateway.shapes import HushedView, QuietHoursView, SubscriptionRequest
-from idlebell.model.preferences import NO_PREFERENCES, Hushed, HushedBy, Preferences, QuietHours
+from idlebell.gateway.shapes import HushedView, SubscriptionRequest
+from idlebell.gateway.when import quiet_hours_view, read_digest_minutes, read_muted_until, read_quiet_hours
+from idlebell.model.preferences import NO_PREFERENCES, Hushed, HushedBy, Preferences
 from idlebell.rules.compiled import canonical
 from idlebell.rules.filter import FilterError
-
-DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +45,9 @@ READERS: Final[Mapping[str, Reader]] = MappingProxyType(
     {
         "filter": Reader("filter", read_filter),
         "vip": Reader("vip", _later),
-        "muted_until": Reader("muted_until", _later),
-        "quiet_hours": Reader("quiet_hours", _later),
-        "digest_minutes": Reader("digest_minutes", _later),
+        "muted_until": Reader("muted_until", read_muted_until),
+        "quiet_hours": Reader("quiet_hours", read_quiet_hours),
+        "digest_minutes": Reader("digest_minutes", read_digest_minutes),
         "hushed": Reader("hushed", _later),
         "withdraw": Reader("withdraw", _later),
         "remind_after": Reader("remind_after_seconds", _later),
@@ -83,7 +82,7 @@ def shown(preferences: Preferences) -> dict[str, Any]:
         "filter": _json(preferences.filter),
         "vip": _json(preferences.vip),
         "muted_until": preferences.muted_until,
-        "quiet_hours": None if preferences.quiet_hours is None else _quiet_hours(preferences.quiet_hours),
+        "quiet_hours": None if preferences.quiet_hours is None else quiet_hours_view(preferences.quiet_hours),
         "digest_minutes": preferences.digest_minutes,
         "hushed": tuple(_hushed(one) for one in preferences.hushed),
         "withdraw": preferences.withdraw,
@@ -94,16 +93,6 @@ def shown(preferences: Preferences) -> dict[str, Any]:
 
 def _json(text: str | None) -> Any:
     return None if text is None else msgspec.json.decode(text)
-
-
-def _quiet_hours(quiet: QuietHours) -> QuietHoursView:
-    return QuietHoursView(
-        tz=quiet.tz,
-        days=tuple(DAYS[day] for day in sorted(quiet.days)),
-        begin=quiet.begin.strftime("%H:%M"),
-        end=quiet.end.strftime("%H:%M"),
-        then=quiet.then.value,
-    )
 
 
 def _hushed(one: Hushed) -> HushedView:

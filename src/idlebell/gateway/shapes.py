@@ -202,6 +202,7 @@ class CountsView(Shape, frozen=True, kw_only=True):
     expired: int
     refused: int
     pending: int
+    silenced: int
 
 
 class ProblemView(Shape, frozen=True, kw_only=True):

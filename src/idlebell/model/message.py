@@ -19,3 +19,5 @@ class MessageSummary:
     preview: str | None = None
     received_at: datetime | None = None
     truncated: bool = False
+    mailbox: str | None = None
+    """Where a notification tells of several mailboxes: in which of them it lies."""

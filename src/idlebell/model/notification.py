@@ -24,13 +24,18 @@ class LossReason(StrEnum):
 class NewMail:
     type: ClassVar[str] = "new_mail"
     role: ClassVar[Role] = Role.NEW_MAIL
-    mailbox: str
-    uid_validity: int
+    mailbox: str | None
+    """None: it tells of several, and what is said of one alone is None too."""
+    uid_validity: int | None
     count: int
     unseen: int | None
     """Unseen messages in the mailbox, where the server told."""
     messages: tuple[MessageSummary, ...] = ()
     """Empty with payload ``alert``; else at most :data:`MAX_MESSAGES`, newest last."""
+    mailboxes: tuple[tuple[str, int], ...] = ()
+    """Of several: how many came to each, in order of first mention; as many as :mod:`idlebell.rules.merge` names."""
+    vip: bool = False
+    """It rings through mute, quiet hours and digest."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -170,7 +170,8 @@ class LastPush:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """In messages. ``detected`` is always the sum of the others: what became of a message is never unknown."""
+    """In messages. ``detected`` is always the sum of the others: what became of a message is never unknown. ``pending`` waits,
+    ``silenced`` came while the subscription was muted or in quiet hours that drop."""
 
     detected: int = 0
     accepted: int = 0
@@ -178,6 +179,7 @@ class Counts:
     expired: int = 0
     refused: int = 0
     pending: int = 0
+    silenced: int = 0
 
 
 @dataclass(frozen=True, slots=True)

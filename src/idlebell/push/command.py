@@ -31,7 +31,7 @@ def build(notification: Notification, endpoint: CommandEndpoint, attempt: Attemp
     ]
     if not isinstance(content, NewMail):
         return CommandRun(endpoint.command, (CommandInput(tuple(common), body),))
-    common += [("IDLEBELL_MAILBOX", content.mailbox), ("IDLEBELL_COUNT", str(content.count))]
+    common += [("IDLEBELL_MAILBOX", content.mailbox or ""), ("IDLEBELL_COUNT", str(content.count))]
     if not content.messages:
         return CommandRun(endpoint.command, (CommandInput(tuple(common), body),))
     return CommandRun(
@@ -52,6 +52,7 @@ def read(answer: CommandEnded | NoResponse, now: datetime) -> Outcome:
 
 def _described(message: MessageSummary) -> list[tuple[str, str]]:
     members = {
+        "MAILBOX": message.mailbox,
         "UID": str(message.uid),
         "MESSAGE_ID": message.message_id,
         "FROM": message.sender,

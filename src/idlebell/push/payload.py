@@ -70,6 +70,10 @@ def _members(notification: Notification, *, cut: bool = False) -> Members:
             members["uid_validity"] = content.uid_validity
             members["count"] = content.count
             members["unseen"] = content.unseen
+            if content.mailboxes:
+                members["mailboxes"] = dict(content.mailboxes)
+            if content.vip:
+                members["vip"] = True
             if content.messages or cut:
                 members["messages"] = [_message(message) for message in content.messages]
         case Reconnect():
@@ -89,6 +93,7 @@ def _members(notification: Notification, *, cut: bool = False) -> Members:
 
 def _message(message: MessageSummary) -> Members:
     return {
+        **({} if message.mailbox is None else {"mailbox": message.mailbox}),
         "uid": message.uid,
         "message_id": message.message_id,
         "from": message.sender,

@@ -20,9 +20,11 @@ def build(notification: Notification, endpoint: TerminalEndpoint, attempt: Attem
     at = notification.at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
     match content:
         case NewMail(messages=()):
-            return Lines((f"{at}  {content.mailbox}  {content.count} new",))
+            return Lines((f"{at}  {_names(content)}  {content.count} new",))
         case NewMail():
-            return Lines(tuple(f"{at}  {content.mailbox}  {_described(one)}" for one in content.messages))
+            return Lines(
+                tuple(f"{at}  {one.mailbox or _names(content)}  {_described(one)}" for one in content.messages)
+            )
         case Reconnect():
             return Lines((f"{at}  the session is lost: {content.reason.value}",))
         case _:
@@ -31,6 +33,10 @@ def build(notification: Notification, endpoint: TerminalEndpoint, attempt: Attem
 
 def read(answer: LinesWritten | NoResponse, now: datetime) -> Outcome:
     return Accepted(0) if isinstance(answer, LinesWritten) else Refused(answer.reason)
+
+
+def _names(content: NewMail) -> str:
+    return content.mailbox or ", ".join(name for name, _ in content.mailboxes)
 
 
 def _described(message: MessageSummary) -> str:

@@ -79,7 +79,7 @@ def topic(notification: Notification) -> str:
     """A newer message with the same topic replaces one that still waits for the device (RFC 8030 section 5.4): one for each
     subscription, mailbox and type. A digest, for the push service sees it and shall learn no name."""
     content = notification.content
-    mailbox = content.mailbox if isinstance(content, NewMail) else ""
+    mailbox = (content.mailbox if isinstance(content, NewMail) else None) or ""
     named = "\x00".join((notification.subscription_id, content.type, mailbox))
     digest = hashlib.sha256(named.encode("utf-8", "surrogatepass")).digest()
     return base64.urlsafe_b64encode(digest).decode("ascii")[:TOPIC_CHARACTERS]

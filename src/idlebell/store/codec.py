@@ -75,6 +75,10 @@ def encode_content(content: Content) -> bytes:
                 "unseen": content.unseen,
                 "messages": [_message(message) for message in content.messages],
             }
+            if content.mailboxes:
+                members["mailboxes"] = content.mailboxes
+            if content.vip:
+                members["vip"] = True
         case Reconnect():
             members = {"reason": content.reason.value}
         case Expiring():
@@ -91,7 +95,15 @@ def decode_content(encoded: bytes) -> Content:
     match value["type"]:
         case NewMail.type:
             messages = tuple(_read_message(message) for message in value["messages"])
-            return NewMail(value["mailbox"], value["uid_validity"], value["count"], value["unseen"], messages)
+            return NewMail(
+                value["mailbox"],
+                value["uid_validity"],
+                value["count"],
+                value["unseen"],
+                messages,
+                tuple((name, count) for name, count in value.get("mailboxes", ())),
+                value.get("vip", False),
+            )
         case Reconnect.type:
             return Reconnect(LossReason(value["reason"]))
         case Expiring.type:
@@ -156,6 +168,12 @@ def decode_details(encoded: str) -> dict[str, Any]:
         "resolved": value.get("resolved", False),
         "preferences": decode_preferences(value["preferences"]) if "preferences" in value else NO_PREFERENCES,
     }
+
+
+def decode_wish(encoded: str) -> Preferences:
+    """The preferences of what :func:`encode_details` wrote down."""
+    value = _load(encoded)
+    return decode_preferences(value["preferences"]) if "preferences" in value else NO_PREFERENCES
 
 
 def _preferences(preferences: Preferences) -> dict[str, Any]:
@@ -257,12 +275,13 @@ def _message(message: MessageSummary) -> list[Any]:
         message.preview,
         _optional(message.received_at),
         message.truncated,
+        *([] if message.mailbox is None else [message.mailbox]),
     ]
 
 
 def _read_message(value: list[Any]) -> MessageSummary:
-    uid, message_id, sender, subject, size, preview, received_at, truncated = value
-    return MessageSummary(uid, message_id, sender, subject, size, preview, _moment(received_at), truncated)
+    uid, message_id, sender, subject, size, preview, received_at, *rest = value
+    return MessageSummary(uid, message_id, sender, subject, size, preview, _moment(received_at), *rest)
 
 
 def _dump(value: dict[str, Any]) -> bytes:

@@ -79,6 +79,7 @@ class Subscriptions(Protocol):
         ConflictError otherwise, and where another subscription has its key. Where the URL of a role has changed, what waits
         for the old endpoint goes to the new one under new versions; where a role is gone, what waits for it is dropped. A
         subscription that is over loses its queue, one that is paused the mail in it: it is not told of that later either.
+        Where it has changed when messages ring, what is held (:meth:`Outbox.release`) is due at once, to be placed anew.
         Where a loss is closed, its ``reconnect`` that was not sent yet is dropped. ``drafts``
         about the subscription itself are enqueued in the same step, paused or not."""
         ...
@@ -178,7 +179,8 @@ class Cursors(Protocol):
         """THE durable step: moves the cursor from ``expected`` to ``new`` and enqueues the notifications, both or neither.
         ConflictError when the cursor is not ``expected``. A draft whose subscription is gone, over or paused by now is left
         out, as is one without an endpoint for it. Versions are given here: max(last of this endpoint's URL + 1, milliseconds
-        of the draft's ``at`` since the epoch). ``sighted`` is recorded in the same step; ConflictError where what is stored
+        of the draft's ``at`` since the epoch). New mail that may not ring now is held, or silenced (:class:`Outbox`), and is
+        not among what is returned. ``sighted`` is recorded in the same step; ConflictError where what is stored
         for one of their digests is not what ``known`` has for it. Of an account the newest
         :data:`~idlebell.model.sighting.SIGHTINGS_KEPT` are kept."""
         ...
@@ -246,9 +248,23 @@ class Taken:
     next_due: datetime | None
 
 
+RELEASED_AT_ONCE: Final = 200
+"""Holds released in one step: at seven in the morning many quiet hours end together."""
+
+
 class Outbox(Protocol):
+    """What waits to be sent. New mail of a subscription that has a schedule is placed when it is committed, when it is
+    released and when it is leased (:func:`~idlebell.rules.schedule.place`, as of then). What may ring later only is held: one
+    hold a subscription, which takes in what comes meanwhile (:func:`~idlebell.rules.merge.merged`) and is no notification
+    yet. What is silenced is counted and gone."""
+
     async def enqueue(self, drafts: Sequence[Draft]) -> tuple[Notification, ...]:
         """As in :meth:`Cursors.commit`, without a cursor: tests, heartbeats, expiries."""
+        ...
+
+    async def release(self, now: datetime, limit: int = RELEASED_AT_ONCE) -> int:
+        """Places up to ``limit`` holds that are due anew: most become notifications, with versions of their own, as long of
+        use from ``now`` on as they would have been from their arrival. Returns how many were placed."""
         ...
 
     async def lanes(self, now: datetime, limit: int) -> tuple[bytes, ...]:
@@ -258,13 +274,14 @@ class Outbox(Protocol):
     async def lease(self, lane: bytes, now: datetime, until: datetime, limit: int) -> tuple[Leased, ...]:
         """Takes up to ``limit`` due notifications of a lane until ``until``: per endpoint only the oldest waiting one, so
         that order is kept; where the endpoint's kind only knows versions (SimplePush), the newest one instead, which
-        supersedes the older."""
+        supersedes the older. New mail that may not ring any more is held or silenced instead, but for what was attempted
+        before: that is only silenced."""
         ...
 
     async def take(self, now: datetime, until: datetime, limit: int, share: Share) -> Taken:
-        """:meth:`lanes` and :meth:`lease` in one step, which sees what is asked to be written before it, though it be not
-        durable yet: then both become so together, and only then this returns. ``share`` is given the lanes and says how many
-        to lease of each; it may be called in another thread, more than once, and must touch nothing else."""
+        """:meth:`release`, :meth:`lanes` and :meth:`lease` in one step, which sees what is asked to be written before it,
+        though it be not durable yet: then both become so together, and only then this returns. ``share`` is given the lanes and
+        says how many to lease of each; it may be called in another thread, more than once, and must touch nothing else."""
         ...
 
     async def settle(self, notification: NotificationId, settlement: Settlement) -> bool:
@@ -275,7 +292,7 @@ class Outbox(Protocol):
         ...
 
     async def next_due(self, now: datetime) -> datetime | None:
-        """When the earliest notification that is not leased is due; None where nothing waits."""
+        """When the earliest notification that is not leased, or hold, is due; None where nothing waits."""
         ...
 
     async def release_leases(self) -> None:

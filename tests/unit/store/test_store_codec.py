@@ -30,13 +30,15 @@ messages = st.builds(
     st.none() | text,
     st.none() | moments,
     st.booleans(),
+    st.none() | text,
 )
 FINGERPRINT = Sealer(bytes(32)).fingerprint
 
 
 @given(text, st.integers(0, 2**32 - 1), st.lists(messages, max_size=3))
 def test_new_mail_of_any_text_comes_back(mailbox: str, number: int, described: list[MessageSummary]) -> None:
-    content = NewMail(mailbox, number, number + 1, None, tuple(described))
+    several = ((mailbox, number), ("Work", 1)) if number % 2 else ()
+    content = NewMail(mailbox, number, number + 1, None, tuple(described), several, vip=number % 3 == 0)
     encoded = codec.encode_content(content)
     assert encoded.isascii()
     assert codec.decode_content(encoded) == content

@@ -9,9 +9,21 @@ from datetime import datetime
 from idlebell.model.endpoint import Role
 from idlebell.model.ids import ID_ENTROPY_BYTES, NotificationId, SubscriptionId, notification_id
 from idlebell.model.notification import Draft, Leased, NewMail, Notification, Reconnect
+from idlebell.model.preferences import Preferences
 from idlebell.model.subscription import LastPush, Subscription
+from idlebell.rules.schedule import Held, Silenced, reschedules, scheduled
 from idlebell.store import changes
-from idlebell.store.contract import Dropped, EndpointGone, Postponed, Settled, Settlement, Share, Taken
+from idlebell.store.contract import (
+    RELEASED_AT_ONCE,
+    Dropped,
+    EndpointGone,
+    Postponed,
+    Settled,
+    Settlement,
+    Share,
+    Taken,
+)
+from idlebell.store.holds import Hold, held, joined, placed
 from idlebell.store.memory.heartbeats import Heartbeats
 from idlebell.store.memory.waiting import Tally, Waiting, Waitings, leased_until, ready_at
 from idlebell.store.routes import Route, route, routes, version_after
@@ -30,6 +42,7 @@ class MemoryOutbox:
         self._heartbeats = Heartbeats()
         self._versions: dict[bytes, int] = {}
         self._tallies: dict[SubscriptionId, Tally] = {}
+        self._holds_of: dict[SubscriptionId, Hold] = {}
 
     async def enqueue(self, drafts: Sequence[Draft]) -> tuple[Notification, ...]:
         committed: list[Notification] = []
@@ -37,10 +50,19 @@ class MemoryOutbox:
             subscription = self._subscriptions.get(draft.subscription_id)
             if subscription is None:
                 continue
-            if changes.takes(subscription.phase, subscription.paused, draft.content.type):
-                notification = self._enqueue(draft)
-                committed += [] if notification is None else [notification]
+            if not changes.takes(subscription.phase, subscription.paused, draft.content.type):
+                continue
+            if self._route(subscription.id, draft.content.role) is None or self._holds(draft, subscription):
+                continue
+            notification = self._enqueue(draft)
+            committed += [] if notification is None else [notification]
         return tuple(committed)
+
+    async def release(self, now: datetime, limit: int = RELEASED_AT_ONCE) -> int:
+        due = sorted((hold.due_at, one) for one, hold in self._holds_of.items() if hold.due_at <= now)[:limit]
+        for _, one in due:
+            self._release(self._subscriptions[one], now)
+        return len(due)
 
     async def lanes(self, now: datetime, limit: int) -> tuple[bytes, ...]:
         earliest: dict[bytes, datetime] = {}
@@ -61,9 +83,10 @@ class MemoryOutbox:
         return tuple(one for one in taken if one is not None)
 
     async def take(self, now: datetime, until: datetime, limit: int, share: Share) -> Taken:
+        released = await self.release(now)
         lanes = await self.lanes(now, limit)
         leased: list[Leased] = []
-        left = len(lanes) == limit
+        left = len(lanes) == limit or released == RELEASED_AT_ONCE
         shares = share(lanes)
         for lane in lanes:
             of_lane = await self.lease(lane, now, until, shares.get(lane, 0))
@@ -105,7 +128,8 @@ class MemoryOutbox:
 
     async def next_due(self, now: datetime) -> datetime | None:
         ready = [(ready_at(queue), leased_until(queue)) for queue in self._outbox.queues.values()]
-        return min((at for at, leased in ready if leased is None or at <= now), default=None)
+        waiting = [at for at, leased in ready if leased is None or at <= now]
+        return min((*waiting, *(hold.due_at for hold in self._holds_of.values())), default=None)
 
     async def release_leases(self) -> None:
         for entry in list(self._outbox.by_id.values()):
@@ -138,6 +162,10 @@ class MemoryOutbox:
         before = self._subscriptions.get(subscription.id)
         self._subscriptions[subscription.id] = subscription
         self._heartbeats.reckon(subscription)
+        if subscription.paused or subscription.phase.over:
+            self._give_up(subscription.id, "expired")
+        elif before is not None and reschedules(before.preferences, subscription.preferences):
+            self._hurry(subscription.id)
         for entry in self._outbox.of_subscription(subscription.id):
             closed = changes.obsolete(subscription, before, entry.notification.content.type)
             if subscription.phase.over or (closed and entry.leased_until is None):
@@ -153,7 +181,75 @@ class MemoryOutbox:
     def _route(self, subscription: SubscriptionId, role: Role) -> Route | None:
         return routes(self._subscriptions[subscription].endpoints, self._digest).get(role)
 
-    def _enqueue(self, draft: Draft) -> Notification | None:
+    # What rings later
+
+    def _holds(self, draft: Draft, subscription: Subscription) -> bool:
+        """Is it held or silenced, so that it is no notification now?"""
+        content, wish = draft.content, subscription.preferences
+        if not isinstance(content, NewMail) or not scheduled(wish):
+            return False
+        tally = self._tallies.setdefault(subscription.id, Tally())
+        timing = placed(wish, content, draft.at, draft.at, tally.rung_at)
+        if isinstance(timing, Silenced):
+            tally.saw(content.count, draft.at)
+            tally.silenced += content.count
+            return True
+        hold = held(self._holds_of.get(subscription.id), draft, content, timing)
+        if hold is None:
+            if wish.digest_minutes is not None and not content.vip:
+                tally.rung_at = draft.at
+            return False
+        tally.saw(content.count, draft.at)
+        self._holds_of[subscription.id] = hold
+        return True
+
+    def _release(self, subscription: Subscription, now: datetime) -> None:
+        hold, wish, tally = self._holds_of[subscription.id], subscription.preferences, self._tallies[subscription.id]
+        timing = placed(wish, hold.content, hold.at, now, tally.rung_at)
+        if isinstance(timing, Held):
+            self._holds_of[subscription.id] = replace(hold, due_at=timing.until)
+        elif isinstance(timing, Silenced):
+            self._give_up(subscription.id, "silenced")
+        else:
+            if wish.digest_minutes is not None:
+                tally.rung_at = now
+            if self._enqueue(hold.draft(subscription.id, now), released=True) is None:
+                self._give_up(subscription.id, "expired")
+            self._holds_of.pop(subscription.id, None)
+
+    def _may_ring(self, entry: Waiting, wish: Preferences, now: datetime, *, attempted: bool) -> bool:
+        """May what is about to be sent ring now? Else it is silenced, or held where it was never sent."""
+        notification = entry.notification
+        content = notification.content
+        if not isinstance(content, NewMail) or not scheduled(wish):
+            return True
+        timing = placed(wish, content, notification.at, now)
+        if isinstance(timing, Silenced):
+            self._take(entry, "silenced")
+            return False
+        if not isinstance(timing, Held) or attempted:
+            return True
+        self._take(entry)
+        hold = Hold(content, notification.at, timing.until, notification.expires_at - entry.due_at)
+        before = self._holds_of.get(notification.subscription_id)
+        self._holds_of[notification.subscription_id] = hold if before is None else joined(before, hold)
+        return False
+
+    def _hurry(self, subscription: SubscriptionId) -> None:
+        """What is held is due, to be placed anew."""
+        hold = self._holds_of.get(subscription)
+        if hold is not None:
+            self._holds_of[subscription] = replace(hold, due_at=min(hold.due_at, hold.at))
+
+    def _give_up(self, subscription: SubscriptionId, outcome: str) -> None:
+        """What is held, if anything is, counted as ``outcome``."""
+        hold = self._holds_of.pop(subscription, None)
+        if hold is not None:
+            tally = self._tallies[subscription]
+            setattr(tally, outcome, getattr(tally, outcome) + hold.content.count)
+
+    def _enqueue(self, draft: Draft, *, released: bool = False) -> Notification | None:
+        """``released``: what it tells of is counted as detected already."""
         to = self._route(draft.subscription_id, draft.content.role)
         if to is None:
             return None
@@ -167,10 +263,8 @@ class MemoryOutbox:
             attempts=0,
         )
         self._outbox.add(Waiting(notification, to, draft.due_at))
-        if isinstance(draft.content, NewMail):
-            tally = self._tallies.setdefault(draft.subscription_id, Tally())
-            tally.detected += draft.content.count
-            tally.last_event_at = max(draft.at, tally.last_event_at or draft.at)
+        if isinstance(draft.content, NewMail) and not released:
+            self._tallies.setdefault(draft.subscription_id, Tally()).saw(draft.content.count, draft.at)
         return notification
 
     def _take(self, entry: Waiting, outcome: str | None = None) -> None:
@@ -207,6 +301,8 @@ class MemoryOutbox:
         chosen = queue[0]
         if chosen.route.collapses:
             chosen = [entry for entry in queue if entry.due_at <= now][-1]
+        attempted = chosen.notification.attempts > 0
+        if chosen.route.collapses:
             attempts = max(entry.notification.attempts for entry in queue[: queue.index(chosen) + 1])
             chosen.notification = replace(chosen.notification, attempts=attempts)
         notification = chosen.notification
@@ -215,6 +311,8 @@ class MemoryOutbox:
         elsewhere = endpoint is None or route(endpoint, self._digest).endpoint != chosen.route.endpoint
         if endpoint is None or elsewhere or changes.obsolete(subscription, None, notification.content.type):
             self._move(chosen)
+            return None
+        if not self._may_ring(chosen, subscription.preferences, now, attempted=attempted):
             return None
         chosen.leased_until = until
         return Leased(notification, endpoint, chosen.route.lane)
@@ -231,6 +329,8 @@ class MemoryOutbox:
             entry.due_at, entry.leased_until = settlement.at, None
             self._move(entry)
             return
+        if Role.NEW_MAIL in gone:
+            self._give_up(subscription.id, "refused")
         for one in self._outbox.of_subscription(subscription.id):
             if one.route.endpoint == endpoint:
                 self._take(one, "refused")

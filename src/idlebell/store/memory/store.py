@@ -111,6 +111,7 @@ class MemoryStore(MemoryOutbox, MemoryLearnings, MemoryKeys):
         for entry in self._outbox.of_subscription(subscription):
             self._take(entry)
         self._tallies.pop(subscription, None)
+        self._holds_of.pop(subscription, None)
         self._heartbeats.forget(subscription)
         if not any(one.account_id == stored.account_id for one in self._subscriptions.values()):
             del self._accounts[stored.account_id]
@@ -162,11 +163,18 @@ class MemoryStore(MemoryOutbox, MemoryLearnings, MemoryKeys):
     async def activity(self, subscription: SubscriptionId) -> Activity:
         tally = self._tallies.get(subscription, Tally())
         pending = sum(entry.messages for entry in self._outbox.of_subscription(subscription))
-        counts = Counts(tally.detected, tally.accepted, tally.coalesced, tally.expired, tally.refused, pending)
+        if (hold := self._holds_of.get(subscription)) is not None:
+            pending += hold.content.count
+        counts = Counts(
+            tally.detected, tally.accepted, tally.coalesced, tally.expired, tally.refused, pending, tally.silenced
+        )
         return Activity(counts, tally.last_push, tally.last_event_at)
 
     async def counts(self) -> dict[str, int]:
-        totals = {"accounts": len(self._accounts), "pending_notifications": len(self._outbox.by_id)}
+        totals = {
+            "accounts": len(self._accounts),
+            "pending_notifications": len(self._outbox.by_id) + len(self._holds_of),
+        }
         totals |= {f"subscriptions_{phase.value}": 0 for phase in Phase}
         for one in self._subscriptions.values():
             totals[f"subscriptions_{one.phase.value}"] += 1

@@ -34,8 +34,15 @@ class Tally:
     coalesced: int = 0
     expired: int = 0
     refused: int = 0
+    silenced: int = 0
     last_push: LastPush | None = None
     last_event_at: datetime | None = None
+    rung_at: datetime | None = None
+    """When a subscription with a digest rang last."""
+
+    def saw(self, messages: int, at: datetime) -> None:
+        self.detected += messages
+        self.last_event_at = max(at, self.last_event_at or at)
 
 
 class Waitings:

@@ -7,11 +7,21 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from idlebell.model.endpoint import Role
 from idlebell.model.ids import NotificationId
 from idlebell.model.notification import Draft, Leased, Notification
 from idlebell.model.subscription import Subscription
 from idlebell.store import changes
-from idlebell.store.contract import Dropped, EndpointGone, Postponed, Settled, Settlement, Share, Taken
+from idlebell.store.contract import (
+    RELEASED_AT_ONCE,
+    Dropped,
+    EndpointGone,
+    Postponed,
+    Settled,
+    Settlement,
+    Share,
+    Taken,
+)
 from idlebell.store.routes import microseconds, moment, route
 from idlebell.store.sqlite import rows
 from idlebell.store.sqlite.database import Database
@@ -34,6 +44,8 @@ SELECT min(ready_us) FROM (
     SELECT min(ready_us) AS ready_us FROM queues WHERE leased = 0
     UNION ALL
     SELECT min(ready_us) FROM queues WHERE leased = 1 AND ready_us <= ?
+    UNION ALL
+    SELECT min(due_us) FROM holds
 )
 """
 _WAITS: Final = "SELECT 1 FROM queues WHERE endpoint = ?"
@@ -47,6 +59,10 @@ class OutboxPart:
     async def enqueue(self, drafts: Sequence[Draft]) -> tuple[Notification, ...]:
         queues = self._database.queues
         return await self._database.write(lambda connection: queues.enqueue_all(connection, drafts))
+
+    async def release(self, now: datetime, limit: int = RELEASED_AT_ONCE) -> int:
+        queues = self._database.queues
+        return await self._database.write(lambda connection: queues.release(connection, microseconds(now), limit))
 
     async def lanes(self, now: datetime, limit: int) -> tuple[bytes, ...]:
         return self._database.read(lambda connection: _lanes(connection, microseconds(now), limit))
@@ -62,9 +78,10 @@ class OutboxPart:
         now_us, until_us = microseconds(now), microseconds(until)
 
         def job(connection: sqlite3.Connection) -> Taken:
+            released = queues.release(connection, now_us, RELEASED_AT_ONCE)
             lanes = _lanes(connection, now_us, limit)
             leased: list[Leased] = []
-            left = len(lanes) == limit
+            left = len(lanes) == limit or released == RELEASED_AT_ONCE
             shares = share(lanes)
             for lane in lanes:
                 of_lane = _lease(connection, queues, lane, now_us, until_us, shares.get(lane, 0))
@@ -133,6 +150,8 @@ class OutboxPart:
             # The app has a new endpoint since: the old one's end tells nothing about that.
             queues.postpone(connection, waiting, microseconds(settlement.at), waiting.attempts)
             return
+        if Role.NEW_MAIL in gone:
+            queues.holdings.give_up(connection, subscription.id, "refused")
         found = queues.of_subscription(connection, subscription.id)
         queues.take(connection, [one for one in found if one.endpoint == waiting.endpoint], "refused")
         queues.save(connection, changes.deserted(subscription, gone, settlement))

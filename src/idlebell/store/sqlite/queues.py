@@ -14,13 +14,17 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from idlebell.model.ids import ID_ENTROPY_BYTES, NotificationId, SubscriptionId, notification_id
-from idlebell.model.notification import Draft, Leased, NewMail, Notification, Reconnect
+from idlebell.model.notification import Content, Draft, Leased, NewMail, Notification, Reconnect
+from idlebell.model.preferences import Preferences
 from idlebell.model.subscription import Phase, Subscription
+from idlebell.rules.schedule import Held, Silenced, reschedules, scheduled
 from idlebell.store import changes, codec
 from idlebell.store.contract import StoreError
+from idlebell.store.holds import Hold, placed
 from idlebell.store.routes import Route, microseconds, moment, version_after
 from idlebell.store.sealing import Sealer
-from idlebell.store.sqlite import rows
+from idlebell.store.sqlite import rows, tallies
+from idlebell.store.sqlite.holdings import Holdings
 from idlebell.store.sqlite.rows import Rows
 
 
@@ -44,7 +48,7 @@ class Waiting(NamedTuple):
 
 _SELECT: Final = f"SELECT {', '.join(Waiting._fields)} FROM outbox "  # noqa: S608 (constant columns)
 
-_STANDING: Final = "SELECT phase, paused, routes FROM subscriptions WHERE id = ?"
+_STANDING: Final = "SELECT phase, paused, routes, iif(scheduled, details, NULL) FROM subscriptions WHERE id = ?"
 
 _INSERT: Final = """
 INSERT INTO outbox (id, subscription, type, messages, endpoint, lane, collapses, version, at_us, due_us, expires_us,
@@ -66,25 +70,6 @@ INSERT INTO versions (url, last) VALUES (?, ?)
 ON CONFLICT (url) DO UPDATE SET last = max(last + 1, excluded.last) RETURNING last
 """
 
-_DETECTED: Final = """
-INSERT INTO activity (subscription, detected, last_event_us) VALUES (?, ?, ?)
-ON CONFLICT (subscription) DO UPDATE
-SET detected = detected + excluded.detected,
-    last_event_us = max(ifnull(last_event_us, excluded.last_event_us), excluded.last_event_us)
-"""
-
-_PUSHED: Final = """
-INSERT INTO activity (subscription, push_us, push_version, push_status, push_outcome) VALUES (?, ?, ?, ?, ?)
-ON CONFLICT (subscription) DO UPDATE
-SET push_us = excluded.push_us, push_version = excluded.push_version, push_status = excluded.push_status,
-    push_outcome = excluded.push_outcome
-"""
-
-_COUNT: Final = {
-    outcome: f"UPDATE activity SET {outcome} = {outcome} + ? WHERE subscription = ?"  # noqa: S608 (constant names)
-    for outcome in ("accepted", "coalesced", "expired", "refused")
-}
-
 
 class Queues:
     """``entropy`` is called in the writer's thread."""
@@ -93,14 +78,19 @@ class Queues:
         self._rows = rows
         self._sealer = sealer
         self._entropy = entropy
+        self.holdings = Holdings(sealer)
 
     def save(
         self, connection: sqlite3.Connection, subscription: Subscription, before: Subscription | None = None
     ) -> Subscription:
-        """Writes it under the next revision; what waits for it follows. ``before``: as it was, where its loss or its pause
-        may have changed."""
+        """Writes it under the next revision; what waits for it follows. ``before``: as it was, where its loss, its pause or
+        its schedule may have changed."""
         subscription = replace(subscription, revision=subscription.revision + 1)
         rerouted = self._rows.write(connection, subscription)
+        if subscription.paused or subscription.phase.over:
+            self.holdings.give_up(connection, subscription.id, "expired")
+        elif before is not None and reschedules(before.preferences, subscription.preferences):
+            self.holdings.hurry(connection, subscription.id)
         if not (rerouted or changes.closes(subscription, before) or subscription.paused or subscription.phase.over):
             return subscription
         found = self.of_subscription(connection, subscription.id)
@@ -127,7 +117,8 @@ class Queues:
             row = connection.execute(_STANDING, (draft.subscription_id,)).fetchone()
             if row is not None and changes.takes(Phase(row[0]), bool(row[1]), draft.content.type):
                 to = codec.decode_route(row[2], draft.content.role)
-                committed += [] if to is None else [self._enqueue(connection, draft, to)]
+                if to is not None and not self.holdings.holds(connection, draft, row[3]):
+                    committed.append(self._enqueue(connection, draft, to))
         return tuple(committed)
 
     def enqueue(self, connection: sqlite3.Connection, draft: Draft) -> Notification | None:
@@ -135,7 +126,10 @@ class Queues:
         to = self._rows.route(connection, draft.subscription_id, draft.content.role)
         return None if to is None else self._enqueue(connection, draft, to)
 
-    def _enqueue(self, connection: sqlite3.Connection, draft: Draft, to: Route) -> Notification:
+    def _enqueue(
+        self, connection: sqlite3.Connection, draft: Draft, to: Route, *, released: bool = False
+    ) -> Notification:
+        """``released``: what it tells of is counted as detected already."""
         content = draft.content
         one = notification_id(self._entropy(ID_ENTROPY_BYTES))
         version = _next_version(connection, to.url, draft.at)
@@ -147,9 +141,41 @@ class Queues:
         values = (one, draft.subscription_id, content.type, messages, *places, version, *times, sealed)
         connection.execute(_INSERT, values)
         connection.execute(_QUEUE, (to.endpoint, to.lane, due_us, to.collapses))
-        if messages:
-            connection.execute(_DETECTED, (draft.subscription_id, messages, at_us))
+        if messages and not released:
+            tallies.detected(connection, draft.subscription_id, messages, draft.at)
         return Notification(one, draft.subscription_id, content, version, draft.at, draft.expires_at, attempts=0)
+
+    def release(self, connection: sqlite3.Connection, now_us: int, limit: int) -> int:
+        """Holds that are due are placed anew; how many were."""
+        now = moment(now_us)
+        due = self.holdings.due(connection, now_us, limit)
+        for subscription, hold in due:
+            row = connection.execute(_STANDING, (subscription,)).fetchone()
+            if not self.holdings.rings(connection, subscription, hold, row[3], now):
+                continue
+            if (to := codec.decode_route(row[2], hold.content.role)) is None:
+                self.holdings.give_up(connection, subscription, "expired")
+            else:
+                self.holdings.take(connection, subscription)
+                self._enqueue(connection, hold.draft(subscription, now), to, released=True)
+        return len(due)
+
+    def _may_ring(
+        self, connection: sqlite3.Connection, waiting: Waiting, content: Content, wish: Preferences, now: datetime
+    ) -> bool:
+        """May what is about to be sent ring now? Else it is silenced, or held where it was never sent."""
+        if not isinstance(content, NewMail) or not scheduled(wish):
+            return True
+        timing = placed(wish, content, moment(waiting.at_us), now)
+        if isinstance(timing, Silenced):
+            self.take(connection, [waiting], "silenced")
+            return False
+        if not isinstance(timing, Held) or waiting.attempts:
+            return True
+        self.take(connection, [waiting])
+        keep = moment(waiting.expires_us) - moment(waiting.due_us)
+        self.holdings.join(connection, waiting.subscription, Hold(content, moment(waiting.at_us), timing.until, keep))
+        return False
 
     def by_id(self, connection: sqlite3.Connection, notification: NotificationId) -> Waiting | None:
         row = connection.execute(_SELECT + "WHERE id = ?", (notification,)).fetchone()
@@ -172,8 +198,8 @@ class Queues:
         """Out of the outbox, counted as ``outcome``; None: with it goes the count."""
         for waiting in taken:
             connection.execute("DELETE FROM outbox WHERE seq = ?", (waiting.seq,))
-            if outcome is not None and waiting.messages:
-                connection.execute(_COUNT[outcome], (waiting.messages, waiting.subscription))
+            if outcome is not None:
+                tallies.count(connection, waiting.subscription, waiting.messages, outcome)
         for endpoint in {waiting.endpoint for waiting in taken}:
             self._reckon(connection, endpoint)
 
@@ -196,7 +222,7 @@ class Queues:
 
     def move(self, connection: sqlite3.Connection, waiting: Waiting) -> None:
         """To where its subscription now wants it, as something never sent; dropped where there is no such place."""
-        _, paused, routes = connection.execute(_STANDING, (waiting.subscription,)).fetchone()
+        _, paused, routes, _ = connection.execute(_STANDING, (waiting.subscription,)).fetchone()
         to = codec.decode_route(routes, codec.ROLE_OF_TYPE[waiting.type])
         if to is None or (paused and waiting.type == NewMail.type):
             self.take(connection, [waiting], "expired")
@@ -225,7 +251,7 @@ class Queues:
             waiting = Waiting._make(connection.execute(query, (endpoint, now_us)).fetchone())
             query = "SELECT max(attempts) FROM outbox WHERE endpoint = ? AND version <= ?"
             (attempts,) = connection.execute(query, (endpoint, waiting.version)).fetchone()
-        leased = self._opened(connection, waiting, attempts)
+        leased = self._opened(connection, waiting, attempts, moment(now_us))
         if leased is None:
             self._reckon(connection, endpoint)
             return None
@@ -238,7 +264,7 @@ class Queues:
     def pushed(
         self, connection: sqlite3.Connection, waiting: Waiting, at: datetime, status: int | None, outcome: str
     ) -> None:
-        connection.execute(_PUSHED, (waiting.subscription, microseconds(at), waiting.version, status, outcome))
+        tallies.pushed(connection, waiting.subscription, at, waiting.version, status, outcome)
 
     def forget(self, connection: sqlite3.Connection, subscription: SubscriptionId) -> None:
         """All of a subscription, and the account if it was the last."""
@@ -252,7 +278,7 @@ class Queues:
             "DELETE FROM accounts WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM subscriptions WHERE account = ?1)", row
         )
 
-    def _opened(self, connection: sqlite3.Connection, waiting: Waiting, attempts: int) -> Leased | None:
+    def _opened(self, connection: sqlite3.Connection, waiting: Waiting, attempts: int, now: datetime) -> Leased | None:
         subscription = self._rows.one(connection, rows.BY_ID, waiting.subscription)
         assert subscription is not None
         to = self._rows.route(connection, waiting.subscription, codec.ROLE_OF_TYPE[waiting.type])
@@ -266,6 +292,8 @@ class Queues:
         except StoreError:
             # Damaged on disk: it can never be sent, and must not hold up its lane for ever.
             self.take(connection, [waiting], "refused")
+            return None
+        if not self._may_ring(connection, waiting, content, subscription.preferences, now):
             return None
         at, expires_at = moment(waiting.at_us), moment(waiting.expires_us)
         notification = Notification(

@@ -9,6 +9,7 @@ from idlebell.model.account import Account, ImapTarget, Tls
 from idlebell.model.endpoint import Role
 from idlebell.model.ids import AccountId, ApiKeyId, SubscriptionId
 from idlebell.model.subscription import Phase, Subscription
+from idlebell.rules.schedule import scheduled
 from idlebell.store import changes, codec
 from idlebell.store.routes import Route, microseconds, moment, routes
 from idlebell.store.sealing import Sealer
@@ -31,15 +32,16 @@ BEATING: Final = _SELECT + "WHERE beat_us <= ? ORDER BY beat_us, id LIMIT ?"
 
 _WRITE: Final = """
 INSERT INTO subscriptions (id, account, key_digest, owner, phase, paused, revision, created_us, lapses_us, ended_us,
-                           reminder_us, expiring_us, beat_us, mailboxes, selection, fresh, routes, endpoints, details)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                           reminder_us, expiring_us, beat_us, scheduled, mailboxes, selection, fresh, routes, endpoints,
+                           details)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET
     account = excluded.account, key_digest = excluded.key_digest, owner = excluded.owner, phase = excluded.phase,
     paused = excluded.paused, revision = excluded.revision, created_us = excluded.created_us,
     lapses_us = excluded.lapses_us, ended_us = excluded.ended_us, reminder_us = excluded.reminder_us,
-    expiring_us = excluded.expiring_us, beat_us = excluded.beat_us, mailboxes = excluded.mailboxes,
-    selection = excluded.selection, fresh = excluded.fresh, routes = excluded.routes, endpoints = excluded.endpoints,
-    details = excluded.details
+    expiring_us = excluded.expiring_us, beat_us = excluded.beat_us, scheduled = excluded.scheduled,
+    mailboxes = excluded.mailboxes, selection = excluded.selection, fresh = excluded.fresh,
+    routes = excluded.routes, endpoints = excluded.endpoints, details = excluded.details
 """
 _BEFORE: Final = "SELECT routes, beaten_us FROM subscriptions WHERE id = ?"
 
@@ -89,6 +91,7 @@ class Rows:
                 microseconds(loss.next_at) if loss is not None and loss.next_at is not None and not over else None,
                 None if expiring_at is None else microseconds(expiring_at),
                 None if beat_at is None else microseconds(beat_at),
+                scheduled(subscription.preferences),
                 codec.encode_strings(subscription.mailboxes),
                 None if subscription.selection is None else codec.encode_selection(subscription.selection),
                 codec.encode_strings(fresh) if fresh else None,

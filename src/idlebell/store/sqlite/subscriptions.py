@@ -31,8 +31,9 @@ from idlebell.store.sqlite.wanted import WANTED, WANTED_OF, wanted_accounts
 # One statement, so that all of it is of one moment.
 _ACTIVITY: Final = """
 SELECT detected, accepted, coalesced, expired, refused,
-       (SELECT ifnull(sum(messages), 0) FROM outbox WHERE outbox.subscription = activity.subscription),
-       push_us, push_version, push_status, push_outcome, last_event_us
+       (SELECT ifnull(sum(messages), 0) FROM outbox WHERE outbox.subscription = activity.subscription)
+       + ifnull((SELECT messages FROM holds WHERE holds.subscription = activity.subscription), 0),
+       silenced, push_us, push_version, push_status, push_outcome, last_event_us
 FROM activity WHERE subscription = ?
 """
 
@@ -139,7 +140,8 @@ class SubscriptionsPart:
         def query(connection: sqlite3.Connection) -> dict[str, int]:
             totals: dict[str, int] = {}
             (totals["accounts"],) = connection.execute("SELECT count(*) FROM accounts").fetchone()
-            (totals["pending_notifications"],) = connection.execute("SELECT count(*) FROM outbox").fetchone()
+            waiting = "SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM holds)"
+            (totals["pending_notifications"],) = connection.execute(waiting).fetchone()
             phases = dict(connection.execute("SELECT phase, count(*) FROM subscriptions GROUP BY phase"))
             return totals | {f"subscriptions_{phase.value}": phases.get(phase.value, 0) for phase in Phase}
 

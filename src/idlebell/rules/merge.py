@@ -1,0 +1,52 @@
+"""Two notifications of new mail that are to ring as one. Pure."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Final
+
+from idlebell.model.message import MessageSummary
+from idlebell.model.notification import MAX_MESSAGES, NewMail
+
+NAMED_MAILBOXES: Final = 20
+NAMED_BYTES: Final = 1_000
+"""Mailboxes that a notification of several names: so many, and their names so long together, fit every push service beside
+the rest. Of what is not named the count still tells."""
+
+
+def merged(earlier: NewMail, later: NewMail) -> NewMail:
+    """Of both, as of ``later``."""
+    count = earlier.count + later.count
+    vip = earlier.vip or later.vip
+    if earlier.mailbox is not None and earlier.mailbox == later.mailbox:
+        # Under another UIDVALIDITY the UIDs from before name nothing any more (RFC 9051 section 2.3.1.1).
+        kept = earlier.messages if earlier.uid_validity == later.uid_validity else ()
+        messages = (*kept, *later.messages)[-MAX_MESSAGES:]
+        return replace(later, count=count, messages=messages, vip=vip)
+    messages = (*_located(earlier), *_located(later))[-MAX_MESSAGES:]
+    return NewMail(None, None, count, None, messages, _named(earlier, later), vip)
+
+
+def _located(content: NewMail) -> tuple[MessageSummary, ...]:
+    if content.mailbox is None:
+        return content.messages
+    return tuple(replace(one, mailbox=content.mailbox) for one in content.messages)
+
+
+def _named(earlier: NewMail, later: NewMail) -> tuple[tuple[str, int], ...]:
+    counts: dict[str, int] = {}
+    room = NAMED_BYTES
+    for name, count in (*_counted(earlier), *_counted(later)):
+        if name in counts:
+            counts[name] += count
+            continue
+        size = len(json.dumps(name, ensure_ascii=False).encode("utf-8", "replace"))
+        if len(counts) < NAMED_MAILBOXES and size <= room:
+            counts[name] = count
+            room -= size
+    return tuple(counts.items())
+
+
+def _counted(content: NewMail) -> tuple[tuple[str, int], ...]:
+    return content.mailboxes if content.mailbox is None else ((content.mailbox, content.count),)

@@ -1,0 +1,53 @@
+"""New mail that rings later: what a subscription holds. Pure: every store makes the same of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from idlebell.model.ids import SubscriptionId
+from idlebell.model.notification import Draft, NewMail
+from idlebell.model.preferences import Preferences
+from idlebell.rules import schedule
+from idlebell.rules.merge import merged
+from idlebell.rules.schedule import RINGS, Held, Rings, Timing
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """``at``: when the latest of it came. ``keep``: how long it is of use from when it rings."""
+
+    content: NewMail
+    at: datetime
+    due_at: datetime
+    keep: timedelta
+
+    def draft(self, subscription: SubscriptionId, now: datetime) -> Draft:
+        """As it rings now."""
+        return Draft(subscription, self.content, at=self.at, due_at=now, expires_at=now + self.keep)
+
+
+def placed(
+    wish: Preferences, content: NewMail, came_at: datetime, now: datetime, rung_at: datetime | None = None
+) -> Timing:
+    return schedule.place(wish, came_at, now, vip=content.vip, rung_at=rung_at)
+
+
+def held(hold: Hold | None, draft: Draft, content: NewMail, timing: Rings | Held) -> Hold | None:
+    """What is held after ``draft`` has come. None: it rings by itself. Where something is held already it comes to that, and
+    as early as either may ring; but what rings through everything waits for nothing."""
+    if content.vip or (hold is None and timing == RINGS):
+        return None
+    until = timing.until if isinstance(timing, Held) else draft.due_at
+    new = Hold(content, draft.at, until, draft.expires_at - draft.due_at)
+    return new if hold is None else joined(hold, new)
+
+
+def joined(one: Hold, other: Hold) -> Hold:
+    earlier, later = (one, other) if one.at <= other.at else (other, one)
+    return replace(
+        later,
+        content=merged(earlier.content, later.content),
+        due_at=min(one.due_at, other.due_at),
+        keep=max(one.keep, other.keep),
+    )

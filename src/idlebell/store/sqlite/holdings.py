@@ -1,0 +1,131 @@
+"""The table of holds: new mail that rings later. Each function is a part of somebody's transaction in the writer's thread."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from idlebell.model.ids import SubscriptionId
+from idlebell.model.notification import Draft, NewMail
+from idlebell.rules.schedule import Held, Silenced
+from idlebell.store import codec
+from idlebell.store.contract import StoreError
+from idlebell.store.holds import Hold, held, joined, placed
+from idlebell.store.routes import microseconds, moment
+from idlebell.store.sealing import Sealer
+from idlebell.store.sqlite import tallies
+
+_SELECT: Final = "SELECT subscription, at_us, due_us, keep_us, content FROM holds "
+_WRITE: Final = """
+INSERT INTO holds (subscription, messages, at_us, due_us, keep_us, content) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT (subscription) DO UPDATE
+SET messages = excluded.messages, at_us = excluded.at_us, due_us = excluded.due_us, keep_us = excluded.keep_us,
+    content = excluded.content
+"""
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+class Holdings:
+    def __init__(self, sealer: Sealer) -> None:
+        self._sealer = sealer
+
+    def holds(self, connection: sqlite3.Connection, draft: Draft, details: str | None) -> bool:
+        """Is it held or silenced, so that it is no notification now? ``details`` None: its subscription has no schedule."""
+        content, one = draft.content, draft.subscription_id
+        if details is None or not isinstance(content, NewMail):
+            return False
+        wish = codec.decode_wish(details)
+        timing = placed(wish, content, draft.at, draft.at, tallies.rung_at(connection, one))
+        if isinstance(timing, Silenced):
+            tallies.detected(connection, one, content.count, draft.at)
+            tallies.count(connection, one, content.count, "silenced")
+            return True
+        hold = held(self._get(connection, one), draft, content, timing)
+        if hold is None:
+            if wish.digest_minutes is not None and not content.vip:
+                tallies.rang(connection, one, draft.at)
+            return False
+        tallies.detected(connection, one, content.count, draft.at)
+        self._write(connection, one, hold)
+        return True
+
+    def join(self, connection: sqlite3.Connection, subscription: SubscriptionId, hold: Hold) -> None:
+        """``hold`` comes to what is held."""
+        before = self._get(connection, subscription)
+        self._write(connection, subscription, hold if before is None else joined(before, hold))
+
+    def due(self, connection: sqlite3.Connection, now_us: int, limit: int) -> list[tuple[SubscriptionId, Hold]]:
+        """What is damaged on disk can never be told: it is given up."""
+        query = _SELECT + "WHERE due_us <= ? ORDER BY due_us, subscription LIMIT ?"
+        found: list[tuple[SubscriptionId, Hold]] = []
+        for row in connection.execute(query, (now_us, limit)).fetchall():
+            hold = self._read(row)
+            if hold is None:
+                self.give_up(connection, row[0], "refused")
+            else:
+                found.append((SubscriptionId(row[0]), hold))
+        return found
+
+    def rings(
+        self,
+        connection: sqlite3.Connection,
+        subscription: SubscriptionId,
+        hold: Hold,
+        details: str | None,
+        now: datetime,
+    ) -> bool:
+        """Does what is due ring now? Else it is held on, or silenced. ``details`` as of :meth:`holds`."""
+        if details is None:
+            return True
+        wish = codec.decode_wish(details)
+        timing = placed(wish, hold.content, hold.at, now, tallies.rung_at(connection, subscription))
+        if isinstance(timing, Held):
+            self._write(connection, subscription, replace(hold, due_at=timing.until))
+            return False
+        if isinstance(timing, Silenced):
+            self.give_up(connection, subscription, "silenced")
+            return False
+        if wish.digest_minutes is not None:
+            tallies.rang(connection, subscription, now)
+        return True
+
+    def hurry(self, connection: sqlite3.Connection, subscription: SubscriptionId) -> None:
+        """It is due, to be placed anew."""
+        connection.execute("UPDATE holds SET due_us = min(due_us, at_us) WHERE subscription = ?", (subscription,))
+
+    def give_up(self, connection: sqlite3.Connection, subscription: SubscriptionId, outcome: str) -> None:
+        """What is held, if anything is, counted as ``outcome``."""
+        tallies.count(connection, subscription, self.take(connection, subscription), outcome)
+
+    def take(self, connection: sqlite3.Connection, subscription: SubscriptionId) -> int:
+        """Held no more. How many messages were."""
+        query = "DELETE FROM holds WHERE subscription = ? RETURNING messages"
+        row = connection.execute(query, (subscription,)).fetchone()
+        return 0 if row is None else int(row[0])
+
+    def _get(self, connection: sqlite3.Connection, subscription: SubscriptionId) -> Hold | None:
+        row = connection.execute(_SELECT + "WHERE subscription = ?", (subscription,)).fetchone()
+        hold = None if row is None else self._read(row)
+        if row is not None and hold is None:
+            self.give_up(connection, subscription, "refused")
+        return hold
+
+    def _write(self, connection: sqlite3.Connection, subscription: SubscriptionId, hold: Hold) -> None:
+        sealed = self._sealer.seal(codec.encode_content(hold.content), _context(subscription))
+        times = (microseconds(hold.at), microseconds(hold.due_at), hold.keep // _MICROSECOND)
+        connection.execute(_WRITE, (subscription, hold.content.count, *times, sealed))
+
+    def _read(self, row: tuple[Any, ...]) -> Hold | None:
+        one, at_us, due_us, keep_us, sealed = row
+        try:
+            content = codec.decode_content(self._sealer.open(sealed, _context(one)))
+        except StoreError:
+            return None
+        assert isinstance(content, NewMail)
+        return Hold(content, moment(at_us), moment(due_us), keep_us * _MICROSECOND)
+
+
+def _context(subscription: str) -> bytes:
+    return b"holds\0content\0" + subscription.encode("ascii")

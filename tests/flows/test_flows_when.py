@@ -1,0 +1,149 @@
+"""When mail rings, over REST, in the program as its users run it: quiet hours, mute and digest, patches and kills."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway_process import GatewayProcess, subscription
+from idlebell.testing.imap_server import ImapServer
+from idlebell.testing.push_service import PushService, Received
+
+
+class Scene:
+    """One subscription of alice's, with a webhook."""
+
+    def __init__(self, gateway: GatewayProcess, server: ImapServer, service: PushService) -> None:
+        self.gateway, self.server, self.service = gateway, server, service
+        self.path = self.token = ""
+
+    async def subscribe(self, **members: Any) -> dict[str, Any]:
+        hook = {"new_mail": self.service.make_webhook()}
+        body = subscription(self.server.tls_port, "alice", "apass", hook, **members)
+        status, made = await self.gateway.call("POST", "/v1/subscriptions", body)
+        assert status == 201, made
+        self.path, self.token = f"/v1/subscriptions/{made['id']}", made["token"]
+        return made
+
+    async def patch(self, **members: Any) -> dict[str, Any]:
+        status, view = await self.gateway.call("PATCH", self.path, members, token=self.token)
+        assert status == 200, view
+        return view
+
+    async def counts(self) -> dict[str, int]:
+        _, view = await self.gateway.call("GET", self.path, token=self.token)
+        counts: dict[str, int] = view["counts"]
+        assert counts["detected"] == sum(counts[name] for name in counts if name != "detected")
+        return counts
+
+    async def counted(self, name: str, messages: int) -> dict[str, int]:
+        """The counts, once so many messages are counted so: the watcher has seen what was delivered."""
+        while (counts := await self.counts())[name] != messages:
+            pass
+        return counts
+
+    def rung(self) -> list[Received]:
+        return [one for one in self.service.of("hook") if one.type == "new_mail"]
+
+    async def ring(self, times: int) -> list[dict[str, Any]]:
+        await self.service.wait_for(lambda _: len(self.rung()) >= times, 20, name="hook")
+        return [one.payload for one in self.rung() if one.payload is not None]
+
+
+@pytest.fixture
+async def scene(server: ImapServer, tmp_path: Path) -> AsyncIterator[Scene]:
+    ca_file = tmp_path / "ca.pem"
+    ca_file.write_bytes(server.ca_pem)
+    async with PushService() as service, GatewayProcess(tmp_path, ca_file) as gateway:
+        yield Scene(gateway, server, service)
+
+
+def quiet_now() -> dict[str, Any]:
+    now = datetime.now(UTC)
+    begin, end = now - timedelta(hours=2), now + timedelta(hours=2)
+    return {"tz": "UTC", "from": begin.strftime("%H:%M"), "to": end.strftime("%H:%M"), "then": "count"}
+
+
+async def test_the_night_is_told_once_and_survives_a_kill(scene: Scene) -> None:
+    made = await scene.subscribe(quiet_hours=quiet_now())
+    assert made["quiet_hours"]["days"] == ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+    for _ in range(3):
+        scene.server.deliver("alice", b"Subject: Night\r\n\r\nx")
+    await scene.counted("pending", 3)
+    sessions = len(scene.server.of("alice"))
+
+    scene.gateway.kill()
+    await scene.gateway.start()
+    assert (await scene.counts())["pending"] == 3
+    assert scene.rung() == []
+
+    await scene.patch(quiet_hours=None)
+    (payload,) = await scene.ring(1)
+    assert (payload["mailbox"], payload["count"]) == ("INBOX", 3)
+    await scene.counted("accepted", 3)
+    assert len(scene.server.of("alice")) <= sessions
+
+
+async def test_a_patch_takes_effect_at_once_and_leaves_the_session_alone(scene: Scene) -> None:
+    await scene.subscribe()
+    (session,) = scene.server.of("alice")
+    until = datetime.now(UTC) + timedelta(hours=1)
+    view = await scene.patch(muted_until=until.isoformat())
+    assert datetime.fromisoformat(view["muted_until"]) == until
+    scene.server.deliver("alice", b"Subject: Muted\r\n\r\nx")
+    await scene.counted("silenced", 1)
+
+    await scene.patch(muted_until=None)
+    scene.server.deliver("alice", b"Subject: Loud\r\n\r\nx")
+    (payload,) = await scene.ring(1)
+    assert payload["count"] == 1
+    await scene.counted("accepted", 1)
+    assert scene.server.of("alice") == [session]
+
+
+async def test_quiet_hours_are_changed_member_by_member(scene: Scene) -> None:
+    wish = quiet_now()
+    await scene.subscribe(quiet_hours=wish)
+    scene.server.deliver("alice", b"Subject: Night\r\n\r\nx")
+    await scene.counted("pending", 1)
+    view = await scene.patch(quiet_hours={"then": "drop"})
+    assert view["quiet_hours"] == {**wish, "then": "drop", "days": view["quiet_hours"]["days"]}
+    await scene.counted("silenced", 1)
+    assert scene.rung() == []
+
+
+async def test_a_digest_rings_once_for_several_mailboxes(scene: Scene) -> None:
+    scene.server.create("alice", "Work")
+    await scene.subscribe(mailboxes=["INBOX", "Work"], digest_minutes=60)
+    scene.server.deliver("alice", b"Subject: First\r\n\r\nx")
+    await scene.ring(1)
+    scene.server.deliver("alice", b"Subject: Second\r\n\r\nx")
+    await scene.counted("pending", 1)
+    scene.server.deliver("alice", b"Subject: Third\r\n\r\nx", mailbox="Work")
+    await scene.counted("pending", 2)
+
+    await scene.patch(digest_minutes=None)
+    _, digest = await scene.ring(2)
+    assert digest["mailbox"] is None
+    assert digest["mailboxes"] == {"INBOX": 1, "Work": 1}
+    assert digest["count"] == 2
+    assert (await scene.counted("accepted", 3))["pending"] == 0
+
+
+async def test_a_wish_that_is_not_valid_changes_nothing(scene: Scene) -> None:
+    await scene.subscribe()
+    status, problem = await scene.gateway.call(
+        "PATCH", scene.path, {"quiet_hours": {"tz": "Europe/Berlyn"}, "digest_minutes": 0}, token=scene.token
+    )
+    assert status == 422
+    assert {error["pointer"] for error in problem["errors"]} == {
+        "/quiet_hours/tz",
+        "/quiet_hours/from",
+        "/quiet_hours/to",
+        "/digest_minutes",
+    }
+    assert "the nearest is Europe/Berlin" in str(problem["errors"])
