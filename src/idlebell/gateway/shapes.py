@@ -253,6 +253,9 @@ class SubscriptionView(Shape, frozen=True, kw_only=True):
     mailboxes: tuple[MailboxStateView, ...]
     selection: Literal["personal", "subscribed"] | SubtreeView | None
     also: tuple[str, ...]
+    payload: Literal["alert", "summary", "content"]
+    retention: Literal["session", "keys", "memory", "vault"]
+    lease_seconds: int
     heartbeat_seconds: int | None
     filter: Any
     vip: Any
