@@ -25,6 +25,7 @@ from faults.cable import why_not_cable
 from servers.courier_server import CourierServer, why_not_courier
 from servers.cyrus_server import CyrusServer, why_not_cyrus
 from servers.dovecot_server import DovecotServer, why_not_dovecot
+from servers.node import why_not_node
 from servers.tls_stacks import why_not_gnutls, why_not_java
 
 # How long an example takes says how busy the machine is; what must not take long has a test of its own.
@@ -57,6 +58,7 @@ PARTS: dict[str, Callable[[], str | None]] = {
     "firefox": why_not_firefox,
     "chromium": why_not_chromium,
     "axe": why_not_axe,
+    "node": why_not_node,
 }
 """What a test can need, and why it is not here (None: it is)."""
 _FIXTURES = {"dovecot", "cyrus", "courier", "firefox", "chromium"}

@@ -1,9 +1,9 @@
 """Where the real servers and browsers come from: Debian packages, downloaded and unpacked into a folder of this repository.
 
 Nothing is installed, so packages that conflict with each other stand side by side and no daemon starts. Run as a program
-it fetches what is named: ``python tests/servers/packages.py dovecot firefox``. A browser that is installed is taken as it is
-(a hundred megabytes less to fetch). Needs ``apt-get`` and ``dpkg-deb``;
-``apt-get download`` takes no lock and needs no root.
+it fetches what is named: ``python tests/servers/packages.py dovecot firefox``. A browser or Node that is installed is taken
+as it is (a hundred megabytes less to fetch). Needs ``apt-get`` and ``dpkg-deb``; ``apt-get download`` takes no lock and needs
+no root.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "courier": ("courier-imap", "courier-base", "courier-authlib", "courier-authlib-userdb", "courier-authdaemon"),
     "firefox": ("firefox-esr",),
     "chromium": ("chromium",),
+    "node": ("nodejs",),
     "fonts": ("fonts-inter", "fonts-dejavu-core"),
 }
 """What is asked for; what the machine lacks besides is asked of apt's own resolver."""
@@ -35,10 +36,11 @@ PROGRAMS = {
     "courier": "sbin/couriertcpd",
     "firefox": "lib/firefox-esr/firefox-esr",
     "chromium": "lib/chromium/chromium",
+    "node": "bin/node",
     "fonts": "share/fonts/truetype/dejavu",
 }
 """A program (or folder) of each, under ``/usr``, that shows whether it is there."""
-BROWSERS = ("firefox", "chromium")
+AS_INSTALLED = ("firefox", "chromium", "node")
 
 
 class FetchError(Exception):
@@ -55,7 +57,7 @@ def find(server: str) -> Path | None:
 
 def installed(server: str) -> bool:
     """Whether the machine's own is taken; of servers never, for those must be of one kind everywhere."""
-    return server in BROWSERS and Path("/usr", PROGRAMS[server]).exists()
+    return server in AS_INSTALLED and Path("/usr", PROGRAMS[server]).exists()
 
 
 def fetch(server: str) -> Path:

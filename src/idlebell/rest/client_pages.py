@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import resources
@@ -12,6 +13,7 @@ from typing import Any, Final
 from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 
+from idlebell.cost.ways import Habits, Way, by_name
 from idlebell.rest.problems import refuse
 
 AnyRequest = Request[Any, Any, Any]
@@ -41,6 +43,8 @@ ROOT: Final[Mapping[str, str]] = {
     "/manifest.webmanifest": "manifest.webmanifest",
 }
 """What does not lie under ``/web``: a worker speaks for the folder that it lies in."""
+POLLED_SECONDS: Final = 120
+"""How often a device looks that is compared with being rung."""
 CACHING: Final = "no-cache"
 """Kept, but asked for anew each time: page and worker are of one version always, and an unchanged file is a 304."""
 
@@ -55,6 +59,7 @@ class File:
 
 def routes() -> list[HTTPRouteHandler]:
     files = dict(_files(resources.files("idlebell").joinpath("web")))
+    files["cost.json"] = _file("cost.json", _cost(), TYPES[".json"])
 
     @get(list(ROOT))
     async def client(request: AnyRequest) -> Response[bytes]:
@@ -68,6 +73,21 @@ def routes() -> list[HTTPRouteHandler]:
         return _answer(request, found)
 
     return [client, client_file]
+
+
+def _cost() -> bytes:
+    """What a device spends in a day and for a mail, by polling as sparingly as that goes (TLS resumed) and by Web Push."""
+    ways = by_name(Habits(poll_seconds=POLLED_SECONDS))
+    return json.dumps({"poll": _figures(ways["login resumed"]), "push": _figures(ways["push"])}).encode()
+
+
+def _figures(way: Way) -> dict[str, float]:
+    return {
+        "bytes_a_day": way.bytes_a_day,
+        "bytes_a_mail": way.bytes_a_mail,
+        "wakes_a_day": way.wakes_a_day,
+        "wakes_a_mail": way.wakes_a_mail,
+    }
 
 
 def _answer(request: AnyRequest, file: File) -> Response[bytes]:

@@ -51,7 +51,8 @@ async function ring(body, record, texts) {
   const sent = Date.parse(body.at);
   if (record && Number.isFinite(sent)) {
     const mailbox = notice.text(body.mailbox);
-    await records.addRing({ subscription: record.id, mailbox, sent_at: sent, received_at: Date.now(), count: card.options.data.count });
+    const came = Number.isSafeInteger(body.count) ? Math.max(1, Math.min(body.count, 10_000)) : 1;
+    await records.addRing({ subscription: record.id, mailbox, sent_at: sent, received_at: Date.now(), came });
   }
   await badge();
 }

@@ -74,6 +74,34 @@
     return record;
   }
 
+  // By a link of one use, from a device of the same user: this browser needs no password and keeps none.
+  async function join(registration, { token, name }) {
+    const newMail = await endpoint(registration);
+    const view = await api.subscribe({
+      link: token, endpoints: { new_mail: newMail }, payload: "summary", lease_seconds: LEASE_SECONDS, wait_seconds: WAIT_SECONDS,
+    });
+    const { token: own, ...shown } = view;
+    const record = {
+      id: view.id,
+      token: own,
+      username: name,
+      host: null,
+      server: {},
+      keep: "nobody",
+      payload: "summary",
+      mailboxes: shown.mailboxes.map((one) => one.name),
+      added_at: Date.now(),
+      endpoint_url: newMail.url,
+      gone: false,
+      box: null,
+      view: shown,
+      viewed_at: Date.now(),
+      ...lease(view),
+    };
+    await records.keep(record);
+    return record;
+  }
+
   async function viewed(record, view) {
     await records.change(record.id, { view, viewed_at: Date.now(), gone: false, expires_at: Date.parse(view.expires_at) });
     return view;
@@ -87,6 +115,8 @@
       throw problem;
     }
   }
+
+  const change = async (record, patch) => viewed(record, await api.change(record, patch));
 
   async function resupply(record, auth, wait = WAIT_SECONDS) {
     const view = await viewed(record, await api.resupply(record, auth, wait));
@@ -163,6 +193,6 @@
     await records.forget(record.id);
   }
 
-  const upkeep = { account, due, end, endpoint, register, registerAnew, renew, resupply, resupplyKept, show, tend };
+  const upkeep = { account, change, due, end, endpoint, join, register, registerAnew, renew, resupply, resupplyKept, show, tend };
   self.idlebell = { ...self.idlebell, upkeep };
 }

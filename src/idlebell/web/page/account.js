@@ -2,8 +2,11 @@
 
 import { foreign, h } from "./dom.js";
 import { delayChart } from "./chart.js";
+import { muteSection, opensSection, quietSection, saysSection } from "./controls.js";
+import { filterSection } from "./filters.js";
+import { linkSection } from "./links.js";
 import { asProblem, linked, problemCard } from "./problems.js";
-import { needsSignIn, stateLine, stateOf } from "./state.js";
+import { needsSignIn, stateLine } from "./state.js";
 import "../common/api.js";
 import "../common/records.js";
 import "../common/upkeep.js";
@@ -20,10 +23,13 @@ export async function accountView(context, id) {
   const facts = h("dl.facts", { id: "facts" });
   const chart = h("div", { id: "delays" });
   const boxes = h("ul.mailboxes", { id: "mailboxes" });
+  const made = [muteSection, filterSection, quietSection, saysSection, opensSection, linkSection].map((make) => make(context, () => record));
+  const controls = (await Promise.all(made)).filter(Boolean);
+  const living = h("div", {}, bell.node, controls.map((one) => one.node));
   const node = h("div.account-page", {},
     h("h1", {}, foreign(record.username)),
     state,
-    bell.node,
+    living,
     h("section.card", {}, h("h2", {}, texts.say("facts.title")), facts, boxes),
     h("section.card", {}, h("h2", {}, texts.say("delays.title")), chart),
     endSection(context, () => record));
@@ -34,6 +40,8 @@ export async function accountView(context, id) {
     facts.replaceChildren(...factRows(texts, record));
     boxes.replaceChildren(...mailboxRows(texts, record));
     const rings = (await records.rings()).filter((ring) => ring.subscription === id);
+    living.hidden = needsSignIn(record);
+    for (const one of controls) one.refresh(record);
     chart.replaceChildren(delayChart(texts, rings.map((ring) => ({ at: ring.received_at, milliseconds: ring.received_at - ring.sent_at }))));
   }
 
@@ -149,5 +157,3 @@ function endSection(context, current) {
   return h("section.card.quiet", {}, h("h2", {}, texts.say("end.heading")), h("p", {}, texts.say("end.about")), failed,
     h("button.danger-link", { type: "button", id: "end", onclick: () => dialog.showModal() }, texts.say("end.button")), dialog);
 }
-
-export { stateOf };

@@ -14,7 +14,7 @@ export async function addingView(context) {
   const { texts } = context;
   const node = h("div.flow", {});
   const show = (...parts) => {
-    node.replaceChildren(...parts);
+    node.replaceChildren(...parts.filter(Boolean));
     node.querySelector("[autofocus]")?.focus();
   };
   const missing = obstacle();

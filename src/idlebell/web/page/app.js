@@ -12,6 +12,7 @@ import { accountView } from "./account.js";
 import { addingView } from "./adding.js";
 import { homeView } from "./home.js";
 import { settingsView } from "./settings.js";
+import { linkedView } from "./links.js";
 import { signInView } from "./signing.js";
 import { takeToken } from "./tokens.js";
 
@@ -23,6 +24,7 @@ const VIEWS = [
   [/^$/, homeView],
   [/^add$/, addingView],
   [/^settings$/, settingsView],
+  [/^linked$/, linkedView],
   [/^account\/([^/]+)$/, accountView],
   [/^account\/([^/]+)\/sign-in$/, signInView],
 ];
@@ -118,7 +120,7 @@ function dress(texts) {
   document.documentElement.lang = texts.language;
   document.getElementById("skip").textContent = texts.say("skip");
   document.getElementById("nav").replaceChildren(
-    h("a.icon-button", { href: "#/settings", "aria-label": texts.say("settings"), title: texts.say("settings") }, "⋯"));
+    h("a.quiet-link", { href: "#/settings", id: "settings" }, texts.say("settings")));
 }
 
 async function start() {

@@ -12,9 +12,10 @@ export function bars(delays) {
   const shown = delays.slice(-BARS).map((one) => ({ ...one, milliseconds: Math.max(0, one.milliseconds) }));
   const top = Math.max(LEAST_MS, ...shown.map((one) => one.milliseconds));
   const step = WIDTH / BARS;
+  const empty = BARS - shown.length; // the latest stands at the end, as in every chart of time
   return shown.map((one, index) => {
     const height = Math.max(2, (one.milliseconds / top) * HEIGHT);
-    return { ...one, x: index * step + 1, y: HEIGHT - height, width: step - 2, height };
+    return { ...one, x: (empty + index) * step + 1, y: HEIGHT - height, width: step - 2, height };
   });
 }
 

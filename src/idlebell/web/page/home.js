@@ -1,6 +1,7 @@
 // All accounts of this browser at a glance.
 
 import { foreign, h } from "./dom.js";
+import { costSection } from "./cost.js";
 import { stateLine } from "./state.js";
 import "../common/records.js";
 
@@ -16,11 +17,16 @@ export async function homeView(context) {
     if (!known.length) return node.replaceChildren(...welcome(texts));
     const focused = document.activeElement?.getAttribute?.("href");
     list.replaceChildren(...known.map((record) => card(texts, record)));
-    if (list.parentNode !== node) {
+    const cost = await costSection(context);
+    if (list.parentNode === node) {
+      node.querySelector("#cost")?.remove();
+      node.append(...[cost].filter(Boolean));
+    } else {
       node.replaceChildren(
         h("h1", {}, texts.say("home.title")),
         list,
-        h("div.actions", {}, h("a.button", { href: "#/add", id: "add-account" }, texts.say("home.add"))));
+        h("div.actions", {}, h("a.button", { href: "#/add", id: "add-account" }, texts.say("home.add"))),
+        ...[cost].filter(Boolean));
     }
     if (focused) list.querySelector(`[href="${CSS.escape(focused)}"]`)?.focus();
     return undefined;

@@ -4,14 +4,23 @@
 import "../common/records.js";
 
 const { records } = self.idlebell;
+const NAME_CHARACTERS = 320;
 const TOKEN = /^[A-Za-z0-9_~.-]{8,200}$/;
 
 export const isToken = (text) => TOKEN.test(text);
 
-// The fragment's token: {kind: "invite" | "link", token}, or null.
+// The fragment's token: {kind: "invite" | "link", token, name}, or null. `name`: of the account that a link shares.
 export function readFragment(hash) {
-  const match = /^#(invite|link)=(.+)$/.exec(hash);
-  return match && isToken(match[2]) ? { kind: match[1], token: match[2] } : null;
+  const match = /^#(invite|link)=([^/]+)(?:\/(.*))?$/.exec(hash);
+  return match && isToken(match[2]) ? { kind: match[1], token: match[2], name: readName(match[3] ?? "") } : null;
+}
+
+function readName(text) {
+  try {
+    return decodeURIComponent(text).slice(0, NAME_CHARACTERS);
+  } catch {
+    return "";
+  }
 }
 
 export async function takeToken(context) {
@@ -23,7 +32,7 @@ export async function takeToken(context) {
     history.replaceState(null, "", "/#/add");
     context.say(context.texts.say("invited"));
   } else {
-    context.link = found.token;
+    context.link = found;
     history.replaceState(null, "", "/#/linked");
   }
 }
