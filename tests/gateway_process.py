@@ -128,6 +128,12 @@ class GatewayProcess:
             is_json = "json" in response.content_type
             return response.status, (await response.json(content_type=None)) if text and is_json else {"text": text}
 
+    async def parked(self) -> int:
+        """Sessions that are parked now."""
+        _, answer = await self.call("GET", "/metrics")
+        (line,) = (one for one in answer["text"].splitlines() if one.startswith('idlebell_sessions{form="parked"}'))
+        return int(float(line.rsplit(" ", 1)[1]))
+
     async def __aenter__(self) -> Self:
         await self.start()
         return self

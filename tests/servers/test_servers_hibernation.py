@@ -108,7 +108,7 @@ async def asleep(server: DovecotServer, gateway: GatewayProcess, all_but: int = 
     end = time.monotonic() + SETTLES_SECONDS
     while True:
         seen = {
-            "parked": await parked(gateway),
+            "parked": await gateway.parked(),
             "hibernated": server.hibernated(),
             "awake": len(server.processes("imap")),
         }
@@ -122,12 +122,6 @@ async def until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(SETTLES_SECONDS):
         while not holds():
             await asyncio.sleep(0.05)
-
-
-async def parked(gateway: GatewayProcess) -> int:
-    _, answer = await gateway.call("GET", "/metrics")
-    (line,) = (one for one in answer["text"].splitlines() if one.startswith('idlebell_sessions{form="parked"}'))
-    return int(float(line.rsplit(" ", 1)[1]))
 
 
 def resident_kib(gateway: GatewayProcess) -> int:
