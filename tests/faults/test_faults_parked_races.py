@@ -1,4 +1,4 @@
-"""Mail at any moment of a parked session: in each turn of a probe, while its subscription is changed, while the gateway dies."""
+"""Mail at any moment of a parked session: in each turn of a probe, beside changes of its subscription, as the gateway dies."""
 
 from __future__ import annotations
 
