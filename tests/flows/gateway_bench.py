@@ -31,6 +31,7 @@ from idlebell.net.addresses import Address
 from idlebell.net.clock import Clock
 from idlebell.net.errors import Unreachable
 from idlebell.net.imap_connection import ImapConnection
+from idlebell.net.look_inbox import LookInbox
 from idlebell.net.session_inbox import SessionInbox
 from idlebell.store.memory import MemoryStore
 from idlebell.telemetry.facts import Fact
@@ -210,6 +211,8 @@ class Bench:
         self.keyring = Keyring()
         self.dispatcher = ScriptedDispatcher()
         self.fleet = WatchingFleet(self.store, self.sessions, self.status)
+        self.looks = LookInbox()
+        self.nudge = self.fleet.nudge
         self.facts: list[Fact] = []
         self.policy = policy or Policy(vapid_subject=True)
         self._addresses = addresses or {}
@@ -220,7 +223,7 @@ class Bench:
             self.keyring,
             self.sessions,
             self.status,
-            self.fleet.nudge,
+            lambda account: self.nudge(account),  # noqa: PLW0108 - a test may put itself in between
             cast(Dispatcher, self.dispatcher),
             self.policy,
             self.clock,
@@ -229,6 +232,7 @@ class Bench:
             Reach(self.policy.egress, self._resolve),
             lambda _: self.budget,
             discover,
+            self.looks,
         )
 
     async def _resolve(self, host: str) -> tuple[Address, ...]:

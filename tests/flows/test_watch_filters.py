@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -14,12 +15,15 @@ from idlebell.imap import commands as c
 from idlebell.imap.responses import FetchData
 from idlebell.imap.sequence_set import SequenceSet
 from idlebell.model.preferences import Preferences
+from idlebell.model.problem import Fault
 from idlebell.model.subscription import Subscription
-from idlebell.rules.evidence import HEADER_BYTES
+from idlebell.net.look_inbox import Answer, Look
+from idlebell.rules.compiled import rule_of
+from idlebell.rules.evidence import HEADER_BYTES, Evidence
 from idlebell.rules.needs import text_item
 from idlebell.telemetry.facts import MailDetected
 from idlebell.testing import mail
-from idlebell.testing.faults import Refuse
+from idlebell.testing.faults import Drop, Refuse
 from idlebell.testing.imap_server import ImapServer
 from idlebell.watch import filtering
 from idlebell.watch.cadence import Cadence
@@ -148,3 +152,81 @@ async def test_flood_counts_for_each_what_its_filter_lets_through(
 
     await stage.fact(MailDetected)
     assert sorted(one.count for one in stage.store.told) == [6, FLOOD_MESSAGES + 10]
+
+
+async def looked(stage: Stage, mailbox: str = "INBOX", messages: int = 3, filter_: str | None = None) -> Answer:
+    look = Look(mailbox, messages, rule_of(filter_))
+    assert stage.fleet._means.looks.ask(stage.account.id, look)
+    stage.fleet.nudge(stage.account.id)
+    async with asyncio.timeout(10):
+        return await look.answer
+
+
+async def parked(stage: Stage) -> None:
+    async with asyncio.timeout(10):
+        while not stage.fleet.parked():
+            await asyncio.sleep(0.001)
+
+
+@pytest.mark.parametrize("way", ["idle", "parked", "poll"])
+async def test_look_is_answered_over_the_session_that_is_open(way: str) -> None:
+    async with ImapServer() as server:
+        alice = server.add_user("alice", "apass")
+        alice.add_mailbox("Work")
+        if way == "poll":
+            server.withhold("IDLE")
+        async with staged(server, Cadence(idle=540, poll=540), 0.01 if way == "parked" else 0.0) as stage:
+            for number in range(60):
+                stage.server.deliver("alice", mail.make(subject=f"number {number}", text=f"text {number}"))
+            stage.server.deliver("alice", mail.make(subject="at work"), "Work")
+            await stage.subscribe("sub_1", *(("INBOX",) if way == "parked" else ("INBOX", "Work")))
+            await stage.adopt()
+            await stage.watching()
+            if way == "parked":
+                await parked(stage)
+
+            newest = await looked(stage, filter_='{"body":"text"}')
+            assert [Evidence(one, "INBOX").folded_text() for one in newest] == ["text 57", "text 58", "text 59"]
+            assert len(await looked(stage, messages=100)) == 60
+            if way != "parked":
+                (work,) = await looked(stage, "Work")
+                assert Evidence(work, "Work").header("subject") == ("at work",)
+            stage.server.deliver("alice", mail.make(subject="new"))
+            if way != "poll":
+                await stage.rung(1)
+            assert stage.server.connections == 1
+
+
+async def test_look_at_nothing_finds_nothing(stage: Stage) -> None:
+    await stage.subscribe()
+    await watched(stage)
+
+    assert await looked(stage) == ()
+
+
+async def test_look_that_the_server_refuses_is_answered_and_the_watch_goes_on(stage: Stage) -> None:
+    await stage.subscribe()
+    await watched(stage)
+    stage.server.deliver("alice", mail.make())
+    await stage.rung(1)
+    stage.server.plan(c.UidSearch, Refuse("not today"))
+
+    answer = await looked(stage)
+
+    assert isinstance(answer, Fault)
+    assert (answer.code, answer.detail) == ("server-error", "The mail server does not show its messages: not today")
+    stage.server.deliver("alice", mail.make())
+    await stage.rung(2)
+
+
+async def test_look_whose_session_ends_is_answered(stage: Stage) -> None:
+    await stage.subscribe()
+    await watched(stage)
+    stage.server.deliver("alice", mail.make())
+    await stage.rung(1)
+    stage.server.plan(c.UidSearch, Drop())
+
+    answer = await looked(stage)
+
+    assert isinstance(answer, Fault)
+    assert answer.code == "session-lost"

@@ -181,6 +181,7 @@ async def running_engine(
             Reach(egress, resolver.resolve),
             hosts.sessions,
             discovery.find,
+            means.looks,
         )
         pruner = Pruner(store, emit, clock, gateway.over, dispatcher.nudge)
         heartbeats = Heartbeats(store, emit, clock, partial(is_watched, status), dispatcher.nudge)

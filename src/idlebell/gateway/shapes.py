@@ -16,6 +16,8 @@ from idlebell.model.subscription import ALSO
 
 WAIT_SECONDS_MAX = 30
 WAIT_SECONDS_DEFAULT = 10
+FILTER_TEST_MESSAGES = 50
+FILTER_TEST_MESSAGES_MAX = 100
 
 
 def dec_hook(kind: type, value: Any) -> Any:
@@ -143,6 +145,14 @@ class CredentialsRequest(Shape, frozen=True, kw_only=True):
 
     auth: Auth
     wait_seconds: float = WAIT_SECONDS_DEFAULT
+
+
+class FilterTestRequest(Shape, frozen=True, kw_only=True):
+    """POST /v1/subscriptions/{id}/filters/test. ``filter`` None: all rings. ``mailbox`` None: the subscription's first."""
+
+    filter: Any
+    limit: Annotated[int, msgspec.Meta(ge=1, le=FILTER_TEST_MESSAGES_MAX)] = FILTER_TEST_MESSAGES
+    mailbox: str | None = None
 
 
 class DiscoverRequest(Shape, frozen=True, kw_only=True):
@@ -292,6 +302,25 @@ class Registration(Shape, frozen=True, kw_only=True):
 class Page(Shape, frozen=True, kw_only=True):
     items: tuple[SubscriptionView, ...]
     next: str | None
+
+
+class FilterResultView(Shape, frozen=True, kw_only=True):
+    """Of one message. ``because``: what settled it."""
+
+    uid: int
+    rings: bool
+    because: tuple[str, ...]
+    sender: str | None = msgspec.field(name="from")
+    subject: str | None
+    size: int | None
+    received_at: datetime | None
+
+
+class FilterTestView(Shape, frozen=True, kw_only=True):
+    """``results``: the newest message first."""
+
+    mailbox: str
+    results: tuple[FilterResultView, ...]
 
 
 class TestView(Shape, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ from idlebell.gateway.callers import Caller
 from idlebell.gateway.changing import Changes
 from idlebell.gateway.discovery import Discover, no_discovery
 from idlebell.gateway.enrolment import Enrolment
+from idlebell.gateway.filter_tests import FilterTests
 from idlebell.gateway.lookup import look_up
 from idlebell.gateway.means import Means
 from idlebell.gateway.policy import Policy
@@ -22,6 +23,8 @@ from idlebell.gateway.shapes import (
     CredentialsRequest,
     DiscoverRequest,
     DiscoveryView,
+    FilterTestRequest,
+    FilterTestView,
     Page,
     RegisterRequest,
     Registration,
@@ -38,6 +41,7 @@ from idlebell.model.ids import AccountId, ApiKeyId, SubscriptionId, token_hash
 from idlebell.model.problem import Fault, Problem, ProblemError
 from idlebell.model.subscription import StandingProblem, Subscription
 from idlebell.net.clock import Clock
+from idlebell.net.look_inbox import LookInbox
 from idlebell.net.session_inbox import SessionInbox
 from idlebell.push.vapid import VapidKey
 from idlebell.store.contract import Store, StoreError
@@ -93,6 +97,7 @@ class Gateway:
         reach: Reach,
         budget: Callable[[str], int],
         discover: Discover = no_discovery,
+        looks: LookInbox | None = None,
     ) -> None:
         registrar = Registrar(
             store,
@@ -125,6 +130,7 @@ class Gateway:
         )
         self._enrolment = Enrolment(self._means)
         self._changes = Changes(self._means)
+        self._filter_tests = FilterTests(self._means, looks or LookInbox())
         door.report_refusals_to(self.credentials_refused)
 
     @property
@@ -198,6 +204,10 @@ class Gateway:
             return TestView(outcome="not-sent", status=None, took_ms=0.0, detail=detail)
         result = await self._means.dispatcher.send_test(found)
         return TestView(outcome=result.outcome, status=result.status, took_ms=result.took_ms, detail=result.detail)
+
+    @_store_told
+    async def test_filter(self, subscription: str, request: FilterTestRequest, caller: Caller) -> FilterTestView:
+        return await self._filter_tests.test(subscription, request, caller)
 
     @_store_told
     async def end(self, subscription: str, caller: Caller) -> None:

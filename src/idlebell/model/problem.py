@@ -203,6 +203,15 @@ PROBLEMS = _table(
         "Send auth with the same request.",
     ),
     Entry(
+        "no-session",
+        "No session is open to look with",
+        409,
+        _C,
+        Retry.SOON,
+        Severity.INFO,
+        "Wait until the subscription is watching; send the credentials again where its state says so.",
+    ),
+    Entry(
         "too-many-requests",
         "Too many requests",
         429,

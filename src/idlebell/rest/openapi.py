@@ -149,10 +149,18 @@ def _schemas() -> dict[str, Any]:
         shapes.SubscriptionRequest,
         shapes.CredentialsRequest,
         shapes.DiscoverRequest,
+        shapes.FilterTestRequest,
         shapes.RegisterRequest,
         shapes.UnregisterRequest,
     )
-    given = (shapes.SubscriptionView, shapes.Page, shapes.TestView, shapes.DiscoveryView, ProblemBody)
+    given = (
+        shapes.SubscriptionView,
+        shapes.Page,
+        shapes.TestView,
+        shapes.FilterTestView,
+        shapes.DiscoveryView,
+        ProblemBody,
+    )
     _, asked = msgspec.json.schema_components(taken, schema_hook=shapes.schema_hook, ref_template=REF)
     _, shown = msgspec.json.schema_components(given, ref_template=REF)
     for schema in shown.values():

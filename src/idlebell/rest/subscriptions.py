@@ -8,7 +8,7 @@ import msgspec
 from litestar import Request, Response, delete, get, patch, post, put
 from litestar.handlers import HTTPRouteHandler
 
-from idlebell.gateway.shapes import CredentialsRequest, Registration, SubscriptionRequest
+from idlebell.gateway.shapes import CredentialsRequest, FilterTestRequest, Registration, SubscriptionRequest
 from idlebell.rest.answers import answer
 from idlebell.rest.bodies import JSON, MERGE_PATCH, json_object, shaped
 from idlebell.rest.callers import caller
@@ -65,7 +65,12 @@ def routes(gateway: Gateway) -> list[HTTPRouteHandler]:
     async def test(request: AnyRequest) -> Response[bytes]:
         return answer(await gateway.test(_named(request), await caller(gateway, request)))
 
-    return [subscribe, page, show, change, end, resupply, test]
+    @post(f"{PATH}/{{subscription:str}}/filters/test", status_code=200)
+    async def test_filter(request: AnyRequest) -> Response[bytes]:
+        who = await caller(gateway, request)
+        return answer(await gateway.test_filter(_named(request), await shaped(request, FilterTestRequest), who))
+
+    return [subscribe, page, show, change, end, resupply, test, test_filter]
 
 
 def _named(request: AnyRequest) -> str:

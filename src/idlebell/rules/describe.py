@@ -14,6 +14,7 @@ from idlebell.imap.responses import Address, FetchData
 from idlebell.model.message import MessageSummary
 from idlebell.model.shown_text import cut
 from idlebell.rules.charsets import guessed
+from idlebell.rules.evidence import Evidence
 from idlebell.rules.header_text import header_text
 
 SUBJECT_CHARACTERS = 200
@@ -64,14 +65,29 @@ def _address(address: Address) -> str:
 
 
 def _header(raw: bytes | None, characters: int) -> str | None:
-    return None if raw is None else _tidy(header_text(raw[:RAW_BYTES]), characters)
+    return None if raw is None else tidy(header_text(raw[:RAW_BYTES]), characters)
 
 
 def _clean(raw: bytes | None, characters: int) -> str | None:
-    return None if raw is None else _tidy(guessed(raw[:RAW_BYTES]), characters)
+    return None if raw is None else tidy(guessed(raw[:RAW_BYTES]), characters)
 
 
-def _tidy(text: str, characters: int) -> str:
+def sender_of(evidence: Evidence) -> str | None:
+    """Of what :func:`describe` says in ``sender``, where the header was fetched instead of the envelope."""
+    sender = next((one for one in evidence.addresses("from")), None)
+    if sender is None:
+        return None
+    address = tidy(sender.address, SENDER_CHARACTERS)
+    return tidy(f"{sender.name} <{address}>", SENDER_CHARACTERS) if sender.name else address
+
+
+def subject_of(evidence: Evidence) -> str | None:
+    """As :func:`sender_of`."""
+    return next((tidy(value, SUBJECT_CHARACTERS) for value in evidence.header("subject")), None)
+
+
+def tidy(text: str, characters: int) -> str:
+    """Sound, on one line, without what hides or turns text, and cut."""
     # A surrogate cannot be sent as UTF-8; white space is folded before hidden characters go, so that words stay apart.
     sound = text.encode("utf-8", "replace").decode("utf-8")
     folded = _SPACE.sub(" ", sound).translate(_HIDDEN).strip()

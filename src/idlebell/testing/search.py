@@ -30,13 +30,15 @@ class UnknownKeyError(Exception):
 
 def search(criteria: str, messages: Iterable[Message], largest: int) -> list[int]:
     """UIDs, in their order. ``largest``: the largest UID there is, which ``*`` means (0: none)."""
-    tokens = _Tokens(_TOKEN.findall(criteria), largest)
+    there = list(messages)
+    tokens = _Tokens(_TOKEN.findall(criteria), largest, [message.uid for message in there])
     test = _all(tokens)
-    return [message.uid for message in messages if test(message)]
+    return [message.uid for message in there if test(message)]
 
 
 class _Tokens:
-    def __init__(self, tokens: list[str], largest: int) -> None:
+    def __init__(self, tokens: list[str], largest: int, uids: list[int]) -> None:
+        self.uids = uids
         self._left = iter(tokens)
         self._next = next(self._left, None)
         self.largest = largest
@@ -82,6 +84,8 @@ def _key(tokens: _Tokens) -> Test:
         return lambda message: one(message) or two(message)
     if name in ("ALL", "UNDELETED", "UNSEEN", "UNDRAFT", "UNFLAGGED", "UNANSWERED", *_FLAGS):
         return _flag(name)
+    if token[0] in "*0123456789":
+        return _numbers(token, tokens.uids)
     if name == "UID":
         return _uids(tokens.take(), tokens.largest)
     if name in _HEADERS:
@@ -107,7 +111,19 @@ def _flag(name: str) -> Test:
     return lambda message: absent not in message.flags
 
 
+def _numbers(spelled: str, uids: list[int]) -> Test:
+    """Message numbers."""
+    number = {uid: place for place, uid in enumerate(uids, 1)}
+    wanted = _ranges(spelled, len(uids))
+    return lambda message: any(low <= number[message.uid] <= high for low, high in wanted)
+
+
 def _uids(spelled: str, largest: int) -> Test:
+    wanted = _ranges(spelled, largest)
+    return lambda message: any(low <= message.uid <= high for low, high in wanted)
+
+
+def _ranges(spelled: str, largest: int) -> list[tuple[int, int]]:
     try:
         ranges = tuple(
             (_number(first), _number(last or first))
@@ -115,8 +131,7 @@ def _uids(spelled: str, largest: int) -> Test:
         )
     except ValueError:
         raise UnknownKeyError("sequence set expected") from None
-    wanted = resolve(SequenceSet(ranges), largest)
-    return lambda message: any(low <= message.uid <= high for low, high in wanted)
+    return resolve(SequenceSet(ranges), largest)
 
 
 def resolve(uids: SequenceSet, largest: int) -> list[tuple[int, int]]:

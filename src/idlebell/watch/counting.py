@@ -24,7 +24,7 @@ async def count_new(session: MailboxSession, first: int, last: int, criteria: st
         start = first + window * SEARCH_WINDOW
         if start > last:
             break
-        count += len(await _uids(session, f"UID {start}:{min(start + SEARCH_WINDOW - 1, last)} {criteria}"))
+        count += len(await uids_of(session, f"UID {start}:{min(start + SEARCH_WINDOW - 1, last)} {criteria}"))
     return count
 
 
@@ -35,7 +35,7 @@ async def newest(session: MailboxSession, first: int, last: int, criteria: str, 
         end = last - window * SEARCH_WINDOW
         if end < first or len(found) >= most:
             break
-        found = await _uids(session, f"UID {max(first, end - SEARCH_WINDOW + 1)}:{end} {criteria}") + found
+        found = await uids_of(session, f"UID {max(first, end - SEARCH_WINDOW + 1)}:{end} {criteria}") + found
     return found[-most:]
 
 
@@ -45,7 +45,8 @@ async def _count(session: MailboxSession, criteria: str) -> int:
     return (told.count or 0) if isinstance(told, ESearchData) else len(told.numbers) if told is not None else 0
 
 
-async def _uids(session: MailboxSession, criteria: str) -> list[int]:
+async def uids_of(session: MailboxSession, criteria: str) -> list[int]:
+    """Without ESEARCH, for an answer that is short."""
     told = await session.search(criteria)
     return sorted(told.numbers) if isinstance(told, SearchData) else []
 

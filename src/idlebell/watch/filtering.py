@@ -15,15 +15,16 @@ from idlebell.rules.compiled import rule_of
 from idlebell.rules.evidence import Evidence
 from idlebell.rules.match import Hearing
 from idlebell.rules.needs import DECIDING, rule_items, text_item
-from idlebell.rules.rule import NO_NEEDS, Rule
+from idlebell.rules.rule import NO_NEEDS, Needs, Rule
 from idlebell.rules.structure import text_part
 from idlebell.watch.answers import LookRefusedError
-from idlebell.watch.counting import count_new, newest
+from idlebell.watch.counting import count_new, newest, uids_of
 from idlebell.watch.flood import criteria, hearings, rings
 from idlebell.watch.mailbox_session import MailboxSession
 
 AT_ONCE: Final = 50
 """Messages whose header or text is fetched by one command: a few hundred kilobytes at the worst."""
+TOLD_BY: Final = Needs(headers=frozenset({"from", "subject"}), size=True)
 LOOKED_AT: Final = 5_000
 """Messages of a flood that a filter looks at, the newest. What lies below is not counted."""
 
@@ -73,6 +74,21 @@ async def count_heard(
                 for one in filtered:
                     counts[one] += rings(one.filter, evidence)
     return counts
+
+
+async def latest(session: MailboxSession, mailbox: str, messages: int, rule: Rule) -> tuple[FetchData, ...]:
+    """The latest ``messages`` of the open ``mailbox``, the newest last, with what ``rule`` looks at and what a reader would
+    know them by."""
+    exists = session.exists or 0
+    if not exists or messages < 1:
+        return ()
+    items = (*DECIDING, *rule_items(rule.needs | TOLD_BY))
+    found: dict[int, FetchData] = {}
+    for uids in _pieces(await uids_of(session, f"{max(1, exists - messages + 1)}:{exists}")):
+        fetched = await session.fetch(SequenceSet.of(uids), items)
+        texts = await _texts(session, mailbox, fetched, [rule]) if rule.needs.text else {}
+        found |= {one.uid: texts.get(one.uid, one) for one in fetched if one.uid is not None and one.uid in uids}
+    return tuple(found[uid] for uid in sorted(found))
 
 
 async def _texts(

@@ -378,11 +378,12 @@ class Fleet:
     def may_park(self, account: AccountId) -> bool:
         """Does the one session that runs stand for all that is to be done about the account?"""
         busy = self._stopping or account in self._nudged or account in self._at_work or self._inbox.offers(account)
-        return not busy and self._parking.may_park(account)
+        return not (busy or self._means.looks.wait(account)) and self._parking.may_park(account)
 
     def _rests(self, wanted: WantedAccount) -> bool:
         """Is the account parked, and is nothing else wanted of it?"""
-        return self._parking.suits(wanted) and not self._inbox.offers(wanted.account.id)
+        account = wanted.account.id
+        return self._parking.suits(wanted) and not (self._inbox.offers(account) or self._means.looks.wait(account))
 
     def sessions_at(self, host: str) -> int:
         return self._at_host[host]

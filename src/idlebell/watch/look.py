@@ -15,6 +15,7 @@ from idlebell.model.cursor import Cursor
 from idlebell.model.ids import AccountId, SubscriptionId
 from idlebell.model.subscription import Floor, Subscription
 from idlebell.net.clock import Clock
+from idlebell.net.look_inbox import LookInbox
 from idlebell.rules.match import listening, match, match_flood
 from idlebell.rules.needs import fetch_items
 from idlebell.store.contract import ConflictError, Store
@@ -94,6 +95,8 @@ class Means:
     """How long a quiet session stays awake; 0: it is never parked."""
     may_park: Callable[[AccountId], bool] = _never
     """Does the one session of this account stand for all that is known of it?"""
+    looks: LookInbox = field(default_factory=LookInbox)
+    """What faces ask to see."""
 
     def cycle(self, host: str, *, near: bool, settled: bool) -> float:
         """Seconds in IDLE before the next probe of a session at ``host``; see :meth:`~idlebell.watch.cadence.Cadence.cycle`."""

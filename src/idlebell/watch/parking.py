@@ -13,11 +13,12 @@ from idlebell.net.wheel import Wheel
 from idlebell.store.contract import WantedAccount
 from idlebell.watch.canned import Turn, command, phase
 from idlebell.watch.held import Held
+from idlebell.watch.left_off import LeftOff
 from idlebell.watch.look import Means
 from idlebell.watch.mailbox_session import MailboxSession
 from idlebell.watch.parked import Faces, Parked, ParkedSessions, Woken
 from idlebell.watch.strategy import Assignment
-from idlebell.watch.watcher import LeftOff, Watcher
+from idlebell.watch.watcher import Watcher
 
 
 class Parking:

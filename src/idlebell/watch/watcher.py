@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from idlebell.imap.responses import BadEventCode
@@ -21,11 +20,13 @@ from idlebell.model.shown_text import shown
 from idlebell.net.imap_connection import ImapConnection
 from idlebell.store.contract import StoreError
 from idlebell.telemetry.facts import LookFailed, WatchChanged
+from idlebell.watch.answering import answer
 from idlebell.watch.answers import LookRefusedError, Waited
 from idlebell.watch.beside import Beside
 from idlebell.watch.canned import STATUS_EVERY, Turn
 from idlebell.watch.catch_up import OWED_FIRST_SECONDS, OWED_LONGEST_SECONDS, CatchUp
 from idlebell.watch.lapses import Promise
+from idlebell.watch.left_off import LeftOff
 from idlebell.watch.look import Books, Looks, Means
 from idlebell.watch.mailbox_session import MailboxSession
 from idlebell.watch.parked import Parked, SessionTerms
@@ -40,19 +41,6 @@ SIT_OUT_SECONDS = 300.0
 alive meanwhile."""
 HUNG_UP_SECONDS: Final = 60.0
 """A session that ends in a shorter quiet than this does not end for its sake."""
-
-
-@dataclass(frozen=True, slots=True)
-class LeftOff:
-    """What a session that was parked knows of itself. ``due_at``: the end of the wait, or when the answer that ``turn`` waits
-    for is overdue. ``exists``: messages at its last look; ``settled``: nothing came then."""
-
-    turn: Turn
-    due_at: float
-    chosen: Chosen
-    probes: int
-    exists: int | None
-    settled: bool
 
 
 class Watcher:
@@ -131,6 +119,8 @@ class Watcher:
         if assignment != self._assignment:
             self._take(assignment)
             self._session.interrupt()
+        elif self._means.looks.wait(self.account.id):
+            self._session.interrupt()
 
     def _take(self, assignment: Assignment | None) -> None:
         self._assignment = assignment
@@ -169,6 +159,8 @@ class Watcher:
                     await self._sit_out(assignment)
                 elif self._session.news:
                     await self._caught.look(assignment.primary)
+                elif looks := self._means.looks.take(self.account.id, self.mailboxes):
+                    await answer(looks, self._session)
                 elif self._reports.chosen.way is Way.POLL:
                     await self._poll(assignment)
                 elif (parked := await self._wait(assignment)) is not None:

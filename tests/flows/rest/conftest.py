@@ -18,6 +18,9 @@ from idlebell.gateway.shapes import (
     CredentialsRequest,
     DiscoverRequest,
     DiscoveryView,
+    FilterResultView,
+    FilterTestRequest,
+    FilterTestView,
     LastPushView,
     MailboxStateView,
     Page,
@@ -128,6 +131,19 @@ class FakeGateway:
     async def test(self, subscription: str, caller: Caller) -> TestView:
         self._asked("test", subscription)
         return TestView(outcome="accepted", status=201, took_ms=12.5, detail="")
+
+    async def test_filter(self, subscription: str, request: FilterTestRequest, caller: Caller) -> FilterTestView:
+        self._asked("test_filter", subscription, request)
+        result = FilterResultView(
+            uid=7,
+            rings=True,
+            because=('from has "boss"',),
+            sender="Boss <boss@example.org>",
+            subject="Hi",
+            size=100,
+            received_at=AT,
+        )
+        return FilterTestView(mailbox="INBOX", results=(result,))
 
     async def end(self, subscription: str, caller: Caller) -> None:
         self._asked("end", subscription)

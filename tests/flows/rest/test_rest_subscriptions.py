@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from idlebell.gateway.shapes import FilterTestRequest
 from idlebell.model.problem import FieldError, Problem
 from idlebell.telemetry.facts import RequestRefused, SupervisorCaught
 
@@ -75,13 +76,21 @@ async def test_a_test_notification_answers_200_with_the_outcome(stage):
     assert answer.json == {"outcome": "accepted", "status": 201, "took_ms": 12.5, "detail": ""}
 
 
+async def test_trying_a_filter_answers_what_would_ring(stage):
+    asked = {"filter": {"from": "boss"}, "limit": 5}
+    answer = await stage.ask("POST", "/v1/subscriptions/sub_1/filters/test", json=asked, headers=BEARER)
+    assert answer.status == 200
+    assert answer.json["results"][0]["from"] == "Boss <boss@example.org>"
+    assert stage.gateway.calls == [("test_filter", "sub_1", FilterTestRequest(filter={"from": "boss"}, limit=5))]
+
+
 async def test_ending_answers_204_without_a_body(stage):
     answer = await stage.ask("DELETE", "/v1/subscriptions/sub_1", headers=BEARER)
     assert (answer.status, answer.content) == (204, b"")
     assert stage.gateway.calls == [("end", "sub_1")]
 
 
-@pytest.mark.parametrize("path", ["events", "deliveries", "why", "ledger", "filters/test", "verify"])
+@pytest.mark.parametrize("path", ["events", "deliveries", "why", "ledger", "verify"])
 async def test_what_later_versions_bring_is_not_found_now(stage, path):
     answer = await stage.ask("GET", f"/v1/subscriptions/sub_1/{path}", headers=BEARER)
     assert (answer.status, answer.json["type"]) == (404, "/problems/not-found")
