@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from idlebell.testing import mail
 from idlebell.testing.imap_server import ImapServer
 
 COMMAND = [sys.executable, "-c", "from idlebell.cli import main; main()", "watch"]
@@ -56,3 +57,20 @@ async def test_a_mailbox_that_does_not_open_is_told_once(tmp_path: Path) -> None
         await asyncio.wait_for(watch.wait(), SECONDS)
     assert b"'Wrok'" in line
     assert watch.returncode == 0
+
+
+async def test_only_what_the_filter_lets_through_is_told(tmp_path: Path) -> None:
+    (tmp_path / "filter.json").write_text('{"operator": "NOT", "conditions": [{"subject": "noise"}]}')
+    async with ImapServer() as server:
+        server.add_user("alice", "apass")
+        watch = await started(server, tmp_path, "--password-command", "echo apass", "--filter", "@filter.json")
+        assert watch.stdout is not None
+        async with asyncio.timeout(SECONDS):
+            await server.until(lambda: server.idling("alice") == 1, SECONDS)
+            server.deliver("alice", mail.make(subject="noise"))
+            server.deliver("alice", mail.make(subject="music"))
+            told = await watch.stdout.readline()
+        watch.send_signal(signal.SIGINT)
+        rest, _ = await asyncio.wait_for(watch.communicate(), SECONDS)
+    assert b"music" in told
+    assert b"noise" not in told + rest

@@ -70,6 +70,14 @@ async def test_reading_again_changes_what_has_changed(bench: Bench, account: Dec
     assert await passwords(bench) == ["new"]
 
 
+async def test_an_entry_has_a_filter_and_loses_it_with_the_file(bench: Bench, account: DeclaredAccount) -> None:
+    following = Declared(bench.gateway)
+    await following.follow([replace(account, filter='{"from":"boss"}')])
+    assert [one.preferences.filter for one in await bench.stored()] == ['{"from":"boss"}']
+    await following.follow([account])
+    assert [one.preferences.filter for one in await bench.stored()] == [None]
+
+
 async def test_an_entry_that_is_gone_ends_its_subscription_and_no_other(bench: Bench, account: DeclaredAccount) -> None:
     following = Declared(bench.gateway)
     await following.follow([account, replace(account, username="bob")])

@@ -18,11 +18,17 @@ NOTIFY_HELP = (
     "simplepush+https://… is SimplePush."
 )
 
+FILTER_HELP = (
+    """Only what this filter of JMAP (RFC 8621) lets through, for example '{"from": "boss@example.org"}'; or @ and the name """
+    "of a file that holds one."
+)
+
 
 @click.command(short_help="Watch one account from this terminal.")
 @click.argument("url", metavar="imaps://USER@HOST[/MAILBOX]")
 @click.option("--exec", "exec_command", metavar="CMD", help=EXEC_HELP)
 @click.option("--notify", metavar="URL", multiple=True, help=NOTIFY_HELP)
+@click.option("--filter", "filter_given", metavar="JSON|@FILE", help=FILTER_HELP)
 @click.option(
     "--state",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -35,6 +41,7 @@ def watch(
     url: str,
     exec_command: str | None,
     notify: tuple[str, ...],
+    filter_given: str | None,
     state: Path | None,
     password_file: Path | None,
     password_command: str | None,
@@ -55,6 +62,7 @@ def watch(
         push_urls(list(notify))
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--notify") from None
+    filter_text = _filter(filter_given) if filter_given is not None else None
     credentials = password_source(password_file, password_command)
     settings = loaded(config)
     configure_log(settings)
@@ -69,7 +77,20 @@ def watch(
             credentials,
             notify=list(notify),
             exec_command=exec_command,
+            filter_text=filter_text,
             state=state,
             on_line=click.echo,
         )
     )
+
+
+def _filter(given: str) -> str | None:
+    """The text to keep, of JSON or of the file that is named."""
+    from idlebell.config.values import mail_filter
+
+    try:
+        return mail_filter(Path(given[1:]).read_text("utf-8") if given.startswith("@") else given)
+    except OSError as error:
+        raise click.BadParameter(f"the file cannot be read: {error.strerror}", param_hint="--filter") from None
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--filter") from None

@@ -51,6 +51,7 @@ def declared_accounts(settings: Settings) -> tuple[DeclaredAccount, ...]:
             mailboxes=(one.url.mailbox or "INBOX",),
             notify=one.notify,
             command=one.exec,
+            filter=one.filter,
             password_file=one.password_file,
             password_command=one.password_command,
         )

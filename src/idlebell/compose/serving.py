@@ -132,10 +132,12 @@ async def watch_one(
     *,
     notify: Sequence[str] = (),
     exec_command: str | None = None,
+    filter_text: str | None = None,
     state: Path | None = None,
     on_line: Callable[[str], None],
 ) -> None:
     """One account without a server, until SIGINT or SIGTERM. ``state``: a database that remembers what was announced.
+    ``filter_text``: as a subscription keeps it.
 
     ValueError: it goes on no longer, for the server refused the credentials or something given cannot be used. Nobody would
     send other ones.
@@ -147,6 +149,7 @@ async def watch_one(
         mailboxes=(parsed.mailbox or "INBOX",),
         notify=tuple(PushUrl(one) for one in notify),
         command=exec_command or "",
+        filter=filter_text,
         ask=credentials,
         terminal=True,
     )

@@ -180,6 +180,7 @@ class Watch(Section, frozen=True, kw_only=True):
     password_command: Text = ""
     notify: Annotated[tuple[PushUrl, ...], Parse(values.push_urls, "json")] = ()
     exec: Text = ""
+    filter: Annotated[str | None, Parse(values.mail_filter, "json")] = None
 
 
 class Log(Section, frozen=True, kw_only=True):

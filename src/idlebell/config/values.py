@@ -4,6 +4,7 @@ ValueError with a sentence that says what is expected."""
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from idlebell.model.account import Retention
 from idlebell.model.endpoint import PushUrl
 from idlebell.model.smtp import SmtpTarget
 from idlebell.net.host_name import BadHost, parse_host
+from idlebell.rules.compiled import canonical
+from idlebell.rules.filter import FilterError
 
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 IpAddress: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -204,6 +207,21 @@ def push_urls(value: Any) -> tuple[PushUrl, ...]:
         if not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^\s\x00-\x1f\x7f]+", url, re.IGNORECASE):
             raise ValueError("expected URLs of endpoints, for example https://hook.example.net/…")
     return tuple(PushUrl(url) for url in found)
+
+
+def mail_filter(value: Any) -> str | None:
+    """A table, or its JSON; empty: none. The text that is kept of it."""
+    if isinstance(value, str):
+        if not value.strip():
+            return None
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            raise ValueError('expected a filter as JSON, for example {"from": "boss@example.org"}') from None
+    try:
+        return canonical(value)
+    except FilterError as error:
+        raise ValueError(str(error)) from None
 
 
 def kind_of(value: Any) -> str:

@@ -53,6 +53,8 @@ class DeclaredAccount:
     mailboxes: tuple[str, ...] = ("INBOX",)
     notify: tuple[PushUrl, ...] = ()
     command: str = field(default="", repr=False)
+    filter: str | None = None
+    """As a subscription keeps it."""
     password_file: Path | None = None
     password_command: str = field(default="", repr=False)
     ask: Callable[[], Secret] | None = field(default=None, repr=False)
@@ -147,6 +149,7 @@ class Declared:
             wanted = replace(
                 stored or fresh,
                 mailboxes=account.mailboxes,
+                preferences=replace((stored or fresh).preferences, filter=account.filter),
                 endpoints=Endpoints(endpoint),
                 phase=Phase.ACTIVE,
                 over_since=None,

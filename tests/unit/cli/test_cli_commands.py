@@ -86,6 +86,8 @@ def test_wrong_usage_is_status_2(run):
     assert run("check").exit_code == 2
     assert run("watch", "https://example.org").exit_code == 2
     assert run("watch", "imaps://a@h", "--notify", "nonsense").exit_code == 2
+    assert "did you mean from?" in run("watch", "imaps://a@h", "--filter", '{"form": "b"}').output
+    assert "cannot be read" in run("watch", "imaps://a@h", "--filter", "@/nowhere/at/all").output
     assert run("keys", "make", "x", "--scope", "everything").exit_code == 2
 
 

@@ -124,6 +124,11 @@ def test_what_is_wrong_is_told_with_its_mend(tmp_path, text, words):
         ('url = "https://h"\npassword_file = "a"\nexec = "x"', "must begin with imaps://"),
         ('url = "imap+plain://a@h"\npassword_file = "a"\nexec = "x"', "needs network.allow_plaintext"),
         ('url = "imaps://a@h"\npassword_file = "a"\nnotify = ["hunter2"]', "expected URLs of endpoints"),
+        (
+            'url = "imaps://a@h"\npassword_file = "a"\nexec = "x"\nfilter = {form = "b"}',
+            "[[watch]] 1 filter: /form is no condition; did you mean from?",
+        ),
+        ('url = "imaps://a@h"\npassword_file = "a"\nexec = "x"\nfilter = "boss"', "expected a filter as JSON"),
     ],
 )
 def test_a_declared_account_says_what_it_lacks(tmp_path, lines, words):
