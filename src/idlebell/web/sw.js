@@ -36,17 +36,14 @@ async function tellPages(message) {
   for (const page of await self.clients.matchAll({ type: "window", includeUncontrolled: true })) page.postMessage(message);
 }
 
-// Can a sender or list be hushed? Only a card of one message has one.
-function actions(texts, body) {
-  const one = Array.isArray(body.messages) && body.messages.length === 1;
-  return [{ action: "open", title: texts.say("notice.open") }, ...(one ? [{ action: "less", title: texts.say("notice.less") }] : [])];
+// A card of one message has a sender who can be hushed.
+function actions(texts, { sender }) {
+  return [{ action: "open", title: texts.say("notice.open") }, ...(sender ? [{ action: "less", title: texts.say("notice.less") }] : [])];
 }
 
 async function ring(body, record, texts) {
   const card = notice.newMail(body, record?.username ?? "", await openCard(notice.tagOf(body)), texts);
-  card.options.actions = actions(texts, body);
-  const last = Array.isArray(body.messages) ? body.messages.at(-1) : null;
-  card.options.data.uid = Number.isSafeInteger(last?.uid) ? last.uid : null;
+  card.options.actions = actions(texts, card.options.data);
   await show(card);
   const sent = Date.parse(body.at);
   if (record && Number.isFinite(sent)) {
@@ -155,12 +152,40 @@ async function openPage(hash) {
   return page.focus().catch(() => {});
 }
 
+// One tap: mail of this sender rings no more. The card that says so can take it back.
+async function hush(record, sender) {
+  const texts = await words();
+  try {
+    const { hushed } = await api.show(record);
+    await upkeep.change(record, { hushed: [...hushed.filter((one) => one.sender !== sender), { sender }] });
+  } catch {
+    return openPage(`#/account/${record.id}`);
+  }
+  return show({
+    title: texts.say("notice.hushed.title", { sender }),
+    options: {
+      body: texts.say("notice.hushed.body"), tag: `hushed/${record.id}`, silent: true,
+      actions: [{ action: "undo", title: texts.say("notice.undo") }], data: { kind: "hushed", subscription: record.id, sender },
+    },
+  });
+}
+
+async function unhush(record, sender) {
+  try {
+    const { hushed } = await api.show(record);
+    await upkeep.change(record, { hushed: hushed.filter((one) => one.sender !== sender) });
+  } catch {
+    await openPage(`#/account/${record.id}`);
+  }
+}
+
 async function tapped(action, data) {
   const record = data.subscription ? await records.subscription(data.subscription) : null;
   if (!record) return openPage("");
   if (data.kind === "sign-in") return openPage(`#/account/${record.id}/sign-in`);
-  if (data.kind !== "mail") return openPage(`#/account/${record.id}`);
-  if (action === "less") return openPage(`#/account/${record.id}/less/${encodeURIComponent(data.mailbox)}/${data.uid ?? ""}`);
+  if (data.kind !== "mail" && action !== "undo") return openPage(`#/account/${record.id}`);
+  if (action === "less") return hush(record, data.sender);
+  if (action === "undo") return unhush(record, data.sender);
   const link = webmail.linkOf(record);
   return link ? self.clients.openWindow(link) : openPage(`#/account/${record.id}`);
 }

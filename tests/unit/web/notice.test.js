@@ -66,7 +66,7 @@ test("whatever a stranger writes stays bounded text without controls", () => {
   for (const words_ of hostile) {
     const body = mail({ mailbox: words_, messages: [message({ from: words_, subject: words_, preview: words_, uid: words_ })] });
     const { title, options } = notice.newMail(body, "a@b.example", undefined, words);
-    assert.ok(title.length <= 250 && options.body.length <= 900, `${title.length} ${options.body.length}`);
+    assert.ok(title.length <= 250 && options.body.length <= 1000, `${title.length} ${options.body.length}`);
     assert.doesNotMatch(title, /[\u0000-\u001f\u202a-\u202e]/);
     assert.doesNotMatch(options.body.replaceAll("\n", ""), /[\u0000-\u001f\u202a-\u202e]/);
     assert.deepEqual(options.data.uids, []);
@@ -88,4 +88,22 @@ test("a sender is told by name, or by address where there is no name", () => {
   assert.equal(notice.senderName('"Ada, Countess" <ada@example.org>'), "Ada, Countess");
   assert.equal(notice.senderName("<boss@example.org>"), "boss@example.org");
   assert.equal(notice.senderName("boss@example.org"), "boss@example.org");
+});
+
+test("several mailboxes in one bell are told by name and count", () => {
+  const body = mail({ mailbox: null, mailboxes: { INBOX: 3, Lists: 2 }, count: 5 });
+  const { title, options } = notice.newMail(body, "alice@example.org", undefined, words);
+  assert.equal(title, "5 new messages");
+  assert.deepEqual(options.body.split("\n"), ["INBOX: 3, Lists: 2", "alice@example.org"]);
+  assert.equal(options.tag, "mail/sub_1/");
+});
+
+test("a card of one message knows whom to hush, by address", () => {
+  const card = (from) => notice.newMail(mail({ messages: [message({ from })] }), "a@b.example", undefined, words).options.data.sender;
+  assert.equal(card("Boss <Boss@Example.org>"), "boss@example.org");
+  assert.equal(card("boss@example.org"), "boss@example.org");
+  assert.equal(card("Boss"), "");
+  assert.equal(card(null), "");
+  const two = mail({ count: 2, messages: [message(), message()] });
+  assert.equal(notice.newMail(two, "a@b.example", undefined, words).options.data.sender, "");
 });

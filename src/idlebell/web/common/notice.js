@@ -6,10 +6,13 @@
   const BODY_CHARACTERS = 8_192; // what a push service carries at most is half of that
   const LINES = 4;
   const TEXT_CHARACTERS = 200;
+  const CONTENT_CHARACTERS = 600; // of a message that came whole: more than a card shows anywhere
   const COUNT_MAX = 1_000_000;
 
-  const cut = (text) => (text.length > TEXT_CHARACTERS ? `${[...text].slice(0, TEXT_CHARACTERS - 1).join("")}…` : text);
-  const text = (value) => (typeof value === "string" ? cut(value.replace(/[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, " ").trim()) : "");
+  const cut = (text, most) => (text.length > most ? `${[...text.slice(0, 2 * most)].slice(0, most - 1).join("")}…` : text);
+  const CONTROLS = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+  const text = (value, most = TEXT_CHARACTERS) =>
+    (typeof value === "string" ? cut(value.slice(0, BODY_CHARACTERS).replace(CONTROLS, " ").trim(), most) : "");
   const count = (value, otherwise) => (Number.isSafeInteger(value) && value >= 0 && value <= COUNT_MAX ? value : otherwise);
   const list = (value) => (Array.isArray(value) ? value : []);
 
@@ -28,6 +31,18 @@
   function senderName(from) {
     const match = /^\s*"?([^"<]*?)"?\s*<([^<>]*)>\s*$/.exec(from);
     return match ? match[1] || match[2] : from;
+  }
+
+  // "Boss <boss@example.org>": the address, as it is hushed by; "" where there is none.
+  function senderAddress(from) {
+    const address = (/<([^<>]*)>\s*$/.exec(from)?.[1] ?? from).trim().toLowerCase();
+    return /^[^\s@]+@[^\s@]+$/.test(address) ? address : "";
+  }
+
+  // Several mailboxes in one bell: "INBOX: 3, Lists: 2".
+  function spread(mailboxes) {
+    const known = mailboxes && typeof mailboxes === "object" && !Array.isArray(mailboxes) ? Object.entries(mailboxes) : [];
+    return known.slice(0, LINES).map(([name, number]) => `${text(name)}: ${count(number, 1)}`).join(", ");
   }
 
   const tagOf = (body) => `mail/${text(body.subscription)}/${text(body.mailbox)}`;
@@ -59,7 +74,7 @@
     return {
       title,
       options: {
-        body: [detail, only && text(only.preview), where].filter(Boolean).join("\n"),
+        body: [detail, only && (text(only.text, CONTENT_CHARACTERS) || text(only.preview)), spread(body.mailboxes), where].filter(Boolean).join("\n"),
         tag: tagOf(body),
         renotify: !stale,
         silent: stale,
@@ -73,6 +88,7 @@
           version: stale ? before.version : body.version,
           count: total,
           lines: shown,
+          sender: only ? senderAddress(text(only.from)) : "",
         },
       },
     };
@@ -107,6 +123,6 @@
     };
   }
 
-  const notice = { newMail, readBody, seen, senderName, standing, tagOf, text };
+  const notice = { newMail, readBody, seen, senderAddress, senderName, standing, tagOf, text };
   self.idlebell = { ...self.idlebell, notice };
 }

@@ -73,6 +73,11 @@
       return new Intl.NumberFormat(this.language, style).format(value);
     }
 
+    minutes(count) {
+      const [value, unit] = count % 60 ? [count, "minute"] : [count / 60, "hour"];
+      return new Intl.NumberFormat(this.language, { style: "unit", unit, unitDisplay: "long" }).format(value);
+    }
+
     bytes(size) {
       const [value, unit] = size < 1000 ? [size, "byte"] : size < 1e6 ? [size / 1000, "kilobyte"] : [size / 1e6, "megabyte"];
       const style = { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: value < 10 && size >= 1000 ? 1 : 0 };

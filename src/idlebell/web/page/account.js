@@ -2,7 +2,8 @@
 
 import { foreign, h } from "./dom.js";
 import { delayChart } from "./chart.js";
-import { muteSection, opensSection, quietSection, saysSection } from "./controls.js";
+import { digestSection, hushedSection, muteSection, opensSection, quietSection, saysSection } from "./controls.js";
+import { follow } from "./events.js";
 import { filterSection } from "./filters.js";
 import { linkSection } from "./links.js";
 import { asProblem, linked, problemCard } from "./problems.js";
@@ -23,7 +24,8 @@ export async function accountView(context, id) {
   const facts = h("dl.facts", { id: "facts" });
   const chart = h("div", { id: "delays" });
   const boxes = h("ul.mailboxes", { id: "mailboxes" });
-  const made = [muteSection, filterSection, quietSection, saysSection, opensSection, linkSection].map((make) => make(context, () => record));
+  const parts = [muteSection, filterSection, hushedSection, quietSection, digestSection, saysSection, opensSection, linkSection];
+  const made = parts.map((make) => make(context, () => record));
   const controls = (await Promise.all(made)).filter(Boolean);
   const living = h("div", {}, bell.node, controls.map((one) => one.node));
   const node = h("div.account-page", {},
@@ -46,7 +48,9 @@ export async function accountView(context, id) {
   }
 
   await refresh();
-  return { node, title: record.username, refresh, pushed: (told) => told.subscription === id && bell.pushed(told) };
+  const leaving = new AbortController();
+  follow(record, () => context.refreshNow().catch(() => {}), leaving.signal).catch(() => {});
+  return { node, title: record.username, refresh, leave: () => leaving.abort(), pushed: (told) => told.subscription === id && bell.pushed(told) };
 }
 
 function stateParts(texts, record) {

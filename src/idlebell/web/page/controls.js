@@ -1,6 +1,6 @@
 // What can be set of an account: silence, quiet hours, how much a card says, where a tap leads.
 
-import { choices, chosen, field, h } from "./dom.js";
+import { choices, chosen, field, foreign, h } from "./dom.js";
 import { asProblem, problemCard } from "./problems.js";
 import { isMuted } from "./state.js";
 import "../common/records.js";
@@ -109,6 +109,49 @@ export function quietSection(context, current) {
       for (const box of boxes) box.checked = (quiet?.days ?? DAYS).includes(box.value);
       const wanted = form.querySelector(`#quiet-then-${quiet?.then ?? "count"}`);
       if (wanted) wanted.checked = true;
+    },
+  };
+}
+
+// "At most one bell in …": what comes meanwhile is counted into the next.
+const DIGESTS = [0, 5, 15, 60, 240];
+
+export function digestSection(context, current) {
+  const { texts } = context;
+  const { failed, change } = changer(context, current);
+  const name = (minutes) => (minutes ? texts.minutes(minutes) : texts.say("digest.at-once"));
+  const told = h("span.note", {});
+  const select = h("select", { id: "digest", onchange: () => change({ digest_minutes: Number(select.value) || null }) });
+  const node = h("details.card", { id: "how-often" }, h("summary", {}, h("h2", {}, texts.say("digest.title")), told),
+    field(texts.say("digest.label"), select, texts.say("digest.note")), failed);
+  return {
+    node,
+    refresh({ view }) {
+      const minutes = view?.digest_minutes ?? 0;
+      told.textContent = name(minutes);
+      if (document.activeElement === select) return;
+      select.replaceChildren(...[...new Set([...DIGESTS, minutes])].sort((a, b) => a - b).map((one) => h("option", { value: one }, name(one))));
+      select.value = String(minutes);
+    },
+  };
+}
+
+// Senders and lists that ring no more: shown where there are any, each with a way back.
+export function hushedSection(context, current) {
+  const { texts } = context;
+  const { failed, change } = changer(context, current);
+  const list = h("ul.mailboxes", { id: "hushed" });
+  const node = h("section.card", { hidden: true }, h("h2", {}, texts.say("hushed.title")), list, failed);
+  let drawn = "[]";
+  return {
+    node,
+    refresh({ view }) {
+      const hushed = view?.hushed ?? [];
+      node.hidden = !hushed.length;
+      if (JSON.stringify(hushed) === drawn) return;
+      drawn = JSON.stringify(hushed);
+      list.replaceChildren(...hushed.map((one) => h("li", {}, foreign(one.sender ?? one.list_id, "span"),
+        h("button.link", { type: "button", onclick: () => change({ hushed: hushed.filter((other) => other !== one) }, texts.say("hushed.undone")) }, texts.say("hushed.undo")))));
     },
   };
 }

@@ -21,8 +21,11 @@ export function svg(tag, attributes = {}, ...children) {
   return made;
 }
 
+// Marks that turn text around (UAX #9 section 2): "exe.gpj" would look like a picture.
+const TURNING = /[\u202a-\u202e\u2066-\u2069]/g;
+
 // Words of a stranger (an address, a mailbox, a mail): with a direction of their own, turning nothing around them.
-export const foreign = (text, name = "bdi") => h(name, { dir: "auto" }, text);
+export const foreign = (text, name = "bdi") => h(name, { dir: "auto" }, String(text).replace(TURNING, ""));
 
 // A link that leaves this origin tells the other side nothing and gives it no hold on this page.
 export function outward(href, ...children) {
