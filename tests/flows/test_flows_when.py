@@ -134,6 +134,36 @@ async def test_a_digest_rings_once_for_several_mailboxes(scene: Scene) -> None:
     assert (await scene.counted("accepted", 3))["pending"] == 0
 
 
+async def test_a_vip_rings_through_the_night(scene: Scene) -> None:
+    await scene.subscribe(quiet_hours=quiet_now(), vip={"from": "boss@example.org"}, payload="summary")
+    scene.server.deliver("alice", b"From: friend@example.org\r\nSubject: Later\r\n\r\nx")
+    await scene.counted("pending", 1)
+    scene.server.deliver("alice", b"From: Boss <boss@example.org>\r\nSubject: Now\r\n\r\nx")
+    (payload,) = await scene.ring(1)
+    assert payload["vip"] is True
+    assert [one["subject"] for one in payload["messages"]] == ["Now"]
+    assert (await scene.counted("accepted", 1))["pending"] == 1
+
+
+async def test_whoever_is_hushed_rings_no_more_until_it_is_undone(scene: Scene) -> None:
+    await scene.subscribe(payload="summary")
+    scene.server.deliver("alice", b"From: News <News@example.org>\r\nSubject: One\r\n\r\nx")
+    (payload,) = await scene.ring(1)
+    hush = {"sender": payload["messages"][0]["from"]}
+    status, view = await scene.gateway.call("POST", f"{scene.path}/hush", hush, token=scene.token)
+    assert status == 200
+    assert view["hushed"][-1]["sender"] == "news@example.org"
+
+    scene.server.deliver("alice", b"From: news@example.org\r\nSubject: Two\r\n\r\nx")
+    scene.server.deliver("alice", b"From: friend@example.org\r\nSubject: Three\r\n\r\nx")
+    await scene.ring(2)
+    await scene.patch(hushed=None)
+    scene.server.deliver("alice", b"From: news@example.org\r\nSubject: Four\r\n\r\nx")
+    payloads = await scene.ring(3)
+    assert [one["subject"] for payload in payloads for one in payload["messages"]] == ["One", "Three", "Four"]
+    assert (await scene.counted("accepted", 3))["detected"] == 3, "who is hushed is nobody's new mail"
+
+
 async def test_a_wish_that_is_not_valid_changes_nothing(scene: Scene) -> None:
     await scene.subscribe()
     status, problem = await scene.gateway.call(

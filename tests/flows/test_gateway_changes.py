@@ -144,7 +144,7 @@ async def test_all_faults_of_a_patch_are_told_with_pointers(bench: Bench) -> Non
         change(
             bench,
             answer,
-            filter={"from": "boss"},
+            filter={"form": "boss"},
             muted_until=1,
             id="sub_x",
             mailboxes=[],
@@ -157,7 +157,7 @@ async def test_all_faults_of_a_patch_are_told_with_pointers(bench: Bench) -> Non
         )
     )
     assert found == {
-        "/filter",
+        "/filter/form",
         "/muted_until",
         "/id",
         "/mailboxes",

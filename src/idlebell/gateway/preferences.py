@@ -12,10 +12,11 @@ from typing import Any, Final
 
 import msgspec
 
+from idlebell.gateway.hushed import hushed_view, read_hushed
 from idlebell.gateway.reading import NOT_SUPPORTED, Faults
-from idlebell.gateway.shapes import HushedView, SubscriptionRequest
+from idlebell.gateway.shapes import SubscriptionRequest
 from idlebell.gateway.when import quiet_hours_view, read_digest_minutes, read_muted_until, read_quiet_hours
-from idlebell.model.preferences import NO_PREFERENCES, Hushed, HushedBy, Preferences
+from idlebell.model.preferences import NO_PREFERENCES, Preferences
 from idlebell.rules.compiled import canonical
 from idlebell.rules.filter import FilterError
 
@@ -44,11 +45,11 @@ def read_filter(faults: Faults, value: Any, at: str) -> str | None:
 READERS: Final[Mapping[str, Reader]] = MappingProxyType(
     {
         "filter": Reader("filter", read_filter),
-        "vip": Reader("vip", _later),
+        "vip": Reader("vip", read_filter),
         "muted_until": Reader("muted_until", read_muted_until),
         "quiet_hours": Reader("quiet_hours", read_quiet_hours),
         "digest_minutes": Reader("digest_minutes", read_digest_minutes),
-        "hushed": Reader("hushed", _later),
+        "hushed": Reader("hushed", read_hushed),
         "withdraw": Reader("withdraw", _later),
         "remind_after": Reader("remind_after_seconds", _later),
         "content_limit_bytes": Reader("content_limit_bytes", _later),
@@ -84,7 +85,7 @@ def shown(preferences: Preferences) -> dict[str, Any]:
         "muted_until": preferences.muted_until,
         "quiet_hours": None if preferences.quiet_hours is None else quiet_hours_view(preferences.quiet_hours),
         "digest_minutes": preferences.digest_minutes,
-        "hushed": tuple(_hushed(one) for one in preferences.hushed),
+        "hushed": tuple(hushed_view(one) for one in preferences.hushed),
         "withdraw": preferences.withdraw,
         "remind_after": preferences.remind_after_seconds,
         "content_limit_bytes": preferences.content_limit_bytes,
@@ -93,9 +94,3 @@ def shown(preferences: Preferences) -> dict[str, Any]:
 
 def _json(text: str | None) -> Any:
     return None if text is None else msgspec.json.decode(text)
-
-
-def _hushed(one: Hushed) -> HushedView:
-    if one.by is HushedBy.SENDER:
-        return HushedView(sender=one.value)
-    return HushedView(list_id=one.value)

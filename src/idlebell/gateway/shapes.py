@@ -161,6 +161,13 @@ class DiscoverRequest(Shape, frozen=True, kw_only=True):
     address: str
 
 
+class HushRequest(Shape, frozen=True, kw_only=True):
+    """POST /v1/subscriptions/{id}/hush: one of them. ``sender``: an address, or what a From field says."""
+
+    sender: str | None = None
+    list_id: str | None = None
+
+
 class RegisterRequest(Shape, frozen=True, kw_only=True):
     """POST /register, the form of 2013."""
 

@@ -14,6 +14,7 @@ from idlebell.gateway.changing import Changes
 from idlebell.gateway.discovery import Discover, no_discovery
 from idlebell.gateway.enrolment import Enrolment
 from idlebell.gateway.filter_tests import FilterTests
+from idlebell.gateway.hushing import Hush
 from idlebell.gateway.lookup import look_up
 from idlebell.gateway.means import Means
 from idlebell.gateway.policy import Policy
@@ -25,6 +26,7 @@ from idlebell.gateway.shapes import (
     DiscoveryView,
     FilterTestRequest,
     FilterTestView,
+    HushRequest,
     Page,
     RegisterRequest,
     Registration,
@@ -131,6 +133,7 @@ class Gateway:
         self._enrolment = Enrolment(self._means)
         self._changes = Changes(self._means)
         self._filter_tests = FilterTests(self._means, looks or LookInbox())
+        self._hush = Hush(self._means)
         door.report_refusals_to(self.credentials_refused)
 
     @property
@@ -208,6 +211,10 @@ class Gateway:
     @_store_told
     async def test_filter(self, subscription: str, request: FilterTestRequest, caller: Caller) -> FilterTestView:
         return await self._filter_tests.test(subscription, request, caller)
+
+    @_store_told
+    async def hush(self, subscription: str, request: HushRequest, caller: Caller) -> SubscriptionView:
+        return await self._hush.hush(subscription, request, caller)
 
     @_store_told
     async def end(self, subscription: str, caller: Caller) -> None:

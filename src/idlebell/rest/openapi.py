@@ -148,6 +148,7 @@ def _schemas() -> dict[str, Any]:
     taken = (
         shapes.SubscriptionRequest,
         shapes.CredentialsRequest,
+        shapes.HushRequest,
         shapes.DiscoverRequest,
         shapes.FilterTestRequest,
         shapes.RegisterRequest,

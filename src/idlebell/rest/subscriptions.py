@@ -8,7 +8,13 @@ import msgspec
 from litestar import Request, Response, delete, get, patch, post, put
 from litestar.handlers import HTTPRouteHandler
 
-from idlebell.gateway.shapes import CredentialsRequest, FilterTestRequest, Registration, SubscriptionRequest
+from idlebell.gateway.shapes import (
+    CredentialsRequest,
+    FilterTestRequest,
+    HushRequest,
+    Registration,
+    SubscriptionRequest,
+)
 from idlebell.rest.answers import answer
 from idlebell.rest.bodies import JSON, MERGE_PATCH, json_object, shaped
 from idlebell.rest.callers import caller
@@ -70,7 +76,12 @@ def routes(gateway: Gateway) -> list[HTTPRouteHandler]:
         who = await caller(gateway, request)
         return answer(await gateway.test_filter(_named(request), await shaped(request, FilterTestRequest), who))
 
-    return [subscribe, page, show, change, end, resupply, test, test_filter]
+    @post(f"{PATH}/{{subscription:str}}/hush", status_code=200)
+    async def hush(request: AnyRequest) -> Response[bytes]:
+        who = await caller(gateway, request)
+        return answer(await gateway.hush(_named(request), await shaped(request, HushRequest), who))
+
+    return [subscribe, page, show, change, end, resupply, test, test_filter, hush]
 
 
 def _named(request: AnyRequest) -> str:

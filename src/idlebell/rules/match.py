@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -11,14 +11,21 @@ from idlebell.imap.responses import FetchData
 from idlebell.model.arrival import Arrival, Mark
 from idlebell.model.message import MessageSummary
 from idlebell.model.notification import MAX_MESSAGES, Draft, NewMail
+from idlebell.model.preferences import Hushed, HushedBy
 from idlebell.model.selection import Personal, Subscribed, Subtree
+from idlebell.model.shown_text import shown as shown_text
 from idlebell.model.subscription import Payload, Subscription
 from idlebell.model.verdict import Outcome, Verdict
-from idlebell.rules.compiled import NO_FILTER, rule_of
+from idlebell.rules.compiled import NO_FILTER, Everything, rule_of
 from idlebell.rules.describe import describe
 from idlebell.rules.evidence import Evidence
+from idlebell.rules.hush import hush_needs, hushed_by
+from idlebell.rules.rule import Needs
+from idlebell.rules.schedule import Held, Rings, Silenced, Timing, place, scheduled
 
+VIP: Final = "it is a VIP's"
 TEXT_MISSED: Final = "its text could not be read, so it is not held back"
+_HUSHED: Final = {HushedBy.SENDER: "the sender", HushedBy.LIST_ID: "the list"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +34,25 @@ class Hearing:
 
     also: frozenset[str] = frozenset()
     filter: str | None = None
+    hushed: tuple[Hushed, ...] = ()
 
     @classmethod
     def of(cls, one: Subscription) -> Hearing:
-        return cls(one.also, one.preferences.filter)
+        return cls(one.also, one.preferences.filter, one.preferences.hushed)
+
+    @property
+    def looks(self) -> bool:
+        """Does it take a look at the messages themselves?"""
+        return self.filter is not None or bool(self.hushed)
+
+    @property
+    def needs(self) -> Needs:
+        return rule_of(self.filter).needs | hush_needs(self.hushed)
+
+    def hears(self, evidence: Evidence) -> bool:
+        """What cannot be told is not held back."""
+        rings = rule_of(self.filter).decide(evidence).rings or evidence.text_missed
+        return rings and hushed_by(self.hushed, evidence) is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,36 +78,44 @@ def match(
     at: datetime,
     keep: timedelta,
 ) -> Matched:
-    """One draft for each subscription that is told of at least one of the ``arrivals``.
+    """A draft for each subscription that is told of at least one of the ``arrivals``, and one of its own for what rings
+    through its schedule.
 
     ``at`` is now, ``keep`` how long the ring is of use. A subscription is not told of what lies below its floor, of what is
-    marked and it did not ask for, of what it has been told of before, nor of what its filter holds back.
+    marked and it did not ask for, of what it has been told of before, of what its filter holds back, nor of whom it hushed.
+    What may not ring now is drafted all the same: it is the store that holds and counts it.
     """
-    read: dict[int, Evidence] = {}
+    read = _Read(mailbox)
     summaries: dict[int, MessageSummary] = {}
     drafts: list[Draft] = []
     verdicts: list[Verdict] = []
     for one in listening(subscriptions, mailbox):
         floor = one.floor(mailbox)
         first = floor.uid_next if floor is not None and floor.uid_validity == uid_validity else 0
+        wish = one.preferences
+        timing = place(wish, at, at)
         told: list[FetchData] = []
+        vips: list[FetchData] = []
         for arrival in arrivals:
-            uid = arrival.message.uid
-            if uid is None:
+            message = arrival.message
+            if message.uid is None:
                 continue
-            verdict = _judge(one, arrival, uid, first) or _filtered(one, arrival, uid, mailbox, read)
+            verdict = _judge(one, arrival, message.uid, first) or _decided(one, message, message.uid, read)
+            if verdict.outcome is Outcome.RINGS and scheduled(wish):
+                if read.decides(wish.vip, message, message.uid):
+                    vips.append(message)
+                    verdict = replace(verdict, because=(VIP, *verdict.because))
+                else:
+                    told.append(message)
+                    verdict = _timed(verdict, timing)
+            elif verdict.outcome is Outcome.RINGS:
+                told.append(message)
             verdicts.append(verdict)
-            if verdict.outcome is Outcome.RINGS:
-                told.append(arrival.message)
-        if not told:
-            continue
-        shown: tuple[MessageSummary, ...] = ()
-        if one.payload is not Payload.ALERT:
-            for message in told[-MAX_MESSAGES:]:
-                if message.uid is not None and message.uid not in summaries:
-                    summaries[message.uid] = describe(message)
-            shown = tuple(summaries[message.uid] for message in told[-MAX_MESSAGES:] if message.uid is not None)
-        drafts.append(_draft(one, NewMail(mailbox, uid_validity, len(told), unseen, shown), at, keep))
+        for messages, vip in ((vips, True), (told, False)):
+            if messages:
+                shown = () if one.payload is Payload.ALERT else _described(messages[-MAX_MESSAGES:], summaries)
+                content = NewMail(mailbox, uid_validity, len(messages), unseen, shown, vip=vip)
+                drafts.append(_draft(one, content, at, keep))
     return Matched(tuple(drafts), tuple(verdicts))
 
 
@@ -132,20 +162,60 @@ def _judge(one: Subscription, arrival: Arrival, uid: int, first: int) -> Verdict
     return None
 
 
-def _filtered(one: Subscription, arrival: Arrival, uid: int, mailbox: str, read: dict[int, Evidence]) -> Verdict:
-    """``read``: what has been read of the messages, for one that several filters look at is read once."""
-    rule = rule_of(one.preferences.filter)
-    if rule is NO_FILTER:
+class _Read:
+    """What has been read of the messages: one that several rules look at is read once."""
+
+    def __init__(self, mailbox: str) -> None:
+        self._mailbox = mailbox
+        self._evidence: dict[int, Evidence] = {}
+
+    def evidence(self, message: FetchData, uid: int) -> Evidence:
+        found = self._evidence.get(uid)
+        if found is None:
+            found = self._evidence[uid] = Evidence(message, self._mailbox)
+        return found
+
+    def decides(self, vip: str | None, message: FetchData, uid: int) -> bool:
+        """Is it a VIP's? Where the rule cannot be read, nobody is one."""
+        rule = rule_of(vip)
+        return not isinstance(rule, Everything) and rule.decide(self.evidence(message, uid)).rings
+
+
+def _decided(one: Subscription, message: FetchData, uid: int, read: _Read) -> Verdict:
+    """What the message itself says."""
+    rule, hushed = rule_of(one.preferences.filter), one.preferences.hushed
+    if rule is NO_FILTER and not hushed:
         return Verdict(one.id, uid, Outcome.RINGS)
-    evidence = read.get(uid)
-    if evidence is None:
-        evidence = read[uid] = Evidence(arrival.message, mailbox)
+    evidence = read.evidence(message, uid)
     judgement = rule.decide(evidence)
-    if judgement.rings:
-        return Verdict(one.id, uid, Outcome.RINGS, judgement.because)
-    if evidence.text_missed:
-        return Verdict(one.id, uid, Outcome.RINGS, (TEXT_MISSED,))
-    return Verdict(one.id, uid, Outcome.FILTERED, judgement.because)
+    because = judgement.because
+    if not judgement.rings:
+        if not evidence.text_missed:
+            return Verdict(one.id, uid, Outcome.FILTERED, because)
+        because = (TEXT_MISSED,)
+    by = hushed_by(hushed, evidence)
+    if by is not None:
+        return Verdict(one.id, uid, Outcome.HUSHED, (f"{_HUSHED[by.by]} {shown_text(by.value)} is hushed",))
+    return Verdict(one.id, uid, Outcome.RINGS, because)
+
+
+def _timed(verdict: Verdict, timing: Timing) -> Verdict:
+    """As far as it can be told without knowing when the subscription rang last."""
+    match timing:
+        case Rings():
+            return verdict
+        case Held(until, why):
+            return replace(verdict, outcome=Outcome.HELD, because=(f"{why}, until {until:%Y-%m-%dT%H:%M:%SZ}",))
+        case Silenced(why):
+            return replace(verdict, outcome=Outcome.MUTED, because=(str(why),))
+
+
+def _described(messages: Sequence[FetchData], summaries: dict[int, MessageSummary]) -> tuple[MessageSummary, ...]:
+    """``summaries``: of those that were described before, by UID."""
+    for message in messages:
+        if message.uid is not None and message.uid not in summaries:
+            summaries[message.uid] = describe(message)
+    return tuple(summaries[message.uid] for message in messages if message.uid is not None)
 
 
 def _draft(one: Subscription, content: NewMail, at: datetime, keep: timedelta) -> Draft:

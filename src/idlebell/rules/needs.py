@@ -9,7 +9,9 @@ from idlebell.model.subscription import Payload, Subscription
 from idlebell.rules.body_text import TEXT_BYTES
 from idlebell.rules.compiled import rule_of
 from idlebell.rules.evidence import HEADER_BYTES
-from idlebell.rules.rule import NO_NEEDS, Needs
+from idlebell.rules.hush import hush_needs
+from idlebell.rules.rule import NO_NEEDS, Needs, Rule
+from idlebell.rules.schedule import scheduled
 
 DECIDING = ("UID", "FLAGS", "INTERNALDATE")
 """What :func:`idlebell.watch.detect.decide` looks at."""
@@ -35,8 +37,17 @@ def fetch_items(subscriptions: Iterable[Subscription], *, has_preview: bool) -> 
 
 
 def needs_of(one: Subscription) -> Needs:
-    """Of all rules of a subscription."""
-    return rule_of(one.preferences.filter).needs
+    """Of all that decides for a subscription."""
+    needs = hush_needs(one.preferences.hushed)
+    for rule in rules_of(one):
+        needs |= rule.needs
+    return needs
+
+
+def rules_of(one: Subscription) -> tuple[Rule, ...]:
+    """Its filter, and where it has a schedule what rings through that."""
+    wish = one.preferences
+    return (rule_of(wish.filter), *((rule_of(wish.vip),) if scheduled(wish) else ()))
 
 
 def rule_items(needs: Needs) -> tuple[str, ...]:

@@ -14,12 +14,12 @@ from idlebell.model.subscription import Subscription
 from idlebell.rules.compiled import rule_of
 from idlebell.rules.evidence import Evidence
 from idlebell.rules.match import Hearing
-from idlebell.rules.needs import DECIDING, rule_items, text_item
+from idlebell.rules.needs import DECIDING, rule_items, rules_of, text_item
 from idlebell.rules.rule import NO_NEEDS, Needs, Rule
 from idlebell.rules.structure import text_part
 from idlebell.watch.answers import LookRefusedError
 from idlebell.watch.counting import count_new, newest, uids_of
-from idlebell.watch.flood import criteria, hearings, rings
+from idlebell.watch.flood import criteria, hearings
 from idlebell.watch.mailbox_session import MailboxSession
 
 AT_ONCE: Final = 50
@@ -33,7 +33,7 @@ async def with_texts(
     session: MailboxSession, mailbox: str, arrivals: Sequence[Arrival], subscriptions: Sequence[Subscription]
 ) -> tuple[Arrival, ...]:
     """``arrivals`` of the open ``mailbox``, with the beginning of the text where a filter cannot decide without it."""
-    rules = [(one.also, rule) for one in subscriptions if (rule := rule_of(one.preferences.filter)).needs.text]
+    rules = [(one.also, rule) for one in subscriptions for rule in rules_of(one) if rule.needs.text]
     if not rules:
         return tuple(arrivals)
     fetched = [one.message for one in arrivals if any(one.marks <= also for also, _ in rules)]
@@ -56,7 +56,7 @@ async def count_heard(
     for also in {one.also for one in wanted}:
         asked = criteria(also, since)
         alike = [one for one in wanted if one.also == also]
-        filtered = [one for one in alike if one.filter is not None]
+        filtered = [one for one in alike if one.looks]
         if len(filtered) < len(alike):
             counts[Hearing(also)] = await count_new(session, first, last, asked)
         if not filtered:
@@ -64,15 +64,15 @@ async def count_heard(
         counts |= dict.fromkeys(filtered, 0)
         rules = [rule_of(one.filter) for one in filtered]
         needs = NO_NEEDS
-        for rule in rules:
-            needs |= rule.needs
+        for one in filtered:
+            needs |= one.needs
         for uids in _pieces(await newest(session, first, last, asked, LOOKED_AT)):
             fetched = await session.fetch(SequenceSet.of(uids), (*DECIDING, *rule_items(needs)))
             texts = await _texts(session, mailbox, fetched, rules) if needs.text else {}
             for message in {one.uid: texts.get(one.uid, one) for one in fetched if one.uid is not None}.values():
                 evidence = Evidence(message, mailbox)
                 for one in filtered:
-                    counts[one] += rings(one.filter, evidence)
+                    counts[one] += one.hears(evidence)
     return counts
 
 

@@ -8,7 +8,6 @@ from typing import Final
 
 from idlebell.model.arrival import Arrival, Mark
 from idlebell.model.subscription import Subscription
-from idlebell.rules.compiled import rule_of
 from idlebell.rules.evidence import Evidence
 from idlebell.rules.match import Hearing
 
@@ -24,14 +23,9 @@ def counted(mailbox: str, arrivals: Sequence[Arrival], subscriptions: Sequence[S
     """Of what has been fetched."""
     read = [(arrival, Evidence(arrival.message, mailbox)) for arrival in arrivals]
     return {
-        hearing: sum(arrival.marks <= hearing.also and rings(hearing.filter, evidence) for arrival, evidence in read)
+        hearing: sum(arrival.marks <= hearing.also and hearing.hears(evidence) for arrival, evidence in read)
         for hearing in hearings(subscriptions)
     }
-
-
-def rings(filter_: str | None, evidence: Evidence) -> bool:
-    """What cannot be told is not held back."""
-    return rule_of(filter_).decide(evidence).rings or evidence.text_missed
 
 
 def criteria(marks: frozenset[str], since: datetime | None) -> str:

@@ -21,6 +21,7 @@ from idlebell.gateway.shapes import (
     FilterResultView,
     FilterTestRequest,
     FilterTestView,
+    HushRequest,
     LastPushView,
     MailboxStateView,
     Page,
@@ -127,6 +128,10 @@ class FakeGateway:
     ) -> tuple[int, SubscriptionView]:
         self._asked("resupply", subscription, request)
         return 202, VIEW
+
+    async def hush(self, subscription: str, request: HushRequest, caller: Caller) -> SubscriptionView:
+        self._asked("hush", subscription, request)
+        return VIEW
 
     async def test(self, subscription: str, caller: Caller) -> TestView:
         self._asked("test", subscription)

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 from idlebell.imap.permitted import never_sets_seen
-from idlebell.imap.responses import BodyPart, Envelope, FetchData
+from idlebell.imap.responses import Address, BodyPart, Envelope, FetchData
 from idlebell.model.account import Retention
 from idlebell.model.arrival import Arrival, Mark
 from idlebell.model.endpoint import Endpoints, PushUrl, SimplePushEndpoint
 from idlebell.model.ids import AccountId, SubscriptionId
 from idlebell.model.message import MessageSummary
 from idlebell.model.notification import MAX_MESSAGES, Draft, NewMail
-from idlebell.model.preferences import Preferences
+from idlebell.model.preferences import Hushed, HushedBy, Preferences, QuietHours, Then
 from idlebell.model.subscription import Floor, Payload, Phase, Subscription
 from idlebell.model.verdict import Outcome, Verdict
-from idlebell.rules.match import TEXT_MISSED, Hearing, listening, match, match_flood
+from idlebell.rules.match import TEXT_MISSED, VIP, Hearing, listening, match, match_flood
 from idlebell.rules.needs import DECIDING, DESCRIBING, fetch_items
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -153,6 +153,63 @@ def test_what_could_not_be_read_is_not_held_back() -> None:
     (verdict,) = match([picky], "INBOX", 7, (Arrival(replace(TEN, body=body)),), None, NOW, KEEP).verdicts
 
     assert (verdict.outcome, verdict.because) == (Outcome.RINGS, (TEXT_MISSED,))
+
+
+BOSS = FetchData(
+    3,
+    uid=12,
+    envelope=Envelope(None, b"Now", (Address(None, None, b"boss", b"example.org"),), (), (), (), (), (), None, None),
+)
+NIGHT = QuietHours("UTC", frozenset(range(7)), time(11), time(14), Then.COUNT)
+
+
+def test_who_is_hushed_does_not_ring_and_it_says_who() -> None:
+    hushing = replace(ONE, preferences=Preferences(hushed=(Hushed(HushedBy.SENDER, "boss@example.org"),)))
+
+    matched = match([hushing], "INBOX", 7, (Arrival(TEN), Arrival(BOSS)), None, NOW, KEEP)
+
+    assert [draft.content for draft in matched.drafts] == [NewMail("INBOX", 7, 1, None)]
+    assert [(one.uid, one.outcome, one.because) for one in matched.verdicts] == [
+        (10, Outcome.RINGS, ()),
+        (12, Outcome.HUSHED, ("the sender boss@example.org is hushed",)),
+    ]
+
+
+def test_a_vip_is_drafted_apart_from_what_waits() -> None:
+    wish = Preferences(quiet_hours=NIGHT, vip='{"from":"boss"}')
+
+    matched = match([replace(ONE, preferences=wish)], "INBOX", 7, (Arrival(TEN), Arrival(BOSS)), 3, NOW, KEEP)
+
+    assert [draft.content for draft in matched.drafts] == [
+        NewMail("INBOX", 7, 1, 3, vip=True),
+        NewMail("INBOX", 7, 1, 3),
+    ]
+    assert [(one.uid, one.outcome) for one in matched.verdicts] == [(10, Outcome.HELD), (12, Outcome.RINGS)]
+    assert matched.verdicts[0].because == ("quiet hours, until 2026-11-22T14:00:00Z",)
+    assert matched.verdicts[1].because[0] == VIP
+
+
+def test_without_a_schedule_nobody_is_a_vip() -> None:
+    wish = Preferences(vip='{"from":"boss"}')
+    assert drafts(replace(ONE, preferences=wish), messages=(TEN, BOSS)) == [NewMail("INBOX", 7, 2, 3)]
+    assert fetch_items([replace(ONE, preferences=wish)], has_preview=True) == DECIDING
+
+
+def test_a_vip_rule_that_cannot_be_read_lets_nobody_through() -> None:
+    wish = Preferences(vip="nonsense", muted_until=NOW + KEEP)
+
+    matched = match([replace(ONE, preferences=wish)], "INBOX", 7, (Arrival(BOSS),), 3, NOW, KEEP)
+
+    assert [draft.content for draft in matched.drafts] == [NewMail("INBOX", 7, 1, 3)], "the store counts it"
+    assert [(one.outcome, one.because) for one in matched.verdicts] == [(Outcome.MUTED, ("muted",))]
+
+
+def test_hush_and_vip_cost_the_headers_that_they_look_at() -> None:
+    hushing = Preferences(hushed=(Hushed(HushedBy.LIST_ID, "news.example.org"),))
+    urgent = Preferences(vip='{"from":"boss"}', digest_minutes=5)
+    items = fetch_items([replace(ONE, preferences=wish) for wish in (hushing, urgent)], has_preview=True)
+    assert any("(FROM LIST-ID)" in item for item in items)
+    assert all(map(never_sets_seen, items))
 
 
 def test_flood_is_counted_by_what_each_hears_of() -> None:

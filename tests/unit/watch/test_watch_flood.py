@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
-from idlebell.imap.responses import FetchData
+from idlebell.imap.responses import Address, Envelope, FetchData
 from idlebell.model.arrival import Arrival, Mark
-from idlebell.model.preferences import Preferences
+from idlebell.model.preferences import Hushed, HushedBy, Preferences
 from idlebell.rules.match import Hearing
 from idlebell.watch.flood import counted, criteria
 from unit.rules.test_rules_match import ONE
@@ -32,6 +32,19 @@ def test_what_a_filter_holds_back_is_not_counted() -> None:
     large = replace(ONE, preferences=Preferences(filter='{"minSize":8}'))
 
     assert counted("INBOX", sizes, [ONE, large]) == {Hearing(): 10, Hearing(filter='{"minSize":8}'): 3}
+
+
+def test_who_is_hushed_is_not_counted() -> None:
+    mails = [
+        Arrival(FetchData(number, uid=number, envelope=Envelope(None, None, (sender,), (), (), (), (), (), None, None)))
+        for number, sender in enumerate(
+            [Address(None, None, b"boss", b"example.org"), Address(None, None, b"me", b"example.org")]
+        )
+    ]
+    hushed = (Hushed(HushedBy.SENDER, "boss@example.org"),)
+    quiet = replace(ONE, preferences=Preferences(hushed=hushed))
+
+    assert counted("INBOX", mails, [ONE, quiet]) == {Hearing(): 2, Hearing(hushed=hushed): 1}
 
 
 def test_the_server_is_asked_for_what_would_be_decided() -> None:
