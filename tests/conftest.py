@@ -24,7 +24,7 @@ from browser.programs import why_not_chromium, why_not_firefox
 from faults.cable import why_not_cable
 from servers.courier_server import CourierServer, why_not_courier
 from servers.cyrus_server import CyrusServer, why_not_cyrus
-from servers.dovecot_server import DovecotServer, why_not_dovecot
+from servers.dovecot_server import DovecotServer, why_not_dovecot, why_not_sieve
 from servers.node import why_not_node
 from servers.tls_stacks import why_not_gnutls, why_not_java
 
@@ -50,6 +50,7 @@ PARTS: dict[str, Callable[[], str | None]] = {
     "dovecot": why_not_dovecot,
     "cyrus": why_not_cyrus,
     "courier": why_not_courier,
+    "sieve": lambda: why_not_dovecot() or why_not_sieve(),
     "root": _why_not_root,
     "gcore": _why_not_gcore,
     "gnutls": why_not_gnutls,

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
+import sieve_cases
 from idlebell.cli import main
 from idlebell.config import Settings
 from idlebell.model.problem import PROBLEMS
@@ -85,6 +86,7 @@ GOLDEN: dict[str, Callable[[], str]] = {
     "defaults.txt": defaults,
     "metrics.txt": metrics,
     "problems.jsonl": problems,
+    "sieve.txt": sieve_cases.golden,
 }
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
 from idlebell.rules.evidence import Evidence
-from idlebell.rules.filter import FilterError, read_filter
+from idlebell.rules.filter import FilterError, below, read_filter
 from idlebell.rules.rule import NO_NEEDS, Judgement, Needs, Rule
+from idlebell.rules.sieve import SieveError, read_sieve
 
 FILTER_BYTES: Final = 32_768
 """Of one filter as it is kept."""
 RULES_KEPT: Final = 1_000
-"""Read rules that are at hand. Reading one again costs a fraction of a millisecond."""
+"""Read rules that are at hand. Reading one again costs less than a millisecond, a Sieve script of the largest size some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,21 @@ _UNREADABLE: Final = Everything(("its filter could not be read, so nothing is he
 def read_rule(value: object) -> Rule:
     """Of JSON that is not null. FilterError."""
     if isinstance(value, dict) and "sieve" in value:
-        raise FilterError("/sieve", "is not supported by this version")
+        return _script(value)
     return read_filter(value)
+
+
+def _script(value: Mapping[str, object]) -> Rule:
+    for name in value:
+        if name != "sieve":
+            raise FilterError(below("", name), "cannot stand beside sieve; say it in the script")
+    script = value["sieve"]
+    if not isinstance(script, str):
+        raise FilterError("/sieve", "must be a string: a script of RFC 5228")
+    try:
+        return read_sieve(script)
+    except SieveError as error:
+        raise FilterError("/sieve", str(error)) from None
 
 
 def canonical(value: object) -> str:

@@ -147,7 +147,7 @@ class _Reader:
         self._count(at)
         for name in value:
             if name not in ("operator", "conditions"):
-                raise FilterError(_below(at, name), "cannot stand beside operator; make it one of its conditions")
+                raise FilterError(below(at, name), "cannot stand beside operator; make it one of its conditions")
         operator, members = value["operator"], value.get("conditions")
         if operator not in tuple(Operator):
             raise FilterError(at + "/operator", "must be AND, OR or NOT")
@@ -162,7 +162,7 @@ class _Reader:
         read: list[Node] = []
         for name, given in value.items():
             self._count(at)
-            here = _below(at, name)
+            here = below(at, name)
             make = _MEMBERS.get(name)
             if make is None:
                 raise FilterError(here, _not_known(name))
@@ -332,7 +332,7 @@ def _not_known(name: str) -> str:
     return f"is no condition; did you mean {near[0]}?" if near else "is no condition that is known"
 
 
-def _below(at: str, name: str) -> str:
+def below(at: str, name: str) -> str:
     return at + "/" + name[:100].replace("~", "~0").replace("/", "~1")
 
 

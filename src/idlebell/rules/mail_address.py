@@ -18,6 +18,7 @@ ADDRESSES: Final = 500
 
 _TOKEN: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[^\s"(),:;<>]++|\s++|[(),:;<>]', re.DOTALL)
 _IN_COMMENT: Final = re.compile(r"[^()\\]++|\\.|[()\\]", re.DOTALL)
+_QUOTED: Final = re.compile(r'".*"', re.DOTALL)
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
 
 
@@ -80,7 +81,7 @@ def _take(found: list[MailAddress], words: list[str], route: list[str] | None) -
         if address:
             found.append(MailAddress(_phrase(words), address))
         return
-    address = "".join("".join(words).split())
+    address = "".join(one if _QUOTED.fullmatch(one) else "".join(one.split()) for one in words)
     if address:
         found.append(MailAddress("", address))
 
