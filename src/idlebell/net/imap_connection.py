@@ -8,8 +8,6 @@ the server's next line belongs to.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,6 +20,7 @@ from idlebell.imap.sasl import Mechanism, ScramSha256
 from idlebell.imap.state import Phase
 from idlebell.model.account import ImapTarget
 from idlebell.net.clock import Clock
+from idlebell.net.closing import Closing
 from idlebell.net.deadlines import (
     AVERAGE_BYTES_PER_SECOND,
     BURST_BYTES,
@@ -32,7 +31,7 @@ from idlebell.net.deadlines import (
     Deadlines,
 )
 from idlebell.net.detached import ConnectionTerms, Detached
-from idlebell.net.errors import ConnectionLost, ServerSaidBye, TimedOut, TransportError
+from idlebell.net.errors import ConnectionLost, ServerSaidBye, TransportError
 from idlebell.net.record_channel import RecordChannel
 from idlebell.net.tls_engine import Channel, TlsChannel
 from idlebell.net.wire_log import WireLog, spell, spell_event
@@ -177,7 +176,7 @@ class ImapConnection:
     async def idle_agreed(self, *, timeout: float | None = None, in_all: float | None = None) -> Completed | None:
         """The answer to an IDLE that was sent, as :meth:`idle` gives it. ``in_all``: seconds since then, where ``timeout`` is
         what is left of them."""
-        async with self._closing("IDLE", self._deadlines.idle_ack_seconds if timeout is None else timeout, in_all):
+        with self._closing("IDLE", self._deadlines.idle_ack_seconds if timeout is None else timeout, in_all):
             self._received = 0
             await self._flush()
             while True:
@@ -298,7 +297,7 @@ class ImapConnection:
         """From what is to be sent to the tagged response."""
         untagged = self._take_early()
         self._received = rounds = 0
-        async with self._closing(what, seconds, in_all):
+        with self._closing(what, seconds, in_all):
             while True:
                 await self._flush()
                 events = await self._receive()
@@ -359,15 +358,17 @@ class ImapConnection:
     async def _take_what_is_there(self, deadline: float) -> None:
         """Reads what made the socket readable. A part of a TLS record is no line yet: the rest has until ``deadline``."""
         self._received = 0
+        self._channel.limit(max(0.0, deadline - self._clock.monotonic()))
         try:
-            async with asyncio.timeout(max(0.0, deadline - self._clock.monotonic())):
-                await self._listen()
+            await self._listen()
         except TimeoutError:
             pass
+        finally:
+            self._channel.limit(None)
 
     async def greeting(self) -> StatusResponse:
         """The first line (RFC 9051 section 7.1). ServerSaidBye: it is BYE. Only for who makes the connection."""
-        async with self._closing("greeting", self._deadlines.greeting_seconds):
+        with self._closing("greeting", self._deadlines.greeting_seconds):
             while True:
                 events = await self._receive()
                 greeting: StatusResponse | None = None
@@ -424,19 +425,9 @@ class ImapConnection:
         early, self._early = self._early, []
         return early
 
-    @asynccontextmanager
-    async def _closing(self, what: str, seconds: float, in_all: float | None = None) -> AsyncIterator[None]:
-        """A deadline for what is inside; whatever goes wrong there, cancellation included, ends the connection. ``in_all``:
-        the seconds to be told, where some were over before."""
-        try:
-            async with asyncio.timeout(seconds):
-                yield
-        except TimeoutError as error:
-            self.close()
-            raise TimedOut(what, f"{self.target} did not answer within {in_all or seconds:g} s") from error
-        except BaseException:
-            self.close()
-            raise
+    def _closing(self, what: str, seconds: float, in_all: float | None = None) -> Closing:
+        """``in_all``: the seconds to be told, where some were over before."""
+        return Closing(self._channel, seconds, self.close, what=what, name=self.target, of_seconds=in_all or seconds)
 
 
 async def _give_way() -> None:

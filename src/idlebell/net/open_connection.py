@@ -3,7 +3,6 @@ so none can leak before TLS."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
 from idlebell.imap.client import Client
@@ -114,12 +113,14 @@ async def _start_tls(
 
 
 async def _handshake(wire: Wire, target: ImapTarget, tls_policy: TlsPolicy, deadlines: Deadlines) -> TlsChannel:
+    wire.limit(deadlines.tls_seconds)
     try:
-        async with asyncio.timeout(deadlines.tls_seconds):
-            return await start_tls(wire, tls_policy.session_context, target.host, tls_policy.secrets)
+        channel = await start_tls(wire, tls_policy.session_context, target.host, tls_policy.secrets)
     except TimeoutError as error:
         wire.close()
         raise TimedOut("tls", f"no TLS handshake with {target} within {deadlines.tls_seconds:g} s") from error
     except BaseException:
         wire.close()
         raise
+    wire.limit(None)
+    return channel

@@ -73,6 +73,9 @@ class RecordChannel:
     def interrupt(self) -> None:
         self._wire.interrupt()
 
+    def limit(self, seconds: float | None) -> None:
+        self._wire.limit(seconds)
+
     async def write(self, data: bytes) -> None:
         self._tls.keep_keys()
         for start in range(0, len(data), CONTENT_BYTES):

@@ -40,8 +40,8 @@ class Channel(Protocol):
     """What :class:`PlainChannel`, :class:`TlsChannel` and :class:`~.record_channel.RecordChannel` have in common. One task
     reads, one writes.
 
-    All but ``close`` raise ConnectionLost. A cancelled ``read`` has lost nothing; after a cancelled ``write`` the channel
-    can only be closed.
+    All but ``close`` raise ConnectionLost. A ``read`` that is cancelled or out of time has lost nothing; after such a
+    ``write`` the channel can only be closed.
     """
 
     @property
@@ -60,6 +60,10 @@ class Channel(Protocol):
 
     def interrupt(self) -> None:
         """Ends a wait in :meth:`ready`."""
+
+    def limit(self, seconds: float | None) -> None:
+        """From now on ``read`` and ``write`` raise TimeoutError ``seconds`` from now, however often they are called; None: they
+        take as long as it takes."""
 
     async def write(self, data: bytes) -> None:
         """Returns when the kernel has taken all of ``data``, so no more than one call's data ever waits."""
@@ -95,6 +99,9 @@ class PlainChannel:
 
     def interrupt(self) -> None:
         self._wire.interrupt()
+
+    def limit(self, seconds: float | None) -> None:
+        self._wire.limit(seconds)
 
     async def write(self, data: bytes) -> None:
         view = memoryview(data)
@@ -233,6 +240,9 @@ class TlsChannel:
 
     def interrupt(self) -> None:
         self._wire.interrupt()
+
+    def limit(self, seconds: float | None) -> None:
+        self._wire.limit(seconds)
 
     async def write(self, data: bytes) -> None:
         view = memoryview(data)
