@@ -23,6 +23,7 @@ from idlebell.model.problem import Fault
 from idlebell.model.selection import Selection
 from idlebell.model.sighting import Sighting
 from idlebell.model.subscription import Payload, Phase, Subscription
+from idlebell.model.trail import KeptVerdict
 from idlebell.net.clock import Clock
 from idlebell.net.connector import Connector
 from idlebell.net.dns import Resolver
@@ -73,8 +74,11 @@ class NotingStore(MemoryStore):
         *,
         sighted: Sequence[Sighting] = (),
         known: Mapping[bytes, Sighting] = MappingProxyType({}),
+        verdicts: Sequence[KeptVerdict] = (),
     ) -> tuple[Notification, ...]:
-        taken = await super().commit(account, mailbox, expected, new, drafts, sighted=sighted, known=known)
+        taken = await super().commit(
+            account, mailbox, expected, new, drafts, sighted=sighted, known=known, verdicts=verdicts
+        )
         self.told += [one.content for one in taken if isinstance(one.content, NewMail)]
         return taken
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -44,7 +44,7 @@ from idlebell.push.attempt import Entropy
 from idlebell.push.exchange import HttpResponse, NoResponse
 from idlebell.push.outcome import Accepted, Outcome, Refused, Retry
 from idlebell.push.vapid import VapidSigner
-from idlebell.store.contract import Dropped, EndpointGone, Settlement, Store, StoreError
+from idlebell.store.contract import Dropped, EndpointGone, Settlement, Store, StoreError, Tried
 from idlebell.telemetry.facts import (
     Emit,
     NotificationDropped,
@@ -149,7 +149,7 @@ class Dispatcher:
             sent = await self._sender.send(notification, endpoint, timeout_seconds=self._settings.timeout_seconds)
         finally:
             self._direct -= 1
-        settlement = decide_test(sent.outcome, self._clock.now())
+        settlement = _tried(decide_test(sent.outcome, self._clock.now()), sent, endpoint)
         await self._store.settle(notification.id, settlement)
         await self._tell(notification.subscription_id, notification.id, settlement)
         self.nudge()  # what came in meanwhile waited behind it
@@ -262,7 +262,7 @@ class Dispatcher:
                 return postpone_unverified(notification, now, now + timedelta(seconds=result.next_in_seconds))
         sent = await self._sender.send(notification, endpoint, timeout_seconds=self._settings.timeout_seconds)
         self._learn(leased.lane, sent)
-        return decide(
+        settlement = decide(
             sent.outcome,
             notification,
             self._clock.now(),
@@ -270,6 +270,7 @@ class Dispatcher:
             refusals=self._count_refusals(endpoint, sent.outcome),
             key_works=self._lanes.accepts(leased.lane),
         )
+        return _tried(settlement, sent, endpoint)
 
     def _unverified(self, endpoint: Endpoint) -> bool:
         return self._settings.verify_endpoints and isinstance(endpoint, WebhookEndpoint) and not endpoint.verified
@@ -353,6 +354,10 @@ class Dispatcher:
         finally:
             for task in tasks:
                 task.cancel()
+
+
+def _tried(settlement: Settlement, sent: Sent, endpoint: Endpoint) -> Settlement:
+    return replace(settlement, tried=Tried(sent.took_ms, endpoint.url.host))
 
 
 def _store_pause(failures: int) -> float:

@@ -1,14 +1,16 @@
-"""What time alone brings about: leases end, which is told before, and a ``reconnect`` that nobody answered is repeated."""
+"""What time alone brings about: leases end, which is told before; a ``reconnect`` that nobody answered is repeated; what was
+kept of messages is forgotten."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
+from typing import Protocol
 
 from idlebell.model.subscription import Subscription
 from idlebell.net.clock import Clock
-from idlebell.store.contract import EXPIRED_AT_ONCE, StoreError, Subscriptions
+from idlebell.store.contract import EXPIRED_AT_ONCE, TRAILS_AT_ONCE, StoreError, Subscriptions, Trails
 from idlebell.telemetry.facts import Emit, StoreFailed, SubscriptionChanged, SupervisorCaught, where_raised
 
 EVERY_SECONDS = 30.0
@@ -18,6 +20,10 @@ TOLD_AT_ONCE = 100
 TOLD_PAUSE_SECONDS = 1.0
 """Between two steps, so that thousands of reminders after an outage do not come at once, nor all apps whose leases began
 together renew them together."""
+
+
+class PrunedStore(Subscriptions, Trails, Protocol):
+    """What there is to prune."""
 
 
 def _nothing() -> None:
@@ -30,7 +36,7 @@ class Pruner:
 
     def __init__(
         self,
-        store: Subscriptions,
+        store: PrunedStore,
         emit: Emit,
         clock: Clock,
         on_expired: Callable[[tuple[Subscription, ...]], None],
@@ -61,6 +67,8 @@ class Pruner:
                 break
         await self._tell(self._store.warn)
         await self._tell(self._store.remind)
+        while await self._store.forget_trails(self._clock.now()) >= TRAILS_AT_ONCE:
+            await self._clock.sleep(TOLD_PAUSE_SECONDS)
 
     async def _tell(self, step: Callable[[datetime, int], Awaitable[int]]) -> None:
         while (told := await step(self._clock.now(), TOLD_AT_ONCE)) > 0:

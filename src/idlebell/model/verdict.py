@@ -11,6 +11,8 @@ from idlebell.model.ids import SubscriptionId
 class Outcome(StrEnum):
     """In the order in which it is asked; the first that fits counts."""
 
+    NOT_NEW = "not-new"
+    """Nobody's new mail: deleted when it was found, or a draft."""
     BELOW_FLOOR = "below-floor"
     """It was there before the subscription came, or came while it was paused."""
     MARKED = "marked"

@@ -1,8 +1,9 @@
 """The store's contract. Two stores keep it (memory, SQLite); the same tests run against both.
 
 Every method is atomic and, once it returns, durable. A method that writes may be called from many tasks at once. The parts
-(:class:`Subscriptions`, :class:`Cursors`, :class:`Outbox`, :class:`Learnings`, :class:`Keys`) are separate protocols because
-a store without transactions across its parts must be able to keep them; what has to be one step is one method of one part.
+(:class:`Subscriptions`, :class:`Cursors`, :class:`Outbox`, :class:`Trails`, :class:`Learnings`, :class:`Keys`) are separate
+protocols because a store without transactions across its parts must be able to keep them; what has to be one step is one method
+of one part.
 
 All times are aware datetimes in UTC, given by the caller: a store has no clock.
 """
@@ -23,11 +24,14 @@ from idlebell.model.notification import Draft, Leased, LossReason, Notification
 from idlebell.model.selection import Selection
 from idlebell.model.sighting import Sighting
 from idlebell.model.subscription import Activity, ApiKey, Floor, StandingProblem, Subscription
+from idlebell.model.trail import Delivery, KeptVerdict
 
 CURSORS_KEPT: Final = 200
 """Of one account, of mailboxes that are gone: whoever makes and deletes mailboxes all day fills no disk."""
 EXPIRED_AT_ONCE: Final = 500
 """Leases ended in one step: it bounds how long every other writer waits for it."""
+TRAILS_AT_ONCE: Final = 500
+"""As many trails are forgotten in one step."""
 NONE_KNOWN: Final[Mapping[bytes, Sighting]] = MappingProxyType({})
 
 
@@ -175,6 +179,7 @@ class Cursors(Protocol):
         *,
         sighted: Sequence[Sighting] = (),
         known: Mapping[bytes, Sighting] = NONE_KNOWN,
+        verdicts: Sequence[KeptVerdict] = (),
     ) -> tuple[Notification, ...]:
         """THE durable step: moves the cursor from ``expected`` to ``new`` and enqueues the notifications, both or neither.
         ConflictError when the cursor is not ``expected``. A draft whose subscription is gone, over or paused by now is left
@@ -182,7 +187,8 @@ class Cursors(Protocol):
         of the draft's ``at`` since the epoch). New mail that may not ring now is held, or silenced (:class:`Outbox`), and is
         not among what is returned. ``sighted`` is recorded in the same step; ConflictError where what is stored
         for one of their digests is not what ``known`` has for it. Of an account the newest
-        :data:`~idlebell.model.sighting.SIGHTINGS_KEPT` are kept."""
+        :data:`~idlebell.model.sighting.SIGHTINGS_KEPT` are kept. ``verdicts``, in the order of their UIDs, are kept in the same
+        step (:class:`Trails`); those that ring with the notification that tells of them."""
         ...
 
     async def sightings(self, account: AccountId, digests: Sequence[bytes]) -> dict[bytes, Sighting]:
@@ -196,11 +202,20 @@ class Cursors(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Tried:
+    """What an attempt took. ``host``: of the push service; empty where there is none."""
+
+    took_ms: float
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
 class Settled:
-    """The push service took it."""
+    """The push service took it. ``tried``, of this and the others: None where nothing was sent."""
 
     at: datetime
     status: int
+    tried: Tried | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +225,7 @@ class Postponed:
     at: datetime
     due_at: datetime
     status: int | None
+    tried: Tried | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +236,7 @@ class Dropped:
     outcome: str
     status: int | None
     problem: StandingProblem | None = None
+    tried: Tried | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +247,7 @@ class EndpointGone:
     at: datetime
     status: int
     problem: StandingProblem
+    tried: Tried | None = None
 
 
 Settlement: TypeAlias = Settled | Postponed | Dropped | EndpointGone
@@ -287,8 +305,12 @@ class Outbox(Protocol):
     async def settle(self, notification: NotificationId, settlement: Settlement) -> bool:
         """Ends the lease. :class:`Settled` on a kind that only knows versions also settles, as coalesced, what older waits
         for the endpoint. An id that is no longer there is no error: the subscription may have ended meanwhile. A settled
-        ``reconnect`` moves the loss on (:meth:`~idlebell.model.subscription.Loss.accepted`). True: more may wait for the
-        endpoint, due now or later."""
+        ``reconnect`` moves the loss on (:meth:`~idlebell.model.subscription.Loss.accepted`). It is kept as a delivery in the
+        same step (:class:`Trails`). True: more may wait for the endpoint, due now or later."""
+        ...
+
+    async def waits(self, notification: NotificationId) -> datetime | None:
+        """Until when it waits to be sent, at least; None: it does not wait any more."""
         ...
 
     async def next_due(self, now: datetime) -> datetime | None:
@@ -314,6 +336,23 @@ class Outbox(Protocol):
     async def put_off(self, subscriptions: Sequence[SubscriptionId], until: datetime) -> None:
         """Their heartbeat cannot be sent now: it is due at ``until`` instead. It may be due earlier again where the
         subscription changes meanwhile."""
+        ...
+
+
+class Trails(Protocol):
+    """How messages and notifications fared. Of a subscription the newest are kept, as many as :mod:`idlebell.model.trail` says,
+    fewer where they are long, and none for longer than it says once a newer one comes or :meth:`forget_trails` is called."""
+
+    async def verdicts(self, subscription: SubscriptionId) -> tuple[KeptVerdict, ...]:
+        """Newest first. None of one that is not there."""
+        ...
+
+    async def deliveries(self, subscription: SubscriptionId) -> tuple[Delivery, ...]:
+        """Newest first."""
+        ...
+
+    async def forget_trails(self, now: datetime, limit: int = TRAILS_AT_ONCE) -> int:
+        """Of subscriptions that have had nothing for longer than trails are kept, by the day. How many there were."""
         ...
 
 
@@ -346,7 +385,7 @@ class Keys(Protocol):
     async def remove_api_key(self, key: ApiKeyId) -> bool: ...
 
 
-class Store(Subscriptions, Cursors, Outbox, Learnings, Keys, Protocol):
+class Store(Subscriptions, Cursors, Outbox, Trails, Learnings, Keys, Protocol):
     def fingerprint(self, value: bytes) -> bytes:
         """A keyed digest (32 bytes): equal values can be found again, and none can be guessed from the store alone."""
         ...

@@ -34,13 +34,14 @@ def identity(message: FetchData) -> bytes | None:
         return b"E" + message.email_id.encode("utf-8", "surrogateescape")
     if message.gmail_message_id is not None:
         return b"G%d" % message.gmail_message_id
-    message_id = _message_id(message)
-    if not message_id or message.internal_date is None or message.size is None:
+    known_as = message_id(message)
+    if not known_as or message.internal_date is None or message.size is None:
         return None
-    return b"M%d %d %s" % (message.internal_date.timestamp(), message.size, message_id)
+    return b"M%d %d %s" % (message.internal_date.timestamp(), message.size, known_as)
 
 
-def _message_id(message: FetchData) -> bytes:
+def message_id(message: FetchData) -> bytes:
+    """Empty where it was not fetched, or there is none."""
     if message.envelope is not None:
         return b" ".join((message.envelope.message_id or b"").split())[:MESSAGE_ID_BYTES]
     for section in message.sections:

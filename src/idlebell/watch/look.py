@@ -49,6 +49,7 @@ from idlebell.watch.filtering import count_heard, with_texts
 from idlebell.watch.flood import counted, hearings
 from idlebell.watch.hosts import Hosts
 from idlebell.watch.identity import identity_items
+from idlebell.watch.kept import Look
 from idlebell.watch.lapses import SURE_SECONDS, UNSAID_SECONDS, Lapses
 from idlebell.watch.mailbox_session import MailboxSession
 from idlebell.watch.passed import Passed, PassedMail
@@ -257,6 +258,7 @@ class Looks:
         since = filed_before(looked_at, means.hosts.clock_lag_seconds(self._account.target.host))
         decision: Quiet | NewUids | Flood
         passed = Passed()
+        fetched: tuple[FetchData, ...] = ()
         if await self._is_flood(cursor, behind):
             uid_next = extent.uid_next if extent is not None else None
             if uid_next is None:
@@ -287,7 +289,16 @@ class Looks:
         if isinstance(decision, Quiet):
             if decision.cursor.uid_next != cursor.uid_next:
                 await means.store.commit(
-                    self._account.id, mailbox, cursor, decision.cursor, (), sighted=passed.sighted, known=passed.known
+                    self._account.id,
+                    mailbox,
+                    cursor,
+                    decision.cursor,
+                    (),
+                    sighted=passed.sighted,
+                    known=passed.known,
+                    verdicts=self._kept(mailbox, cursor, now, started).dismissed(
+                        fetched, decision.cursor, subscriptions
+                    ),
                 )
             else:
                 await self._keep_look(mailbox, cursor, now)
@@ -299,11 +310,15 @@ class Looks:
         joined = await self._listening(mailbox)
         if not set(self._items(joined)) <= set(items) or hearings(joined) - hearings(subscriptions):
             raise ConflictError("Somebody who joined meanwhile wants to know more than was fetched.")
+        kept = self._kept(mailbox, cursor, now, started)
         if isinstance(decision, Flood):
             upto = decision.cursor.uid_next
             matched = match_flood(joined, mailbox, cursor.uid_validity, decision.counts, upto, unseen, now, means.keep)
+            verdicts = kept.counted(matched.drafts, decision.cursor, joined)
         else:
             matched = match(joined, mailbox, cursor.uid_validity, decision.arrivals, unseen, now, means.keep)
+            verdicts = kept.kept(matched.verdicts, decision.arrivals)
+            verdicts += kept.dismissed(fetched, decision.cursor, joined)
         if matched.drafts:
             means.committed()  # before it is: so what is taken from the outbox shares its commit
         committed = await means.store.commit(
@@ -314,6 +329,7 @@ class Looks:
             matched.drafts,
             sighted=passed.sighted,
             known=passed.known,
+            verdicts=verdicts,
         )
         self.settled = False
         took_ms = (means.clock.monotonic() - started) * 1000.0
@@ -324,6 +340,10 @@ class Looks:
         plain = [arrival for arrival in decision.arrivals if not arrival.marks]
         means.emit(MailDetected(self._account.id, len(plain), len(committed), took_ms))
         return self._judged(plain, looked_at, now)
+
+    def _kept(self, mailbox: str, cursor: Cursor, now: datetime, started: float) -> Look:
+        took_ms = (self._means.clock.monotonic() - started) * 1000.0
+        return Look(mailbox, cursor.uid_validity, cursor.uid_next, now, took_ms, self._means.store.fingerprint)
 
     async def _is_flood(self, cursor: Cursor, behind: Behind) -> bool:
         """Is so much new that it is counted instead of fetched? A FETCH of thousands is more than a session may say at once."""

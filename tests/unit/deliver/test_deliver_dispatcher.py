@@ -69,6 +69,33 @@ async def test_what_is_due_is_sent_and_settled() -> None:
     await played.dispatcher.stop()
 
 
+async def test_each_attempt_is_kept_with_the_host_and_nothing_more_of_its_url() -> None:
+    answers = iter([HttpResponse(503, {}), HttpResponse(201, {})])
+    played = scene(VirtualClock(), ScriptedHttp(lambda request: next(answers)))
+    subscription = await played.subscribe(web("https://push.example.net/secret"))
+    notification = await played.ring(subscription)
+    clock = await running(played)
+    await clock.advance(5)
+    kept = await played.store.deliveries(subscription.id)
+    assert [(one.notification, one.outcome, one.status, one.host) for one in kept] == [
+        (notification.id, "accepted", 201, "push.example.net"),
+        (notification.id, "retry", 503, "push.example.net"),
+    ]
+    assert all(one.took_ms is not None for one in kept)
+    assert kept[1].next_at is not None
+    await played.dispatcher.stop()
+
+
+async def test_what_is_not_sent_is_kept_as_that() -> None:
+    played = scene(VirtualClock())
+    subscription = await played.subscribe(simple())
+    await played.ring(subscription, left=-1)
+    await running(played)
+    (kept,) = await played.store.deliveries(subscription.id)
+    assert (kept.outcome, kept.took_ms, kept.host) == ("expired", None, "")
+    await played.dispatcher.stop()
+
+
 async def test_a_nudge_wakes_it_at_once() -> None:
     played = scene(VirtualClock())
     subscription = await played.subscribe(web())

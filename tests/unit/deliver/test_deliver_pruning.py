@@ -12,6 +12,7 @@ import pytest
 from idlebell.deliver.pruning import EVERY_SECONDS, TOLD_AT_ONCE, Pruner
 from idlebell.model.notification import LossReason
 from idlebell.model.subscription import Phase, Subscription
+from idlebell.model.trail import KEPT_FOR
 from idlebell.store.contract import EXPIRED_AT_ONCE, StoreError
 from idlebell.telemetry.facts import StoreFailed, SubscriptionChanged, SupervisorCaught
 from idlebell.testing.virtual_clock import VirtualClock
@@ -134,3 +135,17 @@ async def test_nobody_has_to_listen_to_reminders() -> None:
     quiet._on_told()
     await quiet.prune()
     assert one.scene.facts == []
+
+
+async def test_what_was_kept_of_deliveries_is_forgotten_in_time(pruned: Pruned) -> None:
+    subscription = await pruned.scene.subscribe(simple())
+    far = pruned.clock.now() + timedelta(days=30)
+    await pruned.scene.store.put(replace(subscription, expires_at=far))
+    pruned.scene.dispatcher.start()
+    await pruned.scene.ring(subscription)
+    await pruned.clock.advance(1)
+    assert len(await pruned.scene.store.deliveries(subscription.id)) == 1
+    await pruned.clock.advance((KEPT_FOR + timedelta(days=1)).total_seconds())
+    await pruned.pruner.prune()
+    assert await pruned.scene.store.deliveries(subscription.id) == ()
+    await pruned.scene.dispatcher.stop()

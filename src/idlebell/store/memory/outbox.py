@@ -23,14 +23,16 @@ from idlebell.store.contract import (
     Share,
     Taken,
 )
+from idlebell.store.delivered import coalesced, delivered
 from idlebell.store.holds import Hold, held, joined, placed
 from idlebell.store.memory.heartbeats import Heartbeats
+from idlebell.store.memory.trails import MemoryTrails
 from idlebell.store.memory.waiting import Tally, Waiting, Waitings, leased_until, ready_at
 from idlebell.store.routes import Route, route, routes, version_after
 from idlebell.store.sealing import KEY_BYTES, Sealer
 
 
-class MemoryOutbox:
+class MemoryOutbox(MemoryTrails):
     """Keeps :class:`~idlebell.store.contract.Outbox`, and the subscriptions whose it is."""
 
     def __init__(self, entropy: Callable[[int], bytes]) -> None:
@@ -102,6 +104,7 @@ class MemoryOutbox:
             return False
         subscription = self._subscriptions[entry.notification.subscription_id]
         endpoint = entry.route.endpoint
+        self._keep_deliveries(subscription.id, [delivered(*_named(entry), settlement)])
         match settlement:
             case Settled():
                 self._pushed(entry, settlement.at, settlement.status, "accepted")
@@ -109,6 +112,8 @@ class MemoryOutbox:
                 if entry.route.collapses:
                     for older in self._outbox.queue(entry.route.endpoint):
                         if older.notification.version < entry.notification.version:
+                            kept = coalesced(*_named(older), settlement.at)
+                            self._keep_deliveries(older.notification.subscription_id, [kept])
                             self._accepted(older, settlement.at, "coalesced")
             case Postponed():
                 self._pushed(entry, settlement.at, settlement.status, "retry")
@@ -125,6 +130,10 @@ class MemoryOutbox:
                 self._pushed(entry, settlement.at, settlement.status, "gone")
                 self._gone(entry, subscription, settlement)
         return endpoint in self._outbox.queues
+
+    async def waits(self, notification: NotificationId) -> datetime | None:
+        entry = self._outbox.by_id.get(notification)
+        return None if entry is None else entry.due_at
 
     async def next_due(self, now: datetime) -> datetime | None:
         ready = [(ready_at(queue), leased_until(queue)) for queue in self._outbox.queues.values()]
@@ -335,3 +344,8 @@ class MemoryOutbox:
             if one.route.endpoint == endpoint:
                 self._take(one, "refused")
         self._save(changes.deserted(subscription, gone, settlement))
+
+
+def _named(entry: Waiting) -> tuple[NotificationId, int, str, datetime]:
+    one = entry.notification
+    return one.id, one.version, one.content.type, one.at

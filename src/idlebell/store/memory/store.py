@@ -26,6 +26,7 @@ from idlebell.model.subscription import (
     StandingProblem,
     Subscription,
 )
+from idlebell.model.trail import KeptVerdict
 from idlebell.store import changes
 from idlebell.store.contract import (
     CURSORS_KEPT,
@@ -34,6 +35,7 @@ from idlebell.store.contract import (
     ConflictError,
     WantedAccount,
 )
+from idlebell.store.delivered import told_of
 from idlebell.store.memory.keys import MemoryKeys
 from idlebell.store.memory.learnings import MemoryLearnings
 from idlebell.store.memory.outbox import MemoryOutbox
@@ -113,6 +115,7 @@ class MemoryStore(MemoryOutbox, MemoryLearnings, MemoryKeys):
         self._tallies.pop(subscription, None)
         self._holds_of.pop(subscription, None)
         self._heartbeats.forget(subscription)
+        self._forget_trails_of(subscription)
         if not any(one.account_id == stored.account_id for one in self._subscriptions.values()):
             del self._accounts[stored.account_id]
             for key in [key for key in self._cursors if key[0] == stored.account_id]:
@@ -269,6 +272,7 @@ class MemoryStore(MemoryOutbox, MemoryLearnings, MemoryKeys):
         *,
         sighted: Sequence[Sighting] = (),
         known: Mapping[bytes, Sighting] = NONE_KNOWN,
+        verdicts: Sequence[KeptVerdict] = (),
     ) -> tuple[Notification, ...]:
         if account not in self._accounts:
             raise ConflictError("The account is gone.")
@@ -276,7 +280,9 @@ class MemoryStore(MemoryOutbox, MemoryLearnings, MemoryKeys):
             raise ConflictError("The cursor was moved meanwhile.")
         self._sightings.record(account, sighted, known)
         self._cursors[account, mailbox] = new
-        return await self.enqueue(drafts)
+        committed = await self.enqueue(drafts)
+        self._keep_verdicts(self._subscriptions, told_of(verdicts, committed))
+        return committed
 
     async def sightings(self, account: AccountId, digests: Sequence[bytes]) -> dict[bytes, Sighting]:
         return self._sightings.find(account, digests)

@@ -10,8 +10,10 @@ from idlebell.model.cursor import Cursor
 from idlebell.model.ids import AccountId
 from idlebell.model.notification import Draft, Notification
 from idlebell.model.sighting import SIGHTINGS_KEPT, Sighting
+from idlebell.model.trail import KeptVerdict
 from idlebell.store import changes
 from idlebell.store.contract import NONE_KNOWN, ConflictError
+from idlebell.store.delivered import told_of
 from idlebell.store.routes import microseconds, moment
 from idlebell.store.sqlite import rows
 from idlebell.store.sqlite.database import Database
@@ -56,6 +58,7 @@ class CursorsPart:
         *,
         sighted: Sequence[Sighting] = (),
         known: Mapping[bytes, Sighting] = NONE_KNOWN,
+        verdicts: Sequence[KeptVerdict] = (),
     ) -> tuple[Notification, ...]:
         def job(connection: sqlite3.Connection) -> tuple[Notification, ...]:
             stored = _cursor(connection, account, mailbox)
@@ -68,7 +71,10 @@ class CursorsPart:
             connection.execute(_MOVE, (account, rows.text(mailbox), *values))
             if sighted:
                 _record(connection, account, sighted, known)
-            return self._database.queues.enqueue_all(connection, drafts)
+            committed = self._database.queues.enqueue_all(connection, drafts)
+            if verdicts:
+                self._database.rings.keep_verdicts(connection, told_of(verdicts, committed))
+            return committed
 
         return await self._database.write(job)
 

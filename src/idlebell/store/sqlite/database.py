@@ -18,6 +18,7 @@ from idlebell.store.sealing import Sealer
 from idlebell.store.sqlite.errors import store_error
 from idlebell.store.sqlite.opening import ServeLock, connect_reader
 from idlebell.store.sqlite.queues import Queues
+from idlebell.store.sqlite.rings import Rings
 from idlebell.store.sqlite.rows import Rows
 from idlebell.store.sqlite.wanted import shared_targets
 from idlebell.store.sqlite.writer import Job, Writer
@@ -41,6 +42,7 @@ class Database:
         self.rows = Rows(sealer)
         self.target = shared_targets()
         self.queues = Queues(self.rows, sealer, entropy)
+        self.rings = Rings(sealer)
         self._path = path
         self._lock = lock
         self._reader = connect_reader(path)

@@ -11,6 +11,7 @@ from idlebell.model.endpoint import Role
 from idlebell.model.ids import NotificationId
 from idlebell.model.notification import Draft, Leased, Notification
 from idlebell.model.subscription import Subscription
+from idlebell.model.trail import DELIVERIES_KEPT
 from idlebell.store import changes
 from idlebell.store.contract import (
     RELEASED_AT_ONCE,
@@ -22,6 +23,7 @@ from idlebell.store.contract import (
     Share,
     Taken,
 )
+from idlebell.store.delivered import coalesced, delivered
 from idlebell.store.routes import microseconds, moment, route
 from idlebell.store.sqlite import rows
 from idlebell.store.sqlite.database import Database
@@ -104,6 +106,11 @@ class OutboxPart:
 
         return await self._database.write(job)
 
+    async def waits(self, notification: NotificationId) -> datetime | None:
+        query = "SELECT due_us FROM outbox WHERE id = ?"
+        row = self._database.read(lambda connection: connection.execute(query, (notification,)).fetchone())
+        return None if row is None else moment(row[0])
+
     async def next_due(self, now: datetime) -> datetime | None:
         return self._database.read(lambda connection: _next_due(connection, microseconds(now)))
 
@@ -119,12 +126,17 @@ class OutboxPart:
     def _settle(self, connection: sqlite3.Connection, waiting: Waiting, settlement: Settlement) -> None:
         queues = self._database.queues
         at, status = settlement.at, settlement.status
+        came_at = moment(waiting.at_us)
+        kept = delivered(waiting.id, waiting.version, waiting.type, came_at, settlement)
+        self._database.rings.keep_deliveries(connection, waiting.subscription, [kept])
         match settlement:
             case Settled():
                 queues.pushed(connection, waiting, at, status, "accepted")
                 queues.accept(connection, [waiting], at, "accepted")
                 if waiting.collapses:
-                    queues.accept(connection, queues.older(connection, waiting), at, "coalesced")
+                    older = queues.older(connection, waiting)
+                    queues.accept(connection, older, at, "coalesced")
+                    self._coalesced(connection, older, at)
             case Postponed():
                 queues.pushed(connection, waiting, at, status, "retry")
                 queues.postpone(connection, waiting, microseconds(settlement.due_at), waiting.attempts + 1)
@@ -137,6 +149,13 @@ class OutboxPart:
             case EndpointGone():
                 queues.pushed(connection, waiting, at, status, "gone")
                 self._gone(connection, waiting, settlement)
+
+    def _coalesced(self, connection: sqlite3.Connection, older: Sequence[Waiting], at: datetime) -> None:
+        """Two subscriptions may have the same endpoint."""
+        for subscription in {one.subscription for one in older}:
+            own = [one for one in reversed(older) if one.subscription == subscription]
+            kept = [coalesced(one.id, one.version, one.type, moment(one.at_us), at) for one in own[:DELIVERIES_KEPT]]
+            self._database.rings.keep_deliveries(connection, subscription, kept)
 
     def _gone(self, connection: sqlite3.Connection, waiting: Waiting, settlement: EndpointGone) -> None:
         queues = self._database.queues

@@ -17,11 +17,12 @@ from idlebell.store.sqlite.keys import KeysPart
 from idlebell.store.sqlite.learnings import LearningsPart
 from idlebell.store.sqlite.outbox import OutboxPart
 from idlebell.store.sqlite.subscriptions import SubscriptionsPart
+from idlebell.store.sqlite.trails import TrailsPart
 
 _PROBE = "INSERT INTO probes (name, count) VALUES ('check', 1) ON CONFLICT (name) DO UPDATE SET count = count + 1"
 
 
-class SqliteStore(SubscriptionsPart, CursorsPart, OutboxPart, HeartbeatsPart, LearningsPart, KeysPart):
+class SqliteStore(SubscriptionsPart, CursorsPart, OutboxPart, HeartbeatsPart, TrailsPart, LearningsPart, KeysPart):
     """Keeps :class:`~idlebell.store.contract.Store`. Made by :func:`open_sqlite`."""
 
     def __init__(self, database: Database) -> None:

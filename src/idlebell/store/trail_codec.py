@@ -1,0 +1,130 @@
+"""Trails as bytes: one ring a subscription, newest first, a line of JSON each. Pure.
+
+A ring fits one page of the database, and what is added is one read and one write of it.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any, Final, TypeVar
+
+from idlebell.model.ids import NotificationId, SubscriptionId
+from idlebell.model.trail import BECAUSE_CHARACTERS, MAILBOX_CHARACTERS, Delivery, KeptVerdict
+from idlebell.model.verdict import Outcome
+from idlebell.store.routes import microseconds, moment
+
+RING_BYTES: Final = 3_900
+"""What fits a page of 4,096 bytes beside the seal and SQLite's own; more lies in pages of its own, which costs twice."""
+_ENCODE: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_EDGE: Final = b"\n"
+"""JSON escapes it."""
+
+T = TypeVar("T")
+
+
+def joined(ring: bytes, newest_first: Iterable[bytes], kept: int, oldest: datetime) -> bytes:
+    """``ring`` with lines before it: at most ``kept``, none from before ``oldest``, and together what fits."""
+    lines = [*newest_first, *(ring.split(_EDGE) if ring else ())][:kept]
+    oldest_ms = _ms(oldest)
+    size = sum(map(len, lines)) + len(lines)
+    while lines and (size > RING_BYTES or _at_ms(lines[-1]) < oldest_ms):
+        size -= len(lines.pop()) + 1
+    return _EDGE.join(lines)
+
+
+def opened(ring: bytes, decode: Callable[[list[Any]], T]) -> tuple[T, ...]:
+    return tuple(decode(json.loads(line)) for line in ring.split(_EDGE)) if ring else ()
+
+
+def encode_verdict(one: KeptVerdict) -> bytes:
+    return _line(
+        one.at,
+        one.mailbox[:MAILBOX_CHARACTERS],
+        one.uid_validity,
+        one.uid,
+        one.last_uid - one.uid,
+        one.outcome.value,
+        _first_of(one.because),
+        sorted(one.marks),
+        None if one.message is None else base64.b64encode(one.message).decode("ascii"),
+        None if one.received_at is None else int(one.received_at.timestamp()),
+        None if one.took_ms is None else round(one.took_ms, 1),
+        one.notification,
+    )
+
+
+def decode_verdict(subscription: SubscriptionId) -> Callable[[list[Any]], KeptVerdict]:
+    def decode(value: list[Any]) -> KeptVerdict:
+        at_ms, mailbox, validity, uid, more, outcome, because, marks, message, received, took_ms, notification = value
+        return KeptVerdict(
+            subscription_id=subscription,
+            at=_moment(at_ms),
+            mailbox=mailbox,
+            uid_validity=validity,
+            uid=uid,
+            last_uid=uid + more,
+            outcome=Outcome(outcome),
+            because=tuple(because),
+            marks=frozenset(marks),
+            message=None if message is None else base64.b64decode(message),
+            received_at=None if received is None else _moment(received * 1000),
+            took_ms=took_ms,
+            notification=None if notification is None else NotificationId(notification),
+        )
+
+    return decode
+
+
+def encode_delivery(one: Delivery) -> bytes:
+    return _line(
+        one.at,
+        one.notification,
+        one.version,
+        one.type,
+        _ms(one.came_at),
+        one.outcome,
+        one.status,
+        None if one.took_ms is None else round(one.took_ms, 1),
+        one.host,
+        None if one.next_at is None else _ms(one.next_at),
+    )
+
+
+def decode_delivery(value: list[Any]) -> Delivery:
+    at_ms, notification, version, kind, came_ms, outcome, status, took_ms, host, next_ms = value
+    return Delivery(
+        notification=NotificationId(notification),
+        version=version,
+        type=kind,
+        came_at=_moment(came_ms),
+        at=_moment(at_ms),
+        outcome=outcome,
+        status=status,
+        took_ms=took_ms,
+        host=host,
+        next_at=None if next_ms is None else _moment(next_ms),
+    )
+
+
+def _line(at: datetime, *values: Any) -> bytes:
+    return _ENCODE((_ms(at), *values)).encode("utf-8", "surrogatepass")
+
+
+def _at_ms(line: bytes) -> int:
+    return int(line[1 : line.index(b",")])
+
+
+def _first_of(because: Sequence[str]) -> list[str]:
+    """The deciding sentence."""
+    return [one[:BECAUSE_CHARACTERS] for one in because[:1]]
+
+
+def _ms(at: datetime) -> int:
+    return microseconds(at) // 1000
+
+
+def _moment(since_epoch_ms: int) -> datetime:
+    return moment(since_epoch_ms * 1000)
