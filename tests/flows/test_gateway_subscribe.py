@@ -418,7 +418,7 @@ async def test_all_faults_of_a_request_are_told_with_pointers(bench: Bench) -> N
         "/imap/port",
         "/imap/username",
         "/mailboxes/1",
-        "/filter",
+        "/filter/a",
         "/payload",
         "/retention",
         "/lease_seconds",

@@ -23,7 +23,7 @@ MAX_NAME_CHARS = 100
 
 @click.group()
 def keys() -> None:
-    """API keys and the VAPID key: make, list, revoke, show."""
+    """API keys, invitations and the VAPID key: make, list, revoke, show."""
 
 
 @keys.command()
@@ -46,8 +46,7 @@ def make(name: str, scopes: tuple[str, ...], days: int | None, config: Path | No
     from idlebell.model import ids
     from idlebell.model.subscription import ApiKey
 
-    if not name.isprintable() or not 0 < len(name) <= MAX_NAME_CHARS:
-        raise click.BadParameter(f"1 to {MAX_NAME_CHARS} printable characters", param_hint="NAME")
+    _check_name(name)
     token = ids.api_key_token(secrets.token_bytes(ids.TOKEN_ENTROPY_BYTES))
     now = datetime.now(UTC)
     key = ApiKey(
@@ -67,16 +66,64 @@ def make(name: str, scopes: tuple[str, ...], days: int | None, config: Path | No
     click.echo(token)
 
 
+@keys.command(short_help="Make an invitation: a link that lets its bearer register.")
+@click.argument("name")
+@click.option(
+    "--uses", type=click.IntRange(1, 1_000), default=1, show_default=True, help="How many may register by it."
+)
+@click.option("--days", type=click.IntRange(1, 365), default=7, show_default=True, help="Valid for so many days.")
+@config_option
+def invite(name: str, uses: int, days: int, config: Path | None) -> None:
+    """Make an invitation called NAME: a link to the web client that lets its bearer register.
+
+    It is printed once, and only its hash is kept. Needed where server.registration is "key".
+    """
+    import secrets
+
+    from idlebell.model import ids
+    from idlebell.model.invitation import Invitation, InvitationId
+
+    _check_name(name)
+    settings = loaded(config)
+    token = ids.invitation_token(secrets.token_bytes(ids.TOKEN_ENTROPY_BYTES))
+    now = datetime.now(UTC)
+    invitation = Invitation(
+        InvitationId(ids.invitation_id(secrets.token_bytes(ids.ID_ENTROPY_BYTES))),
+        name,
+        ids.token_hash(token),
+        uses,
+        0,
+        now,
+        now + timedelta(days=days),
+    )
+
+    async def work(store: Store) -> None:
+        await store.put_invitation(invitation)
+
+    _with_store(settings, work)
+    many = "one" if uses == 1 else f"up to {uses}"
+    until = f"{invitation.expires_at:%Y-%m-%d %H:%M} UTC"
+    click.echo(f"{invitation.id} for {name}: {many} may register until {until}. It is not shown again:", err=True)
+    click.echo(f"{_begin_of_links(settings)}/#invite={token}")
+
+
 @keys.command("list")
 @config_option
 def list_(config: Path | None) -> None:
-    """List the API keys. No key itself is shown: only hashes are kept."""
+    """List API keys and invitations. None itself is shown: only hashes are kept."""
 
     async def work(store: Store) -> list[str]:
         return [
-            f"{key.id}  {', '.join(sorted(key.scopes)) or '-'}  made {key.created_at:%Y-%m-%d}  "
-            f"{f'until {key.expires_at:%Y-%m-%d}' if key.expires_at else 'no end'}  {key.name}"
-            for key in sorted(await store.api_keys(), key=lambda key: key.created_at)
+            *(
+                f"{key.id}  {', '.join(sorted(key.scopes)) or '-'}  made {key.created_at:%Y-%m-%d}  "
+                f"{f'until {key.expires_at:%Y-%m-%d}' if key.expires_at else 'no end'}  {key.name}"
+                for key in sorted(await store.api_keys(), key=lambda key: key.created_at)
+            ),
+            *(
+                f"{one.id}  used {one.used} of {one.uses}  made {one.created_at:%Y-%m-%d}  "
+                f"until {one.expires_at:%Y-%m-%d}  {one.name}"
+                for one in await store.invitations()
+            ),
         ]
 
     for line in _with_store(loaded(config), work):
@@ -84,17 +131,20 @@ def list_(config: Path | None) -> None:
 
 
 @keys.command()
-@click.argument("key_id", metavar="KEY_ID")
+@click.argument("key_id", metavar="ID")
 @config_option
 def revoke(key_id: str, config: Path | None) -> None:
-    """Revoke an API key by its id (key_…). Its subscriptions go on until they end."""
+    """Revoke an API key (key_…) or an invitation (inv_…) by its id. What was subscribed by it goes on until it ends."""
     from idlebell.model.ids import ApiKeyId
+    from idlebell.model.invitation import InvitationId
 
     async def work(store: Store) -> bool:
+        if key_id.startswith("inv_"):
+            return await store.remove_invitation(InvitationId(key_id))
         return await store.remove_api_key(ApiKeyId(key_id))
 
     if not _with_store(loaded(config), work):
-        raise Failure(f"there is no API key {key_id[:40]!r}; see idlebell keys list")
+        raise Failure(f"there is no API key or invitation {key_id[:40]!r}; see idlebell keys list")
     click.echo(f"{key_id} is revoked", err=True)
 
 
@@ -113,6 +163,20 @@ def vapid(config: Path | None) -> None:
         return VapidKey.load(der).public_key
 
     click.echo(_with_store(loaded(config), work))
+
+
+def _check_name(name: str) -> None:
+    if not name.isprintable() or not 0 < len(name) <= MAX_NAME_CHARS:
+        raise click.BadParameter(f"1 to {MAX_NAME_CHARS} printable characters", param_hint="NAME")
+
+
+def _begin_of_links(settings: Settings) -> str:
+    """``server.public_url``, or the address that is listened on, with a remark."""
+    server = settings.server
+    if server.public_url:
+        return server.public_url.rstrip("/")
+    click.echo("server.public_url is not set: this link works on this machine alone", err=True)
+    return f"{'https' if server.tls_certificate else 'http'}://{server.listen}"
 
 
 def _with_store(settings: Settings, work: Callable[[Store], Awaitable[T]]) -> T:

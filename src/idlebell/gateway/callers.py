@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass
 
+from idlebell.model.invitation import Invitation
 from idlebell.model.problem import Problem, ProblemError
 from idlebell.model.subscription import MAX_TOKENS, ApiKey, Subscription
 
@@ -20,6 +21,8 @@ class Caller:
     token_hash: bytes | None
     address: str
     secure: bool
+    invitation: Invitation | None = None
+    """It is one that is not over; used up it may be."""
 
     def holds_token_of(self, subscription: Subscription | None) -> bool:
         """As many comparisons whatever there is to compare with, each in constant time (CWE-208)."""

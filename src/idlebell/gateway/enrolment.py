@@ -10,11 +10,12 @@ import msgspec
 
 from idlebell.gateway.callers import Caller
 from idlebell.gateway.endpoints import heartbeat_fault, payload_fault, with_verdicts
+from idlebell.gateway.joining import Joining
 from idlebell.gateway.limits import RegistrationLimit
 from idlebell.gateway.means import Means
 from idlebell.gateway.reading import Faults
 from idlebell.gateway.registration import CONFLICTS, Accepted, Attempt, Order, copied, has_shown_right
-from idlebell.gateway.shapes import Registration, SubscriptionRequest
+from idlebell.gateway.shapes import LinkView, Registration, SubscriptionRequest
 from idlebell.gateway.standing import unproven_view
 from idlebell.gateway.wish import DEFAULT_MAILBOXES, TO_DISCOVER, Wish, read_wish, with_mailboxes
 from idlebell.model.account import Account, BearerCredentials, Credentials, Retention
@@ -27,11 +28,13 @@ from idlebell.model.ids import (
     subscription_token,
     token_hash,
 )
+from idlebell.model.invitation import Invitation, InvitationId
 from idlebell.model.preferences import NO_PREFERENCES
 from idlebell.model.problem import Fault, FieldError, Problem, ProblemError
 from idlebell.model.subscription import LEASE_SECONDS_DEFAULT, MAX_TOKENS, Payload, Phase, Subscription
 from idlebell.store.contract import ConflictError
 
+USED_UP: Final = "This invitation has been used as often as it may be; ask for another one."
 COUNTED: Final = 1_000
 """Subscriptions of a key read at once to count them."""
 
@@ -40,11 +43,18 @@ class Enrolment:
     def __init__(self, means: Means) -> None:
         self._means = means
         self._limit = RegistrationLimit(means.policy.registrations_per_minute)
+        self._joining = Joining(means, self)
+
+    async def make_link(self, subscription: str, caller: Caller) -> LinkView:
+        return await self._joining.make_link(subscription, caller)
 
     async def subscribe(self, request: SubscriptionRequest, caller: Caller) -> Registration:
         means = self._means
         caller.needs_secrecy()
-        if caller.token_hash is None:
+        if request.link is not None:
+            self.count(caller)
+            return await self._joining.join(request, caller)
+        if caller.token_hash is None and caller.invitation is None:
             self.admit(caller)
         else:
             self.count(caller)
@@ -66,8 +76,8 @@ class Enrolment:
         held = caller.holds_token_of(existing)
         if existing is not None and held and has_shown_right(existing) and self._token_is_enough(existing, wish):
             return await self._renew(existing, wish)
-        if caller.api_key is None and not held and not means.policy.registration_open:
-            raise ProblemError(Problem("unauthorized", "Registering here needs an API key."))
+        if not (held or self._may_register(caller, existing)):
+            raise _key_needed(caller)
         if wish.credentials is None:
             missing = FieldError("/imap/auth", "is missing")
             raise ProblemError(Problem("invalid-request", "One member is not valid.", errors=(missing,)))
@@ -167,7 +177,7 @@ class Enrolment:
         means = self._means
         created = known is None
         if known is None:
-            await self._check_key_limit(caller)
+            await self.check_owner_limit(owner)
             account, known = await self._stored(wish, owner, key, token)
             means.tell(known, "created")
         else:
@@ -185,7 +195,7 @@ class Enrolment:
                 retention,
                 with_mailboxes(known, wish.mailboxes).mailboxes,
                 with_verdicts(wish.endpoints, known.endpoints),
-                _Apply(means, wish, known),
+                _Apply(means, wish, known, self._spends(caller)),
                 wish=wish,
                 token_hashes=[token_hash(token)],
             )
@@ -297,17 +307,39 @@ class Enrolment:
 
     def admit(self, caller: Caller) -> None:
         """ProblemError: whoever this is may not register, or not so often."""
+        if not self._may_register(caller, None):
+            raise _key_needed(caller)
         if caller.api_key is None:
-            if not self._means.policy.registration_open:
-                raise ProblemError(Problem("unauthorized", "Registering here needs an API key."))
             self.count(caller)
 
-    async def _check_key_limit(self, caller: Caller) -> None:
+    def _may_register(self, caller: Caller, existing: Subscription | None) -> bool:
+        """What an invitation brought may be repeated under it, used up or not."""
+        if caller.api_key is not None or self._means.policy.registration_open:
+            return True
+        invitation = caller.invitation
+        if invitation is None:
+            return False
+        return not invitation.used_up or (existing is not None and existing.invitation == invitation.id)
+
+    def _spends(self, caller: Caller) -> Invitation | None:
+        """What a new subscription of this caller takes a use of."""
+        return None if self._means.policy.registration_open else caller.invitation
+
+    def joined(self, base: Subscription, wish: Wish) -> Subscription:
+        """``base`` with what is wished, proven. ProblemError where both together cannot be."""
+        means = self._means
+        _check(base, wish, means.policy.allow_plaintext)
+        return merged(base, wish, wish.endpoints, means.clock.now())
+
+    async def check_account_limit(self, base: Subscription) -> None:
+        await _check_account_limit(self._means, base)
+
+    async def check_owner_limit(self, owner: ApiKeyId | None) -> None:
         most = self._means.policy.subscriptions_per_key
-        if caller.api_key is None or not most:
+        if owner is None or not most:
             return
         living, after = 0, None
-        while page := await self._means.store.page(caller.api_key.id, after, COUNTED):
+        while page := await self._means.store.page(owner, after, COUNTED):
             living += sum(not one.phase.over for one in page)
             after = page[-1].id
             if living >= most:
@@ -319,31 +351,50 @@ class Enrolment:
 class _Apply:
     """What a proven registration makes of its subscription."""
 
-    __slots__ = ("_known", "_means", "_wish")
+    __slots__ = ("_invitation", "_known", "_means", "_paid", "_wish")
 
-    def __init__(self, means: Means, wish: Wish, known: Subscription) -> None:
+    def __init__(self, means: Means, wish: Wish, known: Subscription, invitation: Invitation | None) -> None:
+        """``invitation``: one of its uses is taken where this is not what it brought before."""
         self._means = means
         self._wish = replace(wish, credentials=None)
         self._known = known
+        self._invitation = invitation
+        self._paid: InvitationId | None = None  # asked again after a lost compare-and-set, it takes no second use
 
     async def __call__(self, stored: Subscription | None, endpoints: Endpoints, order: Order) -> Subscription:
         base = stored if stored is not None else replace(self._known, revision=0, token_hashes=(), floors=())
         if not has_shown_right(base):
-            await self._check_account_limit(base)
+            await _check_account_limit(self._means, base)
+        invited = await self._spent(base)
         # Tokens of one that never showed its right may be anybody's who knew the key: they end here.
         older = base.token_hashes if has_shown_right(base) else ()
         tokens = tuple(dict.fromkeys((*order.token_hashes, *older)))[:MAX_TOKENS]
         found = merged(base, self._wish, endpoints, self._means.clock.now())
-        return replace(found, loss=None, problem=None, token_hashes=tokens)
+        return replace(found, loss=None, problem=None, token_hashes=tokens, invitation=invited)
 
-    async def _check_account_limit(self, base: Subscription) -> None:
-        """Told only to who has shown the right to the account."""
-        most = self._means.policy.max_endpoints_per_account
-        others = await self._means.store.of_account(base.account_id)
-        if sum(one.phase is Phase.ACTIVE and one.id != base.id for one in others) >= most:
-            raise ProblemError(
-                Problem("too-many-requests", f"This account has {most} subscriptions, as many as it may.")
-            )
+    async def _spent(self, base: Subscription) -> InvitationId | None:
+        """Only now, so that a wrong password costs nothing. A use can be lost here (in a crash, or where the store fails next),
+        but none is gained."""
+        spends = self._invitation
+        if spends is None or spends.id in (base.invitation, self._paid):
+            return base.invitation if spends is None else spends.id
+        if not await self._means.store.use_invitation(spends.token_hash, self._means.clock.now()):
+            raise ProblemError(Problem("unauthorized", USED_UP))
+        self._paid = spends.id
+        return spends.id
+
+
+async def _check_account_limit(means: Means, base: Subscription) -> None:
+    """Told only to who has shown the right to the account."""
+    most = means.policy.max_endpoints_per_account
+    others = await means.store.of_account(base.account_id)
+    if sum(one.phase is Phase.ACTIVE and one.id != base.id for one in others) >= most:
+        raise ProblemError(Problem("too-many-requests", f"This account has {most} subscriptions, as many as it may."))
+
+
+def _key_needed(caller: Caller) -> ProblemError:
+    detail = "Registering here needs an API key or an invitation." if caller.invitation is None else USED_UP
+    return ProblemError(Problem("unauthorized", detail))
 
 
 def merged(stored: Subscription, wish: Wish, endpoints: Endpoints, now: datetime) -> Subscription:

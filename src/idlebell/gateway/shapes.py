@@ -120,7 +120,8 @@ class SubscriptionRequest(Shape, frozen=True, kw_only=True):
     """POST /v1/subscriptions. None: the member is absent; in a repeat it keeps what it is. ``heartbeat_seconds`` None is
     none, as are None of ``filter`` and of what follows it: those are read by :mod:`idlebell.gateway.preferences`."""
 
-    imap: ImapShape
+    imap: ImapShape | None = None
+    link: Secret | None = None
     endpoints: EndpointsShape
     mailboxes: MailboxesShape | None = None
     filter: Any = msgspec.UNSET
@@ -304,6 +305,16 @@ class Registration(Shape, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"Registration({self.status}, {self.view.id})"
+
+
+class LinkView(Shape, frozen=True, kw_only=True):
+    """The answer to POST /v1/subscriptions/{id}/links."""
+
+    link_token: str
+    expires_at: datetime
+
+    def __repr__(self) -> str:
+        return f"LinkView(until {self.expires_at})"
 
 
 class Page(Shape, frozen=True, kw_only=True):

@@ -27,6 +27,7 @@ from idlebell.gateway.shapes import (
     FilterTestRequest,
     FilterTestView,
     HushRequest,
+    LinkView,
     Page,
     RegisterRequest,
     Registration,
@@ -56,6 +57,7 @@ R = TypeVar("R")
 PAGE_LIMIT_MAX: Final = 200
 TOKEN_CHARACTERS_MAX: Final = 200
 _KEY_PREFIX: Final = "ibk_"
+_INVITATION_PREFIX: Final = "ibi_"
 _TOKEN_PREFIX: Final = "ibs_"  # noqa: S105 - what every token begins with
 
 
@@ -163,6 +165,10 @@ class Gateway:
                     return Caller(key, None, address, secure)
             elif bearer.startswith(_TOKEN_PREFIX):
                 return Caller(None, token_hash(bearer), address, secure)
+            elif bearer.startswith(_INVITATION_PREFIX):
+                found = await self._means.store.invitation(token_hash(bearer), self._means.clock.now())
+                if found is not None:
+                    return Caller(None, None, address, secure, found)
         raise ProblemError(Problem("unauthorized", "The token is not valid."))
 
     # subscriptions
@@ -215,6 +221,10 @@ class Gateway:
     @_store_told
     async def hush(self, subscription: str, request: HushRequest, caller: Caller) -> SubscriptionView:
         return await self._hush.hush(subscription, request, caller)
+
+    @_store_told
+    async def make_link(self, subscription: str, caller: Caller) -> LinkView:
+        return await self._enrolment.make_link(subscription, caller)
 
     @_store_told
     async def end(self, subscription: str, caller: Caller) -> None:

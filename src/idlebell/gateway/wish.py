@@ -68,9 +68,14 @@ class Wish:
 def read_wish(request: SubscriptionRequest, policy: Policy) -> Wish:
     """ProblemError ``invalid-request`` with all that is wrong."""
     faults = Faults()
-    target = _target(faults, request.imap, policy)
-    _check_text(faults, "/imap/username", request.imap.username, USERNAME_BYTES)
-    credentials = None if request.imap.auth is None else read_auth(faults, request.imap.auth, "/imap/auth")
+    imap = request.imap
+    if imap is None:
+        faults.add("/imap", "is missing")
+        faults.raise_any()
+    assert imap is not None
+    target = _target(faults, imap, policy)
+    _check_text(faults, "/imap/username", imap.username, USERNAME_BYTES)
+    credentials = None if imap.auth is None else read_auth(faults, imap.auth, "/imap/auth")
     endpoints = read_endpoints(faults, request.endpoints, allow_plaintext=policy.allow_plaintext)
     mailboxes = None if request.mailboxes is None else read_mailboxes(faults, request.mailboxes, policy)
     preferences = read_preferences(faults, members(request))
@@ -91,7 +96,7 @@ def read_wish(request: SubscriptionRequest, policy: Policy) -> Wish:
     faults.raise_any()
     return Wish(
         target,
-        request.imap.username,
+        imap.username,
         endpoints,
         mailboxes,
         payload,
@@ -238,7 +243,7 @@ def _retention(faults: Faults, request: SubscriptionRequest, policy: Policy) -> 
         faults.add("/retention", NOT_SUPPORTED)
     elif retention not in policy.retentions:
         faults.add("/retention", "is not allowed by the operator")
-    elif retention is not Retention.SESSION and isinstance(request.imap.auth, OAuth2Auth):
+    elif retention is not Retention.SESSION and request.imap is not None and isinstance(request.imap.auth, OAuth2Auth):
         faults.add("/retention", "must be session with an access token alone: it ends before it could be used again")
     return retention
 

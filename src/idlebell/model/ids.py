@@ -34,12 +34,24 @@ def api_key_id(entropy: bytes) -> ApiKeyId:
     return ApiKeyId("key_" + _base32(entropy))
 
 
+def invitation_id(entropy: bytes) -> str:
+    return "inv_" + _base32(entropy)
+
+
 def subscription_token(entropy: bytes) -> str:
     return "ibs_" + _base64url(entropy)
 
 
 def api_key_token(entropy: bytes) -> str:
     return "ibk_" + _base64url(entropy)
+
+
+def invitation_token(entropy: bytes) -> str:
+    return "ibi_" + _base64url(entropy)
+
+
+def link_token(entropy: bytes) -> str:
+    return "ibl_" + _base64url(entropy)
 
 
 def token_hash(token: str) -> bytes:

@@ -9,6 +9,7 @@ from enum import StrEnum
 from idlebell.model.account import Retention
 from idlebell.model.endpoint import Endpoints, Role
 from idlebell.model.ids import AccountId, ApiKeyId, SubscriptionId
+from idlebell.model.invitation import InvitationId
 from idlebell.model.notification import LossReason
 from idlebell.model.preferences import NO_PREFERENCES, Preferences
 from idlebell.model.selection import Selection
@@ -129,6 +130,8 @@ class Subscription:
     """Of :data:`ALSO`."""
     heartbeat_seconds: int | None = None
     preferences: Preferences = NO_PREFERENCES
+    invitation: InvitationId | None = None
+    """What it was registered under, where registering needed one."""
     resolved: bool = False
     """Has it been found at least once what the ``selection`` selects? What appears from then on is new."""
     declared: bool = False

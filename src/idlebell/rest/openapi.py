@@ -14,7 +14,7 @@ from idlebell.gateway import shapes
 from idlebell.gateway.preferences import READERS
 from idlebell.model.problem import PROBLEMS
 from idlebell.rest.limits import PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX
-from idlebell.rest.operations import ALWAYS, BASIC, KEY, OPEN, OPERATIONS, TEXT, TOKEN, WITH_BODY, Operation
+from idlebell.rest.operations import ALWAYS, BASIC, INVITATION, KEY, OPEN, OPERATIONS, TEXT, TOKEN, WITH_BODY, Operation
 from idlebell.rest.problems import MEDIA_TYPE, ProblemBody
 
 REF = "#/components/schemas/{name}"
@@ -72,6 +72,11 @@ def document(public_url: str = "") -> dict[str, Any]:
                     "type": "http",
                     "scheme": "bearer",
                     "description": "The subscription's own token (`ibs_…`).",
+                },
+                INVITATION: {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "An invitation (`ibi_…`), where registering needs a key.",
                 },
                 KEY: {"type": "http", "scheme": "bearer", "description": "An API key (`ibk_…`)."},
                 BASIC: {"type": "http", "scheme": "basic", "description": "Password: an API key."},
@@ -160,6 +165,7 @@ def _schemas() -> dict[str, Any]:
         shapes.TestView,
         shapes.FilterTestView,
         shapes.DiscoveryView,
+        shapes.LinkView,
         ProblemBody,
     )
     _, asked = msgspec.json.schema_components(taken, schema_hook=shapes.schema_hook, ref_template=REF)

@@ -77,7 +77,7 @@ class Operation:
     parameters: tuple[str, ...] = field(default=())
 
 
-TOKEN, KEY, OPEN, BASIC = "token", "api_key", "-", "basic"
+TOKEN, KEY, OPEN, BASIC, INVITATION = "token", "api_key", "-", "basic", "invitation"
 _SUBSCRIPTION = "/v1/subscriptions/{id}"
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -97,7 +97,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "the subscription's own token. With wait_seconds the answer waits for the first verdict of the mail server.",
         "SubscriptionRequest",
         problems=REGISTRATION,
-        security=(OPEN, KEY, TOKEN),
+        security=(OPEN, KEY, INVITATION, TOKEN),
     ),
     Operation(
         "get",
@@ -221,6 +221,19 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation(
         "post",
+        f"{_SUBSCRIPTION}/links",
+        "link",
+        "Subscriptions",
+        "Make a link for a second device",
+        {201: ("A link of one use, shown here only", "LinkView")},
+        "Who has it can register one subscription more on the same account, without the password, by POST /v1/subscriptions "
+        "with `link` in place of `imap`: for ten minutes, once.",
+        problems=(*ONE, "needs-tls", "origin-not-allowed", "conflict", "credentials-needed", "store-unavailable"),
+        security=(TOKEN, KEY),
+        parameters=("id",),
+    ),
+    Operation(
+        "post",
         "/v1/discover",
         "discover",
         "Subscriptions",
@@ -230,7 +243,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "Counted as a registration is.",
         "DiscoverRequest",
         problems=("unauthorized",),
-        security=(OPEN, KEY),
+        security=(OPEN, KEY, INVITATION),
     ),
     Operation(
         "get",

@@ -81,7 +81,11 @@ def routes(gateway: Gateway) -> list[HTTPRouteHandler]:
         who = await caller(gateway, request)
         return answer(await gateway.hush(_named(request), await shaped(request, HushRequest), who))
 
-    return [subscribe, page, show, change, end, resupply, test, test_filter, hush]
+    @post(f"{PATH}/{{subscription:str}}/links", status_code=201)
+    async def make_link(request: AnyRequest) -> Response[bytes]:
+        return answer(await gateway.make_link(_named(request), await caller(gateway, request)), 201)
+
+    return [subscribe, page, show, change, end, resupply, test, test_filter, hush, make_link]
 
 
 def _named(request: AnyRequest) -> str:

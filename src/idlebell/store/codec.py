@@ -140,6 +140,7 @@ def encode_details(subscription: Subscription) -> str:
             "also": sorted(subscription.also),
             "heartbeat": subscription.heartbeat_seconds,
             "resolved": subscription.resolved,
+            **({} if subscription.invitation is None else {"invitation": subscription.invitation}),
             **_preferences(subscription.preferences),
         }
     ).decode("ascii")
@@ -166,6 +167,7 @@ def decode_details(encoded: str) -> dict[str, Any]:
         "also": frozenset(value.get("also", ())),
         "heartbeat_seconds": value.get("heartbeat"),
         "resolved": value.get("resolved", False),
+        "invitation": value.get("invitation"),
         "preferences": decode_preferences(value["preferences"]) if "preferences" in value else NO_PREFERENCES,
     }
 

@@ -23,6 +23,7 @@ from idlebell.gateway.shapes import (
     FilterTestView,
     HushRequest,
     LastPushView,
+    LinkView,
     MailboxStateView,
     Page,
     RegisterRequest,
@@ -149,6 +150,10 @@ class FakeGateway:
             received_at=AT,
         )
         return FilterTestView(mailbox="INBOX", results=(result,))
+
+    async def make_link(self, subscription: str, caller: Caller) -> LinkView:
+        self._asked("make_link", subscription)
+        return LinkView(link_token="ibl_link", expires_at=AT)
 
     async def end(self, subscription: str, caller: Caller) -> None:
         self._asked("end", subscription)

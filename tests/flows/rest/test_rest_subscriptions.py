@@ -96,6 +96,21 @@ async def test_what_later_versions_bring_is_not_found_now(stage, path):
     assert (answer.status, answer.json["type"]) == (404, "/problems/not-found")
 
 
+async def test_a_link_for_a_second_device_is_made(stage):
+    answer = await stage.ask("POST", "/v1/subscriptions/sub_1/links", headers=BEARER)
+    assert (answer.status, answer.json) == (201, {"link_token": "ibl_link", "expires_at": "2026-11-22T04:00:00Z"})
+    assert stage.gateway.calls == [("make_link", "sub_1")]
+
+
+async def test_a_link_registers_in_place_of_an_account(stage, registration):
+    del registration["imap"]
+    answer = await stage.ask("POST", "/v1/subscriptions", json=registration | {"link": "ibl_link"})
+    assert answer.status == 201
+    (_, request) = stage.gateway.calls[0]
+    assert request.link.text() == "ibl_link"
+    assert "ibl_link" not in repr(request)
+
+
 async def test_vapid_and_stats_answer_what_the_gateway_says(stage):
     assert (await stage.ask("GET", "/v1/vapid")).json == {"public_key": "BOcD"}
     assert (await stage.ask("GET", "/v1/stats", headers=BEARER)).json == {"sessions": {"watching": 1}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -138,7 +139,39 @@ def test_an_api_key_is_made_listed_and_revoked(run):
     assert run("keys", "revoke", key).exit_code == 0
     assert run("keys", "list").output == ""
     again = run("keys", "revoke", key)
-    assert (again.exit_code, again.stderr) == (1, f"idlebell: there is no API key {key!r}; see idlebell keys list\n")
+    assert (again.exit_code, again.stderr) == (
+        1,
+        f"idlebell: there is no API key or invitation {key!r}; see idlebell keys list\n",
+    )
+
+
+def test_an_invitation_is_made_listed_and_revoked(run):
+    made = run("keys", "invite", "Ann", "--uses", "3", "--days", "2")
+    assert made.exit_code == 0, made.output
+    link = made.stdout.strip()
+    assert re.fullmatch(r"http://127\.0\.0\.1:8025/#invite=ibi_[\w-]{43}", link)
+    assert "public_url is not set" in made.stderr
+    assert "up to 3 may register" in made.stderr
+    listed = run("keys", "list").output
+    assert "used 0 of 3" in listed
+    assert "Ann" in listed
+    assert link.partition("=")[2] not in listed
+    one = listed.split()[0]
+    assert run("keys", "revoke", one).exit_code == 0
+    assert run("keys", "list").output == ""
+    assert run("keys", "revoke", one).exit_code == 1
+
+
+def test_a_link_begins_with_the_public_url(run, tmp_path):
+    (tmp_path / "idlebell.toml").write_text('[server]\npublic_url = "https://bell.example.org/"\n')
+    made = run("keys", "invite", "Ann", "--config", "idlebell.toml")
+    assert made.stdout.startswith("https://bell.example.org/#invite=ibi_"), made.output
+    assert "public_url" not in made.stderr
+
+
+@pytest.mark.parametrize("wrong", [("--uses", "0"), ("--uses", "1001"), ("--days", "0"), ("--days", "366")])
+def test_an_invitation_has_bounds(run, wrong):
+    assert run("keys", "invite", "Ann", *wrong).exit_code == 2
 
 
 def test_the_vapid_key_is_made_once(run):

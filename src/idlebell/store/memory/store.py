@@ -36,6 +36,7 @@ from idlebell.store.contract import (
     WantedAccount,
 )
 from idlebell.store.delivered import told_of
+from idlebell.store.memory.grants import MemoryGrants
 from idlebell.store.memory.keys import MemoryKeys
 from idlebell.store.memory.learnings import MemoryLearnings
 from idlebell.store.memory.outbox import MemoryOutbox
@@ -44,7 +45,7 @@ from idlebell.store.memory.waiting import Tally
 from idlebell.store.routes import VERSIONS_KEPT_MS, microseconds
 
 
-class MemoryStore(MemoryOutbox, MemoryLearnings, MemoryKeys):
+class MemoryStore(MemoryOutbox, MemoryLearnings, MemoryKeys, MemoryGrants):
     """Keeps :class:`~idlebell.store.contract.Store`. ``entropy`` gives that many random bytes."""
 
     def __init__(self, entropy: Callable[[int], bytes]) -> None:
@@ -116,6 +117,7 @@ class MemoryStore(MemoryOutbox, MemoryLearnings, MemoryKeys):
         self._holds_of.pop(subscription, None)
         self._heartbeats.forget(subscription)
         self._forget_trails_of(subscription)
+        self._forget_links(subscription)
         if not any(one.account_id == stored.account_id for one in self._subscriptions.values()):
             del self._accounts[stored.account_id]
             for key in [key for key in self._cursors if key[0] == stored.account_id]:
@@ -309,6 +311,9 @@ class MemoryStore(MemoryOutbox, MemoryLearnings, MemoryKeys):
         """Nothing is held."""
 
     # inside
+
+    def _has(self, subscription: SubscriptionId) -> bool:
+        return subscription in self._subscriptions
 
     def _living(self, account: AccountId) -> list[Subscription]:
         found = (one for one in self._subscriptions.values() if one.account_id == account)

@@ -12,6 +12,7 @@ from idlebell.store.sealing import Sealer
 from idlebell.store.sqlite import opening
 from idlebell.store.sqlite.cursors import CursorsPart
 from idlebell.store.sqlite.database import Database
+from idlebell.store.sqlite.grants import GrantsPart
 from idlebell.store.sqlite.heartbeats import HeartbeatsPart
 from idlebell.store.sqlite.keys import KeysPart
 from idlebell.store.sqlite.learnings import LearningsPart
@@ -22,7 +23,9 @@ from idlebell.store.sqlite.trails import TrailsPart
 _PROBE = "INSERT INTO probes (name, count) VALUES ('check', 1) ON CONFLICT (name) DO UPDATE SET count = count + 1"
 
 
-class SqliteStore(SubscriptionsPart, CursorsPart, OutboxPart, HeartbeatsPart, TrailsPart, LearningsPart, KeysPart):
+class SqliteStore(
+    SubscriptionsPart, CursorsPart, OutboxPart, HeartbeatsPart, TrailsPart, LearningsPart, KeysPart, GrantsPart
+):
     """Keeps :class:`~idlebell.store.contract.Store`. Made by :func:`open_sqlite`."""
 
     def __init__(self, database: Database) -> None:
