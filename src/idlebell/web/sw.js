@@ -156,8 +156,7 @@ async function openPage(hash) {
 async function hush(record, sender) {
   const texts = await words();
   try {
-    const { hushed } = await api.show(record);
-    await upkeep.change(record, { hushed: [...hushed.filter((one) => one.sender !== sender), { sender }] });
+    await api.hush(record, sender);
   } catch {
     return openPage(`#/account/${record.id}`);
   }
@@ -172,8 +171,7 @@ async function hush(record, sender) {
 
 async function unhush(record, sender) {
   try {
-    const { hushed } = await api.show(record);
-    await upkeep.change(record, { hushed: hushed.filter((one) => one.sender !== sender) });
+    await upkeep.unhush(record, { sender });
   } catch {
     await openPage(`#/account/${record.id}`);
   }

@@ -5,6 +5,7 @@
 
 {
   const LANGUAGES = ["en", "de"];
+  const RIGHT_TO_LEFT = ["ar", "fa", "he", "ur"];
   const FSI = "\u2068";
   const PDI = "\u2069";
 
@@ -23,6 +24,7 @@
   class Texts {
     constructor(language, words) {
       this.language = language;
+      this.direction = RIGHT_TO_LEFT.includes(language) ? "rtl" : "ltr";
       this.words = words;
       this.plural = new Intl.PluralRules(language);
       this.number = new Intl.NumberFormat(language);

@@ -11,6 +11,10 @@
   // Each start renews, but a page that is opened ten times a minute need not.
   const RENEWED_LATELY_MS = 3_600_000;
 
+  // A kept password is not tried again sooner: servers lock accounts that are knocked at.
+  const TRIED_LATELY_MS = 15 * 60_000;
+  const REFUSED = new Set(["authentication-failed", "app-password-needed", "imap-not-enabled", "plan-without-imap"]);
+
   const account = (record) => `${record.username}@${record.host ?? ""}`;
 
   function bytesOf(base64url) {
@@ -62,7 +66,9 @@
       keep: wish.keep,
       payload: wish.payload,
       mailboxes: wish.mailboxes,
+      opens: wish.opens ?? null,
       added_at: wish.added_at ?? Date.now(),
+      formerly: wish.id ?? null, // what it was before the gateway forgot it: pages that show that go on with this
       endpoint_url: newMail.url,
       gone: false,
       view: shown,
@@ -78,7 +84,7 @@
   async function join(registration, { token, name }) {
     const newMail = await endpoint(registration);
     const view = await api.subscribe({
-      link: token, endpoints: { new_mail: newMail }, payload: "summary", lease_seconds: LEASE_SECONDS, wait_seconds: WAIT_SECONDS,
+      link: token, endpoints: { new_mail: newMail }, lease_seconds: LEASE_SECONDS, wait_seconds: WAIT_SECONDS,
     });
     const { token: own, ...shown } = view;
     const record = {
@@ -88,7 +94,7 @@
       host: null,
       server: {},
       keep: "nobody",
-      payload: "summary",
+      payload: shown.payload,
       mailboxes: shown.mailboxes.map((one) => one.name),
       added_at: Date.now(),
       endpoint_url: newMail.url,
@@ -118,19 +124,35 @@
 
   const change = async (record, patch) => viewed(record, await api.change(record, patch));
 
+  const named = ({ sender, list_id }) => (sender ? { sender } : { list_id });
+  const sameAs = (one, other) => one.sender === (other.sender ?? null) && one.list_id === (other.list_id ?? null);
+
+  // `one`: {sender} or {list_id}, which rings again. Read anew, for another device may have hushed somebody meanwhile.
+  async function unhush(record, one) {
+    const { hushed } = await api.show(record);
+    return change(record, { hushed: hushed.filter((other) => !sameAs(other, one)).map(named) });
+  }
+
   async function resupply(record, auth, wait = WAIT_SECONDS) {
     const view = await viewed(record, await api.resupply(record, auth, wait));
     if (record.keep === "browser") await records.change(record.id, { box: await vault.seal(account(record), auth) });
     return view;
   }
 
-  // With what this browser keeps. False where it keeps nothing that can be used.
-  async function resupplyKept(record, wait = WORKER_WAIT_SECONDS) {
+  // What `use` does with the password that this browser keeps; null where it keeps none that can be used. One that the server
+  // refuses is kept no longer.
+  async function withKept(record, use) {
     const auth = record.box ? await vault.open(account(record), record.box) : null;
-    if (!auth) return false;
-    await resupply(record, auth, wait);
-    return true;
+    if (!auth) return null;
+    try {
+      return await use(auth);
+    } catch (problem) {
+      if (REFUSED.has(problem.code)) await records.change(record.id, { box: null });
+      throw problem;
+    }
   }
+
+  const resupplyKept = (record, wait = WORKER_WAIT_SECONDS) => withKept(record, (auth) => resupply(record, auth, wait));
 
   const due = (record, now) => now >= record.expires_at - (record.lease_seconds * 1000) / 2;
 
@@ -142,37 +164,46 @@
 
   // The gateway has forgotten the subscription (404): the same account once more, where the password is kept.
   async function registerAnew(registration, record, wait = WORKER_WAIT_SECONDS) {
-    const auth = record.box ? await vault.open(account(record), record.box) : null;
-    if (!auth) {
-      await records.change(record.id, { gone: true });
-      return null;
-    }
+    await records.change(record.id, { gone: true });
     const key = await records.setting("key");
-    const made = await register(registration, { ...record, auth }, key ?? null, wait);
-    if (made.id !== record.id) await records.forget(record.id);
+    const made = await withKept(record, (auth) => register(registration, { ...record, auth }, key ?? null, wait));
+    if (made && made.id !== record.id) await records.forget(record.id);
     return made;
   }
 
-  // One account: its endpoint where the browser's has changed, its lease where it is due or `start` is true.
+  // By itself, and not too often.
+  async function retried(record, sign) {
+    if (!record.box || Date.now() - (record.tried_at ?? 0) < TRIED_LATELY_MS) return;
+    await records.change(record.id, { tried_at: Date.now() });
+    await sign();
+  }
+
+  // One account: its endpoint where the browser's has changed, its lease where it is due or `start` is true, its session where
+  // that is lost and this browser can sign in.
   async function tendOne(registration, record, newMail, start) {
     const now = Date.now();
     try {
+      if (record.gone) throw new Problem("not-found", 404);
+      let { view } = record;
       if (newMail && newMail.url !== record.endpoint_url) {
-        await viewed(record, await api.change(record, { endpoints: { new_mail: newMail }, lease_seconds: LEASE_SECONDS }));
+        view = await viewed(record, await api.change(record, { endpoints: { new_mail: newMail }, lease_seconds: LEASE_SECONDS }));
         await records.change(record.id, { endpoint_url: newMail.url, renewed_at: now });
       } else if (due(record, now) || (start && now - (record.renewed_at ?? 0) > RENEWED_LATELY_MS)) {
-        await renew(record);
+        view = await renew(record);
+      } else if (start) {
+        view = await show(record);
       }
+      if (start && view?.state === "needs_credentials") await retried(record, () => resupplyKept(record, WAIT_SECONDS));
     } catch (problem) {
       if (problem.code !== "not-found") throw problem;
-      await registerAnew(registration, record);
+      await retried(record, () => registerAnew(registration, record));
     }
   }
 
   // All accounts. One that fails does not keep the others; whoever holds the lock does it for all pages and the worker.
   async function tend(registration, { start = false } = {}) {
     await navigator.locks.request("idlebell-tend", { ifAvailable: true }, async (lock) => {
-      const known = lock ? (await records.subscriptions()).filter((record) => !record.gone) : [];
+      const known = lock ? (await records.subscriptions()).filter((record) => !record.gone || record.box) : [];
       if (!known.length) return;
       let newMail = null;
       try {
@@ -193,6 +224,6 @@
     await records.forget(record.id);
   }
 
-  const upkeep = { account, change, due, end, endpoint, join, register, registerAnew, renew, resupply, resupplyKept, show, tend };
+  const upkeep = { account, change, due, end, endpoint, join, register, registerAnew, renew, resupply, resupplyKept, show, tend, unhush };
   self.idlebell = { ...self.idlebell, upkeep };
 }

@@ -6,7 +6,7 @@ import { digestSection, hushedSection, muteSection, opensSection, quietSection, 
 import { follow } from "./events.js";
 import { filterSection } from "./filters.js";
 import { linkSection } from "./links.js";
-import { asProblem, linked, problemCard } from "./problems.js";
+import { asProblem, linked, problemCard, standing } from "./problems.js";
 import { needsSignIn, stateLine } from "./state.js";
 import "../common/api.js";
 import "../common/records.js";
@@ -17,7 +17,7 @@ const { Problem, api, records, upkeep } = self.idlebell;
 export async function accountView(context, id) {
   const { texts } = context;
   let record = await records.subscription(id);
-  if (!record) return (await import("./home.js")).homeView(context);
+  if (!record) return successorOf(context, id);
 
   const state = h("div", { id: "state" });
   const bell = bellSection(context, () => record);
@@ -37,14 +37,17 @@ export async function accountView(context, id) {
     endSection(context, () => record));
 
   async function refresh() {
-    record = (await records.subscription(id)) ?? record;
-    state.replaceChildren(...stateParts(texts, record));
+    const known = await records.subscription(id);
+    if (!known) return successorOf(context, id);
+    record = known;
+    state.replaceChildren(...stateParts(texts, record, await problemOf(record)));
     facts.replaceChildren(...factRows(texts, record));
     boxes.replaceChildren(...mailboxRows(texts, record));
     const rings = (await records.rings()).filter((ring) => ring.subscription === id);
     living.hidden = needsSignIn(record);
     for (const one of controls) one.refresh(record);
     chart.replaceChildren(delayChart(texts, rings.map((ring) => ({ at: ring.received_at, milliseconds: ring.received_at - ring.sent_at }))));
+    return undefined;
   }
 
   await refresh();
@@ -53,21 +56,32 @@ export async function accountView(context, id) {
   return { node, title: record.username, refresh, leave: () => leaving.abort(), pushed: (told) => told.subscription === id && bell.pushed(told) };
 }
 
-function stateParts(texts, record) {
+// The account may have been registered anew meanwhile, under another id.
+async function successorOf(context, id) {
+  const found = (await records.subscriptions()).find((one) => one.formerly === id);
+  context.go(found ? `#/account/${encodeURIComponent(found.id)}` : "#/");
+  return { node: h("p.loading", {}, "…"), title: "" };
+}
+
+function stateParts(texts, record, problem) {
   const { tone, word, detail } = stateLine(texts, record);
   const view = record.view ?? {};
   const link = h("a.button.primary", { href: `#/account/${encodeURIComponent(record.id)}/sign-in`, id: "sign-in" }, texts.say("sign-in.title"));
   return [
     h("p.state.large", { "data-tone": tone }, h("span.dot", { "aria-hidden": "true" }), word),
     h("p.state-detail", {}, detail),
-    view.problem && !record.gone
-      ? problemCard(texts, problemOf(view.problem), needsSignIn(record) ? [link] : [])
+    problem
+      ? problemCard(texts, problem, needsSignIn(record) ? [link] : [])
       : needsSignIn(record) ? h("div.actions", {}, link) : null,
     view.alert ? h("div.hint-card", { "data-tone": "info" }, h("p", {}, texts.say("alert.title")), h("p", { dir: "auto" }, ...linked(view.alert.text))) : null,
   ].filter(Boolean);
 }
 
-const problemOf = (told) => new Problem(told.type.replace("/problems/", ""), 0, { detail: told.detail });
+// A lost session is what the state says already.
+async function problemOf({ gone, view }) {
+  const told = gone ? null : view?.problem;
+  return !told || told.type === "/problems/session-lost" ? null : standing(told);
+}
 
 function factRows(texts, record) {
   const view = record.view ?? {};

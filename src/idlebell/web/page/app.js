@@ -79,6 +79,9 @@ async function draw() {
 async function refreshNow() {
   const known = (await records.subscriptions()).filter((record) => !record.gone);
   await Promise.allSettled(known.map((record) => upkeep.show(record)));
+  // A push may have been lost: what the worker would have done is done here.
+  const lost = (await records.subscriptions()).some((one) => one.box && (one.gone || one.view?.state === "needs_credentials"));
+  if (lost && context.registration) await upkeep.tend(context.registration, { start: true }).catch(() => {});
   await current?.refresh?.();
 }
 
@@ -118,6 +121,7 @@ function heedWorker() {
 
 function dress(texts) {
   document.documentElement.lang = texts.language;
+  document.documentElement.dir = texts.direction;
   document.getElementById("skip").textContent = texts.say("skip");
   document.getElementById("nav").replaceChildren(
     h("a.quiet-link", { href: "#/settings", id: "settings" }, texts.say("settings")));

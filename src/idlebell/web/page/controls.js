@@ -14,10 +14,10 @@ export const DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 // A part of the page that changes one thing: what went wrong is told where it was done.
 export function changer(context, current) {
   const failed = h("div.failed", {});
-  async function change(patch, sentence) {
+  async function attempt(act, sentence) {
     failed.replaceChildren();
     try {
-      await upkeep.change(current(), patch);
+      await act();
       context.say(sentence ?? context.texts.say("saved"));
       await context.refreshNow();
       return true;
@@ -26,7 +26,8 @@ export function changer(context, current) {
       return false;
     }
   }
-  return { failed, change };
+  const change = (patch, sentence) => attempt(() => upkeep.change(current(), patch), sentence);
+  return { failed, attempt, change };
 }
 
 export const inAnHour = (now) => new Date(now.getTime() + 3_600_000);
@@ -139,7 +140,7 @@ export function digestSection(context, current) {
 // Senders and lists that ring no more: shown where there are any, each with a way back.
 export function hushedSection(context, current) {
   const { texts } = context;
-  const { failed, change } = changer(context, current);
+  const { failed, attempt } = changer(context, current);
   const list = h("ul.mailboxes", { id: "hushed" });
   const node = h("section.card", { hidden: true }, h("h2", {}, texts.say("hushed.title")), list, failed);
   let drawn = "[]";
@@ -151,7 +152,7 @@ export function hushedSection(context, current) {
       if (JSON.stringify(hushed) === drawn) return;
       drawn = JSON.stringify(hushed);
       list.replaceChildren(...hushed.map((one) => h("li", {}, foreign(one.sender ?? one.list_id, "span"),
-        h("button.link", { type: "button", onclick: () => change({ hushed: hushed.filter((other) => other !== one) }, texts.say("hushed.undone")) }, texts.say("hushed.undo")))));
+        h("button.link", { type: "button", onclick: () => attempt(() => upkeep.unhush(current(), one), texts.say("hushed.undone")) }, texts.say("hushed.undo")))));
     },
   };
 }

@@ -84,7 +84,9 @@ export async function linkedView(context) {
       context.say(texts.say("add.done", { account: record.username }));
       context.go(`#/account/${encodeURIComponent(record.id)}`);
     } catch (error) {
-      place.replaceChildren(problemCard(texts, asProblem(error)));
+      const problem = asProblem(error);
+      const used = problem.code === "unauthorized"; // what is true of a key is not true of a link
+      place.replaceChildren(used ? h("p.problem", { role: "alert" }, texts.say("linked.none")) : problemCard(texts, problem));
     } finally {
       busy();
     }

@@ -40,6 +40,16 @@ export function problemCard(texts, error, actions = []) {
     actions.length ? h("div.actions", {}, actions) : null);
 }
 
+let table = null;
+
+// What stands in a subscription's `problem` ({type, detail}), with the title and the mend that the gateway's table has for it.
+export async function standing({ type, detail }) {
+  table ??= fetch("/problems", { credentials: "omit", headers: { accept: "application/json" } })
+    .then((answer) => answer.json()).then(({ items }) => items).catch(() => (table = null));
+  const entry = (await table)?.find((one) => one.type === type);
+  return new Problem(String(type).replace("/problems/", ""), 0, { ...entry, detail });
+}
+
 // https addresses in a sentence of the gateway's become links.
 export function linked(sentence) {
   return sentence.split(/(https:\/\/[^\s<>"]+[^\s<>".,;:!?)])/).map((part, index) => (index % 2 ? outward(part, part) : part));

@@ -1,0 +1,108 @@
+"""What the web client mends by itself in a real Firefox: a gateway that has lost its store, a password that does no more."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from browser.client_steps import add_account, deliver, kept, shown
+from browser.firefox import Firefox
+from browser.page import Page
+from browser.push_server import PushServer
+from gateway_process import GatewayProcess
+from idlebell.testing import mail
+from servers.dovecot_server import DovecotServer
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
+
+TEND = "navigator.serviceWorker.ready.then(one => self.idlebell.upkeep.tend(one, {start: true})).then(() => true)"
+"""What page and worker do at every start."""
+
+
+@pytest.fixture
+async def gateway(dovecot: DovecotServer, tmp_path: Path) -> AsyncIterator[GatewayProcess]:
+    async with GatewayProcess(tmp_path, dovecot.ca_file) as gateway:
+        yield gateway
+
+
+async def when(page: Page, holds: str) -> None:
+    """Waits until the one account that is kept (``one``) is as ``holds`` says."""
+    await page.until(
+        f"self.idlebell.records.subscriptions().then(all => all.length === 1 && all.every(one => {holds}))"
+    )
+
+
+async def test_a_gateway_that_lost_everything_is_registered_with_anew(
+    firefox: Firefox, gateway: GatewayProcess, dovecot: DovecotServer
+) -> None:
+    """Its store is gone, so the subscription is a 404 and the key that pushes are signed with is another one."""
+    user, page = dovecot.add_user(), firefox.page
+    await add_account(page, gateway, dovecot, user)
+    (before,) = await kept(page)
+    await page.open("about:blank")
+    await asyncio.to_thread(gateway.stop)
+    for path in gateway.folder.glob("idlebell.db*"):
+        path.unlink()
+    await gateway.start()
+
+    await page.open(f"{gateway.url}/#/account/{before['id']}")
+    await when(page, f"one.id !== {before['id']!r} && one.view.state === 'watching'")
+    (after,) = await kept(page)
+    assert after["endpoint_url"] != before["endpoint_url"], "a push subscription belongs to its key"
+    await page.until(f"location.hash === '#/account/{after['id']}'")
+    await deliver(dovecot, user, mail.make(subject="All is new"))
+    await shown(page, "All is new")
+    await page.click("#test-bell")
+    await page.until("document.querySelector('#test-result').textContent.includes('Heard after')")
+
+
+async def test_a_kept_password_that_is_refused_is_forgotten_and_asked_for(
+    firefox: Firefox, push_server: PushServer, gateway: GatewayProcess, dovecot: DovecotServer
+) -> None:
+    """Tried once by the worker, and not again: mail servers lock accounts that are knocked at."""
+    user, page = dovecot.add_user(), firefox.page
+    await add_account(page, gateway, dovecot, user)
+    dovecot.set_password(user.name, "another")
+    for pid in dovecot.processes("imap"):
+        os.kill(pid, signal.SIGKILL)
+    await push_server.delivered(1)
+    await shown(page, user.name, "needs your password")
+    await when(page, "one.box === null")
+    assert await page.evaluate(TEND)
+    await page.click("#sign-in")
+    await page.fill("#password", "another")
+    await page.click("#connect")
+    await when(page, "one.box !== null && one.view.state === 'watching'")
+
+
+async def test_silence_a_filter_and_a_hushed_sender_are_set_by_the_page(
+    firefox: Firefox, push_server: PushServer, gateway: GatewayProcess, dovecot: DovecotServer
+) -> None:
+    user, page = dovecot.add_user(), firefox.page
+    await deliver(dovecot, user, mail.make(subject="Older than the filter"))
+    await add_account(page, gateway, dovecot, user)
+    await page.click("#mute-hour")
+    await when(page, "Date.parse(one.view.muted_until) > Date.now()")
+    await page.click("#unmute")
+    await when(page, "one.view.muted_until === null")
+
+    await page.click("#filter summary")
+    await page.evaluate("document.querySelector('#filter-only-add').click()")
+    await page.evaluate("document.querySelector('.filter-row select').value = 'subject'")
+    await page.fill(".filter-row input", "lunch")
+    await page.until(
+        "document.querySelector('#filter-preview [data-rings=no]')?.innerText.includes('Older than the filter')"
+    )
+    await page.click("#filter-save")
+    await when(page, "one.view.filter?.subject === 'lunch'")
+    await deliver(dovecot, user, mail.make(subject="No bell for this"))
+    await deliver(dovecot, user, mail.make(subject="Lunch at noon"))
+    cards = await shown(page, "Lunch at noon")
+    assert "No bell for this" not in str(cards)
+    assert len(push_server.pushes) == 1
+    assert page.faults == []
