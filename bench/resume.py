@@ -97,7 +97,7 @@ def number(pattern: re.Pattern[bytes], said: bytes) -> int:
 
 
 def items(wire: Wire) -> tuple[str, ...]:
-    return tuple(dict.fromkeys((*DECIDING, *identity_items(wire.has, envelope=False))))
+    return tuple(dict.fromkeys((*DECIDING, *identity_items(wire.has))))
 
 
 # --- the ways ---

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from idlebell.model.ids import NotificationId, SubscriptionId
-from idlebell.model.message import MessageSummary
+from idlebell.model.message import MessageSummary, Textless
 from idlebell.model.notification import NewMail, Notification
 from idlebell.push.answers import retry_after
 from idlebell.push.exchange import HttpResponse
@@ -30,23 +31,25 @@ messages = st.builds(
     received_at=st.none() | st.datetimes(timezones=st.just(UTC)),
     truncated=st.booleans(),
 )
-notifications = st.builds(
-    lambda mailbox, described: Notification(
-        NotificationId("ntf_a"),
-        SubscriptionId("sub_a"),
-        NewMail(mailbox, 1, len(described), None, tuple(described)),
-        7,
-        NOW,
-        NOW + timedelta(days=1),
-        0,
-    ),
-    any_text,
-    st.lists(messages, max_size=6),
+messages_with_texts = st.builds(
+    lambda message, text, textless: replace(message, text=text, textless=textless),
+    messages,
+    st.none() | st.builds(str.__mul__, any_text, st.integers(1, 40)),
+    st.none() | st.sampled_from(Textless),
 )
+
+
+def _sent(mailbox: str, described: list[MessageSummary]) -> Notification:
+    content = NewMail(mailbox, 1, len(described), None, tuple(described))
+    return Notification(NotificationId("ntf_a"), SubscriptionId("sub_a"), content, 7, NOW, NOW + timedelta(days=1), 0)
+
+
+notifications = st.builds(_sent, any_text, st.lists(messages, max_size=6))
+notifications_with_texts = st.builds(_sent, any_text, st.lists(messages_with_texts, max_size=6))
 dates = st.datetimes().map(lambda moment: moment.strftime("%a, %d %b %Y %H:%M:%S GMT"))
 
 
-@given(notifications, st.integers(0, 3_000))
+@given(notifications | notifications_with_texts, st.integers(0, 5_000))
 def test_a_fitted_body_is_json_within_its_limit_or_has_no_message(sent: Notification, limit: int) -> None:
     fitted = fit(sent, limit)
     read_back = json.loads(fitted.decode("utf-8"))
@@ -68,6 +71,15 @@ def test_messages_are_kept_from_the_newest_and_only_the_first_kept_is_cut(sent: 
         assert cut == full or cut["truncated"] is True
         for name in ("preview", "subject"):
             assert (full[name] or "").startswith(cut[name] or "")
+
+
+@given(notifications_with_texts, st.integers(0, 5_000))
+def test_texts_that_are_told_are_their_beginnings_and_say_when_there_is_more(sent: Notification, limit: int) -> None:
+    whole = json.loads(body(sent)).get("messages", [])
+    kept = json.loads(fit(sent, limit)).get("messages", [])
+    for told, full in zip(kept, whole[len(whole) - len(kept) :], strict=True):
+        assert (full.get("text") or "").startswith(told.get("text") or "")
+        assert told["truncated"] or (told.get("text") or "") == (full.get("text") or "")
 
 
 @given(notifications, st.integers(0, 2_900), st.integers(0, 100))

@@ -18,6 +18,7 @@ from idlebell.gateway.shapes import SubscriptionRequest
 from idlebell.gateway.when import quiet_hours_view, read_digest_minutes, read_muted_until, read_quiet_hours
 from idlebell.model.preferences import NO_PREFERENCES, Preferences
 from idlebell.rules.compiled import canonical
+from idlebell.rules.content import CONTENT_LIMIT_BYTES
 from idlebell.rules.filter import FilterError
 
 
@@ -42,6 +43,13 @@ def read_filter(faults: Faults, value: Any, at: str) -> str | None:
         return None
 
 
+def _content_limit(faults: Faults, given: Any, at: str) -> int | None:
+    if isinstance(given, int) and not isinstance(given, bool) and given in CONTENT_LIMIT_BYTES:
+        return given
+    faults.add(at, f"must be a whole number from {CONTENT_LIMIT_BYTES.start} to {CONTENT_LIMIT_BYTES.stop - 1}")
+    return None
+
+
 READERS: Final[Mapping[str, Reader]] = MappingProxyType(
     {
         "filter": Reader("filter", read_filter),
@@ -52,7 +60,7 @@ READERS: Final[Mapping[str, Reader]] = MappingProxyType(
         "hushed": Reader("hushed", read_hushed),
         "withdraw": Reader("withdraw", _later),
         "remind_after": Reader("remind_after_seconds", _later),
-        "content_limit_bytes": Reader("content_limit_bytes", _later),
+        "content_limit_bytes": Reader("content_limit_bytes", _content_limit),
     }
 )
 """By member."""

@@ -193,8 +193,6 @@ def read_payload(faults: Faults, given: Any, at: str = "/payload") -> Payload:
     if given not in tuple(Payload):
         faults.add(at, "must be one of alert, summary, content")
         return Payload.ALERT
-    if given == Payload.CONTENT:
-        faults.add(at, f"content is {NOT_SUPPORTED}")
     return Payload(given)
 
 

@@ -27,8 +27,8 @@ _REASONS: Mapping[type[c.Command], str] = MappingProxyType(
         c.Examine: "Opens the mailbox read-only; SELECT would take \\Recent from the user's own client.",
         c.Unselect: "Closes the mailbox without changing anything.",
         c.UidFetch: (
-            "Reads flags, dates, envelopes and previews of new messages, and the header fields, structure and beginning of the"
-            " text that a filter asks for, by items that never set \\Seen."
+            "Reads flags, dates, sender, subject and preview of new messages, and the header fields, structure and beginning"
+            " of the text that a filter or payload content asks for, by items that never set \\Seen."
         ),
         c.UidSearch: (
             "Counts new messages where there are too many to fetch, or finds them for a filter, and counts unseen ones."

@@ -7,13 +7,13 @@ unescaped. Half a surrogate pair, which no UTF-8 can hold, becomes a question ma
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeAlias, assert_never
 
 from idlebell.model.message import MessageSummary
 from idlebell.model.notification import Expiring, Heartbeat, NewMail, Notification, Reconnect, Test, Verification
+from idlebell.push.cutting import fitting
 
 Members: TypeAlias = dict[str, Any]
 
@@ -24,9 +24,10 @@ def body(notification: Notification) -> bytes:
 
 
 def fit(notification: Notification, limit_bytes: int) -> bytes:
-    """The body in at most ``limit_bytes``. Only descriptions of messages are given up: the newest are kept as long as they
-    fit, the first that does not has its preview and then its subject cut, those before it are left out. A body that was cut
-    says ``"truncated": true``, and so does a message that was.
+    """The body in at most ``limit_bytes``. Only what is said of messages is given up: the newest are kept as long as they fit,
+    the first that does not has its preview and then its subject cut, those before it are left out. Texts have at least a third
+    of the room, and share what descriptions leave evenly: a short one is whole, and what it does not need goes to the others.
+    A body that was cut says ``"truncated": true``, and so does a message that was.
 
     Where even the body without any message is longer, that body is the answer: there is no less to say.
     """
@@ -38,17 +39,13 @@ def fit(notification: Notification, limit_bytes: int) -> bytes:
     def with_messages(messages: tuple[MessageSummary, ...]) -> Notification:
         return replace(notification, content=replace(content, messages=messages))
 
-    # Each message is encoded once: a body is as long as its frame, its messages and the commas between them.
     room = limit_bytes - len(_encode(_members(with_messages(()), cut=True)))
-    older, kept = list(content.messages), list[MessageSummary]()
-    # It ends before they do, for the whole did not fit.
-    while (size := len(_encode(_message(older[-1])))) <= room:
-        kept.append(older.pop())
-        room -= size + 1
-    shortened = _shorten(older[-1], lambda message: len(_encode(_message(message))) <= room)
-    if shortened is not None:
-        kept.append(shortened)
-    return _encode(_members(with_messages(tuple(reversed(kept))), cut=True))
+    return _encode(_members(with_messages(fitting(content.messages, room, encoded_bytes)), cut=True))
+
+
+def encoded_bytes(message: MessageSummary) -> int:
+    """As it stands in a body."""
+    return len(_encode(_message(message)))
 
 
 def instant(moment: datetime, timespec: str = "milliseconds") -> str:
@@ -92,7 +89,7 @@ def _members(notification: Notification, *, cut: bool = False) -> Members:
 
 
 def _message(message: MessageSummary) -> Members:
-    return {
+    members: Members = {
         **({} if message.mailbox is None else {"mailbox": message.mailbox}),
         "uid": message.uid,
         "message_id": message.message_id,
@@ -103,30 +100,11 @@ def _message(message: MessageSummary) -> Members:
         "received_at": None if message.received_at is None else instant(message.received_at, "seconds"),
         "truncated": message.truncated,
     }
-
-
-def _shorten(message: MessageSummary, fits: Callable[[MessageSummary], bool]) -> MessageSummary | None:
-    """The message with as much of its preview as fits, or else as much of its subject; None where neither helps."""
-    preview, subject = message.preview or "", message.subject or ""
-    bare = replace(message, preview=None, truncated=True)
-    if fits(bare):
-        length = _longest(len(preview), lambda count: fits(replace(bare, preview=preview[:count])))
-        return replace(bare, preview=preview[:length] or None)
-    length = _longest(len(subject), lambda count: fits(replace(bare, subject=subject[:count])))
-    return replace(bare, subject=subject[:length]) if length else None
-
-
-def _longest(most: int, fits: Callable[[int], bool]) -> int:
-    """The greatest number up to ``most`` for which ``fits`` holds, taking it to hold for 0 and for all below one for which
-    it does."""
-    low, high = 0, most
-    while low < high:
-        middle = (low + high + 1) // 2
-        if fits(middle):
-            low = middle
-        else:
-            high = middle - 1
-    return low
+    if message.text is not None:
+        members["text"] = message.text
+    if message.textless is not None:
+        members["no_text"] = message.textless.value
+    return members
 
 
 def _encode(members: Members) -> bytes:

@@ -9,7 +9,7 @@ import re
 from typing import Final
 
 from idlebell.imap.responses import BodyPart
-from idlebell.rules.charsets import decoded
+from idlebell.rules.charsets import decoded, whole_characters
 from idlebell.rules.header_text import base64_bytes
 
 TEXT_BYTES: Final = 16_384
@@ -24,15 +24,20 @@ _SHOWN_ATTRIBUTE: Final = re.compile(
 
 def part_text(part: BodyPart, raw: bytes) -> str:
     """``raw``: the content of ``part``, or its beginning."""
-    raw = raw[:TEXT_BYTES]
+    text = decoded_part(part, raw[:TEXT_BYTES], cut=len(raw) >= TEXT_BYTES)
+    return words_of_html(text) if part.subtype.lower() == "html" else text
+
+
+def decoded_part(part: BodyPart, raw: bytes, *, cut: bool) -> str:
+    """The content of ``part``, or its beginning where it is ``cut``, its transfer encoding and charset undone."""
     match part.encoding.lower():
         case "base64":
             raw = base64_bytes(raw)
         case "quoted-printable":
             raw = binascii.a2b_qp(raw)
     charset = next((value for name, value in part.parameters if name.lower() == "charset"), b"")
-    text = decoded(raw, charset[:100].decode("latin-1"))
-    return words_of_html(text) if part.subtype.lower() == "html" else text
+    # Half a character at its end would have all of it taken for no UTF-8.
+    return decoded(whole_characters(raw) if cut else raw, charset[:100].decode("latin-1"))
 
 
 def words_of_html(markup: str) -> str:

@@ -72,3 +72,14 @@ def guessed(raw: bytes) -> str:
         return raw.decode("utf-8")
     except UnicodeDecodeError:
         return raw.decode("latin-1")
+
+
+def whole_characters(raw: bytes) -> bytes:
+    """``raw`` that was cut somewhere, without the beginning of a UTF-8 character at its end."""
+    for back in range(1, min(4, len(raw) + 1)):
+        byte = raw[-back]
+        if byte >= 0xC0:  # RFC 3629 section 3: the first of two to four
+            return raw[:-back] if back < (2 if byte < 0xE0 else 3 if byte < 0xF0 else 4) else raw
+        if byte < 0x80:
+            break
+    return raw

@@ -17,6 +17,7 @@ from idlebell.model.shown_text import shown as shown_text
 from idlebell.model.subscription import Payload, Subscription
 from idlebell.model.verdict import Outcome, Verdict
 from idlebell.rules.compiled import NO_FILTER, Everything, rule_of
+from idlebell.rules.content import content_limit_bytes, with_text
 from idlebell.rules.describe import describe
 from idlebell.rules.evidence import Evidence
 from idlebell.rules.hush import hush_needs, hushed_by
@@ -86,7 +87,7 @@ def match(
     What may not ring now is drafted all the same: it is the store that holds and counts it.
     """
     read = _Read(mailbox)
-    summaries: dict[int, MessageSummary] = {}
+    summaries: dict[tuple[int, int | None], MessageSummary] = {}
     drafts: list[Draft] = []
     verdicts: list[Verdict] = []
     for one in listening(subscriptions, mailbox):
@@ -113,7 +114,7 @@ def match(
             verdicts.append(verdict)
         for messages, vip in ((vips, True), (told, False)):
             if messages:
-                shown = () if one.payload is Payload.ALERT else _described(messages[-MAX_MESSAGES:], summaries)
+                shown = _described(one, messages[-MAX_MESSAGES:], summaries)
                 content = NewMail(mailbox, uid_validity, len(messages), unseen, shown, vip=vip)
                 drafts.append(_draft(one, content, at, keep))
     return Matched(tuple(drafts), tuple(verdicts))
@@ -210,12 +211,26 @@ def _timed(verdict: Verdict, timing: Timing) -> Verdict:
             return replace(verdict, outcome=Outcome.MUTED, because=(str(why),))
 
 
-def _described(messages: Sequence[FetchData], summaries: dict[int, MessageSummary]) -> tuple[MessageSummary, ...]:
-    """``summaries``: of those that were described before, by UID."""
-    for message in messages:
-        if message.uid is not None and message.uid not in summaries:
-            summaries[message.uid] = describe(message)
-    return tuple(summaries[message.uid] for message in messages if message.uid is not None)
+def _described(
+    one: Subscription, told: Sequence[FetchData], known: dict[tuple[int, int | None], MessageSummary]
+) -> tuple[MessageSummary, ...]:
+    """As much of each as the subscription asked for. ``known``: by UID and largest size that is told whole; what several are
+    told is read once."""
+    if one.payload is Payload.ALERT:
+        return ()
+    limit_bytes = content_limit_bytes(one.preferences) if one.payload is Payload.CONTENT else None
+    shown: list[MessageSummary] = []
+    for message in told:
+        if message.uid is None:
+            continue
+        summary = known.get((message.uid, limit_bytes))
+        if summary is None:
+            summary = describe(message)
+            if limit_bytes is not None:
+                summary = with_text(summary, message, limit_bytes)
+            known[message.uid, limit_bytes] = summary
+        shown.append(summary)
+    return tuple(shown)
 
 
 def _draft(one: Subscription, content: NewMail, at: datetime, keep: timedelta) -> Draft:

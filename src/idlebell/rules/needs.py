@@ -8,6 +8,7 @@ from typing import Final
 from idlebell.model.subscription import Payload, Subscription
 from idlebell.rules.body_text import TEXT_BYTES
 from idlebell.rules.compiled import rule_of
+from idlebell.rules.describe import RAW_BYTES
 from idlebell.rules.evidence import HEADER_BYTES
 from idlebell.rules.hush import hush_needs
 from idlebell.rules.rule import NO_NEEDS, Needs, Rule
@@ -15,7 +16,16 @@ from idlebell.rules.schedule import scheduled
 
 DECIDING = ("UID", "FLAGS", "INTERNALDATE")
 """What :func:`idlebell.watch.detect.decide` looks at."""
-DESCRIBING = ("RFC822.SIZE", "ENVELOPE")
+MESSAGE_ID_ITEM: Final = "BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]<0.1100>"
+"""In bounds: one that is a megabyte long would end the session."""
+DESCRIBING = (
+    "RFC822.SIZE",
+    f"BODY.PEEK[HEADER.FIELDS (FROM)]<0.{RAW_BYTES}>",
+    f"BODY.PEEK[HEADER.FIELDS (SUBJECT)]<0.{RAW_BYTES}>",
+    MESSAGE_ID_ITEM,
+)
+"""What :func:`idlebell.rules.describe.describe` tells of. Not ENVELOPE, which has no bound: a mail with a subject of a megabyte
+would end the session, and each one after it."""
 HEADER_NAMES_BYTES: Final = 700
 """Names of header fields in one command, which some servers take up to 1000 octets of (RFC 2683 section 3.2.1.5). Where there
 are more the whole header is fetched."""

@@ -32,19 +32,39 @@ class Leaf:
     """Of that multipart."""
 
 
+EMPTY_BYTES: Final = 4
+"""A plain text of two ends of line or less stands in for a text that is only in HTML."""
+
+
 def text_part(body: BodyPart | Multipart | None) -> TextPart | None:
-    """What a reader would show first: plain text, else HTML."""
-    html: TextPart | None = None
+    """What a reader would show first, as plain text where it has that form too. A plain text that stands beside an HTML one
+    instead of for it, as what mailing lists put below, is not that."""
+    empty: Leaf | None = None
+    html: Leaf | None = None
     for leaf in leaves(body):
-        if _is_attachment(leaf):
+        if leaf.part.type.lower() != "text" or _is_attachment(leaf):
             continue
         subtype = leaf.part.subtype.lower()
-        if leaf.part.type.lower() != "text" or subtype not in ("plain", "html"):
-            continue
-        if subtype == "plain":
+        if subtype == "html":
+            html = html or leaf
+        elif subtype == "plain" and leaf.part.size <= EMPTY_BYTES:
+            empty = empty or leaf
+        elif subtype == "plain" and (html is None or _are_alternatives(html, leaf)):
             return TextPart(leaf.section, leaf.part)
-        html = html or TextPart(leaf.section, leaf.part)
-    return html
+    found = html or empty
+    return None if found is None else TextPart(found.section, found.part)
+
+
+def is_encrypted(body: BodyPart | Multipart | None) -> bool:
+    """By OpenPGP (RFC 3156) or S/MIME (RFC 8551): what it says is in no part of it that we could read."""
+    if isinstance(body, Multipart):
+        return body.subtype.lower() == "encrypted" or any(map(_is_envelope, leaves(body)))
+    return body is not None and any(map(_is_envelope, leaves(body)))
+
+
+def is_invitation(body: BodyPart | Multipart | None) -> bool:
+    """Is there a calendar's object (RFC 5545) in it?"""
+    return any((one.part.type.lower(), one.part.subtype.lower()) == ("text", "calendar") for one in leaves(body))
 
 
 def has_attachment(body: BodyPart | Multipart | None) -> bool:
@@ -76,6 +96,16 @@ def _children(prefix: str, parent: Multipart) -> list[tuple[str, str, BodyPart |
     found = [(f"{prefix}{number}", parent.subtype.lower(), part, number == 1) for number, part in numbered]
     found.reverse()  # the last is taken first
     return found
+
+
+def _are_alternatives(one: Leaf, other: Leaf) -> bool:
+    alike = one.section.rpartition(".")[0] == other.section.rpartition(".")[0]
+    return alike and one.within == other.within == "alternative"
+
+
+def _is_envelope(leaf: Leaf) -> bool:
+    """Also of what is signed and not encrypted (RFC 8551 section 3.5.2): its text is in the envelope all the same."""
+    return leaf.part.type.lower() == "application" and leaf.part.subtype.lower() in ("pkcs7-mime", "x-pkcs7-mime")
 
 
 def _is_attachment(leaf: Leaf) -> bool:

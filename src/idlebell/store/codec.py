@@ -24,7 +24,7 @@ from idlebell.model.endpoint import (
     WebhookEndpoint,
     WebPushEndpoint,
 )
-from idlebell.model.message import MessageSummary
+from idlebell.model.message import MessageSummary, Textless
 from idlebell.model.notification import (
     Content,
     Expiring,
@@ -277,13 +277,34 @@ def _message(message: MessageSummary) -> list[Any]:
         message.preview,
         _optional(message.received_at),
         message.truncated,
-        *([] if message.mailbox is None else [message.mailbox]),
+        *_later_members(message),
     ]
 
 
+def _later_members(message: MessageSummary) -> list[str | None]:
+    """What not every message has, and none had at first: those at the end that are not set are left out."""
+    members = [message.mailbox, message.text, message.textless]
+    while members and members[-1] is None:
+        members.pop()
+    return members
+
+
 def _read_message(value: list[Any]) -> MessageSummary:
-    uid, message_id, sender, subject, size, preview, received_at, *rest = value
-    return MessageSummary(uid, message_id, sender, subject, size, preview, _moment(received_at), *rest)
+    uid, message_id, sender, subject, size, preview, received_at, *later = value
+    truncated, mailbox, text, textless = [*later, None, None, None][:4]
+    return MessageSummary(
+        uid,
+        message_id,
+        sender,
+        subject,
+        size,
+        preview,
+        _moment(received_at),
+        bool(truncated),
+        mailbox,
+        text,
+        None if textless is None else Textless(textless),
+    )
 
 
 def _dump(value: dict[str, Any]) -> bytes:

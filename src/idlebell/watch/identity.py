@@ -11,21 +11,17 @@ from collections.abc import Callable
 from typing import Final
 
 from idlebell.imap.responses import FetchData
+from idlebell.rules.needs import MESSAGE_ID_ITEM
 
 MESSAGE_ID_BYTES: Final = 998
 """A line of a header holds no more (RFC 5322 section 2.1.1)."""
-MESSAGE_ID_ITEM: Final = "BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)]<0.1100>"
-"""In bounds: one that is a megabyte long would end the session."""
 
 
-def identity_items(has: Callable[[str], bool], *, envelope: bool) -> tuple[str, ...]:
-    """The FETCH items that :func:`identity` wants of this server. ``envelope``: it is fetched anyway, and has the
-    Message-ID."""
+def identity_items(has: Callable[[str], bool]) -> tuple[str, ...]:
+    """The FETCH items that :func:`identity` wants of this server."""
     if has("OBJECTID"):
         return ("EMAILID",)
-    if has("X-GM-EXT-1"):
-        return ("X-GM-MSGID",)
-    return ("RFC822.SIZE",) if envelope else ("RFC822.SIZE", MESSAGE_ID_ITEM)
+    return ("X-GM-MSGID",) if has("X-GM-EXT-1") else ("RFC822.SIZE", MESSAGE_ID_ITEM)
 
 
 def identity(message: FetchData) -> bytes | None:

@@ -23,6 +23,7 @@ from idlebell.telemetry.facts import CursorRebased, Emit, MailDetected
 from idlebell.telemetry.status import Status
 from idlebell.watch.answers import Extent
 from idlebell.watch.cadence import Cadence
+from idlebell.watch.contents import with_contents
 from idlebell.watch.counting import count_new, count_unseen
 from idlebell.watch.detect import (
     DATE_ITEM,
@@ -281,6 +282,7 @@ class Looks:
             )
             if isinstance(decision, NewUids):
                 arrivals = await with_texts(session, mailbox, decision.arrivals, subscriptions)
+                arrivals = await with_contents(session, mailbox, arrivals, subscriptions)
                 decision = replace(decision, arrivals=arrivals)
             if isinstance(decision, NewUids) and len(decision.arrivals) > FLOOD_MESSAGES:
                 # More came while it was asked for. It is fetched by now, but nobody wants a list of them either.
@@ -411,7 +413,7 @@ class Looks:
 
     def _items(self, subscriptions: Sequence[Subscription]) -> tuple[str, ...]:
         items = fetch_items(subscriptions, has_preview=self._session.has("PREVIEW"))
-        more = identity_items(self._session.has, envelope="ENVELOPE" in items)
+        more = identity_items(self._session.has)
         return tuple(dict.fromkeys((*items, *more)))
 
     # --- who is told ---

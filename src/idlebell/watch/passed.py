@@ -77,6 +77,6 @@ class PassedMail:
         wanted = sorted(set(uids))
         if not wanted:
             return {}
-        items = ("UID", "INTERNALDATE", *identity_items(self._session.has, envelope=False))
+        items = ("UID", "INTERNALDATE", *identity_items(self._session.has))
         fetched = await self._session.fetch(SequenceSet(tuple((uid, uid) for uid in wanted)), items)
         return {one.uid: identity(one) for one in fetched if one.uid is not None}

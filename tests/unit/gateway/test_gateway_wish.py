@@ -119,7 +119,8 @@ def test_heartbeats_go_to_an_endpoint_of_their_own_or_to_a_webhook() -> None:
 def test_payload_and_retention() -> None:
     found = wish(payload="summary", retention="memory")
     assert (found.payload, found.retention) == (Payload.SUMMARY, Retention.MEMORY)
-    assert set(pointers(payload="content", retention="vault")) == {"/payload", "/retention"}
+    assert wish(payload="content").payload is Payload.CONTENT
+    assert set(pointers(retention="vault")) == {"/retention"}
     only_session = Policy(retentions=frozenset({Retention.SESSION}))
     assert pointers(only_session, retention="memory") == {"/retention": "is not allowed by the operator"}
 

@@ -19,14 +19,13 @@ def header(content: bytes | None, name: str = "BODY[HEADER.FIELDS (MESSAGE-ID)]"
     return replace(PLAIN, envelope=None, sections=(Section(name, None, content),))
 
 
-def items(*capabilities: str, envelope: bool = False) -> tuple[str, ...]:
-    return identity_items(lambda name: name in capabilities, envelope=envelope)
+def items(*capabilities: str) -> tuple[str, ...]:
+    return identity_items(lambda name: name in capabilities)
 
 
 def test_what_says_it_best_is_asked_for() -> None:
-    assert items("OBJECTID", "X-GM-EXT-1", envelope=True) == ("EMAILID",)
+    assert items("OBJECTID", "X-GM-EXT-1") == ("EMAILID",)
     assert items("X-GM-EXT-1") == ("X-GM-MSGID",)
-    assert items(envelope=True) == ("RFC822.SIZE",)
     assert items() == ("RFC822.SIZE", MESSAGE_ID_ITEM)
 
 

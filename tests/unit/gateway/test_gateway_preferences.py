@@ -1,0 +1,30 @@
+"""The members that say what rings and how much is said of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from idlebell.gateway.preferences import read_preferences, shown
+from idlebell.gateway.reading import Faults
+from idlebell.model.preferences import Preferences
+
+
+@pytest.mark.parametrize("limit", [1_024, 32_768, 1_048_576])
+def test_content_limit_is_taken_and_shown(limit: int) -> None:
+    faults = Faults()
+    assert read_preferences(faults, {"content_limit_bytes": limit}) == {"content_limit_bytes": limit}
+    assert faults.count == 0
+    assert shown(Preferences(content_limit_bytes=limit))["content_limit_bytes"] == limit
+
+
+def test_null_is_the_default_content_limit() -> None:
+    assert read_preferences(Faults(), {"content_limit_bytes": None}) == {"content_limit_bytes": None}
+
+
+@pytest.mark.parametrize("limit", [1_023, 1_048_577, -1, True, 2_000.0, "2000", [2_000]])
+def test_another_content_limit_is_refused(limit: Any) -> None:
+    faults = Faults()
+    assert read_preferences(faults, {"content_limit_bytes": limit}) == {}
+    assert faults.count == 1
