@@ -53,10 +53,10 @@ BIG: Final = b" {65000}\r\n" + b"x" * 65_000
 
 CROSSINGS: Final[dict[str, Crossing]] = {
     "line_bytes": Crossing("line-too-long", b"* OK " + b"x" * over("line_bytes")),
-    "literal_bytes": Crossing("literal-too-large", b"* 1 FETCH (BODY[] {%d}\r\n" % over("literal_bytes")),
+    "literal_bytes": Crossing("literal-too-large", b'* LIST () "/" {%d}\r\n' % over("literal_bytes")),
     "response_bytes": Crossing("response-too-long", b"* X" + BIG * (over("response_bytes") // 65_000 + 1)),
     "literals": Crossing("too-many-literals", b"* LIST () " + b"{1}\r\nx " * over("literals")),
-    "depth": Crossing("too-deep", b"* 1 FETCH (X " + b"(" * over("depth") + b"\r\n"),
+    "depth": Crossing("too-deep", b"* STATUS x (X " + b"(" * over("depth") + b"\r\n"),
     "items": Crossing("too-many-items", b"* SEARCH" + b" 1" * over("items") + b"\r\n"),
     "number_digits": Crossing("number-too-long", b"* " + b"9" * over("number_digits") + b" EXISTS\r\n"),
     "set_ranges": Crossing("too-many-ranges", b"* VANISHED 1" + b",1" * over("set_ranges") + b"\r\n"),

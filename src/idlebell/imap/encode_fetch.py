@@ -21,6 +21,8 @@ _MINUTE: Final = timedelta(minutes=1)
 
 def encode_fetch(response: FetchData, *, utf8: bool = False) -> bytes:
     """One FETCH response with its CRLF; sections as literals."""
+    if response.cut:
+        raise LocalProtocolError("a response of which a part is not known")
     items = _items(response, utf8)
     for name, raw in response.unknown:
         items.append(text_bytes(name) + b" " + raw)

@@ -1,7 +1,9 @@
 """What a peer may make us hold. Every bound of the protocol has its number here.
 
 A server that exceeds a bound ends its own session (:class:`~idlebell.imap.errors.RemoteProtocolError`) and nothing else;
-what is over the bound is never stored and nothing after it is parsed.
+what is over the bound is never stored and nothing after it is parsed. One kind of response is different: a FETCH tells what
+strangers wrote, so one that is too large is read as far as the bound and the rest passed over, however long it is
+(:attr:`~idlebell.imap.responses.FetchData.cut`): nothing of it is held, and how many bytes come is for the caller to bound.
 """
 
 from dataclasses import dataclass

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta, timezone
 from types import MappingProxyType
 from typing import Any, Final
 
+from idlebell.imap.errors import RemoteProtocolError
 from idlebell.imap.parse_structure import parse_body, parse_envelope
 from idlebell.imap.responses import FetchData, Section
 from idlebell.imap.tokens import NUMBER64_MAX, Cursor, GrammarError, visible_text
@@ -34,11 +35,36 @@ GMAIL_ID_MAX: Final = 2**64 - 1
 _WHOLE_SECTIONS: Final = frozenset({"RFC822", "RFC822.HEADER", "RFC822.TEXT"})
 
 
-def parse_fetch(number: int, cursor: Cursor) -> FetchData:
-    """The parenthesised items of the FETCH of message ``number``."""
+_OVER: Final = frozenset({"too-deep", "too-many-items"})
+"""Bounds that the sender of a mail can have its server cross."""
+
+
+def parse_fetch(number: int, cursor: Cursor, *, cut: bool = False) -> FetchData:
+    """The parenthesised items of the FETCH of message ``number``. What is over a bound is left out with all that follows it,
+    and so is the end of one that was ``cut``: strangers wrote it, and framing has kept the boundary of what comes next."""
     fields: dict[str, Any] = {}
     sections: list[Section] = []
     unknown: list[tuple[str, bytes]] = []
+    try:
+        _read_items(cursor, fields, sections, unknown)
+    except GrammarError:
+        if not cut:
+            raise
+    except RemoteProtocolError as error:
+        if error.reason not in _OVER:
+            raise
+        cut = True
+        cursor.to_end()
+    if sections:
+        fields["sections"] = tuple(sections)
+    if unknown:
+        fields["unknown"] = tuple(unknown)
+    return FetchData(number, cut=cut, **fields)
+
+
+def _read_items(
+    cursor: Cursor, fields: dict[str, Any], sections: list[Section], unknown: list[tuple[str, bytes]]
+) -> None:
     cursor.open()
     while cursor.more():
         name, origin = read_item_name(cursor)
@@ -61,11 +87,6 @@ def parse_fetch(number: int, cursor: Cursor) -> FetchData:
         if origin is not None:
             name = f"{name}<{origin}>"
         unknown.append((name, cursor.skip_value()))
-    if sections:
-        fields["sections"] = tuple(sections)
-    if unknown:
-        fields["unknown"] = tuple(unknown)
-    return FetchData(number, **fields)
 
 
 def read_item_name(cursor: Cursor) -> tuple[str, int | None]:

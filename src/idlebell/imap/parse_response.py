@@ -116,7 +116,9 @@ def _numbered_response(frame: Frame, numbered: re.Match[bytes], limits: Limits) 
     elif number == 0:
         raise GrammarError("no message has the number 0")
     elif name == b"FETCH":
-        response = parse_fetch(number, cursor)
+        response = parse_fetch(number, cursor, cut=frame.cut)
+        if frame.cut:
+            return response
     elif name == b"EXPUNGE":
         response = ExpungeData(number)
     else:

@@ -343,6 +343,8 @@ class FetchData:
     save_date: datetime | None = None
     gmail_message_id: int | None = None
     gmail_labels: tuple[bytes, ...] | None = None
+    cut: bool = False
+    """It was over a bound, and is read as far as that: what is missing may have been there."""
     unknown: tuple[tuple[str, bytes], ...] = field(default=())
     """Name and raw value."""
 

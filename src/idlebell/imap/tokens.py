@@ -98,6 +98,12 @@ class Cursor:
         """The raw form of all that is left; the cursor does not move."""
         return join_raw((self.text[self.pos :], *self.parts[self._index + 1 :]))
 
+    def to_end(self) -> None:
+        """What is left is given up."""
+        self._index = len(self.parts) - 1
+        self.text = self.parts[self._index]
+        self.pos = len(self.text)
+
     # --- bounds ---
 
     def count(self, items: int = 1) -> None:

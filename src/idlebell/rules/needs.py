@@ -65,14 +65,14 @@ def rule_items(needs: Needs) -> tuple[str, ...]:
     items: list[str] = []
     if needs.size:
         items.append("RFC822.SIZE")
-    if needs.structure or needs.text:
-        items.append("BODYSTRUCTURE")
     if needs.headers:
         names = " ".join(sorted(name.upper() for name in needs.headers))
         if len(names) <= HEADER_NAMES_BYTES:
             items.append(f"BODY.PEEK[HEADER.FIELDS ({names})]<0.{HEADER_BYTES}>")
         else:
             items.append(f"BODY.PEEK[HEADER]<0.{WHOLE_HEADER_BYTES}>")
+    if needs.structure or needs.text:
+        items.append("BODYSTRUCTURE")  # last: of an answer that is too large the end is left out
     return tuple(items)
 
 

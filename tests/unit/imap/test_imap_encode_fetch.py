@@ -181,3 +181,8 @@ def test_a_date_is_spelled_with_its_zone() -> None:
 def test_a_date_without_a_spelling_is_refused(moment: datetime) -> None:
     with pytest.raises(LocalProtocolError):
         date_time(moment)
+
+
+def test_what_was_cut_has_no_spelling() -> None:
+    with pytest.raises(LocalProtocolError):
+        encode_fetch(FetchData(1, uid=1, cut=True))

@@ -202,6 +202,64 @@ def test_the_rest_before_any_look_is_all_that_was_fed() -> None:
 
 # --- bounds ---
 
+SMALL = Limits(line_bytes=40, literal_bytes=10, response_bytes=60, literals=3)
+"""Of a FETCH the end is passed over where it is too large: strangers wrote what it tells."""
+
+
+@pytest.mark.parametrize("size", [11, 100])
+def test_of_a_literal_that_is_too_large_a_fetch_keeps_the_beginning(size: int) -> None:
+    raw = b"* 1 FETCH (X {%d}\r\n" % size + b"y" * size + b" Z 1)\r\n* 2 EXISTS\r\n"
+    kept = Frame((b"* 1 FETCH (X {%d}" % size, b"y" * 10, b" Z 1)"), cut=True)
+
+    assert events(raw, limits=SMALL) == [kept, Frame((b"* 2 EXISTS",))]
+    assert events(*(raw[at : at + 1] for at in range(len(raw))), limits=SMALL) == [kept, Frame((b"* 2 EXISTS",))]
+
+
+@pytest.mark.parametrize(
+    ("raw", "kept"),
+    [
+        (b"* 1 FETCH (X " + b"z" * 90 + b")\r\n", (b"* 1 FETCH (X " + b"z" * 27,)),
+        (b"* 1 FETCH (X " + b"z" * 90 + b" {5}\r\n})\r\n( {3}\r\nabc)\r\n", (b"* 1 FETCH (X " + b"z" * 27,)),
+        (b"* 1 FETCH (X {9}\r\nyyyyyyyyy zzzzzzzzzzzzzzz {9}\r\nyyyyyyyyy {9}\r\nyyyyyyyyy {0}\r\n)\r\n",
+         (b"* 1 FETCH (X {9}", b"y" * 9, b" zzzzzzzzzzzzzzz {9}", b"y" * 9, b" {9}")),
+        (b"* 1 FETCH (X {1}\r\na {1}\r\nb {1}\r\nc {11}\r\n" + b"y" * 11 + b" {2}\r\nab)\r\n",
+         (b"* 1 FETCH (X {1}", b"a", b" {1}", b"b", b" {1}", b"c", b" {11}")),
+    ],
+)  # fmt: skip
+def test_a_fetch_that_is_too_large_is_cut_and_the_next_response_is_found(raw: bytes, kept: tuple[bytes, ...]) -> None:
+    whole = raw + b"* 2 EXISTS\r\n"
+    found = [Frame(kept, cut=True), Frame((b"* 2 EXISTS",))]
+
+    assert events(whole, limits=SMALL) == found
+    assert events(*(whole[at : at + 1] for at in range(len(whole))), limits=SMALL) == found
+    assert events(whole[:60], whole[60:], limits=SMALL) == found
+
+
+def test_nothing_is_held_while_a_fetch_is_passed_over() -> None:
+    framer = Framer(SMALL)
+    framer.feed(b"* 1 FETCH (X {180}\r\n")
+    assert framer.next_frame() is None
+    for _ in range(17):
+        framer.feed(b"y" * 10)
+        assert framer.next_frame() is None
+        assert framer.pending < 40
+    framer.feed(b"y" * 10 + b" Z 1)\r\n")
+    assert framer.next_frame() == Frame((b"* 1 FETCH (X {180}", b"y" * 10, b" Z 1)"), cut=True)
+    assert framer.pending == 0
+
+
+def test_what_breaks_the_grammar_does_so_where_it_is_passed_over_too() -> None:
+    assert reason(b"* 1 FETCH (X " + b"z" * 60 + b"\0\r\n", limits=SMALL) == "nul-byte"
+    assert reason(b"* 1 FETCH (X " + b"z" * 60 + b"\n", limits=SMALL) == "bare-lf"
+    assert reason(b"* 1 FETCH (X " + b"z" * 60 + b"\rz", limits=SMALL) == "bare-cr"
+
+
+def test_a_client_may_not_say_too_much_whatever_it_says() -> None:
+    framer = Framer(SMALL, server_side=True)
+    framer.feed(b"* 1 FETCH (X {11}\r\n")
+    with pytest.raises(RemoteProtocolError):
+        framer.next_frame()
+
 
 def test_a_line_at_the_bound_is_taken_and_one_byte_more_is_not() -> None:
     limits = Limits(line_bytes=10)

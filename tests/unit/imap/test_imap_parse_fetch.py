@@ -11,6 +11,7 @@ from idlebell.imap.errors import RemoteProtocolError
 from idlebell.imap.framing import Frame
 from idlebell.imap.limits import DEFAULT_LIMITS, Limits
 from idlebell.imap.parse_fetch import parse_date_time, parse_fetch
+from idlebell.imap.parse_response import parse_response
 from idlebell.imap.responses import FetchData, Section
 from idlebell.imap.tokens import Cursor, GrammarError
 
@@ -140,14 +141,33 @@ def test_an_item_that_is_read_twice_is_counted_once() -> None:
     ("raw", "reason"),
     [
         (b"(UID 111111111111111111111)", "number-too-long"),
-        (b"(X " + b"(" * 40, "too-deep"),
-        (b"(FLAGS (a b c d e f g h i))", "too-many-items"),
     ],
 )
 def test_a_bound_crossed_ends_the_connection(raw: bytes, reason: str) -> None:
     with pytest.raises(RemoteProtocolError) as caught:
-        fetch(raw, limits=Limits(items=8) if reason == "too-many-items" else DEFAULT_LIMITS)
+        fetch(raw)
     assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"(UID 3 BODYSTRUCTURE " + b"(" * 40 + b")" * 40 + b" FLAGS ())",
+        b"(UID 3 X " + b"(" * 40,
+        b"(UID 3 FLAGS (a b c d e f g h i))",
+    ],
+)
+def test_what_a_sender_can_make_too_large_is_left_out_with_what_follows(raw: bytes) -> None:
+    assert fetch(raw, limits=Limits(items=8)) == FetchData(7, uid=3, cut=True)
+
+
+def test_a_fetch_that_was_cut_is_read_as_far_as_it_goes() -> None:
+    cut = Frame((b'* 7 FETCH (UID 3 FLAGS () X "unfinis',), cut=True)
+
+    assert parse_response(cut) == FetchData(7, uid=3, flags=(), cut=True)
+    assert parse_response(Frame((b"* 7 FETCH (UID 3 X {9}", b"abc", b" FLAGS ())"), cut=True)) == FetchData(
+        7, uid=3, flags=(), unknown=(("X", b"{9}\r\nabc"),), cut=True
+    )
 
 
 @pytest.mark.parametrize(
