@@ -27,14 +27,15 @@ export async function accountView(context, id) {
   const parts = [muteSection, filterSection, hushedSection, quietSection, digestSection, saysSection, opensSection, linkSection];
   const made = parts.map((make) => make(context, () => record));
   const controls = (await Promise.all(made)).filter(Boolean);
-  const living = h("div", {}, bell.node, controls.map((one) => one.node));
+  const living = h("div.living", {}, bell.node, controls.map((one) => one.node));
   const node = h("div.account-page", {},
     h("h1", {}, foreign(record.username)),
     state,
     living,
-    h("section.card", {}, h("h2", {}, texts.say("facts.title")), facts, boxes),
-    h("section.card", {}, h("h2", {}, texts.say("delays.title")), chart),
-    endSection(context, () => record));
+    h("div", {},
+      h("section.card", {}, h("h2", {}, texts.say("facts.title")), facts, boxes),
+      h("section.card", {}, h("h2", {}, texts.say("delays.title")), chart),
+      endSection(context, () => record)));
 
   async function refresh() {
     const known = await records.subscription(id);
