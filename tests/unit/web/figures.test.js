@@ -3,7 +3,7 @@ import "./prelude.js";
 import "./web/common/webmail.js";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { bars, median } from "./web/page/chart.js";
+import { bars, gatewayPart, median } from "./web/page/chart.js";
 import { reckoned, week } from "./web/page/cost.js";
 import { inAnHour, quietText, tomorrow } from "./web/page/controls.js";
 import { linkTo } from "./web/page/links.js";
@@ -23,6 +23,12 @@ test("the chart shows the latest thirty, the newest at its end, none negative", 
   assert.ok(bars([{ at: 0, milliseconds: 5 }])[0].x > 280);
   assert.equal(median([3, 1, 2]), 2);
   assert.equal(median([4, 1, 2, 3]), 2.5);
+});
+
+test("the gateway's part is told of new mail that a push service took", () => {
+  const took = (since_ms, more = {}) => ({ type: "new_mail", outcome: "accepted", since_ms, ...more });
+  assert.equal(gatewayPart([took(10), took(30), took(20), took(9000, { outcome: "retry" }), took(1, { type: "test" }), took(null)]), 20);
+  assert.equal(gatewayPart([]), null);
 });
 
 test("a week of polling is reckoned for each account, the bell's connection once", () => {

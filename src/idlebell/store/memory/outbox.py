@@ -24,7 +24,7 @@ from idlebell.store.contract import (
     Taken,
 )
 from idlebell.store.delivered import coalesced, delivered
-from idlebell.store.holds import Hold, Unsent, held, joined, placed, unsent
+from idlebell.store.holds import Hold, held, joined, placed
 from idlebell.store.memory.heartbeats import Heartbeats
 from idlebell.store.memory.trails import MemoryTrails
 from idlebell.store.memory.waiting import Tally, Waiting, Waitings, leased_until, ready_at
@@ -211,18 +211,6 @@ class MemoryOutbox(MemoryTrails):
         tally.saw(content.count, draft.at)
         self._holds_of[subscription.id] = hold
         return True
-
-    def _unsent(self, draft: Draft) -> Unsent | None:
-        """What has become of a draft of new mail that is no notification; None: it had nowhere to go."""
-        subscription = self._subscriptions.get(draft.subscription_id)
-        if subscription is None or not scheduled(subscription.preferences):
-            return None
-        if not changes.takes(subscription.phase, subscription.paused, draft.content.type):
-            return None
-        if self._route(subscription.id, draft.content.role) is None:
-            return None
-        hold = self._holds_of.get(subscription.id)
-        return unsent(hold.due_at if hold is not None and hold.at >= draft.at else None)
 
     def _release(self, subscription: Subscription, now: datetime) -> None:
         hold, wish, tally = self._holds_of[subscription.id], subscription.preferences, self._tallies[subscription.id]

@@ -283,7 +283,7 @@ class MemoryStore(MemoryOutbox, MemoryLearnings, MemoryKeys, MemoryGrants):
         self._sightings.record(account, sighted, known)
         self._cursors[account, mailbox] = new
         committed = await self.enqueue(drafts)
-        self._keep_verdicts(self._subscriptions, told_of(verdicts, drafts, committed, self._unsent))
+        self._keep_verdicts(self._subscriptions, told_of(verdicts, committed))
         return committed
 
     async def sightings(self, account: AccountId, digests: Sequence[bytes]) -> dict[bytes, Sighting]:

@@ -51,12 +51,6 @@ class Holdings:
         self._write(connection, one, hold)
         return True
 
-    def until(self, connection: sqlite3.Connection, subscription: SubscriptionId, at: datetime) -> datetime | None:
-        """When mail that came ``at`` rings, where it is held."""
-        query = "SELECT due_us FROM holds WHERE subscription = ? AND at_us >= ?"
-        row = connection.execute(query, (subscription, microseconds(at))).fetchone()
-        return None if row is None else moment(row[0])
-
     def join(self, connection: sqlite3.Connection, subscription: SubscriptionId, hold: Hold) -> None:
         """``hold`` comes to what is held."""
         before = self._get(connection, subscription)

@@ -20,7 +20,7 @@ from idlebell.model.subscription import Phase, Subscription
 from idlebell.rules.schedule import Held, Silenced, reschedules, scheduled
 from idlebell.store import changes, codec
 from idlebell.store.contract import StoreError
-from idlebell.store.holds import Hold, Unsent, placed, unsent
+from idlebell.store.holds import Hold, placed
 from idlebell.store.routes import Route, microseconds, moment, version_after
 from idlebell.store.sealing import Sealer
 from idlebell.store.sqlite import rows, tallies
@@ -120,15 +120,6 @@ class Queues:
                 if to is not None and not self.holdings.holds(connection, draft, row[3]):
                     committed.append(self._enqueue(connection, draft, to))
         return tuple(committed)
-
-    def unsent(self, connection: sqlite3.Connection, draft: Draft) -> Unsent | None:
-        """What has become of a draft of new mail that is no notification; None: it had nowhere to go."""
-        row = connection.execute(_STANDING, (draft.subscription_id,)).fetchone()
-        if row is None or row[3] is None or not changes.takes(Phase(row[0]), bool(row[1]), draft.content.type):
-            return None
-        if codec.decode_route(row[2], draft.content.role) is None:
-            return None
-        return unsent(self.holdings.until(connection, draft.subscription_id, draft.at))
 
     def enqueue(self, connection: sqlite3.Connection, draft: Draft) -> Notification | None:
         """Whether or not its subscription is paused. None: it has nowhere to go."""

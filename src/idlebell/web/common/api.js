@@ -74,6 +74,7 @@
       call("PUT", at(id, "/credentials"), { token, body: { auth, wait_seconds: wait } }),
     test: ({ id, token }) => call("POST", at(id, "/test"), { token }),
     verify: ({ id, token }, code) => call("POST", at(id, "/verify"), { token, body: { code } }),
+    deliveries: ({ id, token }) => call("GET", at(id, "/deliveries"), { token }),
     hush: ({ id, token }, sender) => call("POST", at(id, "/hush"), { token, body: { sender } }),
     link: ({ id, token }) => call("POST", at(id, "/links"), { token }),
     tryFilter: ({ id, token }, filter, limit) => call("POST", at(id, "/filters/test"), { token, body: { filter, limit } }),

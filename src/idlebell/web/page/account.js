@@ -1,8 +1,9 @@
 // One account: how it stands, a bell to try, and everything that can be set.
 
 import { foreign, h } from "./dom.js";
-import { delayChart } from "./chart.js";
+import { delayChart, gatewayPart } from "./chart.js";
 import { digestSection, hushedSection, muteSection, opensSection, quietSection, saysSection } from "./controls.js";
+import { offers } from "./capabilities.js";
 import { follow } from "./events.js";
 import { filterSection } from "./filters.js";
 import { linkSection } from "./links.js";
@@ -19,12 +20,15 @@ export async function accountView(context, id) {
   let record = await records.subscription(id);
   if (!record) return successorOf(context, id);
 
+  const gateway = gatewayDelays(() => record);
   const state = h("div", { id: "state" });
   const bell = bellSection(context, () => record);
   const facts = h("dl.facts", { id: "facts" });
   const chart = h("div", { id: "delays" });
   const boxes = h("ul.mailboxes", { id: "mailboxes" });
-  const parts = [muteSection, filterSection, hushedSection, quietSection, digestSection, saysSection, opensSection, linkSection];
+  const parts = [
+    muteSection, filterSection, hushedSection, quietSection, digestSection, saysSection, opensSection, linkSection,
+  ];
   const made = parts.map((make) => make(context, () => record));
   const controls = (await Promise.all(made)).filter(Boolean);
   const living = h("div.living", {}, bell.node, controls.map((one) => one.node));
@@ -47,7 +51,7 @@ export async function accountView(context, id) {
     const rings = (await records.rings()).filter((ring) => ring.subscription === id);
     living.hidden = needsSignIn(record);
     for (const one of controls) one.refresh(record);
-    chart.replaceChildren(delayChart(texts, rings.map((ring) => ({ at: ring.received_at, milliseconds: ring.received_at - ring.sent_at }))));
+    chart.replaceChildren(delayChart(texts, rings.map((ring) => ({ at: ring.received_at, milliseconds: ring.received_at - ring.sent_at })), await gateway()));
     return undefined;
   }
 
@@ -55,6 +59,20 @@ export async function accountView(context, id) {
   const leaving = new AbortController();
   follow(record, () => context.refreshNow().catch(() => {}), leaving.signal).catch(() => {});
   return { node, title: record.username, refresh, leave: () => leaving.abort(), pushed: (told) => told.subscription === id && bell.pushed(told) };
+}
+
+const DELIVERIES_MS = 30_000; // they change with a bell, and nobody counts their milliseconds live
+
+// A function that gives the gateway's part of the way, asked for now and then; null where it does not tell.
+function gatewayDelays(current) {
+  let asked = -Infinity;
+  let known = null;
+  return async () => {
+    if (performance.now() - asked < DELIVERIES_MS || !(await offers("/deliveries"))) return known;
+    asked = performance.now();
+    known = await api.deliveries(current()).then(({ items }) => gatewayPart(items), () => known);
+    return known;
+  };
 }
 
 // The account may have been registered anew meanwhile, under another id.

@@ -25,7 +25,15 @@ export function median(values) {
   return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-export function delayChart(texts, delays) {
+// Of GET …/deliveries: what the gateway's part of the way took, from the mail server's word to the push service. null: unknown.
+export function gatewayPart(items) {
+  const taken = items.filter((one) => one.type === "new_mail" && one.outcome === "accepted").map((one) => one.since_ms);
+  const known = taken.filter((one) => Number.isFinite(one) && one >= 0);
+  return known.length ? median(known) : null;
+}
+
+// `gateway`: of gatewayPart.
+export function delayChart(texts, delays, gateway = null) {
   if (!delays.length) return h("p.note", {}, texts.say("delays.none"));
   const shown = bars(delays);
   const sizes = shown.map((one) => one.milliseconds);
@@ -37,5 +45,6 @@ export function delayChart(texts, delays) {
     bar.firstChild.textContent = `${texts.clock(new Date(one.at))} · ${texts.duration(one.milliseconds)}`;
     drawn.append(bar);
   }
-  return h("figure.delays", {}, drawn, h("figcaption", {}, texts.say("delays.told", told)));
+  return h("figure.delays", {}, drawn, h("figcaption", {}, texts.say("delays.told", told),
+    gateway === null ? null : h("span.note", {}, texts.say("delays.gateway", { median: texts.duration(gateway) }))));
 }
