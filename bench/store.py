@@ -27,13 +27,16 @@ from idlebell.model.endpoint import Endpoints, PushUrl, SimplePushEndpoint
 from idlebell.model.ids import subscription_id
 from idlebell.model.notification import Draft, NewMail
 from idlebell.model.subscription import Payload, Phase, Subscription
-from idlebell.store.contract import Settled
+from idlebell.model.trail import KeptVerdict
+from idlebell.model.verdict import Outcome
+from idlebell.store.contract import Settled, Tried
 from idlebell.store.sealing import Sealer
 from idlebell.store.sqlite import SqliteStore, open_sqlite
 
 CALLERS = (1, 16, 64)
 BUILDERS = 64
 NOW = datetime.now(UTC)
+TRIED = Tried(12.3, "push.example.net")
 TARGET = ImapTarget("imap.example.org", 993, Tls.IMPLICIT)
 
 
@@ -98,11 +101,12 @@ def raw(folder: Path, seconds: float) -> Rate:
     return Rate("raw sqlite3, one row a commit", done / wall, cpu / done * 1e6)
 
 
-async def commits(store: SqliteStore, account: Account, callers: int, seconds: float) -> Rate:
+async def commits(store: SqliteStore, account: Account, callers: int, seconds: float, *, kept: bool = False) -> Rate:
+    """``kept``: each with its verdict."""
     cursors: dict[int, Cursor | None] = {}
 
     async def commit(number: int) -> None:
-        mailbox, expected = f"{callers} {number}", cursors.get(number)
+        mailbox, expected = f"{callers} {number} {kept}", cursors.get(number)
         new = Cursor(1, 1 if expected is None else expected.uid_next + 1)
         drafts = [
             Draft(
@@ -113,10 +117,13 @@ async def commits(store: SqliteStore, account: Account, callers: int, seconds: f
                 NOW + timedelta(days=1),
             )
         ]
-        await store.commit(account.id, mailbox, expected, new, drafts)
+        uid, to = new.uid_next - 1, drafts[0].subscription_id
+        verdict = KeptVerdict(to, NOW, "INBOX", 1, uid, uid, Outcome.RINGS, message=b"123456789", took_ms=1.5)
+        await store.commit(account.id, mailbox, expected, new, drafts, verdicts=[verdict] if kept else [])
         cursors[number] = new
 
-    return await measured(f"commit with one draft, {callers} callers", callers, seconds, commit)
+    name = f"commit with one draft{' and its verdict' if kept else ''}, {callers} callers"
+    return await measured(name, callers, seconds, commit)
 
 
 async def deliveries(store: SqliteStore) -> Rate:
@@ -127,7 +134,7 @@ async def deliveries(store: SqliteStore) -> Rate:
     while lanes := await store.lanes(NOW, 10):
         for lane in lanes:
             leased = await store.lease(lane, NOW, until, 64)
-            await asyncio.gather(*(store.settle(one.notification.id, Settled(NOW, 201)) for one in leased))
+            await asyncio.gather(*(store.settle(one.notification.id, Settled(NOW, 201, TRIED)) for one in leased))
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     return Rate("settle what one push supersedes", done / wall, cpu / done * 1e6)
 
@@ -144,7 +151,7 @@ async def pushes(store: SqliteStore, accounts: int) -> Rate:
     while lanes := await store.lanes(NOW, 10):
         for lane in lanes:
             leased = await store.lease(lane, NOW, until, 64)
-            await asyncio.gather(*(store.settle(one.notification.id, Settled(NOW, 201)) for one in leased))
+            await asyncio.gather(*(store.settle(one.notification.id, Settled(NOW, 201, TRIED)) for one in leased))
             done += len(leased)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     return Rate("lease and settle, 64 at a time", done / wall, cpu / done * 1e6)
@@ -171,6 +178,7 @@ async def run(folder: Path, seconds: float, accounts: int) -> None:
     print(f"{'account and subscription put':<56}{(time.process_time() - cpu) / accounts * 1e6:>12.1f} us CPU each")
     for callers in CALLERS:
         print(await commits(store, made[0], callers, seconds))
+        print(await commits(store, made[0], callers, seconds, kept=True))
     print(await deliveries(store))
     print(await pushes(store, accounts))
 

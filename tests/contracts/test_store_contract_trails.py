@@ -13,6 +13,7 @@ from idlebell.model.account import Account
 from idlebell.model.cursor import Cursor
 from idlebell.model.endpoint import Endpoints
 from idlebell.model.ids import SubscriptionId
+from idlebell.model.preferences import Preferences
 from idlebell.model.trail import DELIVERIES_KEPT, KEPT_FOR, MAILBOX_CHARACTERS, VERDICTS_KEPT, Delivery, KeptVerdict
 from idlebell.model.verdict import Outcome
 from idlebell.store.contract import (
@@ -82,6 +83,23 @@ async def test_a_verdict_that_rings_with_nowhere_to_go_names_none(store: Store, 
     first = await put(store, account, endpoints=Endpoints(None))
     await commit(store, account, verdict(first.id), rings=True)
     assert await store.verdicts(first.id) == (verdict(first.id),)
+
+
+async def test_a_verdict_that_rings_later_says_until_when(store: Store, account: Account) -> None:
+    first = await put(store, account, preferences=Preferences(digest_minutes=10))
+    await commit(store, account, verdict(first.id, 11), rings=True)
+    await commit(store, account, verdict(first.id, 12), rings=True)
+    held, rang = await store.verdicts(first.id)
+    assert (rang.outcome, held.outcome, held.notification) == (Outcome.RINGS, Outcome.HELD, None)
+    assert held.because == ("quiet hours, or a digest, until 2026-11-22 04:10 UTC",)
+
+
+async def test_a_verdict_that_is_silenced_says_so(store: Store, account: Account) -> None:
+    first = await put(store, account, preferences=Preferences(muted_until=NOW + HOUR))
+    await commit(store, account, verdict(first.id, 11), rings=True)
+    (kept,) = await store.verdicts(first.id)
+    assert (kept.outcome, kept.notification) == (Outcome.MUTED, None)
+    assert kept.because
 
 
 async def test_each_subscription_has_its_own_verdicts(store: Store, account: Account) -> None:

@@ -14,6 +14,7 @@ COMMANDS = {
     "demo": "idlebell.cli.demo",
     "check": "idlebell.cli.check",
     "keys": "idlebell.cli.keys",
+    "why": "idlebell.cli.why",
     "cost": "idlebell.cli.cost",
 }
 """Name of a command, and the module that holds it under that name."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from idlebell.cli.configured import config_option, loaded, run
+from idlebell.cli.configured import config_option, loaded
 from idlebell.cli.failure import Failure
+from idlebell.cli.stored import with_store
 
 if TYPE_CHECKING:
     from idlebell.config import Settings
@@ -61,7 +61,7 @@ def make(name: str, scopes: tuple[str, ...], days: int | None, config: Path | No
     async def work(store: Store) -> None:
         await store.put_api_key(key)
 
-    _with_store(loaded(config), work)
+    with_store(loaded(config), work)
     click.echo(f"{key.id} for {name} ({', '.join(sorted(scopes))}); keep this, it is not shown again:", err=True)
     click.echo(token)
 
@@ -100,7 +100,7 @@ def invite(name: str, uses: int, days: int, config: Path | None) -> None:
     async def work(store: Store) -> None:
         await store.put_invitation(invitation)
 
-    _with_store(settings, work)
+    with_store(settings, work)
     many = "one" if uses == 1 else f"up to {uses}"
     until = f"{invitation.expires_at:%Y-%m-%d %H:%M} UTC"
     click.echo(f"{invitation.id} for {name}: {many} may register until {until}. It is not shown again:", err=True)
@@ -126,7 +126,7 @@ def list_(config: Path | None) -> None:
             ),
         ]
 
-    for line in _with_store(loaded(config), work):
+    for line in with_store(loaded(config), work):
         click.echo(line)
 
 
@@ -143,7 +143,7 @@ def revoke(key_id: str, config: Path | None) -> None:
             return await store.remove_invitation(InvitationId(key_id))
         return await store.remove_api_key(ApiKeyId(key_id))
 
-    if not _with_store(loaded(config), work):
+    if not with_store(loaded(config), work):
         raise Failure(f"there is no API key or invitation {key_id[:40]!r}; see idlebell keys list")
     click.echo(f"{key_id} is revoked", err=True)
 
@@ -162,7 +162,7 @@ def vapid(config: Path | None) -> None:
             der = await store.put_vapid_key(VapidKey.generate(secrets.token_bytes).der())
         return VapidKey.load(der).public_key
 
-    click.echo(_with_store(loaded(config), work))
+    click.echo(with_store(loaded(config), work))
 
 
 def _check_name(name: str) -> None:
@@ -177,23 +177,3 @@ def _begin_of_links(settings: Settings) -> str:
         return server.public_url.rstrip("/")
     click.echo("server.public_url is not set: this link works on this machine alone", err=True)
     return f"{'https' if server.tls_certificate else 'http'}://{server.listen}"
-
-
-def _with_store(settings: Settings, work: Callable[[Store], Awaitable[T]]) -> T:
-    """Opens the store beside a gateway that may be serving from it."""
-    import secrets
-
-    from idlebell.store.sealing import Sealer, default_key_path, load_or_make_key
-    from idlebell.store.sqlite.store import open_sqlite
-
-    async def opened() -> T:
-        path = settings.store.path
-        key_path = settings.store.key_file or default_key_path(path)
-        sealer = Sealer(load_or_make_key(key_path, may_make=not path.exists()))
-        store = await open_sqlite(path, sealer, entropy=secrets.token_bytes, serve=False)
-        try:
-            return await work(store)
-        finally:
-            await store.close()
-
-    return run(opened())

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from idlebell.deliver.dispatcher import Dispatcher
-from idlebell.gateway import legacy
+from idlebell.gateway import legacy, trails
 from idlebell.gateway.callers import Caller
 from idlebell.gateway.changing import Changes
 from idlebell.gateway.discovery import Discover, no_discovery
@@ -36,6 +36,7 @@ from idlebell.gateway.shapes import (
     TestView,
     UnregisterRequest,
 )
+from idlebell.gateway.trail_shapes import Deliveries, WhyView
 from idlebell.gateway.wish import Wish, read_wish
 from idlebell.login.door import Door, LoginFailed
 from idlebell.login.keyring import Keyring
@@ -225,6 +226,28 @@ class Gateway:
     @_store_told
     async def make_link(self, subscription: str, caller: Caller) -> LinkView:
         return await self._enrolment.make_link(subscription, caller)
+
+    @_store_told
+    async def deliveries(self, subscription: str, caller: Caller) -> Deliveries:
+        """The latest attempts at notifications."""
+        return await trails.deliveries(
+            self._means.store, self._means.clock, await self._means.visible(subscription, caller)
+        )
+
+    @_store_told
+    async def why(
+        self,
+        subscription: str,
+        caller: Caller,
+        *,
+        message_id: str | None = None,
+        mailbox: str | None = None,
+        uid: str | None = None,
+    ) -> WhyView:
+        """Why a message did or did not ring."""
+        found = await self._means.visible(subscription, caller)
+        asked = {"message_id": message_id, "mailbox": mailbox, "uid": uid}
+        return await trails.why(self._means.store, self._means.clock, found, **asked)
 
     @_store_told
     async def end(self, subscription: str, caller: Caller) -> None:

@@ -174,8 +174,7 @@ class LastPush:
 @dataclass(frozen=True, slots=True)
 class Counts:
     """In messages. ``detected`` is always the sum of the others: what became of a message is never unknown. ``pending`` waits,
-    ``silenced`` came while the subscription was muted or in quiet hours that drop, ``withdrawn`` was read or gone before it was
-    sent."""
+    ``silenced`` came while the subscription was muted or in quiet hours that drop."""
 
     detected: int = 0
     accepted: int = 0
@@ -184,7 +183,6 @@ class Counts:
     refused: int = 0
     pending: int = 0
     silenced: int = 0
-    withdrawn: int = 0
 
 
 @dataclass(frozen=True, slots=True)

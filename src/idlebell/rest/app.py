@@ -11,7 +11,7 @@ from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 
-from idlebell.rest import client_pages, legacy, openapi, pages, service, subscriptions
+from idlebell.rest import client_pages, legacy, openapi, pages, service, subscriptions, trails
 from idlebell.rest.intake import Intake
 from idlebell.rest.options import RestOptions
 from idlebell.rest.problems import Answers
@@ -25,6 +25,7 @@ def create_app(gateway: Gateway, options: RestOptions) -> ASGIApp:
     description = msgspec.json.format(msgspec.json.encode(openapi.document(options.public_url)))
     handlers = [
         *subscriptions.routes(gateway),
+        *trails.routes(gateway),
         *legacy.routes(gateway),
         *service.routes(gateway, options),
         *pages.routes(description),

@@ -12,6 +12,8 @@ import msgspec
 from idlebell import __version__
 from idlebell.gateway import shapes
 from idlebell.gateway.preferences import READERS
+from idlebell.gateway.trail_shapes import Deliveries, WhyView
+from idlebell.gateway.trails import MESSAGE_ID_CHARACTERS, UID_MAX
 from idlebell.model.problem import PROBLEMS
 from idlebell.rest.limits import PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX
 from idlebell.rest.operations import ALWAYS, BASIC, INVITATION, KEY, OPEN, OPERATIONS, TEXT, TOKEN, WITH_BODY, Operation
@@ -27,6 +29,24 @@ PARAMETERS: Mapping[str, dict[str, Any]] = MappingProxyType(
             "required": True,
             "description": "Of the subscription.",
             "schema": {"type": "string"},
+        },
+        "message_id": {
+            "name": "message_id",
+            "in": "query",
+            "description": "Message-ID of the message, with or without its angle brackets.",
+            "schema": {"type": "string", "maxLength": MESSAGE_ID_CHARACTERS},
+        },
+        "mailbox": {
+            "name": "mailbox",
+            "in": "query",
+            "description": "Of the uid; left out: the subscription's first.",
+            "schema": {"type": "string"},
+        },
+        "uid": {
+            "name": "uid",
+            "in": "query",
+            "description": "UID of the message, in place of message_id.",
+            "schema": {"type": "integer", "minimum": 1, "maximum": UID_MAX},
         },
         "cursor": {
             "name": "cursor",
@@ -166,6 +186,8 @@ def _schemas() -> dict[str, Any]:
         shapes.FilterTestView,
         shapes.DiscoveryView,
         shapes.LinkView,
+        Deliveries,
+        WhyView,
         ProblemBody,
     )
     _, asked = msgspec.json.schema_components(taken, schema_hook=shapes.schema_hook, ref_template=REF)
@@ -175,6 +197,7 @@ def _schemas() -> dict[str, Any]:
         schema.pop("additionalProperties", None)
     found: dict[str, Any] = {**asked, **shown}
     found["Discovery"] = found.pop("DiscoveryView") | {"title": "Discovery"}
+    found["Why"] = found.pop("WhyView") | {"title": "Why"}
     found["Problem"] = found.pop("ProblemBody") | {"title": "Problem"}
     view = found["SubscriptionView"]
     found["Registered"] = view | {

@@ -49,46 +49,46 @@ def routes(gateway: Gateway) -> list[HTTPRouteHandler]:
 
     @get(f"{PATH}/{{subscription:str}}")
     async def show(request: AnyRequest) -> Response[bytes]:
-        return answer(await gateway.show(_named(request), await caller(gateway, request)))
+        return answer(await gateway.show(named(request), await caller(gateway, request)))
 
     @patch(f"{PATH}/{{subscription:str}}")
     async def change(request: AnyRequest) -> Response[bytes]:
         who = await caller(gateway, request)
         wanted = await json_object(request, (MERGE_PATCH, JSON))
-        return answer(await gateway.change(_named(request), wanted, who))
+        return answer(await gateway.change(named(request), wanted, who))
 
     @delete(f"{PATH}/{{subscription:str}}", status_code=204)
     async def end(request: AnyRequest) -> None:
-        await gateway.end(_named(request), await caller(gateway, request))
+        await gateway.end(named(request), await caller(gateway, request))
 
     @put(f"{PATH}/{{subscription:str}}/credentials")
     async def resupply(request: AnyRequest) -> Response[bytes]:
         who = await caller(gateway, request)
-        status, view = await gateway.resupply(_named(request), await shaped(request, CredentialsRequest), who)
+        status, view = await gateway.resupply(named(request), await shaped(request, CredentialsRequest), who)
         return answer(view, status)
 
     @post(f"{PATH}/{{subscription:str}}/test", status_code=200)
     async def test(request: AnyRequest) -> Response[bytes]:
-        return answer(await gateway.test(_named(request), await caller(gateway, request)))
+        return answer(await gateway.test(named(request), await caller(gateway, request)))
 
     @post(f"{PATH}/{{subscription:str}}/filters/test", status_code=200)
     async def test_filter(request: AnyRequest) -> Response[bytes]:
         who = await caller(gateway, request)
-        return answer(await gateway.test_filter(_named(request), await shaped(request, FilterTestRequest), who))
+        return answer(await gateway.test_filter(named(request), await shaped(request, FilterTestRequest), who))
 
     @post(f"{PATH}/{{subscription:str}}/hush", status_code=200)
     async def hush(request: AnyRequest) -> Response[bytes]:
         who = await caller(gateway, request)
-        return answer(await gateway.hush(_named(request), await shaped(request, HushRequest), who))
+        return answer(await gateway.hush(named(request), await shaped(request, HushRequest), who))
 
     @post(f"{PATH}/{{subscription:str}}/links", status_code=201)
     async def make_link(request: AnyRequest) -> Response[bytes]:
-        return answer(await gateway.make_link(_named(request), await caller(gateway, request)), 201)
+        return answer(await gateway.make_link(named(request), await caller(gateway, request)), 201)
 
     return [subscribe, page, show, change, end, resupply, test, test_filter, hush, make_link]
 
 
-def _named(request: AnyRequest) -> str:
+def named(request: AnyRequest) -> str:
     found: str = request.path_params["subscription"]
     return found
 

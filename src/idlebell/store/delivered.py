@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 
 from idlebell.model.ids import NotificationId
-from idlebell.model.notification import Notification
+from idlebell.model.notification import Draft, Notification
 from idlebell.model.trail import Delivery, KeptVerdict
 from idlebell.model.verdict import Outcome
 from idlebell.store.contract import Dropped, EndpointGone, Postponed, Settled, Settlement
+from idlebell.store.holds import Unsent
 
 
-def told_of(verdicts: Iterable[KeptVerdict], committed: Iterable[Notification]) -> list[KeptVerdict]:
-    """With the notification that tells of each."""
+def told_of(
+    verdicts: Iterable[KeptVerdict],
+    drafts: Iterable[Draft],
+    committed: Iterable[Notification],
+    unsent: Callable[[Draft], Unsent | None],
+) -> list[KeptVerdict]:
+    """With what came of those that ring: the notification that tells of them, or why there is none yet."""
     ids = {one.subscription_id: one.id for one in committed}
-    return [
-        replace(one, notification=ids[one.subscription_id])
-        if one.outcome is Outcome.RINGS and one.subscription_id in ids
-        else one
-        for one in verdicts
-    ]
+    became = {one.subscription_id: unsent(one) for one in drafts if one.subscription_id not in ids}
+    return [_told(one, ids.get(one.subscription_id), became.get(one.subscription_id)) for one in verdicts]
+
+
+def _told(one: KeptVerdict, notification: NotificationId | None, unsent: Unsent | None) -> KeptVerdict:
+    if one.outcome is not Outcome.RINGS:
+        return one
+    if unsent is not None:
+        outcome, because = unsent
+        return replace(one, outcome=outcome, because=(because,))
+    return replace(one, notification=notification)
 
 
 def delivered(

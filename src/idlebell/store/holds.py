@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 from idlebell.model.ids import SubscriptionId
 from idlebell.model.notification import Draft, NewMail
 from idlebell.model.preferences import Preferences
+from idlebell.model.verdict import Outcome
 from idlebell.rules import schedule
 from idlebell.rules.merge import merged
 from idlebell.rules.schedule import RINGS, Held, Rings, Timing
@@ -51,3 +53,14 @@ def joined(one: Hold, other: Hold) -> Hold:
         due_at=min(one.due_at, other.due_at),
         keep=max(one.keep, other.keep),
     )
+
+
+Unsent: TypeAlias = tuple[Outcome, str]
+"""What became of mail that rings, but not now, and a sentence."""
+
+
+def unsent(until: datetime | None) -> Unsent:
+    """``until``: when it rings, where it is held; None: it is silenced."""
+    if until is None:
+        return Outcome.MUTED, "it was muted, or in quiet hours that drop what comes"
+    return Outcome.HELD, f"quiet hours, or a digest, until {until:%Y-%m-%d %H:%M} UTC"

@@ -10,7 +10,7 @@ from litestar import Litestar
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 
 from idlebell.model.problem import PROBLEMS
-from idlebell.rest import legacy, openapi, operations, service, subscriptions
+from idlebell.rest import legacy, openapi, operations, service, subscriptions, trails
 from idlebell.rest.options import RestOptions
 
 DOCUMENT = json.loads(msgspec.json.encode(openapi.document("https://push.example.org")))
@@ -24,6 +24,7 @@ def test_the_description_and_the_routes_name_the_same_calls():
     gateway: object = object()
     handlers = [
         *subscriptions.routes(gateway),  # type: ignore[arg-type]
+        *trails.routes(gateway),  # type: ignore[arg-type]
         *legacy.routes(gateway),  # type: ignore[arg-type]
         *service.routes(gateway, RestOptions()),  # type: ignore[arg-type]
     ]

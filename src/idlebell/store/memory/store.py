@@ -115,7 +115,6 @@ class MemoryStore(MemoryOutbox, MemoryLearnings, MemoryKeys, MemoryGrants):
             self._take(entry)
         self._tallies.pop(subscription, None)
         self._holds_of.pop(subscription, None)
-        self._rung.pop(subscription, None)
         self._heartbeats.forget(subscription)
         self._forget_trails_of(subscription)
         self._forget_links(subscription)
@@ -172,14 +171,7 @@ class MemoryStore(MemoryOutbox, MemoryLearnings, MemoryKeys, MemoryGrants):
         if (hold := self._holds_of.get(subscription)) is not None:
             pending += hold.content.count
         counts = Counts(
-            tally.detected,
-            tally.accepted,
-            tally.coalesced,
-            tally.expired,
-            tally.refused,
-            pending,
-            tally.silenced,
-            tally.withdrawn,
+            tally.detected, tally.accepted, tally.coalesced, tally.expired, tally.refused, pending, tally.silenced
         )
         return Activity(counts, tally.last_push, tally.last_event_at)
 
@@ -291,7 +283,7 @@ class MemoryStore(MemoryOutbox, MemoryLearnings, MemoryKeys, MemoryGrants):
         self._sightings.record(account, sighted, known)
         self._cursors[account, mailbox] = new
         committed = await self.enqueue(drafts)
-        self._keep_verdicts(self._subscriptions, told_of(verdicts, committed))
+        self._keep_verdicts(self._subscriptions, told_of(verdicts, drafts, committed, self._unsent))
         return committed
 
     async def sightings(self, account: AccountId, digests: Sequence[bytes]) -> dict[bytes, Sighting]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Final
 
 from idlebell.model.cursor import Cursor
@@ -71,9 +72,11 @@ class CursorsPart:
             connection.execute(_MOVE, (account, rows.text(mailbox), *values))
             if sighted:
                 _record(connection, account, sighted, known)
-            committed = self._database.queues.enqueue_all(connection, drafts)
+            queues = self._database.queues
+            committed = queues.enqueue_all(connection, drafts)
             if verdicts:
-                self._database.rings.keep_verdicts(connection, told_of(verdicts, committed))
+                told = told_of(verdicts, drafts, committed, partial(queues.unsent, connection))
+                self._database.rings.keep_verdicts(connection, told)
             return committed
 
         return await self._database.write(job)

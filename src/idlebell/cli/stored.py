@@ -1,0 +1,34 @@
+"""The store, opened for one command."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from idlebell.cli.configured import run
+
+if TYPE_CHECKING:
+    from idlebell.config import Settings
+    from idlebell.store.contract import Store
+
+T = TypeVar("T")
+
+
+def with_store(settings: Settings, work: Callable[[Store], Awaitable[T]]) -> T:
+    """Opens the store beside a gateway that may be serving from it."""
+    import secrets
+
+    from idlebell.store.sealing import Sealer, default_key_path, load_or_make_key
+    from idlebell.store.sqlite.store import open_sqlite
+
+    async def opened() -> T:
+        path = settings.store.path
+        key_path = settings.store.key_file or default_key_path(path)
+        sealer = Sealer(load_or_make_key(key_path, may_make=not path.exists()))
+        store = await open_sqlite(path, sealer, entropy=secrets.token_bytes, serve=False)
+        try:
+            return await work(store)
+        finally:
+            await store.close()
+
+    return run(opened())

@@ -1,0 +1,206 @@
+"""Why a message did or did not ring, from what is kept of it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from idlebell.gateway.trail_shapes import DeliveryView, FateView, StepView, WhyView
+from idlebell.model.arrival import Mark
+from idlebell.model.cursor import Cursor
+from idlebell.model.ids import NotificationId
+from idlebell.model.notification import NewMail
+from idlebell.model.subscription import Subscription
+from idlebell.model.trail import KEPT_FOR, Delivery, KeptVerdict
+from idlebell.model.verdict import Outcome
+
+_MARKS: Final = {
+    Mark.APPENDED.value: "by its date it was filed here rather than delivered: a copy, a move or an upload",
+    Mark.SEEN.value: "it was read already when it was found",
+}
+_VERDICTS: Final = {
+    Outcome.NOT_NEW: "It did not ring: it is nobody's new mail",
+    Outcome.BELOW_FLOOR: "It did not ring: it was there before the subscription came, or came while it was paused",
+    Outcome.MARKED: "It did not ring: the subscription did not ask for such mail",
+    Outcome.ALREADY_TOLD: "It did not ring: the same mail was seen before, in another mailbox or under another UID",
+    Outcome.FILTERED: "It did not ring: the filter holds it back",
+    Outcome.HUSHED: "It did not ring: its sender or its list was hushed",
+    Outcome.MUTED: "It did not ring: the subscription was silent",
+    Outcome.HELD: "It is held, to ring later with what else comes",
+    Outcome.RINGS: "It was to ring",
+}
+_ENDS: Final = {
+    "accepted": "It rang: the push service took it",
+    "retry": "It has not rung yet: the push service did not take it, and it is tried again",
+    "gone": "It did not ring: the push service says that the endpoint is gone",
+    "refused": "It did not ring: the push service refused it",
+    "expired": "It did not ring: it could not be delivered while it was of use",
+    "coalesced": "It rang with a newer one, which stood for it",
+    "pending": "It has not rung yet: it waits for its turn",
+    "dropped": "It did not ring: it was dropped unsent, for the subscription was paused, changed or ended meanwhile",
+    "nowhere": "It did not ring: the subscription had no endpoint for it",
+}
+_RANG: Final = ("accepted", "coalesced")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """All that is kept of a subscription. ``waiting``: notifications that wait to be sent, and when their turn comes."""
+
+    subscription: Subscription
+    verdicts: Sequence[KeptVerdict]
+    deliveries: Sequence[Delivery]
+    waiting: Mapping[NotificationId, datetime]
+
+    def since(self, now: datetime) -> datetime:
+        """From when on nothing is missing."""
+        oldest = max(self.subscription.created_at, now - KEPT_FOR)
+        return max(oldest, self.verdicts[-1].at) if self.verdicts else oldest
+
+
+def delivery_view(one: Delivery) -> DeliveryView:
+    return DeliveryView(
+        notification=one.notification,
+        version=one.version,
+        type=one.type,
+        at=one.at,
+        outcome=one.outcome,
+        status=one.status,
+        took_ms=one.took_ms,
+        since_ms=max(0.0, (one.at - one.came_at).total_seconds() * 1000),
+        host=one.host,
+        next_at=one.next_at,
+    )
+
+
+def explain(found: Sequence[KeptVerdict], kept: Kept, now: datetime) -> WhyView:
+    """``found``: verdicts on the message, the newest first; at least one."""
+    fates = tuple(_fate(one, kept) for one in found)
+    first = next((one for one in fates if one.rang), fates[0])
+    return WhyView(
+        rang=first.rang, outcome=first.outcome, answer=first.answer, messages=fates, kept_since=kept.since(now)
+    )
+
+
+def nothing_kept(cursor: Cursor | None, uid: int | None, kept: Kept, now: datetime) -> WhyView:
+    """No verdict on it is kept. ``uid`` None: it was asked for by its Message-ID. ``cursor``: of its mailbox."""
+    since = kept.since(now)
+    if uid is None:
+        outcome = "not-known"
+        answer = (
+            "Nothing is kept of a message with this Message-ID. Some servers tell another name of a mail instead "
+            "(EMAILID, X-GM-MSGID): ask by mailbox and UID there."
+        )
+    elif cursor is None or uid >= cursor.uid_next:
+        outcome = "not-seen"
+        answer = "It has not been seen: " + _looked(cursor, kept.subscription)
+    else:
+        outcome = "not-kept"
+        answer = f"It was dealt with before {_when(since)}; of what was before then nothing is kept."
+    return WhyView(rang=False, outcome=outcome, answer=answer, messages=(), kept_since=since)
+
+
+def _looked(cursor: Cursor | None, subscription: Subscription) -> str:
+    if subscription.loss is not None:
+        return f"the session is lost since {_when(subscription.loss.since)}, and the app was asked for credentials."
+    if subscription.phase.over:
+        return "the subscription is over."
+    if cursor is None or cursor.looked_at is None:
+        return "the mailbox has not been looked at yet."
+    return f"nothing with this UID was there when the mailbox was last looked at, {_when(cursor.looked_at)}."
+
+
+def _fate(one: KeptVerdict, kept: Kept) -> FateView:
+    notification = one.notification or _told_later(one, kept)
+    attempts = tuple(each for each in reversed(kept.deliveries) if each.notification == notification)
+    steps = [
+        StepView(step="seen", at=one.at, outcome="seen", detail=_seen(one)),
+        StepView(step="verdict", at=one.at, outcome=one.outcome.value, detail=_judged(one)),
+    ]
+    outcome, answer = one.outcome.value, _judged(one)
+    if one.outcome in (Outcome.RINGS, Outcome.HELD) and (notification is not None or one.outcome is Outcome.RINGS):
+        outcome, at = _end(notification, attempts, kept)
+        steps += [_attempt(each) for each in attempts]
+        if outcome in ("pending", "dropped", "nowhere"):
+            steps.append(StepView(step="notification", at=at or one.at, outcome=outcome, detail=_ENDS[outcome] + "."))
+        answer = _ENDS[outcome] + _how_long(attempts) + "."
+    return FateView(
+        mailbox=one.mailbox,
+        uid_validity=one.uid_validity,
+        uid=one.uid,
+        last_uid=one.last_uid,
+        rang=outcome in _RANG,
+        outcome=outcome,
+        answer=answer,
+        because=_because(one),
+        notification=notification,
+        steps=tuple(steps),
+        attempts=tuple(map(delivery_view, attempts)),
+    )
+
+
+def _told_later(one: KeptVerdict, kept: Kept) -> NotificationId | None:
+    """Which tells of what was held: the first about mail that came then or later, and that no single verdict made."""
+    if one.outcome is not Outcome.HELD:
+        return None
+    direct = {each.notification for each in kept.verdicts}
+    later = [
+        each
+        for each in reversed(kept.deliveries)
+        if each.type == NewMail.type and each.came_at >= one.at and each.notification not in direct
+    ]
+    return later[0].notification if later else None
+
+
+def _end(notification: NotificationId | None, attempts: Sequence[Delivery], kept: Kept) -> tuple[str, datetime | None]:
+    if notification is None:
+        return "nowhere", None
+    if attempts and attempts[-1].outcome != "retry":
+        return attempts[-1].outcome, attempts[-1].at
+    if notification in kept.waiting:
+        return ("retry" if attempts else "pending"), kept.waiting[notification]
+    return "dropped", None
+
+
+def _attempt(one: Delivery) -> StepView:
+    said = f"{one.host or 'the endpoint'} answered {one.status}" if one.status else f"no answer of {one.host or 'it'}"
+    if one.took_ms is None:
+        said = "nothing was sent"
+    else:
+        said += f" after {one.took_ms:.0f} ms"
+    if one.next_at is not None:
+        said += f"; tried again at {_when(one.next_at)}"
+    return StepView(step="attempt", at=one.at, outcome=one.outcome, detail=said)
+
+
+def _seen(one: KeptVerdict) -> str:
+    what = f"UID {one.uid}" if one.uid == one.last_uid else f"UIDs {one.uid} to {one.last_uid}"
+    said = f"{what} in {one.mailbox}"
+    if one.received_at is not None:
+        said += f", dated {_when(one.received_at)} by the mail server"
+    if one.took_ms is not None:
+        said += f"; decided {one.took_ms:.0f} ms after its word"
+    return said
+
+
+def _judged(one: KeptVerdict) -> str:
+    because = _because(one)
+    return _VERDICTS[one.outcome] + (f": {'; '.join(because)}." if because else ".")
+
+
+def _because(one: KeptVerdict) -> tuple[str, ...]:
+    return tuple(_MARKS.get(said, said) for said in one.because)
+
+
+def _how_long(attempts: Sequence[Delivery]) -> str:
+    if not attempts or attempts[-1].outcome != "accepted":
+        return ""
+    last = attempts[-1]
+    tried = f", at the attempt number {len(attempts)}" if len(attempts) > 1 else ""
+    return f" {max(0.0, (last.at - last.came_at).total_seconds() * 1000):.0f} ms after the mail server's word{tried}"
+
+
+def _when(at: datetime) -> str:
+    return at.strftime("%Y-%m-%d %H:%M:%S UTC")
