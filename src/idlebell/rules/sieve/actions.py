@@ -181,7 +181,7 @@ def _flag_action(reading: Reading, node: CommandNode) -> Command:
     def act(run: Run) -> None:
         run.spend(STEP)
         given = [flag for text in flags for flag in _split(text.text(run))]
-        run.spend(STEP * len(given))
+        run.spend(STEP * (len(given) + len(run.flags) // 4))
         if variable is None:
             run.flags = change(run.flags, given)
         else:

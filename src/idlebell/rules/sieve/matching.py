@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 
 from idlebell.rules.sieve.comparators import Comparator
 from idlebell.rules.sieve.glob import Glob, read_glob
-from idlebell.rules.sieve.limits import NEEDLE, STEP
+from idlebell.rules.sieve.limits import COMPARISON, NEEDLE, READING, STEP, VALUE
 from idlebell.rules.sieve.run import Run
 from idlebell.rules.sieve.templates import Template
 
@@ -32,10 +32,11 @@ def equals(comparator: Comparator, keys: Sequence[Template]) -> Matcher:
     others = tuple(key for key in keys if key.constant is None)
 
     def matches(run: Run, values: Sequence[str]) -> bool:
+        more = {comparator.key(key.text(run)) for key in others}
+        run.spend(VALUE * len(values) + sum(map(len, values)))
         for value in values:
-            run.spend(STEP + len(value) // 8)
             found = comparator.key(value)
-            if found in constant or any(comparator.key(key.text(run)) == found for key in others):
+            if found in constant or found in more:
                 return True
         return False
 
@@ -44,20 +45,25 @@ def equals(comparator: Comparator, keys: Sequence[Template]) -> Matcher:
 
 def contains(comparator: Comparator, keys: Sequence[Template]) -> Matcher:
     def matches(run: Run, values: Sequence[str]) -> bool:
-        wanted = needles if needles is not None else [comparator.key(key.text(run)) for key in keys]
+        needles = constants or tuple(comparator.key(key.text(run)) for key in keys)
+        each, a_character = (each_value, each_character) if constants else _search_costs(needles)
+        run.spend(each * len(values) + a_character * sum(map(len, values)))
         for value in values:
             text = comparator.key(value)
-            length = len(text)
-            run.spend(STEP + length // 8)
-            for needle in wanted:
+            for needle in needles:
                 if needle in text:
-                    run.spend(STEP)
                     return True
-                run.spend(STEP + (length * (min(len(needle), NEEDLE) // 2 + 1) if len(needle) <= length else 0))
         return False
 
-    needles = _constants(comparator.key, keys)
+    constants = _constants(comparator.key, keys)
+    each_value, each_character = _search_costs(constants or ())
     return matches
+
+
+def _search_costs(needles: Sequence[str]) -> tuple[int, int]:
+    """To look for all of them, beside what each character of the text costs: CPython's search of a short needle is quadratic at
+    its worst."""
+    return VALUE + COMPARISON * len(needles), 1 + sum(min(len(needle), NEEDLE) // 2 + 2 for needle in needles)
 
 
 def matches_glob(comparator: Comparator, keys: Sequence[Template], *, captures: bool) -> Matcher:
@@ -67,11 +73,11 @@ def matches_glob(comparator: Comparator, keys: Sequence[Template], *, captures: 
         return read_glob(comparator.key(pattern))
 
     def matches(run: Run, values: Sequence[str]) -> bool:
-        wanted = globs if globs is not None else tuple(_globs_of(run, keys, glob))
+        patterns = constants or tuple(_globs_of(run, keys, glob))
         for value in values:
             text = comparator.key(value)
-            run.spend(STEP + len(text) // 8)
-            for pattern in wanted:
+            run.spend(VALUE + len(text))
+            for pattern in patterns:
                 spans = pattern.match(text, run.spend)
                 if spans is not None:
                     if captures:
@@ -79,7 +85,7 @@ def matches_glob(comparator: Comparator, keys: Sequence[Template], *, captures: 
                     return True
         return False
 
-    globs = _constants(glob, keys)
+    constants = _constants(glob, keys)
     return matches
 
 
@@ -88,15 +94,16 @@ def compares(comparator: Comparator, relation: str, keys: Sequence[Template]) ->
     holds = RELATIONS[relation]
 
     def matches(run: Run, values: Sequence[str]) -> bool:
+        wanted = constants or tuple(comparator.key(key.text(run)) for key in keys)
+        run.spend((VALUE + COMPARISON * len(wanted)) * len(values) + (1 + len(wanted)) * sum(map(len, values)))
         for value in values:
             found = comparator.key(value)
-            run.spend(STEP + len(value) // 4)
-            for key in keys:
-                run.spend(STEP + len(value) // 4)
-                if holds(found, comparator.key(key.text(run))):
+            for key in wanted:
+                if holds(found, key):
                     return True
         return False
 
+    constants = _constants(comparator.key, keys)
     return matches
 
 
@@ -110,14 +117,14 @@ def counts(comparator: Comparator, relation: str, keys: Sequence[Template]) -> M
     return matches
 
 
-def _constants(make: Callable[[str], Any], keys: Sequence[Template]) -> tuple[Any, ...] | None:
-    """None: some are known at a run only."""
+def _constants(make: Callable[[str], Any], keys: Sequence[Template]) -> tuple[Any, ...]:
+    """Empty: some are known at a run only."""
     known = [key.constant for key in keys]
-    return None if None in known else tuple(make(one) for one in known if one is not None)
+    return () if None in known else tuple(make(one) for one in known if one is not None)
 
 
 def _globs_of(run: Run, keys: Sequence[Template], make: Callable[[str], Glob]) -> Iterable[Glob]:
     for key in keys:
         text = key.text(run)
-        run.spend(100 * len(text))
+        run.spend(10 * STEP + READING * len(text))
         yield make(text)

@@ -11,8 +11,9 @@ from idlebell.rules.rule import NO_NEEDS, Needs
 from idlebell.rules.sieve.binding import Bound, Takes
 from idlebell.rules.sieve.comparators import COMPARATORS, DEFAULT, Comparator
 from idlebell.rules.sieve.errors import SieveError
-from idlebell.rules.sieve.glob import read_glob
+from idlebell.rules.sieve.glob import wildcards
 from idlebell.rules.sieve.limits import (
+    ALL_WILDCARDS,
     HEADER_NAME_CHARACTERS,
     HEADER_NAMES,
     SAID_CHARACTERS,
@@ -38,13 +39,14 @@ _NEEDS_REQUIRE: Final = {"value": "relational", "count": "relational", "index": 
 
 
 class Reading:
-    __slots__ = ("extensions", "header_names", "needs", "notifies")
+    __slots__ = ("_wildcards", "extensions", "header_names", "needs", "notifies")
 
     def __init__(self) -> None:
         self.extensions: set[str] = set()
         self.header_names: set[str] = set()
         self.needs: Needs = NO_NEEDS
         self.notifies = False
+        self._wildcards = 0
 
     def wants(self, what: str, extension: str, line: int) -> None:
         if extension not in self.extensions:
@@ -119,8 +121,12 @@ class Reading:
             raise SieveError(bound.line, f":{how} cannot be had of {comparator.name}; leave :comparator out")
         if how == "contains":
             return contains(comparator, templates)
-        if any(key.constant is not None and read_glob(key.constant).wildcards > WILDCARDS for key in templates):
-            raise SieveError(bound.line, f"a pattern has more than {WILDCARDS} wildcards")
+        for key in templates:
+            if (count := wildcards(key.constant or "")) > WILDCARDS:
+                raise SieveError(bound.line, f"a pattern has more than {WILDCARDS} wildcards")
+            self._wildcards += count
+        if self._wildcards > ALL_WILDCARDS:
+            raise SieveError(bound.line, f"the patterns of the script have more than {ALL_WILDCARDS} wildcards in all")
         return matches_glob(comparator, templates, captures=captures and "variables" in self.extensions)
 
     def _comparator(self, bound: Bound) -> Comparator:

@@ -26,7 +26,8 @@ class Deed(Enum):
 class Run:
     evidence: Evidence
     flags: list[str]
-    """The internal variable of RFC 5232 section 2. It begins as the message has them (RFC 6785 section 2.5.3)."""
+    """The internal variable of RFC 5232 section 2. It begins as the message has them, as where a script runs in a mailbox (RFC
+    6785)."""
     variables: dict[str, str] = field(default_factory=dict)
     matched: tuple[str, ...] = ()
     """``${0}`` and on."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from idlebell.rules.sieve.errors import SieveError
-from idlebell.rules.sieve.limits import STEP, VARIABLE_CHARACTERS, VARIABLE_NAME_CHARACTERS
+from idlebell.rules.sieve.limits import COMPARISON, VARIABLE_CHARACTERS, VARIABLE_NAME_CHARACTERS
 from idlebell.rules.sieve.run import Run
 
 _HEX: Final = re.compile(r"\$\{hex:((?:\s*+[0-9a-f]{1,2}(?![0-9a-f]))++)\s*+\}", re.IGNORECASE)
@@ -31,7 +31,7 @@ class Template:
     def text(self, run: Run) -> str:
         if len(self.pieces) == 1:
             return str(self.pieces[0])
-        run.spend(STEP * len(self.pieces))
+        run.spend(COMPARISON * len(self.pieces))
         found: list[str] = []
         for place, piece in enumerate(self.pieces):
             if place % 2 == 0:

@@ -13,7 +13,7 @@ from idlebell.rules.rule import Needs
 from idlebell.rules.sieve.binding import Bound, Takes, bind
 from idlebell.rules.sieve.dates import PARTS, moved, read_date, read_zone
 from idlebell.rules.sieve.errors import SieveError
-from idlebell.rules.sieve.limits import SAID_CHARACTERS, STEP
+from idlebell.rules.sieve.limits import DATE, SAID_CHARACTERS, STEP, VALUE
 from idlebell.rules.sieve.reading import INDEXED, MATCHING, Reading
 from idlebell.rules.sieve.run import Run
 from idlebell.rules.sieve.syntax import TestNode
@@ -143,7 +143,7 @@ def _address(reading: Reading, node: TestNode) -> Test:
         values = []
         for name in names:
             for one in run.evidence.addresses(name)[index]:
-                run.spend(STEP // 2)
+                run.spend(2 * VALUE)
                 value = take(one)
                 if value is not None:
                     values.append(value)
@@ -234,7 +234,7 @@ def _date(reading: Reading, node: TestNode) -> Test:
     def date(run: Run) -> bool:
         values = []
         for text in run.evidence.header(name)[index]:
-            run.spend(10 * STEP)
+            run.spend(DATE)
             moment = read_date(text)
             if moment is not None:
                 values.append(part(moment if original else moved(moment, zone or _local_zone(run))))
@@ -252,7 +252,7 @@ def _currentdate(reading: Reading, node: TestNode) -> Test:
     part = _part(reading, bound, 0)
 
     def currentdate(run: Run) -> bool:
-        run.spend(10 * STEP)
+        run.spend(DATE)
         moment = run.evidence.received_at
         if moment is None:
             return matcher(run, ())
