@@ -17,7 +17,7 @@ KEPT_IN = {
     "nats": ("store",),
     "litestar": ("rest",),
     "uvicorn": ("rest",),
-    "aiohttp": ("net", "testing", "demo"),
+    "aiohttp": ("net", "testing", "demo", "client"),
     "aiodns": ("net",),
     "prometheus_client": ("telemetry",),
     "logging": ("telemetry",),

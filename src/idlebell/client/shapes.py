@@ -1,0 +1,128 @@
+"""What an app sends to a gateway and what it is answered. No secret is in a ``repr``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar, TypeAlias
+
+import msgspec
+
+
+@dataclass(frozen=True, slots=True)
+class Password:
+    text: str = field(repr=False)
+
+    def json(self) -> dict[str, str]:
+        return {"type": "password", "password": self.text}
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """OAuth 2: good for one session, so an app sends the next with each resupply."""
+
+    text: str = field(repr=False)
+
+    def json(self) -> dict[str, str]:
+        return {"type": "oauth2", "access_token": self.text}
+
+
+Auth: TypeAlias = Password | AccessToken
+
+
+@dataclass(frozen=True, slots=True)
+class MailServer:
+    """``host`` None: the gateway finds the server of the user name's domain. ``tls``: implicit, starttls or none."""
+
+    host: str | None = None
+    port: int | None = None
+    tls: str | None = None
+
+    def json(self) -> dict[str, Any]:
+        members = {"host": self.host, "port": self.port, "tls": self.tls}
+        return {name: value for name, value in members.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class SimplePush:
+    url: str = field(repr=False)
+
+    def json(self) -> dict[str, Any]:
+        return {"type": "simplepush", "url": self.url}
+
+
+@dataclass(frozen=True, slots=True)
+class WebPush:
+    """A subscription of a browser or of a UnifiedPush distributor. Keys in base64url."""
+
+    url: str = field(repr=False)
+    p256dh: str = field(repr=False)
+    auth: str = field(repr=False)
+
+    def json(self) -> dict[str, Any]:
+        return {"type": "webpush", "url": self.url, "keys": {"p256dh": self.p256dh, "auth": self.auth}}
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """``secret``: ``whsec_`` and the base64 of 24 to 64 bytes."""
+
+    url: str = field(repr=False)
+    secret: str = field(repr=False)
+
+    def json(self) -> dict[str, Any]:
+        return {"type": "webhook", "url": self.url, "secret": self.secret}
+
+
+Endpoint: TypeAlias = SimplePush | WebPush | Webhook
+
+
+@dataclass(frozen=True, slots=True)
+class Handle:
+    """What an app keeps of a subscription. ``token`` is its right to it: whoever has it may change and end it."""
+
+    id: str
+    token: str = field(repr=False)
+
+
+class Problem(msgspec.Struct, frozen=True):
+    type: str
+    detail: str
+    since: datetime
+
+
+class Mailbox(msgspec.Struct, frozen=True):
+    name: str
+    uid_validity: int | None = None
+    uid_next: int | None = None
+    mode: str | None = None
+
+
+class Subscription(msgspec.Struct, frozen=True):
+    """As the gateway shows it. Members that this version does not know are left out."""
+
+    id: str
+    state: str
+    """``connecting watching reconnecting needs_credentials rejected paused expired ended``, or a later one."""
+    created_at: datetime
+    expires_at: datetime
+    lease_seconds: int
+    mode: str | None = None
+    mode_reason: str | None = None
+    mailboxes: tuple[Mailbox, ...] = ()
+    payload: str = "alert"
+    retention: str = "session"
+    last_seen_alive_at: datetime | None = None
+    next_check_at: datetime | None = None
+    last_event_at: datetime | None = None
+    problem: Problem | None = None
+
+
+class TestResult(msgspec.Struct, frozen=True):
+    """``outcome``: accepted, retry, gone, too-large, refused or not-sent."""
+
+    __test__: ClassVar[bool] = False
+    outcome: str
+    status: int | None
+    took_ms: float
+    detail: str

@@ -1,0 +1,249 @@
+"""Both clients against a gateway that answers as it is told: what is sent, and what comes of each answer."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from idlebell.client import (
+    ApiError,
+    AsyncClient,
+    Client,
+    Event,
+    GatewayUnreachableError,
+    GoneError,
+    Handle,
+    MailServer,
+    Password,
+    SimplePush,
+    Webhook,
+    WebPush,
+)
+from idlebell.client.calls import ANSWER_BYTES
+from idlebell.client.events import EVENT_BYTES, EventReader
+
+SHOWN = {
+    "id": "sub_a",
+    "state": "watching",
+    "created_at": "2026-01-01T00:00:00Z",
+    "expires_at": "2026-01-31T00:00:00Z",
+    "lease_seconds": 2_592_000,
+    "later": [],
+}
+HANDLE = Handle("sub_a", "ibs_x")
+
+
+@dataclass
+class Gateway:
+    url: str = ""
+    answer: tuple[int, dict[str, str], bytes] = (200, {}, json.dumps(SHOWN).encode())
+    asked: list[tuple[str, str, str | None, Any]] = field(default_factory=list)
+
+    def say(self, status: int, body: Any, **headers: str) -> None:
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        self.answer = (status, {name.replace("_", "-"): value for name, value in headers.items()}, raw)
+
+
+@pytest.fixture
+def gateway() -> Iterator[Gateway]:
+    found = Gateway()
+
+    class Answers(BaseHTTPRequestHandler):
+        def handle_any(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            found.asked.append(
+                (self.command, self.path, self.headers["Authorization"], json.loads(body) if body else None)
+            )
+            status, headers, raw = found.answer
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(raw)))
+            self.end_headers()
+            self.wfile.write(raw)
+
+        do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = handle_any  # noqa: N815
+
+        def log_message(self, *_: Any) -> None:
+            """Says nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    found.url = f"http://127.0.0.1:{server.server_address[1]}/gateway/"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield found
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+Ask = Callable[..., Any]
+
+
+@pytest.fixture(params=["waiting", "asyncio"])
+def ask(request: pytest.FixtureRequest, gateway: Gateway) -> Ask:
+    """Calls a method of either client by its name."""
+
+    def waiting(method: str, *args: Any, **wishes: Any) -> Any:
+        found = getattr(Client(gateway.url, key="ibk_x"), method)(*args, **wishes)
+        return list(found) if method == "events" else found
+
+    def at_once(method: str, *args: Any, **wishes: Any) -> Any:
+        async def called() -> Any:
+            async with AsyncClient(gateway.url, key="ibk_x") as client:
+                if method == "events":
+                    return [one async for one in client.events(*args, **wishes)]
+                return await getattr(client, method)(*args, **wishes)
+
+        return asyncio.run(called())
+
+    return waiting if request.param == "waiting" else at_once
+
+
+def test_a_registration_sends_what_the_api_wants(ask: Ask, gateway: Gateway) -> None:
+    gateway.say(201, {**SHOWN, "token": "ibs_new"})
+    endpoints = {"new_mail": WebPush("https://p/x", "P", "A"), "reconnect": SimplePush("https://p/y")}
+    handle, shown = ask(
+        "subscribe", "alice", Password("secret"), endpoints, server=MailServer("imap.example.org"), payload="content"
+    )
+    assert (handle, shown.state) == (Handle("sub_a", "ibs_new"), "watching")
+    assert gateway.asked == [
+        (
+            "POST",
+            "/gateway/v1/subscriptions",
+            "Bearer ibk_x",
+            {
+                "imap": {
+                    "host": "imap.example.org",
+                    "username": "alice",
+                    "auth": {"type": "password", "password": "secret"},
+                },
+                "endpoints": {
+                    "new_mail": {"type": "webpush", "url": "https://p/x", "keys": {"p256dh": "P", "auth": "A"}},
+                    "reconnect": {"type": "simplepush", "url": "https://p/y"},
+                },
+                "payload": "content",
+            },
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("method", "args", "sent"),
+    [
+        ("get", (), ("GET", "", None)),
+        ("renew", (), ("PATCH", "", {"lease_seconds": None})),
+        ("resupply", (Password("p"),), ("PUT", "/credentials", {"auth": Password("p").json(), "wait_seconds": 10})),
+        ("end", (), ("DELETE", "", None)),
+        ("verify", ("c0de",), ("POST", "/verify", {"code": "c0de"})),
+    ],
+)
+def test_a_call_to_a_subscription(
+    ask: Ask, gateway: Gateway, method: str, args: tuple[Any, ...], sent: tuple[str, str, Any]
+) -> None:
+    ask(method, HANDLE, *args)
+    verb, more, body = sent
+    assert gateway.asked == [(verb, f"/gateway/v1/subscriptions/sub_a{more}", "Bearer ibs_x", body)]
+
+
+def test_a_patch_sends_its_members_and_a_test_is_told(ask: Ask, gateway: Gateway) -> None:
+    assert ask("patch", HANDLE, paused=True, filter=None).id == "sub_a"
+    assert gateway.asked[0][3] == {"paused": True, "filter": None}
+    gateway.say(200, {"outcome": "accepted", "status": 201, "took_ms": 3.5, "detail": ""})
+    assert ask("test", HANDLE).outcome == "accepted"
+    gateway.say(200, {"public_key": "BK"})
+    assert ask("vapid_key") == "BK"
+
+
+def test_a_refusal_is_told_in_the_words_of_the_gateway(ask: Ask, gateway: Gateway) -> None:
+    gateway.say(
+        422,
+        {"type": "/problems/invalid-request", "errors": [{"pointer": "/imap", "detail": "is bad"}, 7]},
+        Retry_After="30",
+    )
+    with pytest.raises(ApiError, match="422 invalid-request: /imap is bad") as caught:
+        ask("get", HANDLE)
+    assert (caught.value.errors, caught.value.retry_after_seconds) == ((("/imap", "is bad"),), 30)
+    assert not isinstance(caught.value, GoneError)
+
+
+@pytest.mark.parametrize("status", [401, 404, 410])
+def test_a_subscription_that_is_no_more_is_gone(ask: Ask, gateway: Gateway, status: int) -> None:
+    gateway.say(status, {"type": "/problems/not-found"})
+    with pytest.raises(GoneError):
+        ask("renew", HANDLE)
+    with pytest.raises(ApiError) as caught:
+        ask("vapid_key")
+    assert not isinstance(caught.value, GoneError)
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}", b"\xff", b" " * (ANSWER_BYTES + 1)])
+def test_what_is_no_answer_of_a_gateway_is_said(ask: Ask, gateway: Gateway, body: bytes) -> None:
+    gateway.say(200, body)
+    with pytest.raises(GatewayUnreachableError):
+        ask("get", HANDLE)
+
+
+def test_a_proxy_that_refuses_in_html_is_a_refusal(ask: Ask, gateway: Gateway) -> None:
+    gateway.say(502, b"<html>")
+    with pytest.raises(ApiError, match="502"):
+        ask("get", HANDLE)
+
+
+def test_events_come_as_they_are_sent(ask: Ask, gateway: Gateway) -> None:
+    gateway.say(200, b': hello\n\nid: 7\nevent: state\ndata: {"state":\ndata: "watching"}\n\ndata: 1\r\n\r\nid: 9\n')
+    assert ask("events", HANDLE, after="6") == [Event("7", "state", {"state": "watching"}), Event("7", "message", 1)]
+    gateway.say(404, {})
+    with pytest.raises(GoneError):
+        ask("events", HANDLE)
+
+
+def test_any_cut_of_a_stream_gives_the_same_events() -> None:
+    stream = b'id: 1\r\nevent: a\r\ndata: "x"\r\n\r\n: keep-alive\n\nid: 2\ndata: 2\n\n'
+    whole = list(EventReader().receive(stream))
+    assert len(whole) == 2
+    for cut in range(len(stream)):
+        reader = EventReader()
+        assert [*reader.receive(stream[:cut]), *reader.receive(stream[cut:])] == whole
+
+
+@pytest.mark.parametrize(
+    "stream", [b"data: " + b"x" * EVENT_BYTES, b"data: x\n" * EVENT_BYTES, b"data: {\n\n", b"data: \xff\n\n"]
+)
+def test_an_event_that_is_none_ends_the_stream(stream: bytes) -> None:
+    with pytest.raises(GatewayUnreachableError):
+        list(EventReader().receive(stream))
+
+
+def test_nobody_there_is_said(ask: Ask) -> None:
+    with pytest.raises(GatewayUnreachableError):
+        Client("http://127.0.0.1:1").get(HANDLE)
+
+    async def called() -> None:
+        async with AsyncClient("http://127.0.0.1:1") as client:
+            await client.get(HANDLE)
+
+    with pytest.raises(GatewayUnreachableError):
+        asyncio.run(called())
+
+
+@pytest.mark.parametrize("url", ["", "idlebell.example", "ftp://x", "https://"])
+def test_an_address_that_is_none_is_said(url: str) -> None:
+    for kind in (Client, AsyncClient):
+        with pytest.raises(ValueError, match="http"):
+            kind(url)
+
+
+def test_no_secret_is_shown() -> None:
+    shown = repr(
+        (Password("s3cret"), HANDLE, Webhook("https://s3cret", "whsec_s3cret"), WebPush("https://s3cret", "", "s3cret"))
+    )
+    assert "s3cret" not in shown
+    assert "ibs_x" not in shown
