@@ -58,7 +58,15 @@ async def drain(store: Store, now: datetime) -> list[Notification]:
 
 async def counts(store: Store, subscription: Subscription) -> Counts:
     found = (await store.activity(subscription.id)).counts
-    told = found.accepted + found.coalesced + found.expired + found.refused + found.pending + found.silenced
+    told = (
+        found.accepted
+        + found.coalesced
+        + found.expired
+        + found.refused
+        + found.pending
+        + found.silenced
+        + found.withdrawn
+    )
     assert found.detected == told, "what became of a message is never unknown"
     return found
 

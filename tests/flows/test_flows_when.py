@@ -49,6 +49,16 @@ class Scene:
     def rung(self) -> list[Received]:
         return [one for one in self.service.of("hook") if one.type == "new_mail"]
 
+    async def seen(self, messages: int) -> list[int]:
+        """UIDs that were withdrawn, once so many were, in the order of the notifications."""
+
+        def uids() -> list[int]:
+            told = [one.payload for one in self.service.of("hook") if one.type == "seen"]
+            return [uid for payload in told if payload is not None for uid in payload["uids"]]
+
+        await self.service.wait_for(lambda _: len(uids()) >= messages, 20, name="hook")
+        return uids()
+
     async def ring(self, times: int) -> list[dict[str, Any]]:
         await self.service.wait_for(lambda _: len(self.rung()) >= times, 20, name="hook")
         return [one.payload for one in self.rung() if one.payload is not None]
@@ -162,6 +172,67 @@ async def test_whoever_is_hushed_rings_no_more_until_it_is_undone(scene: Scene) 
     payloads = await scene.ring(3)
     assert [one["subject"] for payload in payloads for one in payload["messages"]] == ["One", "Three", "Four"]
     assert (await scene.counted("accepted", 3))["detected"] == 3, "who is hushed is nobody's new mail"
+
+
+async def test_what_is_read_or_removed_elsewhere_is_withdrawn(scene: Scene) -> None:
+    await scene.subscribe(withdraw=True)
+    uids = [scene.server.deliver("alice", b"Subject: Card\r\n\r\nx") for _ in range(3)]
+    await scene.counted("accepted", 3)
+    inbox = scene.server.mailbox("alice")
+    inbox.set_flags(uids[0], frozenset({"\\Seen"}))
+    assert await scene.seen(1) == [uids[0]]
+    inbox.expunge(uids[1])
+    assert await scene.seen(2) == uids[:2]
+    inbox.set_flags(uids[2], frozenset({"\\Flagged"}))
+    inbox.set_flags(uids[2], frozenset({"\\Flagged", "\\Seen"}))
+    assert await scene.seen(3) == uids
+    (*_, last) = [one.payload for one in scene.service.of("hook") if one.type == "seen"]
+    assert last is not None
+    assert (last["mailbox"], last["uid_validity"], last["unseen"]) == ("INBOX", inbox.uid_validity, 0)
+
+
+async def test_a_session_that_is_parked_wakes_for_what_is_read(server: ImapServer, tmp_path: Path) -> None:
+    ca_file = tmp_path / "ca.pem"
+    ca_file.write_bytes(server.ca_pem)
+    async with PushService() as service, GatewayProcess(tmp_path, ca_file, imap="park_after_seconds = 0.2") as gateway:
+        scene = Scene(gateway, server, service)
+        await scene.subscribe(withdraw=True)
+        uid = server.deliver("alice", b"Subject: Card\r\n\r\nx")
+        await scene.counted("accepted", 1)
+        while await gateway.parked() == 0:
+            pass
+        server.mailbox("alice").set_flags(uid, frozenset({"\\Seen"}))
+        assert await scene.seen(1) == [uid]
+
+
+async def test_what_is_read_in_the_night_is_not_told_in_the_morning(scene: Scene) -> None:
+    await scene.subscribe(withdraw=True, quiet_hours=quiet_now())
+    uids = [scene.server.deliver("alice", b"Subject: Night\r\n\r\nx") for _ in range(3)]
+    await scene.counted("pending", 3)
+    scene.server.mailbox("alice").set_flags(uids[0], frozenset({"\\Seen"}))
+    await scene.counted("withdrawn", 1)
+    await scene.patch(quiet_hours=None)
+    (payload,) = await scene.ring(1)
+    assert payload["count"] == 2
+    assert [one for one in scene.service.of("hook") if one.type == "seen"] == []
+
+
+async def test_nobody_who_did_not_ask_is_told_what_is_read(scene: Scene) -> None:
+    await scene.subscribe()
+    uid = scene.server.deliver("alice", b"Subject: Card\r\n\r\nx")
+    await scene.counted("accepted", 1)
+    scene.server.mailbox("alice").set_flags(uid, frozenset({"\\Seen"}))
+    scene.server.deliver("alice", b"Subject: Next\r\n\r\nx")
+    await scene.counted("accepted", 2)
+    assert {one.type for one in scene.service.of("hook")} <= {"new_mail", "verification"}
+
+
+async def test_simplepush_cannot_be_told_what_is_read(scene: Scene) -> None:
+    simple = {"new_mail": scene.service.make_simplepush("a"), "reconnect": scene.service.make_simplepush("b")}
+    body = subscription(scene.server.tls_port, "alice", "apass", simple, withdraw=True)
+    status, problem = await scene.gateway.call("POST", "/v1/subscriptions", body)
+    assert status == 422
+    assert [error["pointer"] for error in problem["errors"]] == ["/withdraw"]
 
 
 async def test_a_wish_that_is_not_valid_changes_nothing(scene: Scene) -> None:

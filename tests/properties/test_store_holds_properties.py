@@ -147,7 +147,13 @@ class ExactlyOnce(RuleBasedStateMachine):
         found = self.counts()
         assert found.detected == self.came
         assert found.detected == (
-            found.accepted + found.coalesced + found.expired + found.refused + found.pending + found.silenced
+            found.accepted
+            + found.coalesced
+            + found.expired
+            + found.refused
+            + found.pending
+            + found.silenced
+            + found.withdrawn
         )
         assert found.expired == found.refused == 0
 

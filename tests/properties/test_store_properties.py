@@ -350,7 +350,15 @@ class TwoStores(RuleBasedStateMachine):
     def what_became_of_a_message_is_never_unknown(self) -> None:
         for one in self.known:
             found: Counts = self.both(lambda store, one=one: store.activity(samples.sub_id(one))).counts
-            told = found.accepted + found.coalesced + found.expired + found.refused + found.pending + found.silenced
+            told = (
+                found.accepted
+                + found.coalesced
+                + found.expired
+                + found.refused
+                + found.pending
+                + found.silenced
+                + found.withdrawn
+            )
             assert found.detected == told
 
     @invariant()

@@ -114,6 +114,13 @@ def payload_fault(payload: Payload, endpoints: Endpoints, *, allow_plaintext: bo
     return None
 
 
+def withdraw_fault(endpoints: Endpoints) -> str | None:
+    """Can the ``new_mail`` endpoint be told that messages were read?"""
+    if endpoints.new_mail is None or endpoints.new_mail.carries_body:
+        return None
+    return "needs a new_mail that carries a body: simplepush has no type"
+
+
 def heartbeat_fault(endpoints: Endpoints) -> str | None:
     """Is there an endpoint that takes heartbeats?"""
     if endpoints.serving(Role.HEARTBEAT) is not None:

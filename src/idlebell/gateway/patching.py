@@ -7,7 +7,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from idlebell.gateway.endpoints import heartbeat_fault, payload_fault, read_endpoints, spelled, with_verdicts
+from idlebell.gateway.endpoints import (
+    heartbeat_fault,
+    payload_fault,
+    read_endpoints,
+    spelled,
+    with_verdicts,
+    withdraw_fault,
+)
 from idlebell.gateway.policy import Policy
 from idlebell.gateway.preferences import READERS, read_preferences
 from idlebell.gateway.reading import LATER_MEMBERS, NOT_SUPPORTED, Faults, pointer, read_into
@@ -92,6 +99,9 @@ def patched(subscription: Subscription, patch: Mapping[str, Any], policy: Policy
     if fault is not None:
         at = "/heartbeat_seconds" if "heartbeat_seconds" in patch else "/endpoints/heartbeat"
         faults.add(at, f"heartbeat_seconds {fault}")
+    fault = withdraw_fault(found.endpoints) if found.preferences.withdraw else None
+    if fault is not None:
+        faults.add("/withdraw" if "withdraw" in patch else "/endpoints/new_mail", f"withdraw {fault}")
     faults.raise_any()
     return found
 

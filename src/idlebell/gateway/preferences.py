@@ -50,6 +50,12 @@ def _content_limit(faults: Faults, given: Any, at: str) -> int | None:
     return None
 
 
+def read_withdraw(faults: Faults, value: Any, at: str) -> bool:
+    if not isinstance(value, bool):
+        faults.add(at, "must be true or false")
+    return value is True
+
+
 READERS: Final[Mapping[str, Reader]] = MappingProxyType(
     {
         "filter": Reader("filter", read_filter),
@@ -58,7 +64,7 @@ READERS: Final[Mapping[str, Reader]] = MappingProxyType(
         "quiet_hours": Reader("quiet_hours", read_quiet_hours),
         "digest_minutes": Reader("digest_minutes", read_digest_minutes),
         "hushed": Reader("hushed", read_hushed),
-        "withdraw": Reader("withdraw", _later),
+        "withdraw": Reader("withdraw", read_withdraw),
         "remind_after": Reader("remind_after_seconds", _later),
         "content_limit_bytes": Reader("content_limit_bytes", _content_limit),
     }

@@ -221,6 +221,7 @@ class CountsView(Shape, frozen=True, kw_only=True):
     refused: int
     pending: int
     silenced: int
+    withdrawn: int
 
 
 class ProblemView(Shape, frozen=True, kw_only=True):

@@ -28,7 +28,9 @@ from idlebell.model.selection import Personal, Selection, Subscribed, Subtree
 from idlebell.model.subscription import Activity, Phase, Subscription
 from idlebell.telemetry.status import AccountStatus, MailboxStatus, Watch
 
-_NOTHING_COUNTED: Final = CountsView(detected=0, accepted=0, coalesced=0, expired=0, refused=0, pending=0, silenced=0)
+_NOTHING_COUNTED: Final = CountsView(
+    detected=0, accepted=0, coalesced=0, expired=0, refused=0, pending=0, silenced=0, withdrawn=0
+)
 
 
 def state_of(subscription: Subscription, status: AccountStatus | None) -> State:
@@ -104,6 +106,7 @@ def view(subscription: Subscription, status: AccountStatus | None, activity: Act
             refused=counts.refused,
             pending=counts.pending,
             silenced=counts.silenced,
+            withdrawn=counts.withdrawn,
         ),
         alert=None
         if not live or status is None or status.alert is None

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from idlebell.gateway.discovery import domain_of
-from idlebell.gateway.endpoints import heartbeat_fault, payload_fault, read_endpoints
+from idlebell.gateway.endpoints import heartbeat_fault, payload_fault, read_endpoints, withdraw_fault
 from idlebell.gateway.policy import SUPPORTED_RETENTIONS, Policy
 from idlebell.gateway.preferences import members, read_preferences
 from idlebell.gateway.reading import NOT_SUPPORTED, Faults, pointer
@@ -92,6 +92,9 @@ def read_wish(request: SubscriptionRequest, policy: Policy) -> Wish:
         fault = heartbeat_fault(endpoints)
         if fault is not None:
             faults.add("/heartbeat_seconds", fault)
+    fault = withdraw_fault(endpoints) if preferences.get("withdraw") else None
+    if fault is not None:
+        faults.add("/withdraw", fault)
     check_wait(faults, request.wait_seconds)
     faults.raise_any()
     return Wish(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, NamedTuple, TypeAlias
 
 from idlebell.model.endpoint import Endpoint, Role
 from idlebell.model.ids import NotificationId, SubscriptionId
@@ -18,6 +18,14 @@ class LossReason(StrEnum):
     CONNECTION_LOST = "connection_lost"
     REJECTED = "rejected"
     RESTART = "restart"
+
+
+class Told(NamedTuple):
+    """A message that rang, to be known again."""
+
+    mailbox: str
+    uid_validity: int
+    uid: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +44,25 @@ class NewMail:
     """Of several: how many came to each, in order of first mention; as many as :mod:`idlebell.rules.merge` names."""
     vip: bool = False
     """It rings through mute, quiet hours and digest."""
+    told: tuple[Told, ...] = ()
+    """Which messages it tells of, the newest :data:`TOLD_KEPT`, where its subscription wants them withdrawn; not shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Messages that rang were read or are gone."""
+
+    type: ClassVar[str] = "seen"
+    role: ClassVar[Role] = Role.NEW_MAIL
+    mailbox: str
+    uid_validity: int
+    uids: tuple[int, ...]
+    unseen: int | None
+    """As in :class:`NewMail`."""
+
+    @property
+    def messages(self) -> tuple[Told, ...]:
+        return tuple(Told(self.mailbox, self.uid_validity, uid) for uid in self.uids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +99,12 @@ class Verification:
     code: str
 
 
-Content: TypeAlias = NewMail | Reconnect | Expiring | Heartbeat | Test | Verification
+Content: TypeAlias = NewMail | Seen | Reconnect | Expiring | Heartbeat | Test | Verification
 
 MAX_MESSAGES = 20
 """Messages described in one notification; ``count`` tells how many there are."""
+TOLD_KEPT = 50
+"""Of a mailbox and a subscription: messages that rang last and may be withdrawn."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,7 +174,8 @@ class LastPush:
 @dataclass(frozen=True, slots=True)
 class Counts:
     """In messages. ``detected`` is always the sum of the others: what became of a message is never unknown. ``pending`` waits,
-    ``silenced`` came while the subscription was muted or in quiet hours that drop."""
+    ``silenced`` came while the subscription was muted or in quiet hours that drop, ``withdrawn`` was read or gone before it was
+    sent."""
 
     detected: int = 0
     accepted: int = 0
@@ -183,6 +184,7 @@ class Counts:
     refused: int = 0
     pending: int = 0
     silenced: int = 0
+    withdrawn: int = 0
 
 
 @dataclass(frozen=True, slots=True)

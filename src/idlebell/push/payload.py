@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeAlias, assert_never
 
 from idlebell.model.message import MessageSummary
-from idlebell.model.notification import Expiring, Heartbeat, NewMail, Notification, Reconnect, Test, Verification
+from idlebell.model.notification import Expiring, Heartbeat, NewMail, Notification, Reconnect, Seen, Test, Verification
 from idlebell.push.cutting import fitting
 
 Members: TypeAlias = dict[str, Any]
@@ -73,6 +73,11 @@ def _members(notification: Notification, *, cut: bool = False) -> Members:
                 members["vip"] = True
             if content.messages or cut:
                 members["messages"] = [_message(message) for message in content.messages]
+        case Seen():
+            members["mailbox"] = content.mailbox
+            members["uid_validity"] = content.uid_validity
+            members["uids"] = list(content.uids)
+            members["unseen"] = content.unseen
         case Reconnect():
             members["reason"] = content.reason.value
         case Expiring():

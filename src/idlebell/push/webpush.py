@@ -13,7 +13,7 @@ import re
 from datetime import datetime
 
 from idlebell.model.endpoint import WebPushEndpoint
-from idlebell.model.notification import NewMail, Notification
+from idlebell.model.notification import NewMail, Notification, Seen
 from idlebell.push.answers import refused, silence, transient, try_later
 from idlebell.push.attempt import Attempt
 from idlebell.push.encryption import MAX_PLAINTEXT_BYTES, encrypt
@@ -34,6 +34,7 @@ _URGENCY = {
     "verification": "high",  # to be answered within minutes
     "test": "high",  # takes the way that mail will take
     "expiring": "normal",
+    "seen": "normal",
     "heartbeat": "low",
 }
 _REASON = re.compile(r"[^A-Za-z0-9 _./:-]+")
@@ -79,10 +80,19 @@ def topic(notification: Notification) -> str:
     """A newer message with the same topic replaces one that still waits for the device (RFC 8030 section 5.4): one for each
     subscription, mailbox and type. A digest, for the push service sees it and shall learn no name."""
     content = notification.content
-    mailbox = (content.mailbox if isinstance(content, NewMail) else None) or ""
-    named = "\x00".join((notification.subscription_id, content.type, mailbox))
+    named = "\x00".join((notification.subscription_id, content.type, _mailbox(notification)))
     digest = hashlib.sha256(named.encode("utf-8", "surrogatepass")).digest()
     return base64.urlsafe_b64encode(digest).decode("ascii")[:TOPIC_CHARACTERS]
+
+
+def _mailbox(notification: Notification) -> str:
+    match notification.content:
+        case NewMail(mailbox=str(mailbox)):
+            return mailbox
+        case Seen():
+            return notification.id  # each tells of other messages: none replaces another
+        case _:
+            return ""
 
 
 def _ttl_seconds(notification: Notification, now: datetime) -> int:

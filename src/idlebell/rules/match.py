@@ -10,7 +10,7 @@ from typing import Final
 from idlebell.imap.responses import FetchData
 from idlebell.model.arrival import Arrival, Mark
 from idlebell.model.message import MessageSummary
-from idlebell.model.notification import MAX_MESSAGES, Draft, NewMail
+from idlebell.model.notification import MAX_MESSAGES, TOLD_KEPT, Draft, NewMail, Told
 from idlebell.model.preferences import Hushed, HushedBy
 from idlebell.model.selection import Personal, Subscribed, Subtree
 from idlebell.model.shown_text import shown as shown_text
@@ -115,7 +115,9 @@ def match(
         for messages, vip in ((vips, True), (told, False)):
             if messages:
                 shown = _described(one, messages[-MAX_MESSAGES:], summaries)
-                content = NewMail(mailbox, uid_validity, len(messages), unseen, shown, vip=vip)
+                kept = messages[-TOLD_KEPT:] if wish.withdraw else ()
+                told_of = tuple(Told(mailbox, uid_validity, one.uid) for one in kept if one.uid is not None)
+                content = NewMail(mailbox, uid_validity, len(messages), unseen, shown, vip=vip, told=told_of)
                 drafts.append(_draft(one, content, at, keep))
     return Matched(tuple(drafts), tuple(verdicts))
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Final
 
 from idlebell.model.message import MessageSummary
-from idlebell.model.notification import MAX_MESSAGES, NewMail
+from idlebell.model.notification import MAX_MESSAGES, TOLD_KEPT, NewMail, Told
 
 NAMED_MAILBOXES: Final = 20
 NAMED_BYTES: Final = 1_000
@@ -19,13 +21,27 @@ def merged(earlier: NewMail, later: NewMail) -> NewMail:
     """Of both, as of ``later``."""
     count = earlier.count + later.count
     vip = earlier.vip or later.vip
+    told = (*earlier.told, *later.told)[-TOLD_KEPT:]
     if earlier.mailbox is not None and earlier.mailbox == later.mailbox:
         # Under another UIDVALIDITY the UIDs from before name nothing any more (RFC 9051 section 2.3.1.1).
         kept = earlier.messages if earlier.uid_validity == later.uid_validity else ()
         messages = (*kept, *later.messages)[-MAX_MESSAGES:]
-        return replace(later, count=count, messages=messages, vip=vip)
+        return replace(later, count=count, messages=messages, vip=vip, told=told)
     messages = (*_located(earlier), *_located(later))[-MAX_MESSAGES:]
-    return NewMail(None, None, count, None, messages, _named(earlier, later), vip)
+    return NewMail(None, None, count, None, messages, _named(earlier, later), vip, told)
+
+
+def without(content: NewMail, gone: Collection[Told]) -> NewMail | None:
+    """What is left to tell when ``gone`` is not worth it any more; None: nothing."""
+    left = tuple(one for one in content.told if one not in gone)
+    count = content.count - (len(content.told) - len(left))
+    if count <= 0:
+        return None
+    named = {(one.mailbox, one.uid) for one in gone}
+    messages = tuple(one for one in content.messages if (one.mailbox or content.mailbox, one.uid) not in named)
+    fewer = Counter(one.mailbox for one in content.told if one in gone)
+    mailboxes = tuple((name, kept) for name, came in content.mailboxes if (kept := came - fewer[name]) > 0)
+    return replace(content, count=count, messages=messages, mailboxes=mailboxes, told=left)
 
 
 def _located(content: NewMail) -> tuple[MessageSummary, ...]:

@@ -32,7 +32,9 @@ from idlebell.model.notification import (
     LossReason,
     NewMail,
     Reconnect,
+    Seen,
     Test,
+    Told,
     Verification,
 )
 from idlebell.model.preferences import NO_PREFERENCES, Preferences
@@ -46,7 +48,7 @@ from idlebell.store.routes import DIGEST_BYTES, Route, microseconds, moment
 FORMAT: Final = 1
 """``v`` of every encoding. A reader refuses a greater one: it was written by a newer program."""
 ROLE_OF_TYPE: Final = {
-    content.type: content.role for content in (NewMail, Reconnect, Expiring, Heartbeat, Test, Verification)
+    content.type: content.role for content in (NewMail, Seen, Reconnect, Expiring, Heartbeat, Test, Verification)
 }
 
 
@@ -79,6 +81,15 @@ def encode_content(content: Content) -> bytes:
                 members["mailboxes"] = content.mailboxes
             if content.vip:
                 members["vip"] = True
+            if content.told:
+                members["told"] = content.told
+        case Seen():
+            members = {
+                "mailbox": content.mailbox,
+                "uid_validity": content.uid_validity,
+                "uids": content.uids,
+                "unseen": content.unseen,
+            }
         case Reconnect():
             members = {"reason": content.reason.value}
         case Expiring():
@@ -103,7 +114,10 @@ def decode_content(encoded: bytes) -> Content:
                 messages,
                 tuple((name, count) for name, count in value.get("mailboxes", ())),
                 value.get("vip", False),
+                tuple(Told(*one) for one in value.get("told", ())),
             )
+        case Seen.type:
+            return Seen(value["mailbox"], value["uid_validity"], tuple(value["uids"]), value["unseen"])
         case Reconnect.type:
             return Reconnect(LossReason(value["reason"]))
         case Expiring.type:

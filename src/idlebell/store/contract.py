@@ -20,7 +20,7 @@ from idlebell.model.account import Account, ImapTarget
 from idlebell.model.cursor import Cursor
 from idlebell.model.ids import AccountId, ApiKeyId, NotificationId, SubscriptionId
 from idlebell.model.learnt import Learnt
-from idlebell.model.notification import Draft, Leased, LossReason, Notification
+from idlebell.model.notification import Draft, Leased, LossReason, Notification, Told
 from idlebell.model.selection import Selection
 from idlebell.model.sighting import Sighting
 from idlebell.model.subscription import Activity, ApiKey, Floor, StandingProblem, Subscription
@@ -279,6 +279,18 @@ class Outbox(Protocol):
 
     async def enqueue(self, drafts: Sequence[Draft]) -> tuple[Notification, ...]:
         """As in :meth:`Cursors.commit`, without a cursor: tests, heartbeats, expiries."""
+        ...
+
+    async def rung(self, account: AccountId, mailbox: str) -> Mapping[SubscriptionId, tuple[Told, ...]]:
+        """Messages of a mailbox that subscriptions were told of, or are to be, and that were not withdrawn: of each the
+        newest :data:`~idlebell.model.notification.TOLD_KEPT` of one UIDVALIDITY. Only those that a draft's content names are
+        kept, and only of subscriptions that want them withdrawn any is given."""
+        ...
+
+    async def withdraw(self, drafts: Sequence[Draft]) -> tuple[Notification, ...]:
+        """Each tells one subscription that messages are read or gone (:class:`~idlebell.model.notification.Seen`). Those of
+        them that were not attempted yet are taken out of what waits and what is held, and counted as withdrawn; of the rest
+        that rang it is told. Nobody is told of others."""
         ...
 
     async def release(self, now: datetime, limit: int = RELEASED_AT_ONCE) -> int:

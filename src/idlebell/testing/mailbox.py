@@ -95,7 +95,7 @@ class Mailbox:
         self._tell(MessagesChanged(self, "expunged", (uid,)))
 
     def set_flags(self, uid: int, flags: frozenset[str]) -> None:
-        """Told only to who asked for it by NOTIFY or CONDSTORE."""
+        """By another client. With NOTIFY it is told only to who asked for it."""
         message = self.messages[uid]
         message.flags = flags
         message.mod_seq = self._next_mod_seq()

@@ -54,7 +54,8 @@ class News:
         if self.open is None or self.mutes_selected:
             return
         before = self.open.uid_next
-        for response in self.open.changes(expunged=expunged):
+        plain = self._notify is None or self._notify.groups is None  # NOTIFY tells of flags where it is asked to
+        for response in self.open.changes(expunged=expunged, flags=plain):
             yield response
             if isinstance(response, r.ExistsData):
                 yield from self._fetched(before)

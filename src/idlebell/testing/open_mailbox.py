@@ -18,13 +18,14 @@ _FLAGS = ("\\Answered", "\\Flagged", "\\Deleted", "\\Seen", "\\Draft")
 class OpenMailbox:
     """From EXAMINE or SELECT on. ``vanishes``: QRESYNC is enabled, so VANISHED takes the place of EXPUNGE."""
 
-    __slots__ = ("_first_news", "_known", "_uid_next", "mailbox", "vanishes")
+    __slots__ = ("_first_news", "_flags_as_of", "_known", "_uid_next", "mailbox", "vanishes")
 
     def __init__(self, mailbox: Mailbox, *, vanishes: bool = False) -> None:
         self.mailbox = mailbox
         self.vanishes = vanishes
         self._known = [*mailbox.messages]  # UIDs, by message sequence number
         self._uid_next = self._first_news = mailbox.uid_next
+        self._flags_as_of = mailbox.highest_mod_seq
 
     def greeting(self, *, uid_next: bool, mod_seq: bool, object_id: bool) -> Iterator[r.UntaggedResponse]:
         """What EXAMINE answers before its tagged OK (RFC 9051 section 6.3.2)."""
@@ -60,8 +61,14 @@ class OpenMailbox:
             if message.mod_seq > since and (known is None or _within(uid, known)):
                 yield describe(number, message, ("UID", "FLAGS", "MODSEQ"))
 
-    def changes(self, *, expunged: bool = True) -> Iterator[r.UntaggedResponse]:
-        """What was expunged and EXISTS since the client was last told (RFC 9051 section 7.5.1)."""
+    def changes(self, *, expunged: bool = True, flags: bool = False) -> Iterator[r.UntaggedResponse]:
+        """What was expunged and EXISTS since the client was last told (RFC 9051 section 7.5.1), and with ``flags`` the FETCH
+        of flags that changed (section 7.5.2)."""
+        since, self._flags_as_of = self._flags_as_of, self.mailbox.highest_mod_seq
+        for number, uid in enumerate(self._known, 1) if flags else ():
+            message = self.mailbox.messages.get(uid)
+            if message is not None and message.mod_seq > since:
+                yield describe(number, message, ("FLAGS",))
         if expunged:
             yield from self._gone()
         yield from self._news()

@@ -35,6 +35,7 @@ class Waited(Enum):
 
     QUIET = "the time is over, and nothing was said"
     STIRRED = "something was said, or there is something else to do"
+    TOUCHED = "messages changed or went, and IDLE goes on"
     RESTING = "nothing has been said for a while, and IDLE goes on"
 
 

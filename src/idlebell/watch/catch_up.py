@@ -16,6 +16,7 @@ from idlebell.watch.look import HOLLOW_LOOKS, NOTHING, Found, Looks, Means
 from idlebell.watch.mailbox_session import MailboxSession
 from idlebell.watch.patience import Patience
 from idlebell.watch.reports import Reports
+from idlebell.watch.withdrawals import Withdrawals
 
 OWED_FIRST_SECONDS: Final = 1.0
 OWED_LONGEST_SECONDS: Final = 60.0
@@ -40,7 +41,8 @@ class CatchUp:
     not missed."""
 
     __slots__ = (
-        "_account", "_hollow", "_means", "_patience", "_reports", "_session", "_unlooked", "failures", "looked", "looks",
+        "_account", "_hollow", "_means", "_patience", "_reports", "_session", "_unlooked", "_withdrawals", "failures",
+        "looked", "looks",
     )  # fmt: skip
 
     def __init__(self, account: Account, session: MailboxSession, looks: Looks, reports: Reports, means: Means) -> None:
@@ -49,6 +51,7 @@ class CatchUp:
         self._reports = reports
         self._means = means
         self._patience = Patience()
+        self._withdrawals = Withdrawals(account, session, means)
         self._hollow: dict[str, _Hollow] = {}
         self._unlooked: tuple[str, Extent] | None = None  # opened, and the first look at it is still owed
         self.looks = looks
@@ -105,6 +108,7 @@ class CatchUp:
                 self._unlooked = None
             if extent is None:
                 found = await self.looks.until_settled(mailbox, None)
+            await self._withdrawals.look(mailbox)
             self.failures = 0
         except StoreError as error:
             self.store_failed(error)
@@ -115,6 +119,14 @@ class CatchUp:
         if found.messages:
             self._patience.rewarded()
         return found
+
+    async def heed(self, mailbox: str) -> None:
+        """Messages changed or went, if the server told so: a look where somebody wants to know."""
+        try:
+            if self._session.take_touched() and await self._withdrawals.concerned(mailbox):
+                self._session.stir()
+        except StoreError as error:
+            self.store_failed(error)
 
     async def ahead(self, mailbox: str, status: StatusData) -> bool:
         """Does ``status`` tell of more than was looked at? StoreError."""

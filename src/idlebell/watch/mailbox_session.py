@@ -3,7 +3,6 @@ the server says unasked."""
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Iterable
 from typing import Final
@@ -13,6 +12,7 @@ from idlebell.imap.events import Completed
 from idlebell.imap.mailbox_view import MailboxView
 from idlebell.imap.responses import (
     ESearchData,
+    ExpungeData,
     FetchData,
     ListData,
     NamespaceData,
@@ -22,6 +22,7 @@ from idlebell.imap.responses import (
     StatusData,
     StatusResponse,
     UntaggedResponse,
+    VanishedData,
 )
 from idlebell.imap.sequence_set import STAR, SequenceSet
 from idlebell.imap.short_lines import line_bytes, shortened
@@ -31,6 +32,7 @@ from idlebell.net.imap_connection import ImapConnection, Reply
 from idlebell.watch.answers import Extent, Listing, LookRefusedError, MailboxRefusedError, Waited
 from idlebell.watch.census import passed_over
 from idlebell.watch.lapses import events_lost
+from idlebell.watch.pause import Pause
 from idlebell.watch.strategy import NO_MAILBOXES
 
 COMMAND_SECONDS = 60.0
@@ -49,16 +51,17 @@ class MailboxSession:
 
     __slots__ = (
         "_alert", "_attended", "_clock", "_connection", "_interrupted", "_names_changed", "_news", "_notified",
-        "_overflowed", "_passed_over", "_pausing", "_silenced", "_statuses", "_view", "quiet_since",
+        "_overflowed", "_passed_over", "_pause", "_silenced", "_statuses", "_touched", "_view", "quiet_since",
     )  # fmt: skip
 
     def __init__(self, connection: ImapConnection, clock: Clock) -> None:
         self._connection = connection
         self._clock = clock
-        self._pausing: asyncio.Future[None] | None = None
+        self._pause = Pause()
         self._interrupted = False
         self._view: MailboxView | None = None
         self._news = False
+        self._touched = False
         self._attended: frozenset[str] = NO_MAILBOXES
         self._statuses: dict[str, StatusData] | None = None
         self._names_changed = False
@@ -110,6 +113,15 @@ class MailboxSession:
 
     def looked(self) -> None:
         self._news = False
+
+    def stir(self) -> None:
+        """What was said is worth a look after all."""
+        self._news = True
+
+    def take_touched(self) -> bool:
+        """Has it told unasked of messages that changed or went? Given once."""
+        touched, self._touched = self._touched, False
+        return touched
 
     def attend(self, mailboxes: Iterable[str]) -> None:
         """Beside the open mailbox, what is said of these is kept for :meth:`take_statuses`."""
@@ -167,10 +179,12 @@ class MailboxSession:
 
     async def fetch(self, uids: SequenceSet, items: tuple[str, ...]) -> tuple[FetchData, ...]:
         fetched: list[FetchData] = []
+        touched = self._touched
         for command in shortened(c.UidFetch(uids, items), line_bytes(self._connection.capabilities)):
             reply = await self._run(command)
             self._expect(reply, "UID FETCH")
             fetched += (one for one in reply.untagged if isinstance(one, FetchData))
+        self._touched = touched  # what was asked for is no news of flags
         return tuple(fetched)
 
     # --- questions about others ---
@@ -282,6 +296,8 @@ class MailboxSession:
         deadline = started + seconds
         ended = ended_by_server = False
         while not self.stirred and not self._interrupted and (left := deadline - self._clock.monotonic()) > 0:
+            if self._touched:
+                return Waited.TOUCHED
             resting_in = (self.quiet_since or started) + rest_seconds - self._clock.monotonic()
             if resting_in <= 0:
                 return Waited.RESTING
@@ -368,21 +384,13 @@ class MailboxSession:
     async def pause(self, seconds: float) -> None:
         """Waits without IDLE: ``seconds``, or until :meth:`interrupt` is called."""
         if not self._interrupted:
-            loop = asyncio.get_running_loop()
-            self._pausing = future = loop.create_future()
-            timer = loop.call_later(seconds, _end, future)
-            try:
-                await future
-            finally:
-                timer.cancel()
-                self._pausing = None
+            await self._pause.wait(seconds)
         self._interrupted = False
 
     def interrupt(self) -> None:
         """Ends the wait that is on, or the next one."""
         self._interrupted = True
-        if self._pausing is not None:
-            _end(self._pausing)
+        self._pause.end()
         self._connection.interrupt()
 
     async def log_out(self) -> None:
@@ -416,6 +424,8 @@ class MailboxSession:
                 case StatusData() if self._passed_over is not None and response.mailbox not in self._passed_over:
                     # Mail in a mailbox that LIST did not give. Outside NOTIFY nobody says so unasked.
                     self._names_changed = bool(self._notified)
+                case FetchData() | ExpungeData() | VanishedData():
+                    self._touched = True
                 case ListData():
                     self._names_changed = bool(self._notified)
                 case StatusResponse():
@@ -438,8 +448,3 @@ class MailboxSession:
     def _expect(self, reply: Reply, name: str) -> None:
         if not reply.completed.ok:
             raise LookRefusedError(name, reply.completed.condition, reply.completed.code, reply.completed.text)
-
-
-def _end(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)

@@ -60,6 +60,7 @@ class Polling:
         match rung:
             case Rung.NOOP:
                 await self._session.noop()
+                await self._caught.heed(mailbox)
                 told = self._session.news or self._caught.hidden
             case Rung.STATUS:
                 status = await self._session.status(mailbox, STATUS_ITEMS)

@@ -70,6 +70,7 @@ class Probing:
     async def judge(self, primary: str, status: StatusData | None) -> None:
         """What a probe has brought. ``status``: how the mailbox stands, where that was asked."""
         owed = self._caught.owed or self._caught.hidden
+        await self._caught.heed(primary)
         try:
             ahead = owed or (status is not None and await self._caught.ahead(primary, status))
         except StoreError as error:

@@ -323,6 +323,9 @@ class Watcher:
             rest_seconds = means.park_after_seconds or math.inf
             while True:
                 waited = await session.idle_on(due_at - means.clock.monotonic(), rest_seconds=rest_seconds)
+                if waited is Waited.TOUCHED:
+                    await self._caught.heed(assignment.primary)
+                    continue
                 if waited is not Waited.RESTING:
                     break
                 if (parked := self._park(assignment, due_at)) is not None:

@@ -63,7 +63,7 @@ VIEW = SubscriptionView(
     next_check_at=AT,
     last_event_at=None,
     last_push=LastPushView(at=AT, version=1795310202972, status=201, outcome="accepted"),
-    counts=CountsView(detected=0, accepted=0, coalesced=0, expired=0, refused=0, pending=0, silenced=0),
+    counts=CountsView(detected=0, accepted=0, coalesced=0, expired=0, refused=0, pending=0, silenced=0, withdrawn=0),
     alert=None,
     problem=None,
 )

@@ -88,7 +88,7 @@ def test_details_hold_nothing_of_the_endpoints() -> None:
     ("encoded", "words"),
     [
         (b'{"v":2,"type":"test"}', "newer Idlebell"),
-        (b'{"v":1,"type":"seen"}', "unknown type seen"),
+        (b'{"v":1,"type":"sung"}', "unknown type sung"),
     ],
 )
 def test_a_content_of_a_newer_program_is_refused(encoded: bytes, words: str) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from idlebell.model.endpoint import Role
-from idlebell.model.ids import ID_ENTROPY_BYTES, NotificationId, SubscriptionId, notification_id
-from idlebell.model.notification import Draft, Leased, NewMail, Notification, Reconnect
+from idlebell.model.ids import ID_ENTROPY_BYTES, AccountId, NotificationId, SubscriptionId, notification_id
+from idlebell.model.notification import TOLD_KEPT, Draft, Leased, NewMail, Notification, Reconnect, Seen, Told
 from idlebell.model.preferences import Preferences
 from idlebell.model.subscription import LastPush, Subscription
+from idlebell.rules.merge import without
 from idlebell.rules.schedule import Held, Silenced, reschedules, scheduled
 from idlebell.store import changes
 from idlebell.store.contract import (
@@ -45,6 +46,7 @@ class MemoryOutbox(MemoryTrails):
         self._versions: dict[bytes, int] = {}
         self._tallies: dict[SubscriptionId, Tally] = {}
         self._holds_of: dict[SubscriptionId, Hold] = {}
+        self._rung: dict[SubscriptionId, frozenset[Told]] = {}
 
     async def enqueue(self, drafts: Sequence[Draft]) -> tuple[Notification, ...]:
         committed: list[Notification] = []
@@ -59,6 +61,30 @@ class MemoryOutbox(MemoryTrails):
             notification = self._enqueue(draft)
             committed += [] if notification is None else [notification]
         return tuple(committed)
+
+    async def rung(self, account: AccountId, mailbox: str) -> Mapping[SubscriptionId, tuple[Told, ...]]:
+        found = {}
+        for one in sorted(self._rung):
+            subscription = self._subscriptions[one]
+            own = tuple(sorted(told for told in self._rung[one] if told.mailbox == mailbox))
+            if own and subscription.account_id == account and subscription.preferences.withdraw:
+                found[one] = own
+        return found
+
+    async def withdraw(self, drafts: Sequence[Draft]) -> tuple[Notification, ...]:
+        committed: tuple[Notification, ...] = ()
+        for draft in drafts:
+            content = draft.content
+            assert isinstance(content, Seen)
+            rung = self._rung.get(draft.subscription_id, frozenset())
+            rang = rung.intersection(content.messages)
+            if rang:
+                self._rung[draft.subscription_id] = rung - rang
+            sent = rang - self._take_back(draft.subscription_id, rang)
+            if sent:
+                told = replace(content, uids=tuple(sorted(one.uid for one in sent)))
+                committed += await self.enqueue([replace(draft, content=told)])
+        return committed
 
     async def release(self, now: datetime, limit: int = RELEASED_AT_ONCE) -> int:
         due = sorted((hold.due_at, one) for one, hold in self._holds_of.items() if hold.due_at <= now)[:limit]
@@ -209,6 +235,7 @@ class MemoryOutbox(MemoryTrails):
                 tally.rung_at = draft.at
             return False
         tally.saw(content.count, draft.at)
+        self._record(subscription.id, content.told)
         self._holds_of[subscription.id] = hold
         return True
 
@@ -223,6 +250,43 @@ class MemoryOutbox(MemoryTrails):
             return None
         hold = self._holds_of.get(subscription.id)
         return unsent(hold.due_at if hold is not None and hold.at >= draft.at else None)
+
+    def _record(self, subscription: SubscriptionId, told: Sequence[Told]) -> None:
+        """Of each mailbox the newest of one UIDVALIDITY."""
+        if not told:
+            return
+        rung = set(self._rung.get(subscription, ())).union(told)
+        for mailbox, uid_validity in {one.mailbox: one.uid_validity for one in told}.items():
+            own = sorted(one for one in rung if one.mailbox == mailbox)
+            kept = [one for one in own if one.uid_validity == uid_validity][-TOLD_KEPT:]
+            rung = rung.difference(own).union(kept)
+        self._rung[subscription] = frozenset(rung)
+
+    def _take_back(self, subscription: SubscriptionId, gone: frozenset[Told]) -> frozenset[Told]:
+        """Those of ``gone`` that were not attempted yet: they never will be."""
+        taken: frozenset[Told] = frozenset()
+        hold = self._holds_of.get(subscription)
+        if hold is not None and not gone.isdisjoint(hold.content.told):
+            taken |= gone.intersection(hold.content.told)
+            left = without(hold.content, gone)
+            self._tallies[subscription].withdrawn += hold.content.count - (0 if left is None else left.count)
+            if left is None:
+                del self._holds_of[subscription]
+            else:
+                self._holds_of[subscription] = replace(hold, content=left)
+        for entry in self._outbox.of_subscription(subscription):
+            content = entry.notification.content
+            tried = entry.notification.attempts or entry.leased_until is not None
+            if tried or not isinstance(content, NewMail) or gone.isdisjoint(content.told):
+                continue
+            taken |= gone.intersection(content.told)
+            left = without(content, gone)
+            if left is None:
+                self._take(entry, "withdrawn")
+                continue
+            self._tallies[subscription].withdrawn += content.count - left.count
+            entry.notification = replace(entry.notification, content=left)
+        return taken
 
     def _release(self, subscription: Subscription, now: datetime) -> None:
         hold, wish, tally = self._holds_of[subscription.id], subscription.preferences, self._tallies[subscription.id]
@@ -285,6 +349,7 @@ class MemoryOutbox(MemoryTrails):
         )
         self._outbox.add(Waiting(notification, to, draft.due_at))
         if isinstance(draft.content, NewMail) and not released:
+            self._record(draft.subscription_id, draft.content.told)
             self._tallies.setdefault(draft.subscription_id, Tally()).saw(draft.content.count, draft.at)
         return notification
 

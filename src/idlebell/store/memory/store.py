@@ -115,6 +115,7 @@ class MemoryStore(MemoryOutbox, MemoryLearnings, MemoryKeys, MemoryGrants):
             self._take(entry)
         self._tallies.pop(subscription, None)
         self._holds_of.pop(subscription, None)
+        self._rung.pop(subscription, None)
         self._heartbeats.forget(subscription)
         self._forget_trails_of(subscription)
         self._forget_links(subscription)
@@ -171,7 +172,14 @@ class MemoryStore(MemoryOutbox, MemoryLearnings, MemoryKeys, MemoryGrants):
         if (hold := self._holds_of.get(subscription)) is not None:
             pending += hold.content.count
         counts = Counts(
-            tally.detected, tally.accepted, tally.coalesced, tally.expired, tally.refused, pending, tally.silenced
+            tally.detected,
+            tally.accepted,
+            tally.coalesced,
+            tally.expired,
+            tally.refused,
+            pending,
+            tally.silenced,
+            tally.withdrawn,
         )
         return Activity(counts, tally.last_push, tally.last_event_at)
 

@@ -35,6 +35,7 @@ class Tally:
     expired: int = 0
     refused: int = 0
     silenced: int = 0
+    withdrawn: int = 0
     last_push: LastPush | None = None
     last_event_at: datetime | None = None
     rung_at: datetime | None = None

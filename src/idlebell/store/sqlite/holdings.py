@@ -8,14 +8,15 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from idlebell.model.ids import SubscriptionId
-from idlebell.model.notification import Draft, NewMail
+from idlebell.model.notification import Draft, NewMail, Told
+from idlebell.rules.merge import without
 from idlebell.rules.schedule import Held, Silenced
 from idlebell.store import codec
 from idlebell.store.contract import StoreError
 from idlebell.store.holds import Hold, held, joined, placed
 from idlebell.store.routes import microseconds, moment
 from idlebell.store.sealing import Sealer
-from idlebell.store.sqlite import tallies
+from idlebell.store.sqlite import rungs, tallies
 
 _SELECT: Final = "SELECT subscription, at_us, due_us, keep_us, content FROM holds "
 _WRITE: Final = """
@@ -48,6 +49,7 @@ class Holdings:
                 tallies.rang(connection, one, draft.at)
             return False
         tallies.detected(connection, one, content.count, draft.at)
+        rungs.record(connection, one, content.told)
         self._write(connection, one, hold)
         return True
 
@@ -61,6 +63,21 @@ class Holdings:
         """``hold`` comes to what is held."""
         before = self._get(connection, subscription)
         self._write(connection, subscription, hold if before is None else joined(before, hold))
+
+    def withdraw(
+        self, connection: sqlite3.Connection, subscription: SubscriptionId, gone: frozenset[Told]
+    ) -> frozenset[Told]:
+        """Those of ``gone`` that were held."""
+        hold = self._get(connection, subscription)
+        if hold is None or gone.isdisjoint(hold.content.told):
+            return frozenset()
+        left = without(hold.content, gone)
+        if left is None:
+            self.give_up(connection, subscription, "withdrawn")
+        else:
+            tallies.count(connection, subscription, hold.content.count - left.count, "withdrawn")
+            self._write(connection, subscription, replace(hold, content=left))
+        return gone.intersection(hold.content.told)
 
     def due(self, connection: sqlite3.Connection, now_us: int, limit: int) -> list[tuple[SubscriptionId, Hold]]:
         """What is damaged on disk can never be told: it is given up."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
 from idlebell.model.endpoint import Role
-from idlebell.model.ids import NotificationId
-from idlebell.model.notification import Draft, Leased, Notification
+from idlebell.model.ids import AccountId, NotificationId, SubscriptionId
+from idlebell.model.notification import Draft, Leased, Notification, Told
 from idlebell.model.subscription import Subscription
 from idlebell.model.trail import DELIVERIES_KEPT
 from idlebell.store import changes
@@ -25,7 +25,7 @@ from idlebell.store.contract import (
 )
 from idlebell.store.delivered import coalesced, delivered
 from idlebell.store.routes import microseconds, moment, route
-from idlebell.store.sqlite import rows
+from idlebell.store.sqlite import rows, rungs
 from idlebell.store.sqlite.database import Database
 from idlebell.store.sqlite.queues import Queues, Waiting
 
@@ -61,6 +61,13 @@ class OutboxPart:
     async def enqueue(self, drafts: Sequence[Draft]) -> tuple[Notification, ...]:
         queues = self._database.queues
         return await self._database.write(lambda connection: queues.enqueue_all(connection, drafts))
+
+    async def rung(self, account: AccountId, mailbox: str) -> Mapping[SubscriptionId, tuple[Told, ...]]:
+        return self._database.read(lambda connection: rungs.find(connection, account, mailbox))
+
+    async def withdraw(self, drafts: Sequence[Draft]) -> tuple[Notification, ...]:
+        queues = self._database.queues
+        return await self._database.write(lambda connection: queues.withdraw(connection, drafts))
 
     async def release(self, now: datetime, limit: int = RELEASED_AT_ONCE) -> int:
         queues = self._database.queues

@@ -14,16 +14,17 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from idlebell.model.ids import ID_ENTROPY_BYTES, NotificationId, SubscriptionId, notification_id
-from idlebell.model.notification import Content, Draft, Leased, NewMail, Notification, Reconnect
+from idlebell.model.notification import Content, Draft, Leased, NewMail, Notification, Reconnect, Seen, Told
 from idlebell.model.preferences import Preferences
 from idlebell.model.subscription import Phase, Subscription
+from idlebell.rules.merge import without
 from idlebell.rules.schedule import Held, Silenced, reschedules, scheduled
 from idlebell.store import changes, codec
 from idlebell.store.contract import StoreError
 from idlebell.store.holds import Hold, Unsent, placed, unsent
 from idlebell.store.routes import Route, microseconds, moment, version_after
 from idlebell.store.sealing import Sealer
-from idlebell.store.sqlite import rows, tallies
+from idlebell.store.sqlite import rows, rungs, tallies
 from idlebell.store.sqlite.holdings import Holdings
 from idlebell.store.sqlite.rows import Rows
 
@@ -152,6 +153,8 @@ class Queues:
         connection.execute(_QUEUE, (to.endpoint, to.lane, due_us, to.collapses))
         if messages and not released:
             tallies.detected(connection, draft.subscription_id, messages, draft.at)
+        if isinstance(content, NewMail) and content.told and not released:
+            rungs.record(connection, draft.subscription_id, content.told)
         return Notification(one, draft.subscription_id, content, version, draft.at, draft.expires_at, attempts=0)
 
     def release(self, connection: sqlite3.Connection, now_us: int, limit: int) -> int:
@@ -185,6 +188,47 @@ class Queues:
         keep = moment(waiting.expires_us) - moment(waiting.due_us)
         self.holdings.join(connection, waiting.subscription, Hold(content, moment(waiting.at_us), timing.until, keep))
         return False
+
+    def withdraw(self, connection: sqlite3.Connection, drafts: Sequence[Draft]) -> tuple[Notification, ...]:
+        committed: tuple[Notification, ...] = ()
+        for draft in drafts:
+            content = draft.content
+            assert isinstance(content, Seen)
+            rang = rungs.forget(connection, draft.subscription_id, content.messages)
+            sent = rang - self._take_back(connection, draft.subscription_id, rang)
+            if sent:
+                told = replace(content, uids=tuple(sorted(one.uid for one in sent)))
+                committed += self.enqueue_all(connection, [replace(draft, content=told)])
+        return committed
+
+    def _take_back(
+        self, connection: sqlite3.Connection, subscription: SubscriptionId, gone: frozenset[Told]
+    ) -> frozenset[Told]:
+        """Those of ``gone`` that were not attempted yet: they never will be."""
+        taken = self.holdings.withdraw(connection, subscription, gone)
+        for waiting in self.of_subscription(connection, subscription):
+            if not waiting.messages or waiting.attempts or waiting.leased_us is not None:
+                continue
+            content = self._content(waiting)
+            if not isinstance(content, NewMail) or gone.isdisjoint(content.told):
+                continue
+            taken |= gone.intersection(content.told)
+            left = without(content, gone)
+            if left is None:
+                self.take(connection, [waiting], "withdrawn")
+                continue
+            sealed = self._sealer.seal(codec.encode_content(left), _context(waiting.id))
+            query = "UPDATE outbox SET content = ?, messages = ? WHERE seq = ?"
+            connection.execute(query, (sealed, left.count, waiting.seq))
+            tallies.count(connection, subscription, waiting.messages - left.count, "withdrawn")
+        return taken
+
+    def _content(self, waiting: Waiting) -> Content | None:
+        """None: it is damaged on disk."""
+        try:
+            return codec.decode_content(self._sealer.open(waiting.content, _context(waiting.id)))
+        except StoreError:
+            return None
 
     def by_id(self, connection: sqlite3.Connection, notification: NotificationId) -> Waiting | None:
         row = connection.execute(_SELECT + "WHERE id = ?", (notification,)).fetchone()
@@ -296,10 +340,9 @@ class Queues:
         if to is None or endpoint is None or to.endpoint != waiting.endpoint or obsolete:
             self.move(connection, waiting)
             return None
-        try:
-            content = codec.decode_content(self._sealer.open(waiting.content, _context(waiting.id)))
-        except StoreError:
-            # Damaged on disk: it can never be sent, and must not hold up its lane for ever.
+        content = self._content(waiting)
+        if content is None:
+            # It can never be sent, and must not hold up its lane for ever.
             self.take(connection, [waiting], "refused")
             return None
         if not self._may_ring(connection, waiting, content, subscription.preferences, now):

@@ -33,7 +33,7 @@ _ACTIVITY: Final = """
 SELECT detected, accepted, coalesced, expired, refused,
        (SELECT ifnull(sum(messages), 0) FROM outbox WHERE outbox.subscription = activity.subscription)
        + ifnull((SELECT messages FROM holds WHERE holds.subscription = activity.subscription), 0),
-       silenced, push_us, push_version, push_status, push_outcome, last_event_us
+       silenced, withdrawn, push_us, push_version, push_status, push_outcome, last_event_us
 FROM activity WHERE subscription = ?
 """
 

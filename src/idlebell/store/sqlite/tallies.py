@@ -30,7 +30,7 @@ ON CONFLICT (subscription) DO UPDATE SET rung_us = excluded.rung_us
 
 _COUNT: Final = {
     outcome: f"UPDATE activity SET {outcome} = {outcome} + ? WHERE subscription = ?"  # noqa: S608 (constant names)
-    for outcome in ("accepted", "coalesced", "expired", "refused", "silenced")
+    for outcome in ("accepted", "coalesced", "expired", "refused", "silenced", "withdrawn")
 }
 
 
