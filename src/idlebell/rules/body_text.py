@@ -15,8 +15,14 @@ from idlebell.rules.header_text import base64_bytes
 TEXT_BYTES: Final = 16_384
 """Of the text part, as it is fetched. What a mail is about stands at its beginning."""
 
-_INVISIBLE: Final = ("head", "style", "script", "template")
-_TAG: Final = re.compile(r"<(!--|/?[A-Za-z][A-Za-z0-9]{0,20}+|[!?/])([^<>]*+)(>?)")
+TAGS_WITH_WORDS: Final = 500
+"""Tags that are looked at for their ``alt`` and ``title``."""
+INVISIBLE_ELEMENTS: Final = 100
+"""What follows so many is not looked at."""
+
+_COMMENT: Final = re.compile(r"<!--(?:[^-]++|-(?!->))*+(?:-->|\Z)")
+_INVISIBLE: Final = re.compile(r"<(head|style|script|template)\b[^<>]*+>?", re.IGNORECASE)
+_TAG: Final = re.compile(r"<[A-Za-z/!?][^<>]*+>?")
 _SHOWN_ATTRIBUTE: Final = re.compile(
     r"""\b(?:alt|title)\s{0,8}+=\s{0,8}+(?:"([^"]*+)"|'([^']*+)'|([^\s"'>]++))""", re.IGNORECASE
 )
@@ -43,28 +49,30 @@ def decoded_part(part: BodyPart, raw: bytes, *, cut: bool) -> str:
 def words_of_html(markup: str) -> str:
     """RFC 8621 section 4.4.1: neither tags and most attributes nor what is in head, styles and scripts, but ``alt`` and
     ``title``."""
+    markup = _without_invisible(_COMMENT.sub("", markup))
+    if _SHOWN_ATTRIBUTE.search(markup) is not None:
+        markup = _TAG.sub(_shown_of, markup, count=TAGS_WITH_WORDS)
+    return _unescaped(_TAG.sub(" ", markup))
+
+
+def _shown_of(tag: re.Match[str]) -> str:
+    return " " + "".join((one[1] or one[2] or one[3] or "") + " " for one in _SHOWN_ATTRIBUTE.finditer(tag[0]))
+
+
+def _without_invisible(markup: str) -> str:
+    """An element that never ends has the rest in it."""
     pieces: list[str] = []
     place = 0
-    while (tag := _TAG.search(markup, place)) is not None:
-        pieces.append(markup[place : tag.start()])
-        name = tag[1].lower()
-        place = tag.end()
-        if name == "!--":
-            end = markup.find("-->", tag.start() + 4)
-            place = len(markup) if end < 0 else end + 3
-        elif name in _INVISIBLE:
-            place = _after(markup, name, place)
-        else:
-            pieces.append(" ")
-            pieces += ((one[1] or one[2] or one[3] or "") + " " for one in _SHOWN_ATTRIBUTE.finditer(tag[2]))
+    while (begin := _INVISIBLE.search(markup, place)) is not None:
+        pieces.append(markup[place : begin.start()])
+        end = markup.find("</", begin.end())
+        while end >= 0 and markup[end + 2 : end + 2 + len(begin[1])].lower() != begin[1].lower():
+            end = markup.find("</", end + 2)
+        if end < 0 or len(pieces) >= INVISIBLE_ELEMENTS:
+            return "".join(pieces)
+        place = end  # what is left of the end tag is a tag
     pieces.append(markup[place:])
-    return _unescaped("".join(pieces))
-
-
-def _after(markup: str, name: str, place: int) -> int:
-    """Behind the end tag, or where everything ends."""
-    end = re.compile(rf"</{name}[^<>]*+>?", re.IGNORECASE).search(markup, place)
-    return len(markup) if end is None else end.end()
+    return "".join(pieces)
 
 
 def _unescaped(text: str) -> str:

@@ -13,12 +13,15 @@ BULK_HEADERS: Final = ("list-id", "precedence", "auto-submitted")
 _BULK_PRECEDENCES: Final = frozenset({"bulk", "list", "junk"})
 
 
-def contains(names: tuple[str, ...], tokens: tuple[str, ...], evidence: Evidence) -> bool:
-    """Every token stands in one of the header fields of these names."""
-    if len(names) == 1:
-        value = evidence.folded_header(names[0])
-        return all(token in value for token in tokens)
-    return all(any(token in evidence.folded_header(name) for name in names) for token in tokens)
+def has_word(name: str, token: str, evidence: Evidence) -> bool:
+    """``token`` stands in a header field of that name."""
+    return token in evidence.folded_header(name)
+
+
+def has_words(name: str, tokens: tuple[str, ...], evidence: Evidence) -> bool:
+    """As :func:`has_word`, of them all."""
+    value = evidence.folded_header(name)
+    return all(token in value for token in tokens)
 
 
 def contains_in_text(tokens: tuple[str, ...], evidence: Evidence) -> bool:
@@ -28,7 +31,8 @@ def contains_in_text(tokens: tuple[str, ...], evidence: Evidence) -> bool:
 
 def contains_anywhere(tokens: tuple[str, ...], evidence: Evidence) -> bool:
     """In a header field that a reader sees or in the text, which is asked for only where it must be."""
-    rest = [token for token in tokens if not contains(TEXT_HEADERS, (token,), evidence)]
+    told = [evidence.folded_header(name) for name in TEXT_HEADERS]
+    rest = [token for token in tokens if not any(token in value for value in told)]
     return not rest or contains_in_text(tuple(rest), evidence)
 
 
@@ -71,9 +75,12 @@ def is_bulk(wanted: bool, evidence: Evidence) -> bool:
 
 def _is_bulk(evidence: Evidence) -> bool:
     """A mailing list (RFC 2919), what calls itself bulk, or what no person sent (RFC 3834 section 5)."""
-    if evidence.raw_header("list-id"):
+    fields = evidence.fields()
+    if "list-id" in fields:
         return True
-    if any(value.lower() in _BULK_PRECEDENCES for value in evidence.header("precedence")):
+    if "precedence" in fields and any(value.lower() in _BULK_PRECEDENCES for value in evidence.header("precedence")):
         return True
+    if "auto-submitted" not in fields:
+        return False
     submitted = (value.partition(";")[0].strip().lower() for value in evidence.header("auto-submitted"))
     return any(value not in ("no", "") for value in submitted)

@@ -6,18 +6,18 @@ Whoever sent the mail wrote all of it. Every reading is linear in what was fetch
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Final
 
 from idlebell.imap.responses import Address, Envelope, FetchData
 from idlebell.rules.body_text import part_text
-from idlebell.rules.fold import fold
+from idlebell.rules.fold import FOLDED_CHARACTERS, fold
 from idlebell.rules.header_text import fields, header_text
 from idlebell.rules.mail_address import MailAddress, read_addresses
 from idlebell.rules.structure import has_attachment, text_part
 
-HEADER_BYTES: Final = 16_384
+HEADER_BYTES: Final = 8_192
 """Of the header fields that a rule asks for, as they are fetched together."""
 
 _SYSTEM_KEYWORDS: Final = {"\\seen": "$seen", "\\flagged": "$flagged", "\\answered": "$answered", "\\draft": "$draft"}
@@ -48,13 +48,16 @@ class Evidence:
     def raw_header(self, name: str) -> tuple[bytes, ...]:
         """Each field of that ``name`` (in any case), folded and encoded as it came, in the order of the header. Where none was
         fetched, what ENVELOPE says in its place."""
-        return self._header_fields().get(name.lower(), ())
+        return self.fields().get(name.lower(), ())
 
     def header(self, name: str) -> tuple[str, ...]:
         """Decoded (RFC 2047) and unfolded."""
         found = self._headers.get(name)
         if found is None:
-            found = self._headers[name] = tuple([header_text(raw[:HEADER_BYTES]) for raw in self.raw_header(name)])
+            raw = self.raw_header(name)
+            if not raw:
+                return ()
+            found = self._headers[name] = tuple([header_text(one[:HEADER_BYTES]) for one in raw])
         return found
 
     def folded_header(self, name: str) -> str:
@@ -62,7 +65,7 @@ class Evidence:
         found = self._folded.get(name)
         if found is None:
             values = [" ".join(fold(value).split()) for value in self.header(name)]
-            found = self._folded[name] = values[0] if len(values) == 1 else "\n".join(values)
+            found = self._folded[name] = values[0] if len(values) == 1 else "\n".join(values)[:FOLDED_CHARACTERS]
         return found
 
     def addresses(self, name: str) -> tuple[MailAddress, ...]:
@@ -73,11 +76,12 @@ class Evidence:
             self._addresses[name] = found
         return found
 
-    def _header_fields(self) -> dict[str, tuple[bytes, ...]]:
+    def fields(self) -> Mapping[str, tuple[bytes, ...]]:
+        """All of :meth:`raw_header`, by name in lower case."""
         if self._fields is None:
             found = _of_envelope(self.message.envelope) if self.message.envelope is not None else {}
             for section in reversed(self.message.sections):  # what was asked for first counts
-                if section.content is not None and section.name.upper().startswith(_HEADER_SECTIONS):
+                if section.content is not None and section.name.startswith(_HEADER_SECTIONS):
                     found.update(fields(section.content))
             self._fields = found
         return self._fields

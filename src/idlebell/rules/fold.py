@@ -11,7 +11,7 @@ import unicodedata
 from itertools import filterfalse
 from typing import Final
 
-FOLDED_CHARACTERS: Final = 32_768
+FOLDED_CHARACTERS: Final = 16_384
 """As much as is compared of one text. A ligature can become 18 characters."""
 _CHUNK: Final = 256
 """Marks in disorder are sorted by a number of steps that is the square of how many there are, so few are put into order at

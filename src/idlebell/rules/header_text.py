@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import binascii
 import re
-from itertools import islice
+from collections.abc import Iterator
 from typing import Final
 
 from idlebell.rules.charsets import decoded, guessed
@@ -15,9 +15,8 @@ from idlebell.rules.charsets import decoded, guessed
 FIELDS: Final = 500
 """Of one header. More are not looked at."""
 
-_END: Final = re.compile(rb"(?:\A|\n)\r?(?:\n|\Z)")
-# A name, a colon, and the rest of the line with those that continue it.
-_FIELD: Final = re.compile(rb"^([!-9;-~]{1,200}+)[ \t]*+:([^\n]*+(?:\n[ \t][^\n]*+)*+)", re.MULTILINE)
+_NAME: Final = re.compile(rb"[!-9;-~]{1,200}")
+_FOLDED: Final = re.compile(rb"\n[ \t]")
 _LINES: Final = re.compile(r"[\r\n]++")
 # Charset, encoding and text end at a question mark each, so that the search is linear whatever is written. Tolerated beyond RFC
 # 2047 section 2: spaces in the text, and more than 75 characters.
@@ -29,12 +28,34 @@ _NOT_BASE64: Final = re.compile(rb"[^A-Za-z0-9+/]")
 def fields(raw: bytes) -> dict[str, tuple[bytes, ...]]:
     """Values by name in lower case, in the order of the header, still folded and encoded. A field that the end of ``raw``
     cuts counts as far as it goes. The empty line ends the header (RFC 5322 section 2.1)."""
-    end = _END.search(raw)
     found: dict[str, tuple[bytes, ...]] = {}
-    for field in islice(_FIELD.finditer(raw, 0, end.start() + 1 if end is not None else len(raw)), FIELDS):
-        name = field[1].decode("ascii").lower()
-        found[name] = (*found[name], field[2]) if name in found else (field[2],)
+    for line in _unfolded(raw) if _FOLDED.search(raw) else raw.split(b"\n", FIELDS)[:FIELDS]:
+        if line in (b"", b"\r"):
+            break
+        name, colon, value = line.partition(b":")
+        name = name.rstrip(b" \t")
+        if not colon or _NAME.fullmatch(name) is None:
+            continue
+        key = name.decode("ascii").lower()
+        found[key] = (*found[key], value) if key in found else (value,)
     return found
+
+
+def _unfolded(raw: bytes) -> Iterator[bytes]:
+    """Each line with those that continue it."""
+    gathered: list[bytes] = []
+    count = 0
+    for line in raw.split(b"\n"):
+        if line[:1] in (b" ", b"\t"):
+            gathered.append(line)
+            continue
+        if gathered:
+            yield b"\n".join(gathered)
+        if line in (b"", b"\r") or (count := count + 1) > FIELDS:
+            return
+        gathered = [line]
+    if gathered:
+        yield b"\n".join(gathered)
 
 
 def header_text(raw: bytes) -> str:

@@ -70,6 +70,8 @@ def is_invitation(body: BodyPart | Multipart | None) -> bool:
 def has_attachment(body: BodyPart | Multipart | None) -> bool:
     """Is there something that a reader would offer to save? Pictures that belong to the text, and what is to be shown within
     it, are not."""
+    if isinstance(body, BodyPart) and body.disposition is None and body.type.lower() == "text":
+        return body.subtype.lower() not in ("plain", "html")  # as below, for the mail that there is most of
     return any(_is_attachment(leaf) for leaf in leaves(body))
 
 

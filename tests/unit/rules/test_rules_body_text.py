@@ -38,7 +38,7 @@ def test_text_is_bounded() -> None:
     [
         ("<p>Hello <b>world</b></p>", "Hello world"),
         ("<head><title>no</title></head><body>yes</body>", "yes"),
-        ("a<style>b{}</style>c<script>d()</script>e", "ace"),
+        ("a<style>b{}</style>c<script>d()</script>e", "a c e"),
         ("a<!-- <b>hidden</b> -->b", "ab"),
         ("a<!-- never closed", "a"),
         ("<script>never closed", ""),

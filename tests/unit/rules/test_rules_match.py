@@ -253,8 +253,8 @@ def test_filter_costs_what_it_looks_at_whoever_else_is_told() -> None:
     sender = replace(ONE, preferences=Preferences(filter='{"from":"boss","isBulk":false}'))
     text = replace(ONE, preferences=Preferences(filter='{"text":"lunch","minSize":1}'))
     plain = replace(ONE, preferences=Preferences(filter='{"inMailbox":"INBOX"}'))
-    headers = "BODY.PEEK[HEADER.FIELDS (AUTO-SUBMITTED FROM LIST-ID PRECEDENCE)]<0.16384>"
-    more = "BODY.PEEK[HEADER.FIELDS (AUTO-SUBMITTED BCC CC FROM LIST-ID PRECEDENCE SUBJECT TO)]<0.16384>"
+    headers = "BODY.PEEK[HEADER.FIELDS (AUTO-SUBMITTED FROM LIST-ID PRECEDENCE)]<0.8192>"
+    more = "BODY.PEEK[HEADER.FIELDS (AUTO-SUBMITTED BCC CC FROM LIST-ID PRECEDENCE SUBJECT TO)]<0.8192>"
 
     assert fetch_items([ONE, plain], has_preview=True) == DECIDING
     assert fetch_items([ONE, sender], has_preview=True) == (*DECIDING, headers)
