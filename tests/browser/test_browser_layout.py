@@ -3,6 +3,7 @@ the browser's console has nothing to say. With ``--write-pictures`` the manual's
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from browser.chromium import Chromium, ChromiumPage
 from browser.client_in_chromium import ClientPage
 from browser.client_steps import add_account
 from gateway_process import GatewayProcess
+from idlebell.testing import mail
 from idlebell.testing.push_service import PushService
 from servers.dovecot_server import DovecotServer
 
@@ -21,7 +23,14 @@ pytestmark = [pytest.mark.long, pytest.mark.needs("axe"), pytest.mark.timeout(30
 IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
 SCREENS = {"narrow": (390, 844, False), "wide": (1280, 800, False), "dark": (1280, 800, True)}
 """Name: width, height, dark."""
-PICTURES = {("welcome", "narrow"), ("account", "narrow"), ("account", "wide"), ("account", "dark")}
+PICTURES = {
+    ("welcome", "narrow"),
+    ("account", "narrow"),
+    ("account", "wide"),
+    ("account", "dark"),
+    ("filter", "narrow"),
+    ("second-device", "narrow"),
+}
 """Those that the manual shows: view and screen."""
 OVER = """[...document.querySelectorAll("body *")].filter(one => one.checkVisibility()
   && !one.closest(".skip") && one.getBoundingClientRect().right > innerWidth + 1).map(one => one.outerHTML.slice(0, 120))"""
@@ -36,10 +45,13 @@ class Look:
         self._write = write
         self.faults: list[str] = []
 
-    async def at(self, view: str) -> None:
+    async def at(self, view: str, top: str = "body") -> None:
+        """``top``: what the screen begins with."""
         for screen, (width, height, dark) in SCREENS.items():
             await self._page.show_as(width, height, dark=dark)
-            await self._page.evaluate("document.fonts.ready.then(() => scrollTo(0, 0))")
+            await self._page.evaluate(
+                f"document.fonts.ready.then(() => document.querySelector('{top}').scrollIntoView())"
+            )
             for line in (*await self._page.evaluate(OVER), *await violations(self._page)):
                 self.faults.append(f"{view}, {screen}: {line}")
             if self._write and (view, screen) in PICTURES:
@@ -68,6 +80,8 @@ async def test_every_view_fits_and_keeps_nobody_out(
         await page.open(f"{gateway.url}/#/settings")
         await page.has("main h1")
         await look.at("settings")
+        for number in range(4):
+            await asyncio.to_thread(dovecot.deliver, user.name, mail.plausible(number))
         await add_account(page, gateway, dovecot, user)
         await page.evaluate(
             """self.idlebell.records.subscriptions().then(async ([{id}]) => {
@@ -87,9 +101,13 @@ async def test_every_view_fits_and_keeps_nobody_out(
         await page.has("#delays svg")
         await look.at("account")
         await page.evaluate("document.querySelectorAll('details').forEach(one => (one.open = true))")
-        await page.evaluate("document.querySelectorAll('#filter-only-add, #make-link').forEach(one => one.click())")
-        await page.has("#link")
-        await look.at("all that can be set")
+        await page.click("#filter-only-add")
+        await page.fill(".filter-row input", "boss@example.org")
+        await page.has("#filter-preview:not([aria-busy]) li[data-rings=no]")
+        await look.at("filter", "#filter")
+        await page.click("#make-link")
+        await page.has("#second-device svg")
+        await look.at("second-device", "#second-device")
         await page.evaluate("location.hash += '/sign-in'")
         await page.has("form #password")
         await page.fill("#password", "wrong")
