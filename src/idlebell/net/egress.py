@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
+from typing import Final
 
-from idlebell.net.addresses import Address, Network, Standing, classify_face, faces
+from idlebell.net.addresses import Address, Network, Standing, Verdict, classify_face, faces
 from idlebell.net.errors import Unreachable
+
+FACES_KEPT: Final = 1_024
+"""Addresses whose verdict is known. Each dial asks three times, and to compare an address with all blocks takes longer than all
+else about it."""
 
 
 class Purpose(Enum):
@@ -43,6 +50,9 @@ class Egress:
     endpoint_ports: frozenset[int] = frozenset({443})
     allow_plaintext: bool = False
     only_hosts: frozenset[str] = frozenset()
+    _judge: Callable[[Address], Verdict] = field(
+        default_factory=lambda: lru_cache(FACES_KEPT)(classify_face), init=False, repr=False, compare=False
+    )
 
     def allowed_network(self, address: Address) -> bool:
         """Whether ``address``, and every address inside it, lies in a network that the operator allows by name."""
@@ -61,7 +71,7 @@ class Egress:
             if self._named(face):
                 continue
             named = False
-            verdict = classify_face(face)
+            verdict = self._judge(face)
             if not verdict.public:
                 inside = "" if face == address else f" (inside {address})"
                 raise Unreachable("not-allowed", f"{face}{inside} is not public: {verdict.block}")
@@ -86,7 +96,7 @@ class Egress:
         return True
 
     def _named(self, face: Address) -> bool:
-        standing = classify_face(face).standing
+        standing = self._judge(face).standing
         if standing is Standing.NEVER:
             return False
         holders = [network for network in self.allow if face in network]
