@@ -237,6 +237,7 @@ class ParkedSessions:
             # Told, not left to be read: a session that has rested long enough is parked again before it reads anything.
             self._wake(parked, Woken(tls, fault=ConnectionLost("truncated", "closed without close_notify")))
             return
+        tls.keep_keys()  # for the watcher, if it wakes
         try:
             received = tls.receive(data)
         except TlsRecordError as error:
@@ -250,10 +251,13 @@ class ParkedSessions:
         expected = is_expected(parked.turn, said, parked.tags, Place(parked.uid_validity, parked.uid_next))
         if received.closed or not tls.at_rest or expected is None:
             self._wake(parked, Woken(tls, said))
-        elif expected:
-            self._advance(parked)
-        elif parked.kept_alive == KEEP_ALIVES:
+            return
+        if not expected and parked.kept_alive == KEEP_ALIVES:
             self._wake(parked, Woken(tls, said))
+            return
+        tls.drop_keys()
+        if expected:
+            self._advance(parked)
         else:
             parked.kept_alive += 1
 
