@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import imaplib
 import os
 import signal
+import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from browser.client_steps import add_account, deliver, kept, shown
+from browser.client_steps import CARDS, add_account, deliver, kept, shown
 from browser.firefox import Firefox
 from browser.page import Page
 from browser.push_server import PushServer
 from gateway_process import GatewayProcess
 from idlebell.testing import mail
 from servers.dovecot_server import DovecotServer
+from servers.mail_server import User
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(300)]
 
@@ -106,3 +109,26 @@ async def test_silence_a_filter_and_a_hushed_sender_are_set_by_the_page(
     assert "No bell for this" not in str(cards)
     assert len(push_server.pushes) == 1
     assert page.faults == []
+
+
+async def test_a_card_closes_when_its_mail_is_read_on_another_device(
+    firefox: Firefox, push_server: PushServer, gateway: GatewayProcess, dovecot: DovecotServer
+) -> None:
+    user, page = dovecot.add_user(), firefox.page
+    await add_account(page, gateway, dovecot, user)
+    await page.evaluate("document.querySelector('#withdraw').click()")
+    await when(page, "one.view.withdraw")
+    await deliver(dovecot, user, mail.make(subject="Read me elsewhere"))
+    await shown(page, "Read me elsewhere")
+    await asyncio.to_thread(read_all, dovecot, user)
+    await push_server.delivered(2)
+    await page.until(f"{CARDS}.then(all => all.length === 0)")
+
+
+def read_all(server: DovecotServer, user: User) -> None:
+    """As another mail program does."""
+    with imaplib.IMAP4(server.host, server.ports.imap) as program:
+        program.starttls(ssl.create_default_context(cafile=str(server.ca_file)))
+        program.login(user.name, user.password)
+        program.select()
+        program.store("1:*", "+FLAGS", r"\Seen")

@@ -2,7 +2,7 @@
 
 import { foreign, h } from "./dom.js";
 import { delayChart, gatewayPart } from "./chart.js";
-import { digestSection, hushedSection, muteSection, opensSection, quietSection, saysSection } from "./controls.js";
+import { digestSection, elsewhereSection, hushedSection, muteSection, opensSection, quietSection, saysSection } from "./controls.js";
 import { offers } from "./capabilities.js";
 import { follow } from "./events.js";
 import { filterSection } from "./filters.js";
@@ -27,7 +27,7 @@ export async function accountView(context, id) {
   const chart = h("div", { id: "delays" });
   const boxes = h("ul.mailboxes", { id: "mailboxes" });
   const parts = [
-    muteSection, filterSection, hushedSection, quietSection, digestSection, saysSection, opensSection, linkSection,
+    muteSection, filterSection, hushedSection, quietSection, digestSection, saysSection, elsewhereSection, opensSection, linkSection,
   ];
   const made = parts.map((make) => make(context, () => record));
   const controls = (await Promise.all(made)).filter(Boolean);

@@ -137,6 +137,23 @@ export function digestSection(context, current) {
   };
 }
 
+// Mail that is read on another device needs no card here.
+export function elsewhereSection(context, current) {
+  const { texts } = context;
+  const { failed, change } = changer(context, current);
+  const told = h("span.note", {});
+  const box = h("input", { type: "checkbox", id: "withdraw", onchange: () => change({ withdraw: box.checked }) });
+  const node = h("details.card", { id: "elsewhere" }, h("summary", {}, h("h2", {}, texts.say("elsewhere.title")), told),
+    h("label.check", { for: box.id }, box, h("span", {}, texts.say("elsewhere.label"))), h("p.note", {}, texts.say("elsewhere.note")), failed);
+  return {
+    node,
+    refresh({ view }) {
+      box.checked = Boolean(view?.withdraw);
+      told.textContent = texts.say(view?.withdraw ? "elsewhere.closes" : "elsewhere.stays");
+    },
+  };
+}
+
 // Senders and lists that ring no more: shown where there are any, each with a way back.
 export function hushedSection(context, current) {
   const { texts } = context;
