@@ -20,6 +20,11 @@ TAGS_WITH_WORDS: Final = 500
 INVISIBLE_ELEMENTS: Final = 100
 """What follows so many is not looked at."""
 
+REFERENCES: Final = 1_000
+"""Of characters, that are read."""
+
+# With its semicolon: without one each letter would be looked up, and there are thousands of names.
+_REFERENCE: Final = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _COMMENT: Final = re.compile(r"<!--(?:[^-]++|-(?!->))*+(?:-->|\Z)")
 _INVISIBLE: Final = re.compile(r"<(head|style|script|template)\b[^<>]*+>?", re.IGNORECASE)
 _TAG: Final = re.compile(r"<[A-Za-z/!?][^<>]*+>?")
@@ -76,7 +81,4 @@ def _without_invisible(markup: str) -> str:
 
 
 def _unescaped(text: str) -> str:
-    try:
-        return html.unescape(text)
-    except ValueError:
-        return text  # a character reference with thousands of digits
+    return _REFERENCE.sub(lambda found: html.unescape(found[0]), text, count=REFERENCES) if "&" in text else text
