@@ -46,14 +46,19 @@ _HIDES: Final = re.compile(
 _STYLE_CHARACTERS: Final = 2_000
 """Of one ``style`` that are looked at."""
 _ALT_CHARACTERS: Final = 200
-_SPACE: Final = re.compile(r"\s+")
-_WHITE: Final = " \t\n\r\f"
+# Marks of what lies between words, while the pieces are gathered; of the markup's own characters none of these is left.
+_PARAGRAPH, _LINE, _BREAK, _CELL, _KEPT_SPACE, _KEPT_END = "\x01", "\x02", "\x03", "\x04", "\x05", "\x06"
+_UNMARKED: Final = dict.fromkeys(range(1, 7))
+_KEPT: Final = {ord(" "): _KEPT_SPACE, ord("\n"): _KEPT_END, ord("\t"): _KEPT_SPACE}
+_UNKEPT: Final = {ord(_KEPT_SPACE): " ", ord(_KEPT_END): "\n"}
+_BETWEEN: Final = re.compile(r"[\s\x01-\x04]{2,}|[\s\x01-\x04]")
 
 
 def text_of_html(markup: str) -> str:
     """Paragraphs are divided by an empty line, lines by the end of one, cells of a table by a space. Never fails."""
-    parser = etree.HTMLParser(target=_Text(), encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True)
-    raw = markup.encode("utf-8", "replace")
+    target = _Text()
+    parser = etree.HTMLParser(target=target, encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True)
+    raw = markup.translate(_UNMARKED).encode("utf-8", "replace")
     if not raw.strip():
         return ""
     try:
@@ -68,47 +73,31 @@ class _Text:
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
-        self._break = 0  # ends of line that are due before the next word
-        self._space = False  # a space is
         self._unseen = 0  # elements that we are in, from the first whose content is not seen on
         self._verbatim = 0  # <pre>
 
     def start(self, tag: str, attributes: Mapping[str, str]) -> None:
-        if self._unseen or tag in _UNSEEN or _is_hidden(attributes):
+        if self._unseen or tag in _UNSEEN or (attributes and _is_hidden(attributes)):
             self._unseen += 1
-            return
-        if tag == "br":
-            self._end_line(min(self._break + 1, 2))
-        elif tag == "img":
-            self.data(f" {attributes.get('alt', '')[:_ALT_CHARACTERS]} ")
-        else:
-            self._divide(tag)
-            if tag == "li":
-                self._say("• ")
-            elif tag == "pre":
+        elif (mark := _MARKS.get(tag)) is not None:
+            self._pieces.append(mark)
+            if tag == "pre":
                 self._verbatim += 1
+        elif tag == "img":
+            self._pieces.append(f" {attributes.get('alt', '').translate(_UNMARKED)[:_ALT_CHARACTERS]} ")
 
     def end(self, tag: str) -> None:
         if self._unseen:
             self._unseen -= 1
-            return
-        if tag == "pre":
-            self._verbatim -= 1
-        if tag not in _VOID:
-            self._divide(tag)
+        elif (mark := _END_MARKS.get(tag)) is not None:
+            self._pieces.append(mark)
+            if tag == "pre":
+                self._verbatim -= 1
 
     def data(self, text: str) -> None:
-        if self._unseen:
-            return
-        if self._verbatim:
-            self._say(text)
-            return
-        words = _SPACE.sub(" ", text)
-        if words[:1] == " ":
-            self._space = True
-        if words.strip():
-            self._say(words.strip())
-            self._space = words[-1] == " "
+        if not self._unseen:
+            # A character reference may have made one of our marks.
+            self._pieces.append(text.translate(_UNMARKED).translate(_KEPT) if self._verbatim else text)
 
     def comment(self, text: str) -> None:
         """Nothing of it is seen."""
@@ -117,30 +106,25 @@ class _Text:
         """Nothing of it is seen."""
 
     def close(self) -> str:
-        return "".join(self._pieces)
+        return _BETWEEN.sub(_between, "".join(self._pieces)).strip(" \n").translate(_UNKEPT)
 
-    def _divide(self, tag: str) -> None:
-        if tag in _PARAGRAPHS:
-            self._end_line(2)
-        elif tag in _LINES:
-            self._end_line(1)
-        elif tag in _CELLS:
-            self._space = True
 
-    def _end_line(self, ends: int) -> None:
-        self._break = max(self._break, ends)
+def _between(found: re.Match[str]) -> str:
+    run = found[0]
+    if _PARAGRAPH in run or run.count(_BREAK) > 1 or (_BREAK in run and _LINE in run.partition(_BREAK)[0]):
+        return "\n\n"
+    return "\n" if _LINE in run or _BREAK in run else " "
 
-    def _say(self, text: str) -> None:
-        if self._pieces:
-            if self._break:
-                self._pieces.append("\n" * self._break)
-            elif self._space:
-                self._pieces.append(" ")
-        self._break, self._space = 0, False
-        self._pieces.append(text)
+
+_MARKS: Final = {
+    **dict.fromkeys(_PARAGRAPHS, _PARAGRAPH),
+    **dict.fromkeys(_LINES, _LINE),
+    **dict.fromkeys(_CELLS, _CELL),
+    "br": _BREAK,
+    "li": _LINE + "• ",
+}
+_END_MARKS: Final = {tag: _LINE if tag == "li" else mark for tag, mark in _MARKS.items() if tag not in _VOID}
 
 
 def _is_hidden(attributes: Mapping[str, str]) -> bool:
-    if not attributes:
-        return False
     return "hidden" in attributes or _HIDES.search(attributes.get("style", "")[:_STYLE_CHARACTERS]) is not None
