@@ -33,6 +33,7 @@ from idlebell.deliver.settings import DeliverySettings
 from idlebell.discover.providers import sessions_taken
 from idlebell.gateway.declared import Declared, DeclaredAccount
 from idlebell.gateway.discovery import Discovery
+from idlebell.gateway.feeds import Feeds
 from idlebell.gateway.reach import Reach
 from idlebell.gateway.verbs import Gateway
 from idlebell.login.door import Door
@@ -51,7 +52,7 @@ from idlebell.store.contract import Store
 from idlebell.telemetry.facts import ClockJumped, Complained, Emit, Fact
 from idlebell.telemetry.fan_out import fan_out
 from idlebell.telemetry.log_sink import LogSink
-from idlebell.telemetry.prometheus_sink import PrometheusSink
+from idlebell.telemetry.prometheus_sink import Gauge, PrometheusSink
 from idlebell.telemetry.status import Status
 from idlebell.watch.cadence import Cadence
 from idlebell.watch.fleet import Fleet
@@ -93,7 +94,8 @@ async def running_engine(
     async with AsyncExitStack() as stack:
         clock = Clock()
         metrics = PrometheusSink()
-        emit = fan_out(LogSink(), metrics, *([emit_also] if emit_also else []))
+        feeds = Feeds(clock)
+        emit = fan_out(LogSink(), metrics, feeds, *([emit_also] if emit_also else []))
         egress = egress_of(settings)
         resolver = Resolver(clock)
         stack.push_async_callback(resolver.close)
@@ -182,12 +184,14 @@ async def running_engine(
             hosts.sessions,
             discovery.find,
             means.looks,
+            feeds,
         )
         pruner = Pruner(store, emit, clock, gateway.over, dispatcher.nudge)
         heartbeats = Heartbeats(store, emit, clock, partial(is_watched, status), dispatcher.nudge)
         accounts = Declared(gateway)
         for gauge in (*gauges_of(fleet, status, keyring, door.admission, places.sessions), *canary_gauges(bird)):
             metrics.show(gauge)
+        metrics.show(Gauge("event_streams", "Streams of events that are being read.", feeds.readers))
 
         engine = Engine(settings, store, gateway, fleet, dispatcher, accounts, emit, metrics, bird)
         await engine.follow(declared)

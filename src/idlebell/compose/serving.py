@@ -64,6 +64,7 @@ async def running(settings: Settings, *, emit_also: Callable[[Fact], None] | Non
         rest = RestServer(engine.gateway, _rest_options(engine))
         await rest.start()
         stack.push_async_callback(rest.stop)
+        stack.callback(engine.gateway.close_events)
         yield Running(engine, rest.url)
 
 

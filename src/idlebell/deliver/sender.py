@@ -134,6 +134,8 @@ class Sender:
                 answer.status if isinstance(answer, HttpResponse | CommandEnded) else None,
                 (self._clock.monotonic() - started) * 1000,
                 detail,
+                notification.version,
+                max(0.0, (self._clock.now() - notification.at).total_seconds() * 1000),
             )
         )
         return answer, outcome

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
@@ -13,6 +13,8 @@ from idlebell.gateway.callers import Caller
 from idlebell.gateway.changing import Changes
 from idlebell.gateway.discovery import Discover, no_discovery
 from idlebell.gateway.enrolment import Enrolment
+from idlebell.gateway.events import Events
+from idlebell.gateway.feeds import Event, Feeds
 from idlebell.gateway.filter_tests import FilterTests
 from idlebell.gateway.hushing import Hush
 from idlebell.gateway.lookup import look_up
@@ -103,6 +105,7 @@ class Gateway:
         budget: Callable[[str], int],
         discover: Discover = no_discovery,
         looks: LookInbox | None = None,
+        feeds: Feeds | None = None,
     ) -> None:
         registrar = Registrar(
             store,
@@ -137,6 +140,7 @@ class Gateway:
         self._changes = Changes(self._means)
         self._filter_tests = FilterTests(self._means, looks or LookInbox())
         self._hush = Hush(self._means)
+        self._events = Events(self._means, Feeds(clock) if feeds is None else feeds)
         door.report_refusals_to(self.credentials_refused)
 
     @property
@@ -226,6 +230,15 @@ class Gateway:
     @_store_told
     async def make_link(self, subscription: str, caller: Caller) -> LinkView:
         return await self._enrolment.make_link(subscription, caller)
+
+    @_store_told
+    async def events(self, subscription: str, caller: Caller, after: int | None) -> AsyncIterator[Event | None]:
+        """As they happen; see :meth:`idlebell.gateway.events.Events.open`."""
+        return await self._events.open(subscription, caller, after)
+
+    def close_events(self) -> None:
+        """Before the faces stop: nobody shall wait for those who listen."""
+        self._events.close()
 
     @_store_told
     async def deliveries(self, subscription: str, caller: Caller) -> Deliveries:

@@ -11,7 +11,7 @@ from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 
-from idlebell.rest import client_pages, legacy, openapi, pages, service, subscriptions, trails
+from idlebell.rest import client_pages, events, legacy, openapi, pages, service, subscriptions, trails
 from idlebell.rest.intake import Intake
 from idlebell.rest.options import RestOptions
 from idlebell.rest.problems import Answers
@@ -26,6 +26,7 @@ def create_app(gateway: Gateway, options: RestOptions) -> ASGIApp:
     handlers = [
         *subscriptions.routes(gateway),
         *trails.routes(gateway),
+        *events.routes(gateway),
         *legacy.routes(gateway),
         *service.routes(gateway, options),
         *pages.routes(description),

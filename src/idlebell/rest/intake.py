@@ -26,7 +26,7 @@ from idlebell.telemetry.facts import RequestRefused
 
 API_POLICY = "default-src 'none'; frame-ancestors 'none'"
 CORS_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
-CORS_HEADERS = "authorization, content-type"
+CORS_HEADERS = "authorization, content-type, last-event-id"
 CORS_EXPOSED = "location, retry-after, www-authenticate"
 CORS_MAX_AGE_SECONDS = 600
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -49,7 +49,7 @@ class Intake:
         # HEAD is GET without a body (RFC 9110 section 9.3.2): the framework sees a GET.
         head = scope["method"] == "HEAD"
         headers = _headers(scope)
-        state: dict[str, Any] = {**scope.get("state", {})}
+        state: dict[str, Any] = {**scope.get("state", {}), "head": head}
         inner: HTTPScope = {**scope, "method": "GET" if head else scope["method"], "state": state}
         try:
             _check_size(scope)

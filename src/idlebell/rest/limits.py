@@ -16,6 +16,8 @@ ANSWERED_LEAST = 4
 """So many at least hear the 503."""
 BACKLOG = 1_024
 """Connections that wait to be accepted."""
+EVENT_SEND_SECONDS = 30.0
+"""A reader of events that takes nothing for this long is left."""
 KEEP_ALIVE_SECONDS = 15
 GRACE_SECONDS = 5
 """How long a stopping server waits for answers under way."""

@@ -16,7 +16,19 @@ from idlebell.gateway.trail_shapes import Deliveries, WhyView
 from idlebell.gateway.trails import MESSAGE_ID_CHARACTERS, UID_MAX
 from idlebell.model.problem import PROBLEMS
 from idlebell.rest.limits import PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX
-from idlebell.rest.operations import ALWAYS, BASIC, INVITATION, KEY, OPEN, OPERATIONS, TEXT, TOKEN, WITH_BODY, Operation
+from idlebell.rest.operations import (
+    ALWAYS,
+    BASIC,
+    EVENTS,
+    INVITATION,
+    KEY,
+    OPEN,
+    OPERATIONS,
+    TEXT,
+    TOKEN,
+    WITH_BODY,
+    Operation,
+)
 from idlebell.rest.problems import MEDIA_TYPE, ProblemBody
 
 REF = "#/components/schemas/{name}"
@@ -29,6 +41,12 @@ PARAMETERS: Mapping[str, dict[str, Any]] = MappingProxyType(
             "required": True,
             "description": "Of the subscription.",
             "schema": {"type": "string"},
+        },
+        "last_event_id": {
+            "name": "Last-Event-ID",
+            "in": "header",
+            "description": "`id` of the last event that was read.",
+            "schema": {"type": "integer"},
         },
         "message_id": {
             "name": "message_id",
@@ -129,8 +147,8 @@ def _answers(operation: Operation) -> dict[str, Any]:
         answer: dict[str, Any] = {"description": description}
         if schema is not None:
             answer["content"] = {operation.answer_type: {"schema": {"$ref": REF.format(name=schema)}}}
-        elif operation.answer_type == TEXT:
-            answer["content"] = {TEXT: {"schema": {"type": "string"}}}
+        elif operation.answer_type in (TEXT, EVENTS):
+            answer["content"] = {operation.answer_type: {"schema": {"type": "string"}}}
         if schema == "Registered":
             answer["headers"] = {"Location": {"description": "The subscription.", "schema": {"type": "string"}}}
         found[str(status)] = answer

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 TEXT = "text/plain"
+EVENTS = "text/event-stream"
 
 # What the intake may answer to any request, and to any with a body.
 ALWAYS = ("host-not-served", "headers-too-large", "too-many-requests", "internal")
@@ -218,6 +219,20 @@ OPERATIONS: tuple[Operation, ...] = (
         problems=(*ONE, "conflict", "store-unavailable", "overloaded"),
         security=(TOKEN, KEY),
         parameters=("id",),
+    ),
+    Operation(
+        "get",
+        f"{_SUBSCRIPTION}/events",
+        "events",
+        "Subscriptions",
+        "What happens, as it happens",
+        {200: ("Server-sent events: state, notification, overrun", None)},
+        "The first is how it stands now. The last 256 are kept while somebody listens and for five minutes after: with "
+        "Last-Event-ID nothing is missed; overrun says that something was. Read with fetch, for EventSource sends no token.",
+        problems=(*ONE, "overloaded", "too-many-requests", "store-unavailable"),
+        security=(TOKEN, KEY),
+        answer_type=EVENTS,
+        parameters=("id", "last_event_id"),
     ),
     Operation(
         "get",

@@ -138,7 +138,8 @@ class ReconnectAsked(Fact):
 
 @dataclass(frozen=True, slots=True)
 class PushAttempted(Fact):
-    """A push service was asked. ``outcome``: accepted, retry, gone, too-large, refused."""
+    """A push service was asked. ``outcome``: accepted, retry, gone, too-large, refused. ``since_ms``: from what the
+    notification tells of."""
 
     labels: ClassVar[tuple[str, ...]] = ("kind", "outcome")
     subscription: SubscriptionId
@@ -149,6 +150,8 @@ class PushAttempted(Fact):
     status: int | None
     took_ms: float
     detail: str = ""
+    version: int = 0
+    since_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

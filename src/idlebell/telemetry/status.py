@@ -133,7 +133,7 @@ class Status:
     ) -> AccountStatus | None:
         """Returns when ``predicate`` holds, or after ``timeout`` seconds, with what stands then."""
         event = asyncio.Event()
-        self._waiters.setdefault(account, set()).add(event)
+        self.attend(account, event)
         try:
             async with asyncio.timeout(timeout):
                 while not predicate(self.of(account)):
@@ -142,11 +142,18 @@ class Status:
         except TimeoutError:
             pass
         finally:
-            waiters = self._waiters[account]
-            waiters.discard(event)
-            if not waiters:
-                del self._waiters[account]
+            self.leave(account, event)
         return self.of(account)
+
+    def attend(self, account: AccountId, event: asyncio.Event) -> None:
+        """``event`` is set by every change of the account, until :meth:`leave`."""
+        self._waiters.setdefault(account, set()).add(event)
+
+    def leave(self, account: AccountId, event: asyncio.Event) -> None:
+        waiters = self._waiters.get(account, set())
+        waiters.discard(event)
+        if not waiters:
+            self._waiters.pop(account, None)
 
     def totals(self) -> dict[str, int]:
         """Mailboxes by what is being done about them."""

@@ -10,7 +10,7 @@ from litestar import Litestar
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 
 from idlebell.model.problem import PROBLEMS
-from idlebell.rest import legacy, openapi, operations, service, subscriptions, trails
+from idlebell.rest import events, legacy, openapi, operations, service, subscriptions, trails
 from idlebell.rest.options import RestOptions
 
 DOCUMENT = json.loads(msgspec.json.encode(openapi.document("https://push.example.org")))
@@ -25,6 +25,7 @@ def test_the_description_and_the_routes_name_the_same_calls():
     handlers = [
         *subscriptions.routes(gateway),  # type: ignore[arg-type]
         *trails.routes(gateway),  # type: ignore[arg-type]
+        *events.routes(gateway),  # type: ignore[arg-type]
         *legacy.routes(gateway),  # type: ignore[arg-type]
         *service.routes(gateway, RestOptions()),  # type: ignore[arg-type]
     ]
