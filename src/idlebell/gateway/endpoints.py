@@ -52,10 +52,11 @@ def read_endpoints(
 
 
 def read_endpoint(faults: Faults, shape: EndpointShape, at: str, *, allow_plaintext: bool) -> Endpoint:
-    fault = url_fault(shape.url, allow_plaintext=allow_plaintext)
+    text = _url_of(faults, shape, at)
+    fault = None if text is None else url_fault(text, allow_plaintext=allow_plaintext)
     if fault is not None:
         faults.add(f"{at}/url", fault)
-    url = PushUrl(shape.url)
+    url = PushUrl(text or "")
     match shape:
         case SimplePushShape():
             return SimplePushEndpoint(url)
@@ -74,6 +75,18 @@ def read_endpoint(faults: Faults, shape: EndpointShape, at: str, *, allow_plaint
                 least, most = WEBHOOK_SECRET_BYTES
                 faults.add(f"{at}/secret", f"must be whsec_ and the base64 of {least} to {most} bytes")
             return WebhookEndpoint(url, Secret(secret or b""))
+
+
+def _url_of(faults: Faults, shape: EndpointShape, at: str) -> str | None:
+    """None: a fault was added."""
+    if not isinstance(shape, WebPushShape):
+        return shape.url
+    if shape.url is not None and shape.endpoint not in (None, shape.url):
+        faults.add(f"{at}/endpoint", "must be the same as url, or one of both left out")
+    found = shape.url if shape.url is not None else shape.endpoint
+    if found is None:
+        faults.add(f"{at}/url", "is missing")
+    return found
 
 
 def url_fault(url: str, *, allow_plaintext: bool) -> str | None:

@@ -137,6 +137,8 @@ def _endpoints(faults: Faults, known: Endpoints, patch: Any, policy: Policy) -> 
         kind = value.get("type") if isinstance(value, dict) else None
         if name in before and kind is not None and kind != before[name]["type"]:
             del before[name]  # of another kind nothing can be kept
+        elif name in before and isinstance(value, dict) and "endpoint" in value:
+            before[name].pop("url", None)  # a browser spells it so
     shape = read_into(faults, EndpointsShape, merged(before, patch), "/endpoints")
     if shape is None:
         return None

@@ -78,7 +78,12 @@ class WebPushKeys(Shape, frozen=True, kw_only=True):
 
 
 class WebPushShape(Shape, frozen=True, kw_only=True, tag_field="type", tag="webpush"):
-    url: str
+    """With ``url``, or as a browser spells its subscription (Push API, ``PushSubscription.toJSON``): ``endpoint``, and an
+    ``expirationTime`` that nothing follows from, since a push service tells itself when it is over."""
+
+    url: str | None = None
+    endpoint: str | None = None
+    expiration_time: float | None = msgspec.field(name="expirationTime", default=None)
     keys: WebPushKeys
 
     def __repr__(self) -> str:

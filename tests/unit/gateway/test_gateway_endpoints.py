@@ -113,13 +113,31 @@ def test_http_only_where_the_operator_allows_it() -> None:
     assert url_fault("ftp://127.0.0.1/a", allow_plaintext=True) is not None
 
 
-def test_a_browsers_subscription_as_it_is() -> None:
+def test_a_subscription_of_web_push() -> None:
     faults = Faults()
     found = read_endpoints(faults, read(EndpointsShape, webpush()), allow_plaintext=False)
     faults.raise_any()
     assert isinstance(found.new_mail, WebPushEndpoint)
     assert found.new_mail.p256dh == POINT
     assert found.new_mail.auth.reveal() == AUTH
+
+
+def test_a_browsers_subscription_as_it_is() -> None:
+    faults = Faults()
+    plain = webpush()["new_mail"]
+    url = plain.pop("url")
+    given = {"new_mail": {**plain, "endpoint": url, "expirationTime": None}}
+    found = read_endpoints(faults, read(EndpointsShape, given), allow_plaintext=False)
+    faults.raise_any()
+    assert found == read_endpoints(faults, read(EndpointsShape, webpush()), allow_plaintext=False)
+
+
+def test_a_subscription_has_one_url() -> None:
+    two = webpush()
+    two["new_mail"]["endpoint"] = "https://other.example.net/"
+    assert set(faults_of(two)) == {"/endpoints/new_mail/endpoint"}
+    del two["new_mail"]["endpoint"], two["new_mail"]["url"]
+    assert faults_of(two) == {"/endpoints/new_mail/url": "is missing"}
 
 
 @pytest.mark.parametrize("spell", [base64.b64encode, base64.urlsafe_b64encode])
