@@ -6,6 +6,7 @@ import asyncio
 import gc
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -38,6 +39,10 @@ COLLECTED_AFTER: Final = (20_000, 10, 10)
 """Objects made and not freed before the collector looks at the youngest, and looks of one generation before one at the next.
 What stood at the start is frozen and counts for nothing, so by CPython's own numbers (700, 10, 10) all sessions that are awake
 were walked over and over while many are opened."""
+
+SWITCH_SECONDS: Final = 0.0005
+"""For how long a thread that computes keeps the interpreter from another that wants it. Each statement of the store's writer
+gives it away, and a commit has fifteen: by CPython's own 5 ms a busy loop made it wait for most of a tenth of a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +102,7 @@ async def serve(
         gc.collect()
         gc.freeze()
         gc.set_threshold(*COLLECTED_AFTER)
+        sys.setswitchinterval(SWITCH_SECONDS)
         while not stop.is_set():
             waits = [asyncio.create_task(stop.wait()), asyncio.create_task(again.wait())]
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
