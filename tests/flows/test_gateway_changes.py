@@ -148,7 +148,7 @@ async def test_all_faults_of_a_patch_are_told_with_pointers(bench: Bench) -> Non
             muted_until=1,
             id="sub_x",
             mailboxes=[],
-            payload="content",
+            payload="everything",
             lease_seconds=True,
             paused=1,
             also=["moved"],
