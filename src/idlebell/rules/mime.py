@@ -21,8 +21,9 @@ DEPTH: Final = 20
 """Of parts within parts. Deeper ones are no text that somebody reads."""
 PART_HEADER_BYTES: Final = 4_096
 
-_DELIMITER: Final = re.compile(rb"^--([^\r\n]{1,74}?)[ \t]*\r?$", re.MULTILINE)
-"""RFC 2046 section 5.1.1: a boundary has 70 characters at most, and the last one two dashes more."""
+_DELIMITER: Final = re.compile(rb"^--([^\r\n]{0,73}?[^\r\n \t])[ \t]*+\r?$", re.MULTILINE)
+"""RFC 2046 section 5.1.1: a boundary has 70 characters at most, and the last one two dashes more. It does not end with a space,
+so that a run of spaces is passed over once."""
 _HEADER_END: Final = re.compile(rb"\n\r?\n")
 _PARAMETER: Final = re.compile(rb';\s*+([^\s=;"]{1,60})\s*+=\s*+(?:"((?:[^"\\]|\\.)*+)"?|([^;\s]*+))', re.DOTALL)
 _ESCAPED: Final = re.compile(rb"\\(.)", re.DOTALL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from email import message_from_bytes
 from email.message import Message as Peer
 
@@ -121,3 +122,12 @@ def test_whatever_it_is_there_is_an_answer_of_no_more_than_was_given(lines: list
     assert sum(map(len, found.contents.values())) <= len(text)
     assert found.open is None or found.open in found.contents
     assert len(leaves(found.body)) == len(found.contents)
+
+
+@pytest.mark.parametrize(
+    "line", [b"--a" + b" " * 48_000 + b"x", b"--a" + b" \t" * 700 + b"x\r\n"], ids=["long", "many"]
+)
+def test_spaces_behind_what_may_be_a_boundary_are_passed_over_once(line: bytes) -> None:
+    started = time.process_time()
+    read_message(b"Content-Type: multipart/mixed; boundary=a", (line * 34)[:49_152])
+    assert time.process_time() - started < 0.1  # a reading for each character of a boundary takes 0.2 s
