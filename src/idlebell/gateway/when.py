@@ -17,6 +17,8 @@ DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DIGEST_MINUTES_MAX: Final = 1_440
 """A day: what is to ring more seldom than that is not a bell."""
 _QUIET_HOURS: Final = frozenset({"tz", "days", "from", "to", "then"})
+_OF_A_MACHINE: Final = frozenset({"localtime", "Factory"})
+"""Files beside the zones: what the gateway's machine shows, which is nothing of the user's, and that nobody has set it."""
 _TIME: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
 _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
@@ -90,7 +92,7 @@ def _zone(faults: Faults, value: Any, at: str) -> str:
 @functools.cache
 def _zones() -> frozenset[str]:
     """A walk over hundreds of files: once."""
-    return frozenset(zoneinfo.available_timezones())
+    return frozenset(zoneinfo.available_timezones()) - _OF_A_MACHINE
 
 
 def _days(faults: Faults, value: Any, at: str) -> frozenset[int]:

@@ -57,6 +57,11 @@ def test_a_zone_that_is_not_known_is_refused_with_the_nearest_name() -> None:
     assert "nearest" not in detail
 
 
+@pytest.mark.parametrize("name", ["localtime", "Factory"])
+def test_the_zone_of_the_machine_that_the_gateway_runs_on_is_none_of_a_user(name: str) -> None:
+    assert list(faults_of("quiet_hours", {**NIGHT, "tz": name})) == ["/quiet_hours/tz"]
+
+
 def test_a_long_name_of_a_zone_costs_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     monkeypatch.setattr(difflib, "get_close_matches", lambda word, *_, **__: asked.append(word) or [])
