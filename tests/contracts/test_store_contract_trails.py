@@ -13,6 +13,7 @@ from idlebell.model.account import Account
 from idlebell.model.cursor import Cursor
 from idlebell.model.endpoint import Endpoints
 from idlebell.model.ids import SubscriptionId
+from idlebell.model.notification import NewMail
 from idlebell.model.preferences import Preferences
 from idlebell.model.trail import DELIVERIES_KEPT, KEPT_FOR, MAILBOX_CHARACTERS, VERDICTS_KEPT, Delivery, KeptVerdict
 from idlebell.model.verdict import Outcome
@@ -44,6 +45,18 @@ async def commit(store: Store, account: Account, *verdicts: KeptVerdict, rings: 
     after = Cursor(7, verdicts[-1].last_uid + 1)
     drafts = [draft(verdicts[0].subscription_id)] if rings else []
     await store.commit(account.id, "INBOX", before, after, drafts, verdicts=verdicts)
+
+
+def new_mail_of_vip() -> NewMail:
+    return replace(samples.new_mail(), vip=True)
+
+
+async def commit_with_vip(store: Store, account: Account, to: SubscriptionId, uid: int) -> None:
+    """One message that waits for its schedule, and a VIP's after it."""
+    verdicts = [verdict(to, uid), replace(verdict(to, uid + 1), vip=True)]
+    drafts = [draft(to, new_mail_of_vip()), draft(to)]
+    before = await store.cursor(account.id, "INBOX")
+    await store.commit(account.id, "INBOX", before, Cursor(7, uid + 2), drafts, verdicts=verdicts)
 
 
 # Verdicts
@@ -92,6 +105,29 @@ async def test_a_verdict_that_rings_later_says_until_when(store: Store, account:
     held, rang = await store.verdicts(first.id)
     assert (rang.outcome, held.outcome, held.notification) == (Outcome.RINGS, Outcome.HELD, None)
     assert held.because == ("quiet hours, or a digest, until 2026-11-22 04:10 UTC",)
+
+
+async def test_of_what_rings_and_what_is_held_each_verdict_names_its_own(store: Store, account: Account) -> None:
+    """In one look: a VIP's rings through the digest that holds the rest."""
+    first = await put(store, account, preferences=Preferences(digest_minutes=10))
+    await commit(store, account, verdict(first.id, 11), rings=True)
+    await drain(store, NOW)
+
+    await commit_with_vip(store, account, first.id, 12)
+
+    (leased,) = await lease(store)
+    vip, held, _ = await store.verdicts(first.id)
+    assert (vip.outcome, vip.notification) == (Outcome.RINGS, leased.notification.id)
+    assert (held.outcome, held.notification) == (Outcome.HELD, None)
+
+
+async def test_where_both_ring_each_verdict_names_its_own(store: Store, account: Account) -> None:
+    digest = Preferences(digest_minutes=10)
+    first = await put(store, account, preferences=digest, endpoints=Endpoints(webhook()))
+    await commit_with_vip(store, account, first.id, 11)
+    vip, other = await store.verdicts(first.id)
+    by_id = {one.id: one.content for one in await drain(store, NOW)}
+    assert {vip.notification: new_mail_of_vip(), other.notification: samples.new_mail()} == by_id
 
 
 async def test_a_verdict_that_is_silenced_says_so(store: Store, account: Account) -> None:

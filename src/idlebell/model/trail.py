@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -61,6 +61,8 @@ class KeptVerdict:
     """From the look that the server's word set off to the verdict."""
     notification: NotificationId | None = None
     """Which tells of it, where one does."""
+    vip: bool = field(default=False, compare=False)
+    """Which of its look's drafts tells of it. Of use until the notification is known, and not kept."""
 
     def lies_in(self, mailbox: str) -> bool:
         return self.mailbox[:MAILBOX_CHARACTERS] == mailbox[:MAILBOX_CHARACTERS]

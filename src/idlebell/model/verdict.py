@@ -36,3 +36,5 @@ class Verdict:
     uid: int
     outcome: Outcome
     because: tuple[str, ...] = ()
+    vip: bool = False
+    """It rings through its subscription's schedule, by a notification of its own."""

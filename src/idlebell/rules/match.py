@@ -105,7 +105,7 @@ def match(
             if verdict.outcome is Outcome.RINGS and scheduled(wish):
                 if read.decides(wish.vip, message, message.uid):
                     vips.append(message)
-                    verdict = replace(verdict, because=(VIP, *verdict.because))
+                    verdict = replace(verdict, because=(VIP, *verdict.because), vip=True)
                 else:
                     told.append(message)
                     verdict = _timed(verdict, timing)

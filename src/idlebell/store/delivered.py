@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from idlebell.model.ids import NotificationId
-from idlebell.model.notification import Draft, Notification
+from idlebell.model.ids import NotificationId, SubscriptionId
+from idlebell.model.notification import Draft, NewMail, Notification
 from idlebell.model.trail import Delivery, KeptVerdict
 from idlebell.model.verdict import Outcome
 from idlebell.store.contract import Dropped, EndpointGone, Postponed, Settled, Settlement
@@ -21,9 +21,15 @@ def told_of(
     unsent: Callable[[Draft], Unsent | None],
 ) -> list[KeptVerdict]:
     """With what came of those that ring: the notification that tells of them, or why there is none yet."""
-    ids = {one.subscription_id: one.id for one in committed}
-    became = {one.subscription_id: unsent(one) for one in drafts if one.subscription_id not in ids}
-    return [_told(one, ids.get(one.subscription_id), became.get(one.subscription_id)) for one in verdicts]
+    ids = {_which(one): one.id for one in committed}
+    became = {_which(one): unsent(one) for one in drafts if _which(one) not in ids}
+    keyed = (((one.subscription_id, one.vip), one) for one in verdicts)
+    return [_told(one, ids.get(key), became.get(key)) for key, one in keyed]
+
+
+def _which(one: Draft | Notification) -> tuple[SubscriptionId, bool]:
+    """Of a look a subscription has two at most: what rings through its schedule has one of its own."""
+    return one.subscription_id, isinstance(one.content, NewMail) and one.content.vip
 
 
 def _told(one: KeptVerdict, notification: NotificationId | None, unsent: Unsent | None) -> KeptVerdict:

@@ -52,6 +52,7 @@ class Look:
                     digests[uid],
                     arrival.message.internal_date,
                     self.took_ms,
+                    vip=verdict.vip,
                 )
             )
         return found

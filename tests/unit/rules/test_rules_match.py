@@ -187,6 +187,7 @@ def test_a_vip_is_drafted_apart_from_what_waits() -> None:
     assert [(one.uid, one.outcome) for one in matched.verdicts] == [(10, Outcome.HELD), (12, Outcome.RINGS)]
     assert matched.verdicts[0].because == ("quiet hours, until 2026-11-22T14:00:00Z",)
     assert matched.verdicts[1].because[0] == VIP
+    assert [one.vip for one in matched.verdicts] == [False, True]
 
 
 def test_without_a_schedule_nobody_is_a_vip() -> None:

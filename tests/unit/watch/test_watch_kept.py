@@ -86,3 +86,9 @@ def test_a_message_is_found_however_its_message_id_is_written() -> None:
     assert message_digest(b"<ABC@example.org>", fingerprint) != one
     assert message_digest(b"", fingerprint) is message_digest(b"<>", fingerprint) is None
     assert message_digest(b"<" + b"x" * 5000 + b">", fingerprint) == message_digest(b"x" * 950, fingerprint)
+
+
+def test_which_of_the_drafts_tells_of_it_goes_along() -> None:
+    verdicts = [Verdict(FIRST.id, 11, Outcome.RINGS), Verdict(FIRST.id, 12, Outcome.RINGS, vip=True)]
+    found = LOOK.kept(verdicts, [Arrival(fetched(11)), Arrival(fetched(12))])
+    assert [one.vip for one in found] == [False, True]
