@@ -3,6 +3,7 @@
 import { foreign, h } from "./dom.js";
 import { delayChart, gatewayPart } from "./chart.js";
 import { digestSection, elsewhereSection, hushedSection, muteSection, opensSection, quietSection, saysSection } from "./controls.js";
+import { bellsSection } from "./bells.js";
 import { offers } from "./capabilities.js";
 import { follow } from "./events.js";
 import { filterSection } from "./filters.js";
@@ -28,6 +29,7 @@ export async function accountView(context, id) {
   const boxes = h("ul.mailboxes", { id: "mailboxes" });
   const parts = [
     muteSection, filterSection, hushedSection, quietSection, digestSection, saysSection, elsewhereSection, opensSection, linkSection,
+    bellsSection,
   ];
   const made = parts.map((make) => make(context, () => record));
   const controls = (await Promise.all(made)).filter(Boolean);

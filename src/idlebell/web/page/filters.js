@@ -1,6 +1,7 @@
 // Which mail rings: a filter made by a form, tried on the latest messages while it is being made.
 
 import { foreign, h } from "./dom.js";
+import { whyAsker } from "./bells.js";
 import { changer } from "./controls.js";
 import { asProblem, problemCard } from "./problems.js";
 import { offers } from "./capabilities.js";
@@ -15,6 +16,7 @@ export async function filterSection(context, current) {
   if (!(await offers("/filters/test"))) return null;
   const { texts } = context;
   const { failed, change } = changer(context, current);
+  const asker = await whyAsker(context, current);
   const told = h("span.note", {});
   const only = rowList(texts, "only", changed);
   const never = rowList(texts, "never", changed);
@@ -52,8 +54,8 @@ export async function filterSection(context, current) {
     preview.setAttribute("aria-busy", "true");
     let shown;
     try {
-      const { results } = await api.tryFilter(current(), toFilter(read()), TRIED);
-      shown = results.length ? [h("ul", {}, results.map((one) => result(texts, one)))] : [h("p.note", {}, texts.say("filter.preview.none"))];
+      const { mailbox, results } = await api.tryFilter(current(), toFilter(read()), TRIED);
+      shown = results.length ? [h("ul", {}, results.map((one) => result(texts, one, asker(mailbox, one.uid))))] : [h("p.note", {}, texts.say("filter.preview.none"))];
     } catch (error) {
       shown = [problemCard(texts, asProblem(error))];
     }
@@ -117,11 +119,11 @@ function rowList(texts, name, changed) {
   };
 }
 
-function result(texts, one) {
+function result(texts, one, why) {
   const words = [one.from, one.subject].filter((word) => typeof word === "string" && word);
   const because = (Array.isArray(one.because) ? one.because : []).join("; ");
   return h("li.result", { "data-rings": one.rings ? "yes" : "no" },
     h("span.rings", {}, texts.say(one.rings ? "filter.rings" : "filter.silent")),
     h("span.result-mail", {}, words.length ? words.map((word) => foreign(word, "span")) : `UID ${one.uid}`),
-    because ? h("span.note", { dir: "auto" }, because) : null);
+    because ? h("span.note", { dir: "auto" }, because) : null, why);
 }

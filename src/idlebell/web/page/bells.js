@@ -1,0 +1,76 @@
+// What became of the latest bells, and why a message rang or did not, in the gateway's own words.
+
+import { foreign, h } from "./dom.js";
+import { offers } from "./capabilities.js";
+import { asProblem, problemCard } from "./problems.js";
+import "../common/api.js";
+
+const { api } = self.idlebell;
+const SHOWN = 8;
+const OUTCOMES = new Set(["accepted", "retry", "refused", "gone", "expired", "coalesced"]);
+const TYPES = new Set(["new_mail", "seen", "reconnect", "expiring", "verification", "test", "heartbeat"]);
+
+// "new mail: taken by push.example.org in 80 ms". `one`: an item of GET …/deliveries.
+export function bellText(texts, one) {
+  const type = texts.say(TYPES.has(one.type) ? `bells.type.${one.type}` : "bells.type.other");
+  const taken = Number.isFinite(one.took_ms) ? texts.say("bells.took", { duration: texts.duration(one.took_ms) }) : null;
+  const said = texts.say(OUTCOMES.has(one.outcome) ? `bells.outcome.${one.outcome}` : "bells.outcome.other", { outcome: one.outcome });
+  const status = Number.isFinite(one.status) ? texts.say("bells.status", { host: one.host ?? "–", status: String(one.status) }) : null;
+  return { head: `${type}: ${said}`, more: [status, taken].filter(Boolean).join(", ") };
+}
+
+export async function bellsSection(context, current) {
+  if (!(await offers("/deliveries"))) return null;
+  const { texts } = context;
+  const list = h("ul.bells", { id: "bells-list" });
+  const none = h("p.note", { hidden: true }, texts.say("bells.none"));
+  const failed = h("div", {});
+  const node = h("details.card", { id: "bells" }, h("summary", {}, h("h2", {}, texts.say("bells.title"))), none, list, failed);
+  let asking = false;
+
+  async function ask() {
+    if (asking) return;
+    asking = true;
+    try {
+      const { items } = await api.deliveries(current());
+      none.hidden = items.length > 0;
+      list.replaceChildren(...items.slice(0, SHOWN).map((one) => bell(texts, one)));
+      failed.replaceChildren();
+    } catch (error) {
+      failed.replaceChildren(problemCard(texts, asProblem(error)));
+    } finally {
+      asking = false;
+    }
+  }
+
+  node.addEventListener("toggle", () => node.open && ask());
+  return { node, refresh: () => node.open && ask() };
+}
+
+function bell(texts, one) {
+  const { head, more } = bellText(texts, one);
+  return h("li.result", { "data-outcome": one.outcome }, h("span.note", {}, texts.clock(new Date(one.at))), h("span", {}, head), more ? h("span.note", {}, more) : null);
+}
+
+// A button that asks about one message and gives way to the answer; null where the gateway does not tell.
+export async function whyAsker(context, current) {
+  if (!(await offers("/why"))) return () => null;
+  const { texts } = context;
+  return (mailbox, uid) => {
+    const said = h("span.note.why", { role: "status" });
+    const button = h("button.link", { type: "button", onclick: async () => {
+      button.disabled = true;
+      try {
+        const { answer } = await api.why(current(), mailbox, uid);
+        // The gateway speaks English.
+        said.replaceChildren(Object.assign(foreign(answer, "span"), { lang: "en" }));
+        button.hidden = true;
+      } catch (error) {
+        said.replaceChildren(problemCard(texts, asProblem(error)));
+      } finally {
+        button.disabled = false;
+      }
+    } }, texts.say("why.ask"));
+    return h("span.why-box", {}, button, said);
+  };
+}
