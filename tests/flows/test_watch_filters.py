@@ -26,6 +26,7 @@ from idlebell.testing import mail
 from idlebell.testing.faults import Drop, Refuse
 from idlebell.testing.imap_server import ImapServer
 from idlebell.watch import filtering
+from idlebell.watch.answering import LOST
 from idlebell.watch.cadence import Cadence
 from idlebell.watch.detect import FLOOD_MESSAGES
 from idlebell.watch.mailbox_session import MailboxSession
@@ -195,6 +196,19 @@ async def test_look_is_answered_over_the_session_that_is_open(way: str) -> None:
             if way != "poll":
                 await stage.rung(1)
             assert stage.server.connections == 1
+
+
+async def test_looks_that_wait_when_the_last_session_is_lost_are_answered_at_once(stage: Stage) -> None:
+    await stage.subscribe()
+    await watched(stage)
+    look = Look("INBOX", 3, rule_of(None))
+    assert stage.fleet._means.looks.ask(stage.account.id, look)  # of which the watcher has not heard yet
+
+    stage.server.of("alice")[0].drop()
+
+    async with asyncio.timeout(10):
+        assert await look.answer == LOST
+    assert not stage.fleet._means.looks.wait(stage.account.id)
 
 
 async def test_look_at_nothing_finds_nothing(stage: Stage) -> None:

@@ -68,3 +68,8 @@ class LookInbox:
         if rest:
             self._looks[account] = rest
         return [one for one in waiting if one.mailbox in mailboxes]
+
+    def refuse(self, account: AccountId, fault: Fault) -> None:
+        """All that wait: no session is left to answer them."""
+        for look in self._looks.pop(account, []):
+            look.say(fault)

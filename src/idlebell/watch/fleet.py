@@ -26,6 +26,7 @@ from idlebell.net.wheel import Wheel
 from idlebell.store.contract import StoreError, WantedAccount
 from idlebell.telemetry.facts import ReconnectAsked, SessionLost, StoreFailed, SupervisorCaught, where_raised
 from idlebell.telemetry.status import MailboxStatus, Watch
+from idlebell.watch.answering import LOST
 from idlebell.watch.diagnose import diagnose
 from idlebell.watch.held import Held
 from idlebell.watch.look import Means
@@ -281,6 +282,7 @@ class Fleet:
             # The sessions are forgotten with their faults: what is shown from now on stands with the subscription.
             problem = StandingProblem(held.fault.code, held.fault.detail, now) if held.fault is not None else None
             count = await self._means.store.record_loss(account, reason, now, now, problem=problem)
+        self._means.looks.refuse(account, LOST)
         if self._means.status.of(account) is not None:
             self._means.status.forget(account)
         if count:
