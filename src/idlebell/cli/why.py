@@ -66,7 +66,7 @@ async def _meant(store: Store, who: str) -> tuple[Subscription, ...]:
     account = await store.account_by_key(url.target, url.username)
     subscriptions = () if account is None else await store.of_account(account.id)
     if not subscriptions:
-        raise Failure(f"nobody has subscribed to {who[:200]!r}")
+        raise Failure(f"nobody has subscribed to {who[:200]!r}; host, port and user have to be as registered")
     return subscriptions
 
 

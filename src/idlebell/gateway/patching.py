@@ -57,7 +57,7 @@ def patched(subscription: Subscription, patch: Mapping[str, Any], policy: Policy
     faults = Faults()
     for name in patch:
         if name not in MEMBERS and name != "auth":
-            faults.add(pointer(name[:100]), NOT_SUPPORTED if name in LATER_MEMBERS else "cannot be changed")
+            faults.add(pointer(name[:100]), NOT_SUPPORTED if name in LATER_MEMBERS else "is no member to change")
     changes: dict[str, Any] = {}
     wished = read_preferences(faults, _whole(subscription.preferences, patch))
     if wished:

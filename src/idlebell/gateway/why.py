@@ -108,7 +108,7 @@ def _looked(cursor: Cursor | None, subscription: Subscription) -> str:
     if subscription.phase.over:
         return "the subscription is over."
     if cursor is None or cursor.looked_at is None:
-        return "the mailbox has not been looked at yet."
+        return "the mailbox has not been looked at yet, or is none of the subscription's."
     return f"nothing with this UID was there when the mailbox was last looked at, {_when(cursor.looked_at)}."
 
 
