@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from contracts.store_steps import OVER, counts, drain, enqueue, lease, put, told
+from contracts.store_steps import OVER, change, counts, drain, enqueue, lease, put, told
 from idlebell.model.account import Account
 from idlebell.model.cursor import Cursor
 from idlebell.model.endpoint import Endpoints
@@ -25,7 +25,7 @@ from idlebell.model.notification import (
     Test,
     Verification,
 )
-from idlebell.model.subscription import Counts, LastPush, Phase
+from idlebell.model.subscription import Counts, LastPush, Payload, Phase
 from idlebell.store.contract import ConflictError, Dropped, Postponed, Settled, Store
 from store_samples import DAY, HOUR, LEASE, NOW, NOW_MS, SECOND, TARGET, draft, new_mail, simplepush, sub_id, webhook
 
@@ -145,11 +145,30 @@ CONTENTS = [
 
 @pytest.mark.parametrize("content", CONTENTS, ids=lambda content: content.type)
 async def test_every_content_comes_back_as_it_was(store: Store, account: Account, content: Content) -> None:
-    first = await put(store, account, endpoints=Endpoints(webhook()))
+    first = await put(store, account, endpoints=Endpoints(webhook()), payload=Payload.CONTENT)
     await enqueue(store, first, content)
     (leased,) = await lease(store)
     assert leased.notification.content == content
     assert leased.endpoint == webhook()
+
+
+@pytest.mark.parametrize(
+    ("payload", "said"),
+    [
+        (Payload.CONTENT, (MessageSummary(1, subject="Lunch?", text="At noon.", truncated=True),)),
+        (Payload.SUMMARY, (MessageSummary(1, subject="Lunch?", truncated=True),)),
+        (Payload.ALERT, ()),
+    ],
+)
+async def test_no_more_is_said_than_is_wanted_when_it_is_sent(
+    store: Store, account: Account, payload: Payload, said: tuple[MessageSummary, ...]
+) -> None:
+    first = await put(store, account, endpoints=Endpoints(webhook()), payload=Payload.CONTENT)
+    message = MessageSummary(1, subject="Lunch?", text="At noon.", truncated=True)
+    await enqueue(store, first, replace(new_mail(), messages=(message,)))
+    await change(store, first, payload=payload)
+    (leased,) = await lease(store)
+    assert leased.notification.content == replace(new_mail(), messages=said)
 
 
 # Versions

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import time
+from typing import Any
 
 import pytest
 
@@ -14,13 +15,13 @@ from idlebell.model.ids import SubscriptionId
 from idlebell.model.message import MessageSummary
 from idlebell.model.notification import TOLD_KEPT, NewMail, Seen, Told
 from idlebell.model.preferences import Preferences, QuietHours, Then
-from idlebell.model.subscription import Counts
+from idlebell.model.subscription import Counts, Payload
 from idlebell.store.contract import Postponed, Store
 from store_samples import DAY, HOUR, NOW, SECOND, draft, webhook
 
 WITHDRAW = Preferences(withdraw=True)
 NIGHT = QuietHours("UTC", frozenset(range(7)), time(22), time(7), Then.COUNT)
-HOOK = Endpoints(webhook())
+TOLD: dict[str, Any] = {"endpoints": Endpoints(webhook()), "payload": Payload.SUMMARY}
 
 
 def told(*uids: int, mailbox: str = "INBOX", uid_validity: int = 7) -> NewMail:
@@ -42,7 +43,7 @@ async def withdraw(store: Store, to: SubscriptionId, *uids: int) -> list[Seen]:
 
 
 async def test_what_was_sent_is_withdrawn_once(store: Store, account: Account) -> None:
-    first = await put(store, account, preferences=WITHDRAW, endpoints=HOOK)
+    first = await put(store, account, preferences=WITHDRAW, **TOLD)
     await ring(store, first.id, told(1, 2), told(3))
     await drain(store, NOW)
     assert await withdraw(store, first.id, 1, 3, 9) == [seen(1, 3)]
@@ -53,7 +54,7 @@ async def test_what_was_sent_is_withdrawn_once(store: Store, account: Account) -
 
 
 async def test_what_was_not_sent_is_counted_down_and_nobody_is_told(store: Store, account: Account) -> None:
-    first = await put(store, account, preferences=WITHDRAW, endpoints=HOOK)
+    first = await put(store, account, preferences=WITHDRAW, **TOLD)
     await ring(store, first.id, told(1, 2), told(3))
     assert await withdraw(store, first.id, 2, 3) == []
     assert [one.content for one in await drain(store, NOW)] == [told(1)]
@@ -61,7 +62,7 @@ async def test_what_was_not_sent_is_counted_down_and_nobody_is_told(store: Store
 
 
 async def test_what_is_held_is_counted_down(store: Store, account: Account) -> None:
-    first = await put(store, account, preferences=replace(WITHDRAW, quiet_hours=NIGHT), endpoints=HOOK)
+    first = await put(store, account, preferences=replace(WITHDRAW, quiet_hours=NIGHT), **TOLD)
     await ring(store, first.id, told(1, 2), told(4, mailbox="Work"))
     assert await withdraw(store, first.id, 1) == []
     assert await counts(store, first) == Counts(detected=3, pending=2, withdrawn=1)
@@ -73,7 +74,7 @@ async def test_what_is_held_is_counted_down(store: Store, account: Account) -> N
 
 
 async def test_when_all_that_is_held_was_read_nothing_rings(store: Store, account: Account) -> None:
-    first = await put(store, account, preferences=replace(WITHDRAW, quiet_hours=NIGHT), endpoints=HOOK)
+    first = await put(store, account, preferences=replace(WITHDRAW, quiet_hours=NIGHT), **TOLD)
     await ring(store, first.id, told(1, 2))
     await withdraw(store, first.id, 1, 2)
     assert await counts(store, first) == Counts(detected=2, withdrawn=2)
@@ -81,7 +82,7 @@ async def test_when_all_that_is_held_was_read_nothing_rings(store: Store, accoun
 
 
 async def test_what_was_attempted_never_changes(store: Store, account: Account) -> None:
-    first = await put(store, account, preferences=WITHDRAW, endpoints=HOOK)
+    first = await put(store, account, preferences=WITHDRAW, **TOLD)
     await ring(store, first.id, told(1, 2))
     (leased,) = await lease(store)
     assert await withdraw(store, first.id, 1) == [seen(1)]
@@ -91,7 +92,7 @@ async def test_what_was_attempted_never_changes(store: Store, account: Account) 
 
 
 async def test_nobody_is_told_of_what_did_not_ring(store: Store, account: Account) -> None:
-    first = await put(store, account, 1, preferences=WITHDRAW, endpoints=HOOK)
+    first = await put(store, account, 1, preferences=WITHDRAW, **TOLD)
     other = await put(store, account, 2, preferences=WITHDRAW, endpoints=Endpoints(webhook("https://b.example/")))
     await ring(store, first.id, told(1))
     await drain(store, NOW)
@@ -101,7 +102,7 @@ async def test_nobody_is_told_of_what_did_not_ring(store: Store, account: Accoun
 
 
 async def test_the_newest_of_one_uidvalidity_are_kept(store: Store, account: Account) -> None:
-    first = await put(store, account, preferences=WITHDRAW, endpoints=HOOK)
+    first = await put(store, account, preferences=WITHDRAW, **TOLD)
     await ring(store, first.id, *(told(uid) for uid in range(1, TOLD_KEPT + 11)))
     kept = (await store.rung(account.id, "INBOX"))[first.id]
     assert [one.uid for one in kept] == list(range(11, TOLD_KEPT + 11))
@@ -112,7 +113,7 @@ async def test_the_newest_of_one_uidvalidity_are_kept(store: Store, account: Acc
 @pytest.mark.parametrize("content", [NewMail("INBOX", 7, 1, None), told(1)])
 async def test_only_who_wants_it_is_asked_for(store: Store, account: Account, content: NewMail) -> None:
     wish = WITHDRAW if not content.told else Preferences()
-    first = await put(store, account, preferences=wish, endpoints=HOOK)
+    first = await put(store, account, preferences=wish, **TOLD)
     await ring(store, first.id, content)
     assert await store.rung(account.id, "INBOX") == {}
     await store.remove(first.id)
@@ -120,6 +121,6 @@ async def test_only_who_wants_it_is_asked_for(store: Store, account: Account, co
 
 
 async def test_what_is_silenced_has_not_rung(store: Store, account: Account) -> None:
-    first = await put(store, account, preferences=replace(WITHDRAW, muted_until=NOW + DAY), endpoints=HOOK)
+    first = await put(store, account, preferences=replace(WITHDRAW, muted_until=NOW + DAY), **TOLD)
     await ring(store, first.id, told(1))
     assert await store.rung(account.id, "INBOX") == {}

@@ -10,9 +10,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from idlebell.model.endpoint import Endpoints, Role
-from idlebell.model.notification import Draft, Expiring, LossReason, NewMail, Reconnect
+from idlebell.model.notification import Content, Draft, Expiring, LossReason, NewMail, Reconnect
 from idlebell.model.selection import Selection
-from idlebell.model.subscription import Floor, Loss, Phase, StandingProblem, Subscription
+from idlebell.model.subscription import Floor, Loss, Payload, Phase, StandingProblem, Subscription
 from idlebell.store.contract import EndpointGone
 
 RECONNECT_KEPT = timedelta(days=7)
@@ -58,6 +58,15 @@ def obsolete(subscription: Subscription, before: Subscription | None, type_of_co
     if type_of_content == Expiring.type:
         return before is not None and before.expiring_sent and not subscription.expiring_sent
     return False
+
+
+def said(subscription: Subscription, content: Content) -> Content:
+    """``content`` with no more of its messages than is wanted to be said by now: it may have waited for a night."""
+    if not isinstance(content, NewMail) or not content.messages or subscription.payload is Payload.CONTENT:
+        return content
+    if subscription.payload is Payload.ALERT:
+        return replace(content, messages=())
+    return replace(content, messages=tuple(replace(one, text=None, textless=None) for one in content.messages))
 
 
 def closes(subscription: Subscription, before: Subscription | None) -> bool:

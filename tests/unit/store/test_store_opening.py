@@ -22,7 +22,7 @@ from idlebell.model.message import MessageSummary
 from idlebell.model.notification import NewMail
 from idlebell.model.selection import Personal
 from idlebell.model.sighting import Sighting
-from idlebell.model.subscription import ApiKey, Floor
+from idlebell.model.subscription import ApiKey, Floor, Payload
 from idlebell.store.contract import StoreError
 from idlebell.store.sealing import Sealer
 from idlebell.store.sqlite import SqliteStore, open_sqlite, opening
@@ -324,7 +324,7 @@ async def test_no_secret_is_in_any_byte_of_the_files(path: Path) -> None:
     message = MessageSummary(1, "<canary-id>", "canary-sender", "canary-subject", 5, "canary-preview")
     store = await opened(path)
     account = await store.account(samples.TARGET, "alice")
-    subscription = await store.put(samples.subscription(account.id, endpoints=endpoints))
+    subscription = await store.put(samples.subscription(account.id, endpoints=endpoints, payload=Payload.SUMMARY))
     content = NewMail("INBOX", 1, 1, None, (message,))
     await store.commit(account.id, "INBOX", None, Cursor(1, 2), [samples.draft(subscription.id, content)])
     await store.put_vapid_key(b"canary-vapid-key")

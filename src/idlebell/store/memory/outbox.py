@@ -401,6 +401,7 @@ class MemoryOutbox(MemoryTrails):
         if not self._may_ring(chosen, subscription.preferences, now, attempted=attempted):
             return None
         chosen.leased_until = until
+        notification = replace(notification, content=changes.said(subscription, notification.content))
         return Leased(notification, endpoint, chosen.route.lane)
 
     def _pushed(self, entry: Waiting, at: datetime, status: int | None, outcome: str) -> None:

@@ -348,6 +348,7 @@ class Queues:
         if not self._may_ring(connection, waiting, content, subscription.preferences, now):
             return None
         at, expires_at = moment(waiting.at_us), moment(waiting.expires_us)
+        content = changes.said(subscription, content)
         notification = Notification(
             waiting.id, waiting.subscription, content, waiting.version, at, expires_at, attempts
         )
