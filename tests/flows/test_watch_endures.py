@@ -15,6 +15,7 @@ from idlebell.imap import commands as c
 from idlebell.model.cursor import Cursor
 from idlebell.model.endpoint import Endpoints, PushUrl, WebhookEndpoint
 from idlebell.model.notification import NewMail
+from idlebell.model.preferences import Preferences
 from idlebell.model.secret import Secret
 from idlebell.model.subscription import Floor, Payload
 from idlebell.store.contract import StoreError
@@ -22,7 +23,7 @@ from idlebell.store.memory import MemoryStore
 from idlebell.telemetry.facts import AlertReceived, LookFailed, MailDetected, StoreFailed
 from idlebell.telemetry.status import Mode, Watch
 from idlebell.testing import mail
-from idlebell.testing.faults import Hold, Refuse
+from idlebell.testing.faults import Hold, Refuse, Say
 from idlebell.testing.imap_server import ImapServer
 from idlebell.watch import catch_up as catch_up_module
 from idlebell.watch.cadence import Cadence
@@ -309,3 +310,26 @@ async def test_alert_that_is_said_in_idle_is_shown_at_once(stage: Stage) -> None
     stage.server.deliver("alice", mail.make())
 
     assert await stage.rung(1) == ["INBOX"]
+
+
+async def test_a_server_that_tells_no_flags_holds_up_no_mail(stage: Stage) -> None:
+    """Which of the messages that rang were read is asked for anew at the next look."""
+    one = await stage.subscribe()
+    hook = WebhookEndpoint(PushUrl("https://app.example.net/hook"), Secret(bytes(32)))
+    await stage.store.put(replace(one, endpoints=Endpoints(hook), preferences=Preferences(withdraw=True)))
+    await stage.adopt()
+    await stage.watching()
+    await idling(stage)
+    first = stage.server.deliver("alice", mail.make())
+    await stage.fact(MailDetected)
+    await idling(stage)
+    stage.server.plan(c.UidFetch, Say(b""))  # what is new
+    refused = stage.server.plan(c.UidFetch, Refuse("Some of the requested messages no longer exist"))
+    stage.server.mailbox("alice").set_flags(first, frozenset({"\\Seen"}))
+    await refused.hit()
+    second = stage.server.deliver("alice", mail.make())
+    await stage.fact(MailDetected, 2)
+    await idling(stage)
+    rung = await stage.store.rung(stage.account.id, "INBOX")
+    assert [message.uid for message in rung[one.id]] == [second]
+    assert not [fact for fact in stage.facts if isinstance(fact, LookFailed)]

@@ -10,6 +10,7 @@ from idlebell.imap.sequence_set import SequenceSet
 from idlebell.model.account import Account
 from idlebell.model.ids import SubscriptionId
 from idlebell.model.notification import Draft, Seen, Told
+from idlebell.watch.answers import LookRefusedError
 from idlebell.watch.counting import count_unseen
 from idlebell.watch.look import Means
 from idlebell.watch.mailbox_session import MailboxSession
@@ -36,14 +37,17 @@ class Withdrawals:
         return bool(await self._rung(mailbox))
 
     async def look(self, mailbox: str) -> None:
-        """At the open mailbox. Raises what the session raises, LookRefusedError and StoreError."""
+        """At the open mailbox. Raises what the session raises and StoreError; a refusal is left to the next look."""
         session, means = self._session, self._means
         uid_validity = session.uid_validity
         rung = await self._rung(mailbox)
         uids = sorted({one.uid for told in rung.values() for one in told if one.uid_validity == uid_validity})
         if not uids or uid_validity is None or session.open_mailbox != mailbox:
             return
-        fetched = await session.fetch(SequenceSet.of(uids), ("UID", "FLAGS"))
+        try:
+            fetched = await session.fetch(SequenceSet.of(uids), ("UID", "FLAGS"))
+        except LookRefusedError:
+            return  # of what is gone, some servers say NO (RFC 2180 section 4.1); a look that found new mail is no failure
         unread = {one.uid for one in fetched if not any(map(one.has_flag, DEALT_WITH))}
         if unread.issuperset(uids):
             return
