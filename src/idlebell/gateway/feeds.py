@@ -52,7 +52,7 @@ class Feed:
         """Looks at its state while somebody reads."""
         self.ended = False
         self.left_at = 0.0
-        """When the last reader went, by the monotonic clock."""
+        """When the last reader went, or one was about to come, by the monotonic clock."""
 
     @property
     def last_id(self) -> int:
@@ -129,6 +129,7 @@ class Feeds:
             if feed is None and len(self._feeds) >= FEEDS:
                 return None
             feed = self._feeds[subscription] = Feed(account, self._clock.now())
+        feed.left_at = self._clock.monotonic()  # its reader is yet to come, and must not find it forgotten
         return feed
 
     def left(self, subscription: SubscriptionId, feed: Feed, reader: asyncio.Event) -> None:
