@@ -107,6 +107,14 @@ async def test_every_view_fits_and_keeps_nobody_out(
         await look.at("filter", "#filter")
         await page.click("#filter-preview .why-box button")
         await page.until("document.querySelector('#filter-preview .why')?.innerText.length > 20")
+        await page.evaluate("document.querySelector('#vip-only-add').click()")
+        await page.fill("#vip .filter-row input", "boss@example.org")
+        await page.has("#vip-preview:not([aria-busy]) li")
+        await look.at("vip", "#vip")
+        await page.click("#vip-save")
+        await page.until(
+            "self.idlebell.records.subscriptions().then(all => all[0].view.vip?.from === 'boss@example.org')"
+        )
         await page.click("#test-bell")
         await page.has("#bells-list [data-outcome=accepted]")
         await look.at("bells", "#bells")

@@ -6,7 +6,7 @@ import { digestSection, elsewhereSection, hushedSection, muteSection, opensSecti
 import { bellsSection } from "./bells.js";
 import { offers } from "./capabilities.js";
 import { follow } from "./events.js";
-import { filterSection } from "./filters.js";
+import { filterSection, vipSection } from "./filters.js";
 import { linkSection } from "./links.js";
 import { asProblem, linked, problemCard, standing } from "./problems.js";
 import { needsSignIn, stateLine } from "./state.js";
@@ -28,7 +28,7 @@ export async function accountView(context, id) {
   const chart = h("div", { id: "delays" });
   const boxes = h("ul.mailboxes", { id: "mailboxes" });
   const parts = [
-    muteSection, filterSection, hushedSection, quietSection, digestSection, saysSection, elsewhereSection, opensSection, linkSection,
+    muteSection, filterSection, hushedSection, quietSection, vipSection, digestSection, saysSection, elsewhereSection, opensSection, linkSection,
     bellsSection,
   ];
   const made = parts.map((make) => make(context, () => record));

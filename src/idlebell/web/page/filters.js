@@ -1,4 +1,4 @@
-// Which mail rings: a filter made by a form, tried on the latest messages while it is being made.
+// Which mail rings, and which rings even in quiet hours: filters made by a form, tried on the latest messages meanwhile.
 
 import { foreign, h } from "./dom.js";
 import { whyAsker } from "./bells.js";
@@ -12,34 +12,41 @@ const { api } = self.idlebell;
 const SETTLED_MS = 600; // after the last key: each trial is a look into the mailbox
 const TRIED = 20;
 
-export async function filterSection(context, current) {
+// What rings, whether newsletters do, and what never does.
+export const filterSection = (context, current) => ruleSection(context, current, "filter", ["never", "bulk"]);
+
+// Who rings even when others are held back.
+export const vipSection = (context, current) => ruleSection(context, current, "vip", []);
+
+// `name`: the subscription's member, the first part of its texts and ids. `parts`: what its form has beside the conditions.
+async function ruleSection(context, current, name, parts) {
   if (!(await offers("/filters/test"))) return null;
   const { texts } = context;
   const { failed, change } = changer(context, current);
   const asker = await whyAsker(context, current);
   const told = h("span.note", {});
-  const only = rowList(texts, "only", changed);
-  const never = rowList(texts, "never", changed);
-  const how = h("select", { id: "filter-how", "aria-label": texts.say("filter.how"), onchange: changed },
+  const only = rowList(texts, `${name}-only`, texts.say(`${name}.only.add`), changed);
+  const never = rowList(texts, `${name}-never`, texts.say("filter.never.add"), changed);
+  const how = h("select", { id: `${name}-how`, "aria-label": texts.say("filter.how"), onchange: changed },
     h("option", { value: "any" }, texts.say("filter.any")), h("option", { value: "all" }, texts.say("filter.all")));
-  const bulk = h("input", { type: "checkbox", id: "filter-bulk", onchange: changed });
-  const preview = h("div.preview", { id: "filter-preview", "aria-live": "polite" });
+  const bulk = h("input", { type: "checkbox", id: `${name}-bulk`, onchange: changed });
+  const preview = h("div.preview", { id: `${name}-preview`, "aria-live": "polite" });
   const foreignFilter = h("p.hint-card", { hidden: true, "data-tone": "info" }, texts.say("filter.foreign"));
   const form = h("form", { onsubmit: (event) => (event.preventDefault(), save()) },
     foreignFilter,
-    h("fieldset.rows", {}, h("legend", {}, texts.say("filter.only")), h("p.hint", {}, texts.say("filter.only.note")), how, only.node),
-    h("fieldset.rows", {}, h("legend", {}, texts.say("filter.never")), never.node),
-    h("label.check", { for: bulk.id }, bulk, h("span", {}, texts.say("filter.bulk"))),
+    h("fieldset.rows", {}, h("legend", {}, texts.say(`${name}.only`)), h("p.hint", {}, texts.say(`${name}.only.note`)), how, only.node),
+    parts.includes("never") ? h("fieldset.rows", {}, h("legend", {}, texts.say("filter.never")), never.node) : null,
+    parts.includes("bulk") ? h("label.check", { for: bulk.id }, bulk, h("span", {}, texts.say("filter.bulk"))) : null,
     h("div.actions.tight", {},
-      h("button.primary", { type: "submit", id: "filter-save" }, texts.say("save")),
-      h("button", { type: "button", id: "filter-clear", onclick: () => change({ filter: null }) }, texts.say("filter.clear"))));
-  const node = h("details.card", { id: "filter" },
-    h("summary", {}, h("h2", {}, texts.say("filter.title")), told), form, failed,
-    h("h3", {}, texts.say("filter.preview")), preview);
+      h("button.primary", { type: "submit", id: `${name}-save` }, texts.say("save")),
+      h("button", { type: "button", id: `${name}-clear`, onclick: () => change({ [name]: null }) }, texts.say(`${name}.clear`))));
+  const node = h("details.card", { id: name },
+    h("summary", {}, h("h2", {}, texts.say(`${name}.title`)), told), form, failed,
+    h("h3", {}, texts.say(`${name}.preview`)), preview);
   node.addEventListener("toggle", () => node.open && tryIt());
 
   const read = () => ({ how: how.value, only: only.read(), never: never.read(), bulk: !bulk.checked });
-  const save = () => change({ filter: toFilter(read()) });
+  const save = () => change({ [name]: toFilter(read()) });
   let settled = null;
   let turn = 0;
 
@@ -49,13 +56,25 @@ export async function filterSection(context, current) {
     settled = setTimeout(tryIt, SETTLED_MS);
   }
 
+  async function tried(rule) {
+    const { mailbox, results } = await api.tryFilter(current(), rule, TRIED);
+    if (!results.length) return [h("p.note", {}, texts.say("filter.preview.none"))];
+    return [h("ul", {}, results.map((one) => result(texts, name, one, asker(mailbox, one.uid))))];
+  }
+
+  // A rule that has what this form has no fields for is a stranger to it.
+  const ofThisForm = (form) =>
+    form && (parts.includes("never") || !form.never.length) && (parts.includes("bulk") || form.bulk) ? form : null;
+
   async function tryIt() {
     const mine = (turn += 1);
     preview.setAttribute("aria-busy", "true");
     let shown;
     try {
-      const { mailbox, results } = await api.tryFilter(current(), toFilter(read()), TRIED);
-      shown = results.length ? [h("ul", {}, results.map((one) => result(texts, one, asker(mailbox, one.uid))))] : [h("p.note", {}, texts.say("filter.preview.none"))];
+      const rule = toFilter(read());
+      // No VIP is nobody, where no filter is everybody: then there is nothing to try.
+      if (rule === null && name === "vip") shown = [h("p.note", {}, texts.say("vip.nobody"))];
+      else shown = await tried(rule);
     } catch (error) {
       shown = [problemCard(texts, asProblem(error))];
     }
@@ -68,11 +87,11 @@ export async function filterSection(context, current) {
   return {
     node,
     refresh({ view }) {
-      const filter = view?.filter ?? null;
-      told.textContent = texts.say(filter ? "filter.some" : "filter.everything");
+      const filter = view?.[name] ?? null;
+      told.textContent = texts.say(filter ? `${name}.some` : `${name}.everything`);
       if (JSON.stringify(filter) === filled) return;
       filled = JSON.stringify(filter);
-      const known = fromFilter(filter);
+      const known = ofThisForm(fromFilter(filter));
       foreignFilter.hidden = known !== null;
       const { how: wanted, only: rows, never: nots, bulk: rings } = known ?? EMPTY;
       how.value = wanted;
@@ -86,13 +105,13 @@ export async function filterSection(context, current) {
 }
 
 // Rows of "field, words, remove", and a button for one more.
-function rowList(texts, name, changed) {
+function rowList(texts, name, more, changed) {
   const list = h("div.row-list", {});
-  const add = h("button", { type: "button", id: `filter-${name}-add`, onclick: () => {
+  const add = h("button", { type: "button", id: `${name}-add`, onclick: () => {
     list.append(row({ field: "from", value: "" }));
     list.lastChild.querySelector("input").focus();
     changed();
-  } }, texts.say(`filter.${name}.add`));
+  } }, more);
 
   function row({ field, value }) {
     const select = h("select", { "aria-label": texts.say("filter.field") }, FIELDS.map((one) => h("option", { value: one }, texts.say(`filter.field.${one}`))));
@@ -119,11 +138,11 @@ function rowList(texts, name, changed) {
   };
 }
 
-function result(texts, one, why) {
+function result(texts, name, one, why) {
   const words = [one.from, one.subject].filter((word) => typeof word === "string" && word);
   const because = (Array.isArray(one.because) ? one.because : []).join("; ");
   return h("li.result", { "data-rings": one.rings ? "yes" : "no" },
-    h("span.rings", {}, texts.say(one.rings ? "filter.rings" : "filter.silent")),
+    h("span.rings", {}, texts.say(one.rings ? `${name}.rings` : `${name}.silent`)),
     h("span.result-mail", {}, words.length ? words.map((word) => foreign(word, "span")) : `UID ${one.uid}`),
     because ? h("span.note", { dir: "auto" }, because) : null, why);
 }
