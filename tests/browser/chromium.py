@@ -137,6 +137,23 @@ class ChromiumPage(Page):
             raise RemoteError(details.get("exception", {}).get("description") or details["text"])
         return str(answer["result"].get("value"))
 
+    async def run_in_worker(self, expression: str) -> None:
+        """What it promises is waited for, in the service worker of this page. RemoteError: it threw."""
+        targets = (await self._remote.call("Target.getTargets", {"filter": [{"type": "service_worker"}]}))[
+            "targetInfos"
+        ]
+        (worker,) = [one for one in targets if one["browserContextId"] == self.context]
+        attached = await self._remote.call("Target.attachToTarget", {"targetId": worker["targetId"], "flatten": True})
+        session = attached["sessionId"]
+        try:
+            asked = {"expression": expression, "awaitPromise": True, "returnByValue": True}
+            answer = await self._remote.call("Runtime.evaluate", asked, sessionId=session)
+        finally:
+            await self._remote.call("Target.detachFromTarget", {"sessionId": session})
+        if "exceptionDetails" in answer:
+            details = answer["exceptionDetails"]
+            raise RemoteError(details.get("exception", {}).get("description") or details["text"])
+
     async def click_at(self, x: float, y: float) -> None:
         for kind in ("mouseMoved", "mousePressed", "mouseReleased"):
             await self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
