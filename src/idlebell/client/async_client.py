@@ -88,7 +88,9 @@ class AsyncClient:
         headers = {**call.headers("text/event-stream"), **({"Last-Event-ID": after} if after else {})}
         endless = aiohttp.ClientTimeout(sock_connect=self._timeout.total)
         try:
-            async with self._http().get(self._url + call.path, headers=headers, timeout=endless) as response:
+            async with self._http().get(
+                self._url + call.path, headers=headers, timeout=endless, allow_redirects=False
+            ) as response:
                 if response.status != 200:
                     calls.check(call, await _answer(response))
                 reader = EventReader()

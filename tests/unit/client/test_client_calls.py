@@ -184,6 +184,21 @@ def test_a_subscription_that_is_no_more_is_gone(ask: Ask, gateway: Gateway, stat
     assert not isinstance(caught.value, GoneError)
 
 
+def test_a_gateway_that_verifies_no_web_push_has_lost_no_subscription(ask: Ask, gateway: Gateway) -> None:
+    gateway.say(404, {"type": "/problems/not-found"})
+    with pytest.raises(ApiError) as caught:
+        ask("verify", HANDLE, "c0de")
+    assert not isinstance(caught.value, GoneError)
+
+
+@pytest.mark.parametrize("method", ["get", "events"])
+def test_a_token_follows_no_redirect(ask: Ask, gateway: Gateway, method: str) -> None:
+    gateway.say(307, {}, Location=f"{gateway.url}/elsewhere")
+    with pytest.raises(ApiError, match="307"):
+        ask(method, HANDLE)
+    assert len(gateway.asked) == 1
+
+
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}", b"\xff", b" " * (ANSWER_BYTES + 1)])
 def test_what_is_no_answer_of_a_gateway_is_said(ask: Ask, gateway: Gateway, body: bytes) -> None:
     gateway.say(200, body)
