@@ -174,6 +174,32 @@ async def test_whoever_is_hushed_rings_no_more_until_it_is_undone(scene: Scene) 
     assert (await scene.counted("accepted", 3))["detected"] == 3, "who is hushed is nobody's new mail"
 
 
+async def test_a_message_names_whom_to_hush(scene: Scene) -> None:
+    await scene.subscribe()
+    inbox = scene.server.mailbox("alice")
+    listed = b"From: Ann <ann@example.org>\r\nList-Id: News <news.example.org>\r\nSubject: One\r\n\r\nx"
+    uids = [scene.server.deliver("alice", one) for one in (listed, b"From: Bob <Bob@example.org>\r\n\r\nx", b"\r\nx")]
+    await scene.counted("accepted", 3)
+
+    async def hush(**members: Any) -> tuple[int, dict[str, Any]]:
+        named = {"mailbox": "INBOX", "uid_validity": inbox.uid_validity, "uid": uids[0]} | members
+        answer: tuple[int, dict[str, Any]] = await scene.gateway.call(
+            "POST", f"{scene.path}/hush", named, token=scene.token
+        )
+        return answer
+
+    for uid in uids[:2]:
+        status, view = await hush(uid=uid)
+        assert status == 200, view
+    assert [one.get("list_id") or one["sender"] for one in view["hushed"]] == ["news.example.org", "bob@example.org"]
+    for wrong in ({"uid": uids[2]}, {"uid": 999}, {"uid_validity": inbox.uid_validity + 1}):
+        status, problem = await hush(**wrong)
+        assert (status, problem["errors"][0]["pointer"]) == (422, "/uid"), problem
+    scene.server.deliver("alice", listed)
+    scene.server.deliver("alice", b"From: carol@example.org\r\n\r\nx")
+    assert (await scene.counted("accepted", 4))["detected"] == 4
+
+
 async def test_what_is_read_or_removed_elsewhere_is_withdrawn(scene: Scene) -> None:
     await scene.subscribe(withdraw=True)
     uids = [scene.server.deliver("alice", b"Subject: Card\r\n\r\nx") for _ in range(3)]

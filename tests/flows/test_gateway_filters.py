@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from flows.gateway_bench import Bench
-from idlebell.gateway import filter_tests
+from idlebell.gateway import looking
 from idlebell.gateway.reading import read
 from idlebell.gateway.shapes import FilterResultView, FilterTestRequest, FilterTestView, Registration
 from idlebell.imap.responses import FetchData, Section
@@ -177,7 +177,7 @@ async def test_what_the_look_came_to_is_told(bench: Bench) -> None:
 async def test_a_look_that_nobody_answers_is_given_up_and_taken_back(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(filter_tests, "ANSWER_SECONDS", 0.0)
+    monkeypatch.setattr(looking, "ANSWER_SECONDS", 0.0)
     answer = await bench.subscribe()
     (stored,) = await bench.stored()
 
@@ -195,7 +195,7 @@ async def test_trials_are_bounded_in_number_and_in_rate(bench: Bench) -> None:
     for look in waiting:
         bench.looks.take_back(stored.account_id, look)
     Mailbox(bench)
-    for _ in range(filter_tests.TESTS_PER_MINUTE - 1):
+    for _ in range(looking.LOOKS_PER_MINUTE - 1):
         await tried(bench, answer, None)
 
     assert await code(tried(bench, answer, None)) == "too-many-requests"

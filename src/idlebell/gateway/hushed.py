@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from idlebell.gateway.reading import Faults, pointer
 from idlebell.gateway.shapes import HushedView, HushRequest
+from idlebell.model.notification import Told
 from idlebell.model.preferences import Hushed, HushedBy, Preferences
 from idlebell.rules.hush import HUSHED_MAX, list_id, sender
 
@@ -41,12 +43,29 @@ def hushed_view(one: Hushed) -> HushedView:
 def named(faults: Faults, request: HushRequest) -> Hushed | None:
     """Whom a request names itself; None: it names a message, or faults were added."""
     given = {by: value for by in HushedBy if (value := getattr(request, by.value)) is not None}
-    if len(given) > 1:
-        faults.add("", "must name one of sender, list_id")
+    message = any(one is not None for one in (request.mailbox, request.uid_validity, request.uid))
+    if len(given) + message > 1:
+        faults.add("", "must name one of sender, list_id, or a message")
         return None
     for by, value in given.items():
         return _value(faults, by, value, f"/{by.value}")
     return None
+
+
+def message_named(faults: Faults, request: HushRequest, mailboxes: Sequence[str]) -> Told | None:
+    """The message that a request names instead. None: faults were added."""
+    mailbox, uid_validity, uid = request.mailbox, request.uid_validity, request.uid
+    if mailbox is None and uid_validity is None and uid is None:
+        faults.add("", "must name sender, list_id, or a message by mailbox, uid_validity and uid")
+        return None
+    for name in ("mailbox", "uid_validity", "uid"):
+        if getattr(request, name) is None:
+            faults.add(f"/{name}", "is missing")
+    if mailbox is not None and mailbox not in mailboxes:
+        faults.add("/mailbox", "is not one of the subscription's mailboxes")
+    if faults.count or mailbox is None or uid_validity is None or uid is None:
+        return None
+    return Told(mailbox, uid_validity, uid)
 
 
 def hushing(wish: Preferences, one: Hushed) -> Preferences | None:

@@ -18,6 +18,8 @@ WAIT_SECONDS_MAX = 30
 WAIT_SECONDS_DEFAULT = 10
 FILTER_TEST_MESSAGES = 50
 FILTER_TEST_MESSAGES_MAX = 100
+UID_MAX = 2**32 - 1
+"""RFC 9051 section 2.3.1.1."""
 
 
 def dec_hook(kind: type, value: Any) -> Any:
@@ -168,10 +170,14 @@ class DiscoverRequest(Shape, frozen=True, kw_only=True):
 
 
 class HushRequest(Shape, frozen=True, kw_only=True):
-    """POST /v1/subscriptions/{id}/hush: one of them. ``sender``: an address, or what a From field says."""
+    """POST /v1/subscriptions/{id}/hush: one of them. ``sender``: an address, or what a From field says. Or a message, by the
+    last three: its list, or else its sender."""
 
     sender: str | None = None
     list_id: str | None = None
+    mailbox: str | None = None
+    uid_validity: Annotated[int, msgspec.Meta(ge=1, le=UID_MAX)] | None = None
+    uid: Annotated[int, msgspec.Meta(ge=1, le=UID_MAX)] | None = None
 
 
 class RegisterRequest(Shape, frozen=True, kw_only=True):

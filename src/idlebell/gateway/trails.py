@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from idlebell.gateway.reading import Faults
+from idlebell.gateway.shapes import UID_MAX
 from idlebell.gateway.trail_shapes import Deliveries, WhyView
 from idlebell.gateway.why import Kept, delivery_view, explain, nothing_kept
 from idlebell.model.subscription import Subscription
@@ -13,8 +14,6 @@ from idlebell.net.clock import Clock
 from idlebell.store.contract import Store
 
 MESSAGE_ID_CHARACTERS: Final = 1_000
-UID_MAX: Final = 2**32 - 1
-"""RFC 9051 section 2.3.1.1."""
 
 
 async def deliveries(store: Store, clock: Clock, subscription: Subscription) -> Deliveries:

@@ -17,6 +17,7 @@ from idlebell.gateway.events import Events
 from idlebell.gateway.feeds import Event, Feeds
 from idlebell.gateway.filter_tests import FilterTests
 from idlebell.gateway.hushing import Hush
+from idlebell.gateway.looking import Looking
 from idlebell.gateway.lookup import look_up
 from idlebell.gateway.means import Means
 from idlebell.gateway.policy import Policy
@@ -138,8 +139,9 @@ class Gateway:
         )
         self._enrolment = Enrolment(self._means)
         self._changes = Changes(self._means)
-        self._filter_tests = FilterTests(self._means, looks or LookInbox())
-        self._hush = Hush(self._means)
+        looking = Looking(self._means, looks or LookInbox())
+        self._filter_tests = FilterTests(self._means, looking)
+        self._hush = Hush(self._means, looking)
         self._events = Events(self._means, Feeds(clock) if feeds is None else feeds)
         door.report_refusals_to(self.credentials_refused)
 

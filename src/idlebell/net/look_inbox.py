@@ -1,5 +1,5 @@
-"""Looks at the latest messages of a mailbox that somebody waits for: written by a verb, answered by the watcher whose session
-is open, between two commands.
+"""Looks at messages of a mailbox, the latest or a certain one, that somebody waits for: written by a verb, answered by the
+watcher whose session is open, between two commands.
 
 Like a live session they cannot be in the store, so they lie beside it. A look is taken back by whoever asked when it has waited
 long enough; what nobody answers is gone with the process.
@@ -14,6 +14,7 @@ from typing import Final, TypeAlias
 
 from idlebell.imap.responses import FetchData
 from idlebell.model.ids import AccountId
+from idlebell.model.notification import Told
 from idlebell.model.problem import Fault
 from idlebell.rules.rule import Rule
 
@@ -25,11 +26,13 @@ Answer: TypeAlias = tuple[FetchData, ...] | Fault
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Look:
-    """The latest ``messages`` of ``mailbox``, with what ``rule`` looks at."""
+    """The latest ``messages`` of ``mailbox``, or ``only`` the one, with what ``rule`` looks at. What is not there is not in
+    the answer."""
 
     mailbox: str
     messages: int
     rule: Rule
+    only: Told | None = None
     answer: asyncio.Future[Answer] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     def say(self, answer: Answer) -> None:

@@ -13,7 +13,7 @@ from idlebell import __version__
 from idlebell.gateway import shapes
 from idlebell.gateway.preferences import READERS
 from idlebell.gateway.trail_shapes import Deliveries, WhyView
-from idlebell.gateway.trails import MESSAGE_ID_CHARACTERS, UID_MAX
+from idlebell.gateway.trails import MESSAGE_ID_CHARACTERS
 from idlebell.model.problem import PROBLEMS
 from idlebell.rest.limits import PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX
 from idlebell.rest.operations import (
@@ -64,7 +64,7 @@ PARAMETERS: Mapping[str, dict[str, Any]] = MappingProxyType(
             "name": "uid",
             "in": "query",
             "description": "UID of the message, in place of message_id.",
-            "schema": {"type": "integer", "minimum": 1, "maximum": UID_MAX},
+            "schema": {"type": "integer", "minimum": 1, "maximum": shapes.UID_MAX},
         },
         "cursor": {
             "name": "cursor",

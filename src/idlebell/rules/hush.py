@@ -10,7 +10,7 @@ from idlebell.model.preferences import Hushed, HushedBy
 from idlebell.rules.evidence import Evidence
 from idlebell.rules.header_text import header_text
 from idlebell.rules.mail_address import read_addresses
-from idlebell.rules.rule import NO_NEEDS, Needs
+from idlebell.rules.rule import NO_NEEDS, Judgement, Needs
 
 HUSHED_MAX: Final = 200
 """Of one subscription: more is what a filter is for."""
@@ -22,6 +22,15 @@ _HEADERS: Final = {HushedBy.SENDER: "from", HushedBy.LIST_ID: "list-id"}
 _ADDRESS: Final = re.compile(r"[^\s<>,;@]+@[^\s<>,;@]+")
 _LIST_ID: Final = re.compile(r"<([^<>]*)>\s*$")
 _PLAIN: Final = re.compile(r"[^\s<>]+")
+
+
+class Whom:
+    """Looks at what :func:`hushed_of` reads. As a rule it lets all mail ring."""
+
+    needs: Final = Needs(headers=frozenset(_HEADERS.values()))
+
+    def decide(self, evidence: Evidence) -> Judgement:
+        return Judgement(rings=True)
 
 
 def hush_needs(hushed: Sequence[Hushed]) -> Needs:

@@ -10,6 +10,7 @@ from typing import Final
 from idlebell.imap.responses import FetchData
 from idlebell.imap.sequence_set import SequenceSet
 from idlebell.model.arrival import Arrival
+from idlebell.model.notification import Told
 from idlebell.model.subscription import Subscription
 from idlebell.rules.compiled import rule_of
 from idlebell.rules.evidence import Evidence
@@ -89,6 +90,17 @@ async def latest(session: MailboxSession, mailbox: str, messages: int, rule: Rul
         texts = await _texts(session, mailbox, fetched, [rule]) if rule.needs.text else {}
         found |= {one.uid: texts.get(one.uid, one) for one in fetched if one.uid is not None and one.uid in uids}
     return tuple(found[uid] for uid in sorted(found))
+
+
+async def only(session: MailboxSession, message: Told, rule: Rule) -> tuple[FetchData, ...]:
+    """``message`` of the open mailbox, as :func:`latest` gives it; nothing where it is gone, or its UID tells nothing any more
+    (RFC 9051 section 2.3.1.1)."""
+    if session.uid_validity != message.uid_validity or not session.exists:
+        return ()
+    fetched = await session.fetch(SequenceSet.of((message.uid,)), (*DECIDING, *rule_items(rule.needs | TOLD_BY)))
+    found = [one for one in fetched if one.uid == message.uid][-1:]
+    texts = await _texts(session, message.mailbox, found, [rule]) if rule.needs.text else {}
+    return tuple(texts.get(message.uid, one) for one in found)
 
 
 async def _texts(

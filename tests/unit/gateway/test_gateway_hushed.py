@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from idlebell.gateway.hushed import hushed_view, hushing, named, read_hushed
+from idlebell.gateway.hushed import hushed_view, hushing, message_named, named, read_hushed
 from idlebell.gateway.reading import Faults
 from idlebell.gateway.shapes import HushedView, HushRequest
+from idlebell.model.notification import Told
 from idlebell.model.preferences import NO_PREFERENCES, Hushed, HushedBy, Preferences
 from idlebell.model.problem import ProblemError
 from idlebell.rules.hush import HUSHED_MAX
@@ -62,6 +63,19 @@ def test_a_request_names_one_of_both() -> None:
     assert named(faults, HushRequest(sender="a@b", list_id="c")) is None
     assert named(faults, HushRequest(list_id="")) is None
     assert pointers(faults) == ["", "/list_id"]
+
+
+def test_a_request_names_a_message_whole_and_alone() -> None:
+    faults = Faults()
+    whole = HushRequest(mailbox="INBOX", uid_validity=7, uid=11)
+    assert named(faults, whole) is None
+    assert message_named(faults, whole, ("INBOX",)) == Told("INBOX", 7, 11)
+    assert faults.count == 0
+    assert named(faults, HushRequest(sender="a@b", uid=11)) is None
+    assert message_named(faults, HushRequest(), ("INBOX",)) is None
+    assert message_named(faults, HushRequest(uid=11), ("INBOX",)) is None
+    assert message_named(faults, HushRequest(mailbox="Work", uid_validity=7, uid=11), ("INBOX",)) is None
+    assert pointers(faults) == ["", "", "/mailbox", "/uid_validity", "/mailbox"]
 
 
 def test_who_is_hushed_again_is_the_newest() -> None:
