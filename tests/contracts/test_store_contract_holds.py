@@ -252,3 +252,17 @@ async def test_what_is_held_is_there_after_a_restart(store: Store, account: Acco
     await store.release_leases()
     await store.release(NOW + HOUR)
     assert [one.content for one in await drain(store, NOW + HOUR)] == [new_mail(), new_mail()]
+
+
+async def test_what_came_while_the_clock_was_ahead_rings_once_nothing_holds_it_any_more(
+    store: Store, account: Account
+) -> None:
+    first = await put(store, account, preferences=QUIET)
+    assert await arrive(store, first.id, at=3 * DAY) == 0  # then the clock is set back
+    assert await store.release(NOW) == 0
+
+    await change(store, first, preferences=NO_PREFERENCES)
+
+    assert await store.release(NOW) == 1
+    assert [one.content for one in await drain(store, NOW)] == [new_mail()]
+    assert await counts(store, first) == Counts(detected=1, accepted=1)

@@ -29,7 +29,7 @@ from idlebell.store.holds import Hold, Unsent, held, joined, placed, unsent
 from idlebell.store.memory.heartbeats import Heartbeats
 from idlebell.store.memory.trails import MemoryTrails
 from idlebell.store.memory.waiting import Tally, Waiting, Waitings, leased_until, ready_at
-from idlebell.store.routes import Route, route, routes, version_after
+from idlebell.store.routes import EPOCH, Route, route, routes, version_after
 from idlebell.store.sealing import KEY_BYTES, Sealer
 
 
@@ -324,7 +324,7 @@ class MemoryOutbox(MemoryTrails):
         """What is held is due, to be placed anew."""
         hold = self._holds_of.get(subscription)
         if hold is not None:
-            self._holds_of[subscription] = replace(hold, due_at=min(hold.due_at, hold.at))
+            self._holds_of[subscription] = replace(hold, due_at=EPOCH)
 
     def _give_up(self, subscription: SubscriptionId, outcome: str) -> None:
         """What is held, if anything is, counted as ``outcome``."""

@@ -115,8 +115,8 @@ class Holdings:
         return True
 
     def hurry(self, connection: sqlite3.Connection, subscription: SubscriptionId) -> None:
-        """It is due, to be placed anew."""
-        connection.execute("UPDATE holds SET due_us = min(due_us, at_us) WHERE subscription = ?", (subscription,))
+        """It is due, to be placed anew: also where it came while the clock was ahead."""
+        connection.execute("UPDATE holds SET due_us = 0 WHERE subscription = ?", (subscription,))
 
     def give_up(self, connection: sqlite3.Connection, subscription: SubscriptionId, outcome: str) -> None:
         """What is held, if anything is, counted as ``outcome``."""
