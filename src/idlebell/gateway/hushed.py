@@ -75,10 +75,12 @@ def hushing(wish: Preferences, one: Hushed) -> Preferences | None:
 
 
 def _entry(faults: Faults, value: Any, at: str) -> Hushed | None:
-    if not isinstance(value, dict) or len(value) != 1:
+    # As it is shown the other member is there, and null.
+    given = {name: text for name, text in value.items() if text is not None} if isinstance(value, dict) else {}
+    if len(given) != 1:
         faults.add(at, 'must be {"sender": an address} or {"list_id": a List-Id}')
         return None
-    ((name, text),) = value.items()
+    ((name, text),) = given.items()
     if name not in tuple(HushedBy):
         faults.add(at + pointer(str(name)[:100]), "not a known member")
         return None

@@ -77,7 +77,7 @@ export async function addingView(context) {
     const form = h("form", { onsubmit: (event) => (event.preventDefault(), connect(form, { address, found, server, details, password })) },
       h("input", { type: "hidden", name: "username", autocomplete: "username", value: address }),
       providerHint(texts, found.provider),
-      serverLine(texts, server, found, details),
+      serverLine(texts, server, found, given, details),
       details,
       field(passwordLabel(texts, found.provider), password),
       choices(texts.say("keep.legend"), "keep", ["browser", "server", "nobody"].map((value) => ({
@@ -176,10 +176,10 @@ function passwordLabel(texts, provider) {
 }
 
 // One line that says where the password goes.
-function serverLine(texts, server, found, details) {
+function serverLine(texts, server, found, given, details) {
   if (!server) {
     const guess = found.servers[0];
-    return h("p.note", {}, guess ? texts.say("server.unconfirmed", { host: guess.host }) : texts.say("server.none"));
+    return h("p.note", {}, guess ? texts.say("server.unconfirmed", { host: guess.host }) : given.host ? "" : texts.say("server.none"));
   }
   const source = texts.say(`server.by.${server.source}`);
   const button = h("button.link", {
