@@ -171,6 +171,19 @@ async def test_no_more_is_said_than_is_wanted_when_it_is_sent(
     assert leased.notification.content == replace(new_mail(), messages=said)
 
 
+@pytest.mark.parametrize(("first", "then"), [(Payload.CONTENT, Payload.ALERT), (Payload.ALERT, Payload.CONTENT)])
+async def test_what_was_ever_sent_never_changes(store: Store, account: Account, first: Payload, then: Payload) -> None:
+    made = await put(store, account, endpoints=Endpoints(webhook()), payload=Payload.CONTENT)
+    message = MessageSummary(1, subject="Lunch?", text="At noon.")
+    await enqueue(store, made, replace(new_mail(), messages=(message,)))
+    await change(store, made, payload=first)
+    (sent,) = await lease(store)
+    await store.settle(sent.notification.id, Postponed(NOW, NOW + SECOND, 503))
+    await change(store, made, payload=then)
+    (again,) = await lease(store, NOW + SECOND)
+    assert again.notification.content == sent.notification.content
+
+
 # Versions
 
 

@@ -401,7 +401,9 @@ class MemoryOutbox(MemoryTrails):
         if not self._may_ring(chosen, subscription.preferences, now, attempted=attempted):
             return None
         chosen.leased_until = until
-        notification = replace(notification, content=changes.said(subscription, notification.content))
+        if not attempted:  # what was ever sent never changes
+            notification = replace(notification, content=changes.said(subscription, notification.content))
+            chosen.notification = notification
         return Leased(notification, endpoint, chosen.route.lane)
 
     def _pushed(self, entry: Waiting, at: datetime, status: int | None, outcome: str) -> None:

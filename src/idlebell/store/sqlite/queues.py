@@ -348,11 +348,22 @@ class Queues:
         if not self._may_ring(connection, waiting, content, subscription.preferences, now):
             return None
         at, expires_at = moment(waiting.at_us), moment(waiting.expires_us)
-        content = changes.said(subscription, content)
+        if waiting.attempts == 0:  # what was ever sent never changes
+            content = self._said(connection, waiting, subscription, content)
         notification = Notification(
             waiting.id, waiting.subscription, content, waiting.version, at, expires_at, attempts
         )
         return Leased(notification, endpoint, waiting.lane)
+
+    def _said(
+        self, connection: sqlite3.Connection, waiting: Waiting, subscription: Subscription, content: Content
+    ) -> Content:
+        """What is to be said, written down where that is less than was committed."""
+        said = changes.said(subscription, content)
+        if said != content:
+            sealed = self._sealer.seal(codec.encode_content(said), _context(waiting.id))
+            connection.execute("UPDATE outbox SET content = ? WHERE seq = ?", (sealed, waiting.seq))
+        return said
 
     def _reckon(self, connection: sqlite3.Connection, endpoint: bytes) -> None:
         """When something of this endpoint can be leased, from what now waits for it."""
