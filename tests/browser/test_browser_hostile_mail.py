@@ -13,7 +13,7 @@ from browser.chromium import Chromium
 from browser.client_in_chromium import ClientPage
 from browser.client_steps import CARDS, add_account, shown
 from browser.firefox import Firefox
-from browser.hostile_mail import HOSTILE, MARK
+from browser.harmful_mail import HOSTILE, MARK
 from browser.push_server import DELIVERED, PushServer
 from browser.test_browser_layout import OVER
 from gateway_process import GatewayProcess
