@@ -54,6 +54,7 @@ BIG: Final = b" {65000}\r\n" + b"x" * 65_000
 CROSSINGS: Final[dict[str, Crossing]] = {
     "line_bytes": Crossing("line-too-long", b"* OK " + b"x" * over("line_bytes")),
     "literal_bytes": Crossing("literal-too-large", b'* LIST () "/" {%d}\r\n' % over("literal_bytes")),
+    "passed_over_bytes": Crossing("literal-too-large", b"* 1 FETCH (BODY[] {%d}\r\n" % over("passed_over_bytes")),
     "response_bytes": Crossing("response-too-long", b"* X" + BIG * (over("response_bytes") // 65_000 + 1)),
     "literals": Crossing("too-many-literals", b"* LIST () " + b"{1}\r\nx " * over("literals")),
     "depth": Crossing("too-deep", b"* STATUS x (X " + b"(" * over("depth") + b"\r\n"),

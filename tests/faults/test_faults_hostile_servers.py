@@ -26,8 +26,8 @@ BYTES = {
     "a huge literal": b"* 1 FETCH (BODY[] {4294967295}\r\n",
     "a literal beyond any number": b"* 1 FETCH (BODY[] {99999999999999999999}\r\n",
     "literals without end": b"* LIST () " + b"{1}\r\nx " * 20_000,
-    "nesting": b"* 1 FETCH (BODYSTRUCTURE " + b"(" * 60_000 + b"\r\n",
-    "4,000 parentheses": b"* 1 FETCH (ENVELOPE " + b"(" * 4_000 + b")" * 4_000 + b")\r\n",
+    "nesting": b"* STATUS x (X " + b"(" * 60_000 + b"\r\n",
+    "4,000 parentheses": b"* STATUS x (X " + b"(" * 4_000 + b")" * 4_000 + b")\r\n",
     "a list without end": b"* SEARCH " + b"1 " * 30_000 + b"\r\n",
     "garbage": NOISE,
     "NUL": b"* 1 FETCH (FLAGS (\x00))\r\n",
@@ -40,6 +40,9 @@ BYTES = {
 
 ODD = {
     "a storm of EXISTS": b"".join(b"* %d EXISTS\r\n" % (number % 100) for number in range(20_000)),
+    "parts within parts": b"* 1 FETCH (BODYSTRUCTURE " + b"(" * 60_000 + b"\r\n",
+    "an envelope of 4,000 parentheses": b"* 1 FETCH (ENVELOPE " + b"(" * 4_000 + b")" * 4_000 + b")\r\n",
+    "a header of 300 KB": b"* 1 FETCH (BODY[] {300000}\r\n" + b"x" * 300_000 + b")\r\n",
     "a flood of alerts": b"* OK [ALERT] wolf\r\n" * 20_000,
     "expunges of what is not there": b"* 99 EXPUNGE\r\n" * 1_000 + b"* 0 EXPUNGE\r\n",
     "flags of nobody": b"* 4294967295 FETCH (FLAGS (\\Seen) UID 4294967295)\r\n",

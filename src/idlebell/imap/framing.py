@@ -221,6 +221,8 @@ class Framer:
                 self._forget_frame()
                 return frame
             self._excess = int(announced[1])
+            if self._skipped + self._excess > self._limits.passed_over_bytes:
+                raise self._broken("literal-too-large", "a literal over the bound", None, announced[0])
 
     def _skip_text(self) -> bool:
         """Over a text, to its CRLF; False: it does not end yet."""
@@ -239,6 +241,8 @@ class Framer:
             self._buffer = b""
             self._place = self._scanned = 0
         self._skipped += size
+        if self._skipped > self._limits.passed_over_bytes:
+            raise self._broken("response-too-long", "a response over the bound", None)
 
     def refuse_literal(self) -> bytes:
         """Forget the command whose literal was announced and will not come; gives its text so far, with the tag.
@@ -314,7 +318,8 @@ class Framer:
         limits = self._limits
         digits = announced[1]
         strangers = self._is_strangers(self._parts[0] if self._parts else text)
-        if len(digits) > limits.number_digits or (int(digits) > limits.literal_bytes and not strangers):
+        bound = limits.passed_over_bytes if strangers else limits.literal_bytes
+        if len(digits) > limits.number_digits or int(digits) > bound:
             raise self._broken("literal-too-large", "a literal over the bound", None, text[-WHERE_BYTES:])
         size = whole = int(digits)
         if size > limits.literal_bytes:

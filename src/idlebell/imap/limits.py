@@ -2,8 +2,8 @@
 
 A server that exceeds a bound ends its own session (:class:`~idlebell.imap.errors.RemoteProtocolError`) and nothing else;
 what is over the bound is never stored and nothing after it is parsed. One kind of response is different: a FETCH tells what
-strangers wrote, so one that is too large is read as far as the bound and the rest passed over, however long it is
-(:attr:`~idlebell.imap.responses.FetchData.cut`): nothing of it is held, and how many bytes come is for the caller to bound.
+strangers wrote, so one that is too large is read as far as the bound and the rest passed over
+(:attr:`~idlebell.imap.responses.FetchData.cut`): nothing of it is held, and how fast it comes is for the caller to bound.
 """
 
 from dataclasses import dataclass
@@ -18,6 +18,10 @@ class Limits:
 
     literal_bytes: int = 65_536
     """One literal. We ask for headers and short previews only, so nothing honest comes near."""
+
+    passed_over_bytes: int = 1_073_741_824
+    """Of one FETCH that is too large, what is passed over, announced or come. No provider takes a message of that size, so a
+    header of one cannot be as long; a literal of more would have all that follows taken for a part of it."""
 
     response_bytes: int = 262_144
     """One response with all its literals."""

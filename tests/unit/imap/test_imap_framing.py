@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import pytest
 
@@ -252,6 +253,20 @@ def test_what_breaks_the_grammar_does_so_where_it_is_passed_over_too() -> None:
     assert reason(b"* 1 FETCH (X " + b"z" * 60 + b"\0\r\n", limits=SMALL) == "nul-byte"
     assert reason(b"* 1 FETCH (X " + b"z" * 60 + b"\n", limits=SMALL) == "bare-lf"
     assert reason(b"* 1 FETCH (X " + b"z" * 60 + b"\rz", limits=SMALL) == "bare-cr"
+
+
+@pytest.mark.parametrize(
+    ("raw", "why"),
+    [
+        (b"* 1 FETCH (X {501}\r\n", "literal-too-large"),
+        (b"* 1 FETCH (X " + b"z" * 90 + b" {450}\r\n", "literal-too-large"),
+        (b"* 1 FETCH (X " + b"z" * 600, "response-too-long"),
+    ],
+)
+def test_what_is_passed_over_has_a_bound(raw: bytes, why: str) -> None:
+    limits = replace(SMALL, passed_over_bytes=500)
+    assert reason(raw, limits=limits) == why
+    assert reason(*(raw[at : at + 1] for at in range(len(raw))), limits=limits) == why
 
 
 def test_a_client_may_not_say_too_much_whatever_it_says() -> None:
