@@ -6,13 +6,20 @@ import asyncio
 import json
 import time
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, Final
 
 from browser.remote import RemoteError
 
 WAIT_SECONDS = 45.0
 """For what must come: a hundred times what it takes, so that a busy machine fails no test."""
 _PAUSE_SECONDS = 0.03
+
+
+_SHOWN: Final = """\
+document.URL + '\\n' + [...document.querySelectorAll('input:not([type=password]), select')]
+  .map(one => `${one.id || one.name}=${one.value}${one.checkValidity() ? '' : ' (' + one.validationMessage + ')'}`).join(', ')
+  + '\\n' + document.body.innerText.slice(0, 3000)"""
+"""What is said where a test waits in vain."""
 
 
 class Page(ABC):
@@ -56,15 +63,17 @@ class Page(ABC):
         await self.until(f"document.querySelectorAll({json.dumps(selector)}).length")
 
     async def click(self, selector: str) -> None:
-        """Waits until it can be seen and is enabled."""
+        """Waits until it can be seen, is enabled and stays in its place: a view may still be scrolling or unfolding."""
         name = json.dumps(selector)
         x, y = await self.until(
-            f"""(() => {{
+            f"""(async () => {{
               const one = document.querySelector({name});
               if (!one || one.disabled || !one.checkVisibility()) return null;
               one.scrollIntoView({{block: "center", behavior: "instant"}});
+              const before = one.getBoundingClientRect().y;
+              for (let frames = 0; frames < 3; frames += 1) await new Promise(requestAnimationFrame);
               const box = one.getBoundingClientRect();
-              return box.width ? [box.x + box.width / 2, box.y + box.height / 2] : null;
+              return box.width && box.y === before ? [box.x + box.width / 2, box.y + box.height / 2] : null;
             }})()"""
         )
         await self.click_at(x, y)
@@ -76,7 +85,7 @@ class Page(ABC):
         await self.evaluate(
             f"""(() => {{
               const field = document.querySelector({name});
-              field.focus();
+              field.focus({{preventScroll: true}});
               field.value = {json.dumps(text)};
               field.dispatchEvent(new Event("input", {{bubbles: true}}));
               field.dispatchEvent(new Event("change", {{bubbles: true}}));
@@ -85,6 +94,6 @@ class Page(ABC):
 
     async def _look(self) -> str:
         try:
-            return str(await self.run("document.URL + '\\n' + document.body.innerText.slice(0, 3000)"))
+            return str(await self.run(_SHOWN))
         except RemoteError as error:
             return str(error)
