@@ -16,6 +16,7 @@ from idlebell.canary.chain import Rhythm
 from idlebell.canary.rounds import Canary
 from idlebell.compose.parts import (
     canary_gauges,
+    carriers_of,
     connect_with,
     egress_of,
     gauges_of,
@@ -131,15 +132,13 @@ async def running_engine(
         )
         dispatcher = Dispatcher(
             store,
-            http,
+            carriers_of(http, on_line, bird),
             emit,
             clock,
             os.urandom,
             await signer_of(settings, store),
             DeliverySettings(verify_endpoints=settings.push.verify_endpoints),
             on_ended=lambda subscription: gateway.over((subscription,)),
-            on_line=on_line,
-            on_canary=bird.hear if bird is not None else None,
         )
         keep = timedelta(seconds=settings.push.retry_for_seconds)
         cadence = Cadence(

@@ -12,6 +12,7 @@ from pathlib import Path
 from idlebell.canary.post import Post
 from idlebell.canary.rounds import Canary
 from idlebell.config import Settings
+from idlebell.deliver.carriers import Carriers, to_canary, to_terminal
 from idlebell.gateway.declared import DeclaredAccount
 from idlebell.gateway.policy import Policy
 from idlebell.imap.capabilities import SharedCapabilities
@@ -20,14 +21,17 @@ from idlebell.login.door import Connect
 from idlebell.login.keyring import Keyring
 from idlebell.model.account import ImapTarget, Tls
 from idlebell.model.subscription import Subscription
+from idlebell.net import child_process
 from idlebell.net.clock import Clock
 from idlebell.net.connector import Connector
 from idlebell.net.egress import Egress
+from idlebell.net.http_client import HttpClient
 from idlebell.net.imap_connection import ImapConnection
 from idlebell.net.open_connection import open_connection
 from idlebell.net.smtp_client import SUBMIT_SECONDS, submit
 from idlebell.net.tls_policy import TlsPolicy
 from idlebell.net.wheel import Wheel
+from idlebell.push.exchange import CommandRun, HttpRequest, Lines, Tokens
 from idlebell.push.vapid import VapidKey, VapidSigner
 from idlebell.store.contract import Store
 from idlebell.store.sealing import Sealer, default_key_path, load_or_make_key
@@ -130,6 +134,17 @@ def post_of(settings: Settings, connector: Connector, tls_policy: TlsPolicy, clo
     )
     logs_in = given.smtp.tls is not Tls.NONE
     return Post(account, given.sender or given.address, given.address, hand_in, clock, logs_in=logs_in)
+
+
+def carriers_of(http: HttpClient, on_line: Callable[[str], None] | None, bird: Canary | None) -> Carriers:
+    """What this process can send by. ``on_line`` writes to the terminal, where there is one; ``bird`` hears the tokens of
+    the canary's mails, where one is kept."""
+    carriers = Carriers().add(HttpRequest, http.send).add(CommandRun, child_process.run)
+    if on_line is not None:
+        carriers.add(Lines, to_terminal(on_line))
+    if bird is not None:
+        carriers.add(Tokens, to_canary(bird.hear))
+    return carriers
 
 
 async def signer_of(settings: Settings, store: Store) -> VapidSigner:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from idlebell.deliver.carriers import Carriers
 from idlebell.deliver.lanes import Lanes
 from idlebell.deliver.retry import (
     KEY_REFUSED,
@@ -39,7 +40,6 @@ from idlebell.model.ids import NotificationId, SubscriptionId
 from idlebell.model.notification import Draft, Leased, Test
 from idlebell.model.subscription import Phase, Subscription
 from idlebell.net.clock import Clock
-from idlebell.net.http_client import HttpClient
 from idlebell.push.attempt import Entropy
 from idlebell.push.exchange import HttpResponse, NoResponse
 from idlebell.push.outcome import Accepted, Outcome, Refused, Retry
@@ -72,21 +72,18 @@ def _nothing(subscription: Subscription) -> None:
 
 class Dispatcher:
     """One for a process. ``signer`` None: Web Push goes out without VAPID. ``on_ended`` is told of a subscription whose last
-    ``new_mail`` endpoint is gone: its account may not be wanted any more. ``on_line`` writes to the terminal, where there is
-    one; ``on_canary`` hears the tokens of the canary's mails, where there is one."""
+    ``new_mail`` endpoint is gone: its account may not be wanted any more."""
 
     def __init__(
         self,
         store: Store,
-        http: HttpClient,
+        carriers: Carriers,
         emit: Emit,
         clock: Clock,
         entropy: Entropy,
         signer: VapidSigner | None = None,
         settings: DeliverySettings | None = None,
         on_ended: Callable[[Subscription], None] = _nothing,
-        on_line: Callable[[str], None] | None = None,
-        on_canary: Callable[[tuple[str, ...]], None] | None = None,
     ) -> None:
         self._store = store
         self._emit = emit
@@ -94,7 +91,7 @@ class Dispatcher:
         self._entropy = entropy
         self._settings = settings or DeliverySettings()
         self._on_ended = on_ended
-        self._sender = Sender(http, emit, clock, entropy, signer, on_line, on_canary)
+        self._sender = Sender(carriers, emit, clock, entropy, signer)
         self._verifier = Verifier(store, self._sender, clock, entropy, self._settings)
         self._lanes = Lanes(self._settings)
         self._refusals: OrderedDict[PushUrl, int] = OrderedDict()

@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from idlebell.deliver.carriers import Carriers
 from idlebell.deliver.retry import KEY_REFUSED, sentence, word
 from idlebell.model.endpoint import Endpoint
 from idlebell.model.notification import Notification
-from idlebell.net import child_process
 from idlebell.net.clock import Clock
-from idlebell.net.http_client import HttpClient
 from idlebell.push import registry
 from idlebell.push.attempt import Attempt, Entropy
-from idlebell.push.exchange import (
-    AnyAnswer,
-    CommandEnded,
-    CommandRun,
-    Exchange,
-    HttpRequest,
-    HttpResponse,
-    Lines,
-    LinesWritten,
-    NoResponse,
-    Tokens,
-    TokensHeard,
-)
+from idlebell.push.exchange import AnyAnswer, Exchange, NoResponse, body_bytes, status_of
 from idlebell.push.outcome import Outcome, Refused, TooLarge
 from idlebell.push.vapid import VapidSigner
 from idlebell.telemetry.facts import Emit, PushAttempted
@@ -43,21 +30,17 @@ class Sent:
 class Sender:
     def __init__(
         self,
-        http: HttpClient,
+        carriers: Carriers,
         emit: Emit,
         clock: Clock,
         entropy: Entropy,
         signer: VapidSigner | None,
-        on_line: Callable[[str], None] | None = None,
-        on_canary: Callable[[tuple[str, ...]], None] | None = None,
     ) -> None:
-        self._http = http
+        self._carriers = carriers
         self._emit = emit
         self._clock = clock
         self._entropy = entropy
         self._signer = signer
-        self._on_line = on_line
-        self._on_canary = on_canary
 
     async def send(self, notification: Notification, endpoint: Endpoint, *, timeout_seconds: float) -> Sent:
         """Sends it. Answered with "too large" it is sent again at once, shorter, as long as there is less to say; answered
@@ -88,38 +71,16 @@ class Sender:
         for limit in registry.body_limits(endpoint):
             attempt = Attempt(self._clock.now(), self._entropy, self._signer, limit)
             request = registry.build(notification, endpoint, attempt)
-            size = len(request.body) if isinstance(request, HttpRequest) else 0
+            size = body_bytes(request)
             if smallest is None or size < smallest:
                 smallest = size
                 yield request
-
-    def _write(self, request: Lines) -> LinesWritten | NoResponse:
-        if self._on_line is None:
-            return NoResponse("not-allowed", "this process has no terminal")
-        for line in request.lines:
-            self._on_line(line)
-        return LinesWritten()
-
-    def _hear(self, request: Tokens) -> TokensHeard | NoResponse:
-        if self._on_canary is None:
-            return NoResponse("not-allowed", "this process has no canary")
-        self._on_canary(request.tokens)
-        return TokensHeard()
 
     async def _exchange(
         self, notification: Notification, endpoint: Endpoint, request: Exchange, timeout_seconds: float
     ) -> tuple[AnyAnswer, Outcome]:
         started = self._clock.monotonic()
-        answer: AnyAnswer
-        match request:
-            case HttpRequest():
-                answer = await self._http.send(request, timeout_seconds=timeout_seconds)
-            case CommandRun():
-                answer = await child_process.run(request, timeout_seconds=timeout_seconds)
-            case Lines():
-                answer = self._write(request)
-            case Tokens():
-                answer = self._hear(request)
+        answer = await self._carriers.carry(request, timeout_seconds=timeout_seconds)
         outcome = registry.read(endpoint, answer, self._clock.now())
         detail = sentence(outcome)
         if isinstance(answer, NoResponse):
@@ -131,7 +92,7 @@ class Sender:
                 endpoint.kind,
                 notification.content.type,
                 word(outcome),
-                answer.status if isinstance(answer, HttpResponse | CommandEnded) else None,
+                status_of(answer),
                 (self._clock.monotonic() - started) * 1000,
                 detail,
                 notification.version,

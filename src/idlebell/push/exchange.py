@@ -1,4 +1,4 @@
-"""What a push kind asks the rim to do, as a value. SIP messages and calls will join them."""
+"""What a push kind asks the rim to do, as a value, and what comes back."""
 
 from __future__ import annotations
 
@@ -87,3 +87,14 @@ Exchange: TypeAlias = HttpRequest | CommandRun | Lines | Tokens
 Answer: TypeAlias = HttpResponse | NoResponse
 """To an HTTP request."""
 AnyAnswer: TypeAlias = HttpResponse | CommandEnded | LinesWritten | TokensHeard | NoResponse
+"""To any exchange."""
+
+
+def body_bytes(exchange: Exchange) -> int:
+    """How much of it could be given up if the other side says that it is too large; 0: nothing."""
+    return len(exchange.body) if isinstance(exchange, HttpRequest) else 0
+
+
+def status_of(answer: AnyAnswer) -> int | None:
+    """HTTP's or a command's; None: it has none."""
+    return answer.status if isinstance(answer, HttpResponse | CommandEnded) else None

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from idlebell.deliver.carriers import Carriers
 from idlebell.deliver.dispatcher import Dispatcher
 from idlebell.deliver.settings import DeliverySettings
 from idlebell.model.account import ImapTarget, Retention, Tls
@@ -111,7 +112,7 @@ def scene(clock: Clock, http: object | None = None, settings: DeliverySettings |
     ended: list[Subscription] = []
     dispatcher = Dispatcher(
         store,  # type: ignore[arg-type]
-        http,  # type: ignore[arg-type]
+        Carriers().add(HttpRequest, http.send),  # type: ignore[attr-defined]
         facts.append,
         clock,
         lambda count: hashlib.shake_256(b"entropy").digest(count) if count == 4 else os.urandom(count),

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from idlebell.deliver.carriers import Carriers, to_canary
 from idlebell.deliver.sender import Sender
 from idlebell.model.endpoint import CanaryEndpoint, Endpoint
 from idlebell.model.ids import NotificationId, SubscriptionId
@@ -15,7 +16,7 @@ from idlebell.model.message import MessageSummary
 from idlebell.model.notification import Content, NewMail, Notification, Test
 from idlebell.push import canary
 from idlebell.push.encryption import decrypt
-from idlebell.push.exchange import Answer, HttpRequest, HttpResponse, NoResponse
+from idlebell.push.exchange import Answer, HttpRequest, HttpResponse, NoResponse, Tokens
 from idlebell.push.outcome import Accepted, Refused, Retry, TooLarge
 from idlebell.push.vapid import VapidSigner
 from idlebell.telemetry.facts import Fact, PushAttempted
@@ -33,7 +34,8 @@ def notification(content: Content) -> Notification:
 
 def sender(http: ScriptedHttp, facts: list[Fact] | None = None, signer: VapidSigner | None = None) -> Sender:
     emit = (facts if facts is not None else []).append
-    return Sender(http, emit, CLOCK, os.urandom, signer or VapidSigner(SIGNER_KEY, None))  # type: ignore[arg-type]
+    carriers = Carriers().add(HttpRequest, http.send)
+    return Sender(carriers, emit, CLOCK, os.urandom, signer or VapidSigner(SIGNER_KEY, None))
 
 
 def taking(limit: int) -> ScriptedHttp:
@@ -122,7 +124,7 @@ async def test_a_canary_is_heard_in_the_process_itself() -> None:
     heard: list[tuple[str, ...]] = []
     facts: list[Fact] = []
     song = NewMail("INBOX", 1, 1, None, (MessageSummary(uid=1, subject=canary.subject(bytes(16))),))
-    own = Sender(ScriptedHttp(), facts.append, CLOCK, os.urandom, None, on_canary=heard.append)  # type: ignore[arg-type]
+    own = Sender(Carriers().add(Tokens, to_canary(heard.append)), facts.append, CLOCK, os.urandom, None)
     sent = await own.send(notification(song), CanaryEndpoint(), timeout_seconds=15.0)
     assert sent.outcome == Accepted(0)
     assert heard == [(bytes(16).hex(),)]
