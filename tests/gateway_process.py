@@ -145,7 +145,7 @@ class GatewayProcess:
             await self._http.close()
         if self._process is not None and self._process.poll() is None:
             try:
-                self.stop()
+                await asyncio.to_thread(self.stop)  # its peers, in this loop, must be able to let go of it
             except subprocess.TimeoutExpired:
                 self.kill()
                 raise

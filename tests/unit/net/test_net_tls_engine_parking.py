@@ -34,7 +34,12 @@ async def dial(served, policy: TlsPolicy, name: str = "mail.test") -> TlsChannel
     sock = socket.socket()
     sock.setblocking(False)
     await asyncio.get_running_loop().sock_connect(sock, (served.host, served.port))
-    return await start_tls(Wire(sock), policy.session_context, name, policy.secrets)
+    wire = Wire(sock)
+    try:
+        return await start_tls(wire, policy.session_context, name, policy.secrets)
+    except BaseException:
+        wire.close()
+        raise
 
 
 async def converse(channel: TlsChannel | RecordChannel, words: bytes) -> None:
