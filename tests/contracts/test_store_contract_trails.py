@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 
 import pytest
 
 import store_samples as samples
-from contracts.store_steps import GONE, drain, enqueue, lease, put, told
+from contracts.store_steps import GONE, change, drain, enqueue, lease, put, told
 from idlebell.model.account import Account
 from idlebell.model.cursor import Cursor
 from idlebell.model.endpoint import Endpoints
 from idlebell.model.ids import SubscriptionId
-from idlebell.model.notification import NewMail
-from idlebell.model.preferences import Preferences
+from idlebell.model.notification import NewMail, Seen, Told
+from idlebell.model.preferences import Preferences, QuietHours, Then
 from idlebell.model.trail import DELIVERIES_KEPT, KEPT_FOR, MAILBOX_CHARACTERS, VERDICTS_KEPT, Delivery, KeptVerdict
 from idlebell.model.verdict import Outcome
 from idlebell.store.contract import (
@@ -103,8 +103,69 @@ async def test_a_verdict_that_rings_later_says_until_when(store: Store, account:
     await commit(store, account, verdict(first.id, 11), rings=True)
     await commit(store, account, verdict(first.id, 12), rings=True)
     held, rang = await store.verdicts(first.id)
-    assert (rang.outcome, held.outcome, held.notification) == (Outcome.RINGS, Outcome.HELD, None)
-    assert held.because == ("quiet hours, or a digest, until 2026-11-22 04:10 UTC",)
+    assert (rang.outcome, held.outcome) == (Outcome.RINGS, Outcome.HELD)
+    assert held.because == ("quiet hours, or a digest, until 2026-11-22 04:10:00 UTC",)
+
+
+async def test_what_is_held_has_the_identity_of_what_it_rings_as(store: Store, account: Account) -> None:
+    first = await put(store, account, preferences=Preferences(digest_minutes=10))
+    await commit(store, account, verdict(first.id, 11), rings=True)
+    await drain(store, NOW)
+    await commit(store, account, verdict(first.id, 12), rings=True)
+    await commit(store, account, verdict(first.id, 13), rings=True)
+    later, held, _ = await store.verdicts(first.id)
+    assert held.notification is not None
+    assert later.notification == held.notification
+    assert await store.waits(held.notification) == NOW + HOUR / 6
+
+    await store.release(NOW + HOUR)
+    (rung,) = await drain(store, NOW + HOUR)
+
+    assert rung.id == held.notification
+    assert await store.waits(held.notification) is None
+
+
+async def test_what_is_silenced_when_its_turn_comes_says_so(store: Store, account: Account) -> None:
+    digest = Preferences(digest_minutes=10)
+    first = await put(store, account, preferences=digest, endpoints=Endpoints(webhook()))
+    await commit(store, account, verdict(first.id, 11), rings=True)
+    await commit(store, account, verdict(first.id, 12), rings=True)
+    held, rang = await store.verdicts(first.id)
+    await change(store, first, preferences=Preferences(muted_until=NOW + DAY))
+    await store.release(KEPT + HOUR)
+    assert await lease(store, KEPT + HOUR) == []
+    found = {one.notification: (one.outcome, one.version > 0) for one in await store.deliveries(first.id)}
+    assert found == {held.notification: ("silenced", False), rang.notification: ("silenced", True)}
+
+
+async def test_what_comes_to_a_hold_on_its_way_out_says_so(store: Store, account: Account) -> None:
+    digest = Preferences(digest_minutes=10)
+    first = await put(store, account, preferences=digest, endpoints=Endpoints(webhook()))
+    await commit(store, account, verdict(first.id, 11), rings=True)
+    await commit(store, account, verdict(first.id, 12), rings=True)
+    held, rang = await store.verdicts(first.id)
+    night = QuietHours("UTC", frozenset(range(7)), time(22), time(7), Then.COUNT)
+    await change(store, first, preferences=Preferences(quiet_hours=night, digest_minutes=10))
+    assert await lease(store) == []
+    (merged,) = await store.deliveries(first.id)
+    assert (merged.notification, merged.outcome, merged.into) == (rang.notification, "merged", held.notification)
+
+
+async def test_what_was_read_elsewhere_before_its_turn_says_so(store: Store, account: Account) -> None:
+    """Of what waits with others each message by itself."""
+    wish = Preferences(digest_minutes=10, withdraw=True)
+    first = await put(store, account, preferences=wish)
+    await commit(store, account, verdict(first.id, 11), rings=True)
+    await drain(store, NOW)
+    before = await store.cursor(account.id, "INBOX")
+    content = replace(samples.new_mail(2), told=(Told("INBOX", 7, 12), Told("INBOX", 7, 13)))
+    verdicts = [verdict(first.id, 12), verdict(first.id, 13)]
+    await store.commit(account.id, "INBOX", before, Cursor(7, 14), [draft(first.id, content)], verdicts=verdicts)
+
+    await store.withdraw([draft(first.id, Seen("INBOX", 7, (11, 12), 0))])
+
+    kept = {one.uid: one.outcome for one in await store.verdicts(first.id)}
+    assert kept == {11: Outcome.RINGS, 12: Outcome.WITHDRAWN, 13: Outcome.HELD}
 
 
 async def test_of_what_rings_and_what_is_held_each_verdict_names_its_own(store: Store, account: Account) -> None:
@@ -118,7 +179,8 @@ async def test_of_what_rings_and_what_is_held_each_verdict_names_its_own(store: 
     (leased,) = await lease(store)
     vip, held, _ = await store.verdicts(first.id)
     assert (vip.outcome, vip.notification) == (Outcome.RINGS, leased.notification.id)
-    assert (held.outcome, held.notification) == (Outcome.HELD, None)
+    assert held.outcome is Outcome.HELD
+    assert held.notification not in (None, vip.notification)
 
 
 async def test_where_both_ring_each_verdict_names_its_own(store: Store, account: Account) -> None:

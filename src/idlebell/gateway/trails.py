@@ -7,7 +7,7 @@ from typing import Final
 from idlebell.gateway.reading import Faults
 from idlebell.gateway.shapes import UID_MAX
 from idlebell.gateway.trail_shapes import Deliveries, WhyView
-from idlebell.gateway.why import Kept, delivery_view, explain, nothing_kept
+from idlebell.gateway.why import Kept, delivery_view, explain, into, nothing_kept
 from idlebell.model.subscription import Subscription
 from idlebell.model.trail import KEPT_FOR, message_digest
 from idlebell.net.clock import Clock
@@ -36,11 +36,12 @@ async def why(
     now = clock.now()
     verdicts = tuple(one for one in await store.verdicts(subscription.id) if one.at >= now - KEPT_FOR)
     waiting = {}
-    for notification in {one.notification for one in verdicts if one.notification is not None}:
-        due_at = await store.waits(notification)
-        if due_at is not None:
+    delivered = await store.deliveries(subscription.id)
+    for notification in {into(one.notification, delivered) for one in verdicts}:
+        due_at = None if notification is None else await store.waits(notification)
+        if notification is not None and due_at is not None:
             waiting[notification] = due_at
-    kept = Kept(subscription, verdicts, await store.deliveries(subscription.id), waiting)
+    kept = Kept(subscription, verdicts, delivered, waiting)
     name = mailbox if mailbox is not None else next(iter(subscription.mailboxes), "INBOX")
     if number is not None:
         found = tuple(one for one in verdicts if one.lies_in(name) and one.uid <= number <= one.last_uid)

@@ -11,10 +11,10 @@ from idlebell.gateway.trail_shapes import DeliveryView, FateView, StepView, WhyV
 from idlebell.model.arrival import Mark
 from idlebell.model.cursor import Cursor
 from idlebell.model.ids import NotificationId
-from idlebell.model.notification import NewMail
 from idlebell.model.subscription import Subscription
-from idlebell.model.trail import KEPT_FOR, Delivery, KeptVerdict
+from idlebell.model.trail import KEPT_FOR, Delivery, KeptVerdict, told_at
 from idlebell.model.verdict import Outcome
+from idlebell.store.trail_codec import SURELY_KEPT
 
 _MARKS: Final = {
     Mark.APPENDED.value: "by its date it was filed here rather than delivered: a copy, a move or an upload",
@@ -29,6 +29,7 @@ _VERDICTS: Final = {
     Outcome.HUSHED: "It did not ring: its sender or its list was hushed",
     Outcome.MUTED: "It did not ring: the subscription was silent",
     Outcome.HELD: "It is held, to ring later with what else comes",
+    Outcome.WITHDRAWN: "It did not ring: it was read or deleted elsewhere before its turn came",
     Outcome.RINGS: "It was to ring",
 }
 _ENDS: Final = {
@@ -38,8 +39,11 @@ _ENDS: Final = {
     "refused": "It did not ring: the push service refused it",
     "expired": "It did not ring: it could not be delivered while it was of use",
     "coalesced": "It rang with a newer one, which stood for it",
+    "held": "It has not rung yet: it is held, to ring with what else comes",
+    "silenced": "It did not ring: when its turn came, the subscription was silent",
     "pending": "It has not rung yet: it waits for its turn",
     "dropped": "It did not ring: it was dropped unsent, for the subscription was paused, changed or ended meanwhile",
+    "unknown": "It was to ring; of so many pushes since, nothing is kept of this one any more",
     "nowhere": "It did not ring: the subscription had no endpoint for it",
 }
 _RANG: Final = ("accepted", "coalesced")
@@ -47,7 +51,7 @@ _RANG: Final = ("accepted", "coalesced")
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """All that is kept of a subscription. ``waiting``: notifications that wait to be sent, and when their turn comes."""
+    """All that is kept of a subscription. ``waiting``: what waits to be sent or is held, and when its turn comes."""
 
     subscription: Subscription
     verdicts: Sequence[KeptVerdict]
@@ -98,34 +102,35 @@ def nothing_kept(cursor: Cursor | None, uid: int | None, kept: Kept, now: dateti
         answer = "It has not been seen: " + _looked(cursor, kept.subscription)
     else:
         outcome = "not-kept"
-        answer = f"It was dealt with before {_when(since)}; of what was before then nothing is kept."
+        answer = f"It was dealt with before {told_at(since)}; of what was before then nothing is kept."
     return WhyView(rang=False, outcome=outcome, answer=answer, messages=(), kept_since=since)
 
 
 def _looked(cursor: Cursor | None, subscription: Subscription) -> str:
     if subscription.loss is not None:
-        return f"the session is lost since {_when(subscription.loss.since)}, and the app was asked for credentials."
+        return f"the session is lost since {told_at(subscription.loss.since)}, and the app was asked for credentials."
     if subscription.phase.over:
         return "the subscription is over."
     if cursor is None or cursor.looked_at is None:
         return "the mailbox has not been looked at yet, or is none of the subscription's."
-    return f"nothing with this UID was there when the mailbox was last looked at, {_when(cursor.looked_at)}."
+    return f"nothing with this UID was there when the mailbox was last looked at, {told_at(cursor.looked_at)}."
 
 
 def _fate(one: KeptVerdict, kept: Kept) -> FateView:
-    notification = one.notification or _told_later(one, kept)
+    notification = _telling(one, kept)
     attempts = tuple(each for each in reversed(kept.deliveries) if each.notification == notification)
     steps = [
         StepView(step="seen", at=one.at, outcome="seen", detail=_seen(one)),
         StepView(step="verdict", at=one.at, outcome=one.outcome.value, detail=_judged(one)),
     ]
     outcome, answer = one.outcome.value, _judged(one)
-    if one.outcome in (Outcome.RINGS, Outcome.HELD) and (notification is not None or one.outcome is Outcome.RINGS):
-        outcome, at = _end(notification, attempts, kept)
+    if one.outcome in (Outcome.RINGS, Outcome.HELD):
+        outcome, at = _end(one, notification, attempts, kept)
         steps += [_attempt(each) for each in attempts]
-        if outcome in ("pending", "dropped", "nowhere"):
-            steps.append(StepView(step="notification", at=at or one.at, outcome=outcome, detail=_ENDS[outcome] + "."))
-        answer = _ENDS[outcome] + _how_long(attempts) + "."
+        until = f", at {told_at(at)}" if outcome == "held" and at is not None and at > one.at else ""
+        answer = _ENDS[outcome] + _how_long(attempts) + until + "."
+        if outcome in ("held", "pending", "dropped", "unknown", "nowhere"):
+            steps.append(StepView(step="notification", at=at or one.at, outcome=outcome, detail=answer))
     return FateView(
         mailbox=one.mailbox,
         uid_validity=one.uid_validity,
@@ -141,27 +146,32 @@ def _fate(one: KeptVerdict, kept: Kept) -> FateView:
     )
 
 
-def _told_later(one: KeptVerdict, kept: Kept) -> NotificationId | None:
-    """Which tells of what was held: the first about mail that came then or later, and that no single verdict made."""
-    if one.outcome is not Outcome.HELD:
-        return None
-    direct = {each.notification for each in kept.verdicts}
-    later = [
-        each
-        for each in reversed(kept.deliveries)
-        if each.type == NewMail.type and each.came_at >= one.at and each.notification not in direct
-    ]
-    return later[0].notification if later else None
+def _telling(one: KeptVerdict, kept: Kept) -> NotificationId | None:
+    """Which tells of it: the one that it was to ring with, or that this came to."""
+    return into(one.notification, kept.deliveries)
 
 
-def _end(notification: NotificationId | None, attempts: Sequence[Delivery], kept: Kept) -> tuple[str, datetime | None]:
+def into(notification: NotificationId | None, deliveries: Sequence[Delivery]) -> NotificationId | None:
+    """Which tells what this was to tell: it may have come to another, and that to one more."""
+    came_to = {each.notification: each.into for each in deliveries if each.into is not None}
+    for _ in range(len(came_to)):
+        notification = came_to.get(notification, notification) if notification is not None else None
+    return notification
+
+
+def _end(
+    one: KeptVerdict, notification: NotificationId | None, attempts: Sequence[Delivery], kept: Kept
+) -> tuple[str, datetime | None]:
     if notification is None:
         return "nowhere", None
     if attempts and attempts[-1].outcome != "retry":
         return attempts[-1].outcome, attempts[-1].at
     if notification in kept.waiting:
-        return ("retry" if attempts else "pending"), kept.waiting[notification]
-    return "dropped", None
+        waits = "held" if one.outcome is Outcome.HELD else "pending"
+        return ("retry" if attempts else waits), kept.waiting[notification]
+    # Where older ones are kept, or few, this one's would be too.
+    begins = kept.deliveries[-1].at if kept.deliveries else one.at
+    return ("dropped" if begins <= one.at or len(kept.deliveries) <= SURELY_KEPT else "unknown"), None
 
 
 def _attempt(one: Delivery) -> StepView:
@@ -171,7 +181,7 @@ def _attempt(one: Delivery) -> StepView:
     else:
         said += f" after {one.took_ms:.0f} ms"
     if one.next_at is not None:
-        said += f"; tried again at {_when(one.next_at)}"
+        said += f"; tried again at {told_at(one.next_at)}"
     return StepView(step="attempt", at=one.at, outcome=one.outcome, detail=said)
 
 
@@ -179,7 +189,7 @@ def _seen(one: KeptVerdict) -> str:
     what = f"UID {one.uid}" if one.uid == one.last_uid else f"UIDs {one.uid} to {one.last_uid}"
     said = f"{what} in {one.mailbox}"
     if one.received_at is not None:
-        said += f", dated {_when(one.received_at)} by the mail server"
+        said += f", dated {told_at(one.received_at)} by the mail server"
     if one.took_ms is not None:
         said += f"; decided {one.took_ms:.0f} ms after its word"
     return said
@@ -200,7 +210,3 @@ def _how_long(attempts: Sequence[Delivery]) -> str:
     last = attempts[-1]
     tried = f", at the attempt number {len(attempts)}" if len(attempts) > 1 else ""
     return f" {max(0.0, (last.at - last.came_at).total_seconds() * 1000):.0f} ms after the mail server's word{tried}"
-
-
-def _when(at: datetime) -> str:
-    return at.strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -71,10 +71,11 @@ class KeptVerdict:
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """One attempt to deliver a notification, or how it ended without one. ``outcome``: accepted, retry, gone, refused,
-    expired, or coalesced where a newer one stands for it."""
+    expired, silenced, coalesced where a newer one stands for it, or merged where it came to another (``into``)."""
 
     notification: NotificationId
     version: int
+    """0: it ended before it had one."""
     type: str
     came_at: datetime
     """When what it tells of happened."""
@@ -88,3 +89,9 @@ class Delivery:
     """Of the push service; empty where there is none."""
     next_at: datetime | None = None
     """When it is tried again."""
+    into: NotificationId | None = None
+
+
+def told_at(at: datetime) -> str:
+    """A moment in a sentence."""
+    return at.strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -25,6 +25,8 @@ class Outcome(StrEnum):
     MUTED = "muted"
     HELD = "held"
     """Told later: quiet hours, or a digest."""
+    WITHDRAWN = "withdrawn"
+    """Read or gone elsewhere before it was told."""
     RINGS = "rings"
 
 

@@ -251,7 +251,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "Subscriptions",
         "What was tried to deliver notifications",
         {200: ("The latest attempts, the newest first", "Deliveries")},
-        "Kept for seven days, the latest 20 of a subscription, without content and without the endpoint's URL.",
+        "Kept for seven days, at most the latest 20 of a subscription, without content and without the endpoint's URL.",
         problems=(*ONE, "store-unavailable"),
         security=(TOKEN, KEY),
         parameters=("id",),
@@ -263,8 +263,8 @@ OPERATIONS: tuple[Operation, ...] = (
         "Subscriptions",
         "Why a message did or did not ring",
         {200: ("What became of it, or that nothing is kept of it", "Why")},
-        "By message_id, or by mailbox and uid. Kept for seven days, the latest 64 messages of a subscription, without content: "
-        "of a Message-ID there is a keyed digest.",
+        "By message_id, or by mailbox and uid. Kept for seven days, of a subscription at most the latest 64 messages, "
+        "fewer where names are long, without content: of a Message-ID there is a keyed digest.",
         problems=(*ONE, "invalid-request", "store-unavailable"),
         security=(TOKEN, KEY),
         parameters=("id", "message_id", "mailbox", "uid"),

@@ -189,7 +189,7 @@ class Cursors(Protocol):
         not among what is returned. ``sighted`` is recorded in the same step; ConflictError where what is stored
         for one of their digests is not what ``known`` has for it. Of an account the newest
         :data:`~idlebell.model.sighting.SIGHTINGS_KEPT` are kept. ``verdicts``, in the order of their UIDs, are kept in the same
-        step (:class:`Trails`); those that ring with the notification that tells of them."""
+        step (:class:`Trails`); those that ring, now or later, with the notification that tells of them."""
         ...
 
     async def sightings(self, account: AccountId, digests: Sequence[bytes]) -> dict[bytes, Sighting]:
@@ -275,7 +275,8 @@ class Outbox(Protocol):
     """What waits to be sent. New mail of a subscription that has a schedule is placed when it is committed, when it is
     released and when it is leased (:func:`~idlebell.rules.schedule.place`, as of then). What may ring later only is held: one
     hold a subscription, which takes in what comes meanwhile (:func:`~idlebell.rules.merge.merged`) and is no notification
-    yet. What is silenced is counted and gone."""
+    yet, but has the id of the one that it becomes. What is silenced is counted and gone; where it was to ring before, that is
+    kept as a delivery (:class:`Trails`), as is what was to ring and came to a hold that was there."""
 
     async def enqueue(self, drafts: Sequence[Draft]) -> tuple[Notification, ...]:
         """As in :meth:`Cursors.commit`, without a cursor: tests, heartbeats, expiries."""
@@ -290,7 +291,7 @@ class Outbox(Protocol):
     async def withdraw(self, drafts: Sequence[Draft]) -> tuple[Notification, ...]:
         """Each tells one subscription that messages are read or gone (:class:`~idlebell.model.notification.Seen`). Those of
         them that were not attempted yet are taken out of what waits and what is held, and counted as withdrawn; of the rest
-        that rang it is told. Nobody is told of others."""
+        that rang it is told. Nobody is told of others. Kept verdicts on what was taken out say so."""
         ...
 
     async def release(self, now: datetime, limit: int = RELEASED_AT_ONCE) -> int:
@@ -323,7 +324,7 @@ class Outbox(Protocol):
         ...
 
     async def waits(self, notification: NotificationId) -> datetime | None:
-        """Until when it waits to be sent, at least; None: it does not wait any more."""
+        """Until when it waits to be sent, or is held, at least; None: it does not wait any more."""
         ...
 
     async def next_due(self, now: datetime) -> datetime | None:

@@ -36,8 +36,8 @@ def _told(one: KeptVerdict, notification: NotificationId | None, unsent: Unsent 
     if one.outcome is not Outcome.RINGS:
         return one
     if unsent is not None:
-        outcome, because = unsent
-        return replace(one, outcome=outcome, because=(because,))
+        outcome, because, notification = unsent
+        return replace(one, outcome=outcome, because=(because,), notification=notification)
     return replace(one, notification=notification)
 
 
@@ -64,6 +64,20 @@ def coalesced(
 ) -> Delivery:
     """A newer one was accepted, which stands for it."""
     return Delivery(notification, version, type_of_content, came_at, at, "coalesced", None, took_ms=None, host="")
+
+
+def silenced(
+    notification: NotificationId, version: int, type_of_content: str, came_at: datetime, at: datetime
+) -> Delivery:
+    """When its turn came it might not ring any more. ``version`` 0: it had none yet."""
+    return Delivery(notification, version, type_of_content, came_at, at, "silenced", None, took_ms=None, host="")
+
+
+def merged_into(
+    hold: NotificationId, notification: NotificationId, version: int, came_at: datetime, at: datetime
+) -> Delivery:
+    """New mail that may not ring any more came to what is held already."""
+    return Delivery(notification, version, NewMail.type, came_at, at, "merged", None, took_ms=None, host="", into=hold)
 
 
 def outcome_of(settlement: Settlement) -> str:

@@ -8,10 +8,12 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from idlebell.model.ids import NotificationId, SubscriptionId
+from idlebell.model.notification import Told
 from idlebell.model.trail import BECAUSE_CHARACTERS, MAILBOX_CHARACTERS, Delivery, KeptVerdict
 from idlebell.model.verdict import Outcome
 from idlebell.store.routes import microseconds, moment
@@ -21,6 +23,9 @@ RING_BYTES: Final = 3_900
 _ENCODE: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _EDGE: Final = b"\n"
 """JSON escapes it."""
+
+SURELY_KEPT: Final = 8
+"""So many deliveries fit a ring whatever they say: one is at most 450 bytes, most of it a host's name of 253."""
 
 T = TypeVar("T")
 
@@ -78,6 +83,21 @@ def decode_verdict(subscription: SubscriptionId) -> Callable[[list[Any]], KeptVe
     return decode
 
 
+def withdrawn(ring: bytes, subscription: SubscriptionId, gone: Iterable[Told]) -> bytes:
+    """``ring`` of verdicts, in which messages that were ``gone`` before they were told say so."""
+    places = {(one.mailbox[:MAILBOX_CHARACTERS], one.uid_validity, one.uid) for one in gone}
+
+    def changed(line: bytes) -> bytes:
+        one = decode_verdict(subscription)(json.loads(line))
+        if one.outcome not in (Outcome.RINGS, Outcome.HELD) or one.uid != one.last_uid:
+            return line
+        if (one.mailbox, one.uid_validity, one.uid) not in places:
+            return line
+        return encode_verdict(replace(one, outcome=Outcome.WITHDRAWN, because=(), notification=None))
+
+    return _EDGE.join(map(changed, ring.split(_EDGE))) if ring else ring
+
+
 def encode_delivery(one: Delivery) -> bytes:
     return _line(
         one.at,
@@ -90,11 +110,12 @@ def encode_delivery(one: Delivery) -> bytes:
         None if one.took_ms is None else round(one.took_ms, 1),
         one.host,
         None if one.next_at is None else _ms(one.next_at),
+        *(() if one.into is None else (one.into,)),
     )
 
 
 def decode_delivery(value: list[Any]) -> Delivery:
-    at_ms, notification, version, kind, came_ms, outcome, status, took_ms, host, next_ms = value
+    at_ms, notification, version, kind, came_ms, outcome, status, took_ms, host, next_ms, *into = value
     return Delivery(
         notification=NotificationId(notification),
         version=version,
@@ -106,6 +127,7 @@ def decode_delivery(value: list[Any]) -> Delivery:
         took_ms=took_ms,
         host=host,
         next_at=None if next_ms is None else _moment(next_ms),
+        into=NotificationId(into[0]) if into else None,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -14,6 +14,7 @@ from idlebell.model.notification import LossReason
 from idlebell.model.subscription import Loss, Phase
 from idlebell.model.trail import KEPT_FOR, Delivery, KeptVerdict
 from idlebell.model.verdict import Outcome
+from idlebell.store.trail_codec import SURELY_KEPT
 from store_samples import DAY, HOUR, NOW, SECOND, subscription
 
 ID = NotificationId("ntf_1")
@@ -72,7 +73,7 @@ def test_without_an_endpoint_it_had_nowhere_to_go() -> None:
     assert explain([replace(RINGS, notification=None)], KEPT, NOW).outcome == "nowhere"
 
 
-@pytest.mark.parametrize("outcome", [one for one in Outcome if one is not Outcome.RINGS])
+@pytest.mark.parametrize("outcome", [one for one in Outcome if one not in (Outcome.RINGS, Outcome.HELD)])
 def test_every_other_verdict_says_why(outcome: Outcome) -> None:
     one = replace(RINGS, outcome=outcome, notification=None, because=("because of this",))
     told = explain([one], Kept(FIRST, [one], [], {}), NOW)
@@ -85,14 +86,37 @@ def test_a_mark_is_told_in_words() -> None:
     assert "filed here rather than delivered" in explain([one], KEPT, NOW).answer
 
 
-def test_what_was_held_is_told_by_the_first_that_came_after_it_and_no_verdict_made() -> None:
-    held = replace(RINGS, outcome=Outcome.HELD, notification=None)
-    direct = replace(ACCEPTED, came_at=NOW + SECOND)
-    after = replace(ACCEPTED, notification=NotificationId("ntf_2"), came_at=NOW + 2 * SECOND)
-    kept = Kept(FIRST, [replace(RINGS, at=NOW + SECOND, uid=12), held], [after, direct, RETRY], {})
-    told = explain([held], kept, NOW)
-    assert (told.rang, told.messages[0].notification) == (True, "ntf_2")
-    assert explain([held], Kept(FIRST, [held], [], {}), NOW).outcome == "held"
+HELD = replace(RINGS, outcome=Outcome.HELD)
+SILENCED = replace(ACCEPTED, outcome="silenced", version=0, status=None, took_ms=None, host="")
+OTHER = NotificationId("ntf_2")
+
+
+@pytest.mark.parametrize(
+    ("deliveries", "waiting", "outcome"),
+    [
+        ([], {ID: NOW + HOUR}, "held"),
+        ([ACCEPTED], {}, "accepted"),
+        ([RETRY], {ID: NOW + HOUR}, "retry"),
+        ([SILENCED], {}, "silenced"),
+        ([replace(ACCEPTED, notification=OTHER)], {}, "dropped"),
+        ([replace(ACCEPTED, notification=OTHER), replace(SILENCED, outcome="merged", into=OTHER)], {}, "accepted"),
+        ([replace(SILENCED, outcome="merged", into=OTHER)], {OTHER: NOW + HOUR}, "held"),
+    ],
+)
+def test_what_became_of_a_hold_is_told_of_what_it_held(
+    deliveries: list[Delivery], waiting: dict[NotificationId, datetime], outcome: str
+) -> None:
+    told = explain([HELD], Kept(FIRST, [HELD], deliveries, waiting), NOW)
+    assert (told.outcome, told.rang) == (outcome, outcome == "accepted")
+    if outcome == "held":
+        assert told.answer.endswith("with what else comes, at 2026-11-22 05:00:00 UTC.")
+
+
+def test_of_a_push_that_many_came_after_it_is_not_said_that_it_was_dropped() -> None:
+    later = [replace(ACCEPTED, notification=OTHER, at=NOW + HOUR)] * (SURELY_KEPT + 1)
+    assert explain([RINGS], Kept(FIRST, [RINGS], later, {}), NOW).outcome == "unknown"
+    before = [*later, replace(ACCEPTED, notification=OTHER, at=NOW - HOUR)]
+    assert explain([RINGS], Kept(FIRST, [RINGS], before, {}), NOW).outcome == "dropped"
 
 
 def test_of_a_mail_in_several_mailboxes_the_one_that_rang_answers() -> None:

@@ -24,7 +24,7 @@ from idlebell.store.contract import (
     Share,
     Taken,
 )
-from idlebell.store.delivered import coalesced, delivered
+from idlebell.store.delivered import coalesced, delivered, merged_into, silenced
 from idlebell.store.holds import Hold, Unsent, held, joined, placed, unsent
 from idlebell.store.memory.heartbeats import Heartbeats
 from idlebell.store.memory.trails import MemoryTrails
@@ -80,7 +80,9 @@ class MemoryOutbox(MemoryTrails):
             rang = rung.intersection(content.messages)
             if rang:
                 self._rung[draft.subscription_id] = rung - rang
-            sent = rang - self._take_back(draft.subscription_id, rang)
+            taken = self._take_back(draft.subscription_id, rang)
+            self._keep_withdrawn(draft.subscription_id, taken)
+            sent = rang - taken
             if sent:
                 told = replace(content, uids=tuple(sorted(one.uid for one in sent)))
                 committed += await self.enqueue([replace(draft, content=told)])
@@ -159,7 +161,9 @@ class MemoryOutbox(MemoryTrails):
 
     async def waits(self, notification: NotificationId) -> datetime | None:
         entry = self._outbox.by_id.get(notification)
-        return None if entry is None else entry.due_at
+        if entry is None:
+            return next((hold.due_at for hold in self._holds_of.values() if hold.id == notification), None)
+        return entry.due_at
 
     async def next_due(self, now: datetime) -> datetime | None:
         ready = [(ready_at(queue), leased_until(queue)) for queue in self._outbox.queues.values()]
@@ -229,7 +233,7 @@ class MemoryOutbox(MemoryTrails):
             tally.saw(content.count, draft.at)
             tally.silenced += content.count
             return True
-        hold = held(self._holds_of.get(subscription.id), draft, content, timing)
+        hold = held(self._holds_of.get(subscription.id), draft, content, timing, self._new_id)
         if hold is None:
             if wish.digest_minutes is not None and not content.vip:
                 tally.rung_at = draft.at
@@ -249,7 +253,7 @@ class MemoryOutbox(MemoryTrails):
         if self._route(subscription.id, draft.content.role) is None:
             return None
         hold = self._holds_of.get(subscription.id)
-        return unsent(hold.due_at if hold is not None and hold.at >= draft.at else None)
+        return unsent((hold.id, hold.due_at) if hold is not None and hold.at >= draft.at else None)
 
     def _record(self, subscription: SubscriptionId, told: Sequence[Told]) -> None:
         """Of each mailbox the newest of one UIDVALIDITY."""
@@ -295,10 +299,11 @@ class MemoryOutbox(MemoryTrails):
             self._holds_of[subscription.id] = replace(hold, due_at=timing.until)
         elif isinstance(timing, Silenced):
             self._give_up(subscription.id, "silenced")
+            self._keep_deliveries(subscription.id, [silenced(hold.id, 0, hold.content.type, hold.at, now)])
         else:
             if wish.digest_minutes is not None:
                 tally.rung_at = now
-            if self._enqueue(hold.draft(subscription.id, now), released=True) is None:
+            if self._enqueue(hold.draft(subscription.id, now), released=hold.id) is None:
                 self._give_up(subscription.id, "expired")
             self._holds_of.pop(subscription.id, None)
 
@@ -311,13 +316,18 @@ class MemoryOutbox(MemoryTrails):
         timing = placed(wish, content, notification.at, now)
         if isinstance(timing, Silenced):
             self._take(entry, "silenced")
+            self._keep_deliveries(notification.subscription_id, [silenced(*_named(entry), now)])
             return False
         if not isinstance(timing, Held) or attempted:
             return True
         self._take(entry)
-        hold = Hold(content, notification.at, timing.until, notification.expires_at - entry.due_at)
-        before = self._holds_of.get(notification.subscription_id)
-        self._holds_of[notification.subscription_id] = hold if before is None else joined(before, hold)
+        one = notification.subscription_id
+        hold = Hold(notification.id, content, notification.at, timing.until, notification.expires_at - entry.due_at)
+        before = self._holds_of.get(one)
+        self._holds_of[one] = hold if before is None else joined(before, hold)
+        if before is not None:
+            kept = merged_into(before.id, notification.id, notification.version, notification.at, now)
+            self._keep_deliveries(one, [kept])
         return False
 
     def _hurry(self, subscription: SubscriptionId) -> None:
@@ -333,13 +343,16 @@ class MemoryOutbox(MemoryTrails):
             tally = self._tallies[subscription]
             setattr(tally, outcome, getattr(tally, outcome) + hold.content.count)
 
-    def _enqueue(self, draft: Draft, *, released: bool = False) -> Notification | None:
-        """``released``: what it tells of is counted as detected already."""
+    def _new_id(self) -> NotificationId:
+        return notification_id(self._entropy(ID_ENTROPY_BYTES))
+
+    def _enqueue(self, draft: Draft, *, released: NotificationId | None = None) -> Notification | None:
+        """``released``: as which it was held, and what it tells of is counted as detected already."""
         to = self._route(draft.subscription_id, draft.content.role)
         if to is None:
             return None
         notification = Notification(
-            notification_id(self._entropy(ID_ENTROPY_BYTES)),
+            released or self._new_id(),
             draft.subscription_id,
             draft.content,
             self._next_version(to.url, draft.at),

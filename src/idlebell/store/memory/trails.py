@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from idlebell.model.ids import SubscriptionId
+from idlebell.model.notification import Told
 from idlebell.model.trail import DELIVERIES_KEPT, KEPT_FOR, VERDICTS_KEPT, Delivery, KeptVerdict
 from idlebell.store import trail_codec
 from idlebell.store.contract import TRAILS_AT_ONCE
@@ -49,6 +50,11 @@ class MemoryTrails:
         """``deliveries``: newest first."""
         lines = map(trail_codec.encode_delivery, deliveries[:DELIVERIES_KEPT])
         _add(self._deliveries, subscription, lines, deliveries[0].at, DELIVERIES_KEPT)
+
+    def _keep_withdrawn(self, subscription: SubscriptionId, gone: frozenset[Told]) -> None:
+        if subscription in self._verdicts:
+            at, ring = self._verdicts[subscription]
+            self._verdicts[subscription] = at, trail_codec.withdrawn(ring, subscription, gone)
 
     def _forget_trails_of(self, subscription: SubscriptionId) -> None:
         self._verdicts.pop(subscription, None)

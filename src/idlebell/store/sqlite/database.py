@@ -41,8 +41,8 @@ class Database:
         self.entropy = entropy
         self.rows = Rows(sealer)
         self.target = shared_targets()
-        self.queues = Queues(self.rows, sealer, entropy)
         self.rings = Rings(sealer)
+        self.queues = Queues(self.rows, self.rings, sealer, entropy)
         self._path = path
         self._lock = lock
         self._reader = connect_reader(path)

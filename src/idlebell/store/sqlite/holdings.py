@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from idlebell.model.ids import SubscriptionId
+from idlebell.model.ids import NotificationId, SubscriptionId
 from idlebell.model.notification import Draft, NewMail, Told
 from idlebell.rules.merge import without
-from idlebell.rules.schedule import Held, Silenced
+from idlebell.rules.schedule import RINGS, Held, Silenced, Timing
 from idlebell.store import codec
 from idlebell.store.contract import StoreError
 from idlebell.store.holds import Hold, held, joined, placed
@@ -18,18 +19,19 @@ from idlebell.store.routes import microseconds, moment
 from idlebell.store.sealing import Sealer
 from idlebell.store.sqlite import rungs, tallies
 
-_SELECT: Final = "SELECT subscription, at_us, due_us, keep_us, content FROM holds "
+_SELECT: Final = "SELECT subscription, id, at_us, due_us, keep_us, content FROM holds "
 _WRITE: Final = """
-INSERT INTO holds (subscription, messages, at_us, due_us, keep_us, content) VALUES (?, ?, ?, ?, ?, ?)
+INSERT INTO holds (subscription, id, messages, at_us, due_us, keep_us, content) VALUES (?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (subscription) DO UPDATE
-SET messages = excluded.messages, at_us = excluded.at_us, due_us = excluded.due_us, keep_us = excluded.keep_us,
-    content = excluded.content
+SET id = excluded.id, messages = excluded.messages, at_us = excluded.at_us, due_us = excluded.due_us,
+    keep_us = excluded.keep_us, content = excluded.content
 """
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class Holdings:
-    def __init__(self, sealer: Sealer) -> None:
+    def __init__(self, sealer: Sealer, new_id: Callable[[], NotificationId]) -> None:
+        self._new_id = new_id
         self._sealer = sealer
 
     def holds(self, connection: sqlite3.Connection, draft: Draft, details: str | None) -> bool:
@@ -43,7 +45,7 @@ class Holdings:
             tallies.detected(connection, one, content.count, draft.at)
             tallies.count(connection, one, content.count, "silenced")
             return True
-        hold = held(self._get(connection, one), draft, content, timing)
+        hold = held(self._get(connection, one), draft, content, timing, self._new_id)
         if hold is None:
             if wish.digest_minutes is not None and not content.vip:
                 tallies.rang(connection, one, draft.at)
@@ -53,16 +55,20 @@ class Holdings:
         self._write(connection, one, hold)
         return True
 
-    def until(self, connection: sqlite3.Connection, subscription: SubscriptionId, at: datetime) -> datetime | None:
-        """When mail that came ``at`` rings, where it is held."""
-        query = "SELECT due_us FROM holds WHERE subscription = ? AND at_us >= ?"
+    def telling(
+        self, connection: sqlite3.Connection, subscription: SubscriptionId, at: datetime
+    ) -> tuple[NotificationId, datetime] | None:
+        """What is to tell of mail that came ``at``, and when, where it is held."""
+        query = "SELECT id, due_us FROM holds WHERE subscription = ? AND at_us >= ?"
         row = connection.execute(query, (subscription, microseconds(at))).fetchone()
-        return None if row is None else moment(row[0])
+        return None if row is None else (NotificationId(row[0]), moment(row[1]))
 
-    def join(self, connection: sqlite3.Connection, subscription: SubscriptionId, hold: Hold) -> None:
-        """``hold`` comes to what is held."""
+    def join(self, connection: sqlite3.Connection, subscription: SubscriptionId, hold: Hold) -> NotificationId:
+        """``hold`` comes to what is held. As what it is held then."""
         before = self._get(connection, subscription)
-        self._write(connection, subscription, hold if before is None else joined(before, hold))
+        after = hold if before is None else joined(before, hold)
+        self._write(connection, subscription, after)
+        return after.id
 
     def withdraw(
         self, connection: sqlite3.Connection, subscription: SubscriptionId, gone: frozenset[Told]
@@ -91,28 +97,26 @@ class Holdings:
                 found.append((SubscriptionId(row[0]), hold))
         return found
 
-    def rings(
+    def timing(
         self,
         connection: sqlite3.Connection,
         subscription: SubscriptionId,
         hold: Hold,
         details: str | None,
         now: datetime,
-    ) -> bool:
+    ) -> Timing:
         """Does what is due ring now? Else it is held on, or silenced. ``details`` as of :meth:`holds`."""
         if details is None:
-            return True
+            return RINGS
         wish = codec.decode_wish(details)
         timing = placed(wish, hold.content, hold.at, now, tallies.rung_at(connection, subscription))
         if isinstance(timing, Held):
             self._write(connection, subscription, replace(hold, due_at=timing.until))
-            return False
-        if isinstance(timing, Silenced):
+        elif isinstance(timing, Silenced):
             self.give_up(connection, subscription, "silenced")
-            return False
-        if wish.digest_minutes is not None:
+        elif wish.digest_minutes is not None:
             tallies.rang(connection, subscription, now)
-        return True
+        return timing
 
     def hurry(self, connection: sqlite3.Connection, subscription: SubscriptionId) -> None:
         """It is due, to be placed anew: also where it came while the clock was ahead."""
@@ -138,16 +142,16 @@ class Holdings:
     def _write(self, connection: sqlite3.Connection, subscription: SubscriptionId, hold: Hold) -> None:
         sealed = self._sealer.seal(codec.encode_content(hold.content), _context(subscription))
         times = (microseconds(hold.at), microseconds(hold.due_at), hold.keep // _MICROSECOND)
-        connection.execute(_WRITE, (subscription, hold.content.count, *times, sealed))
+        connection.execute(_WRITE, (subscription, hold.id, hold.content.count, *times, sealed))
 
     def _read(self, row: tuple[Any, ...]) -> Hold | None:
-        one, at_us, due_us, keep_us, sealed = row
+        one, notification, at_us, due_us, keep_us, sealed = row
         try:
             content = codec.decode_content(self._sealer.open(sealed, _context(one)))
         except StoreError:
             return None
         assert isinstance(content, NewMail)
-        return Hold(content, moment(at_us), moment(due_us), keep_us * _MICROSECOND)
+        return Hold(NotificationId(notification), content, moment(at_us), moment(due_us), keep_us * _MICROSECOND)
 
 
 def _context(subscription: str) -> bytes:

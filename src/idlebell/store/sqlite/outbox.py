@@ -114,7 +114,7 @@ class OutboxPart:
         return await self._database.write(job)
 
     async def waits(self, notification: NotificationId) -> datetime | None:
-        query = "SELECT due_us FROM outbox WHERE id = ?"
+        query = "SELECT due_us FROM outbox WHERE id = ?1 UNION ALL SELECT due_us FROM holds WHERE id = ?1"
         row = self._database.read(lambda connection: connection.execute(query, (notification,)).fetchone())
         return None if row is None else moment(row[0])
 

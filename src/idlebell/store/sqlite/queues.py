@@ -18,14 +18,16 @@ from idlebell.model.notification import Content, Draft, Leased, NewMail, Notific
 from idlebell.model.preferences import Preferences
 from idlebell.model.subscription import Phase, Subscription
 from idlebell.rules.merge import without
-from idlebell.rules.schedule import Held, Silenced, reschedules, scheduled
+from idlebell.rules.schedule import Held, Rings, Silenced, reschedules, scheduled
 from idlebell.store import changes, codec
 from idlebell.store.contract import StoreError
+from idlebell.store.delivered import merged_into, silenced
 from idlebell.store.holds import Hold, Unsent, placed, unsent
 from idlebell.store.routes import Route, microseconds, moment, version_after
 from idlebell.store.sealing import Sealer
 from idlebell.store.sqlite import rows, rungs, tallies
 from idlebell.store.sqlite.holdings import Holdings
+from idlebell.store.sqlite.rings import Rings as Trails
 from idlebell.store.sqlite.rows import Rows
 
 
@@ -75,11 +77,12 @@ ON CONFLICT (url) DO UPDATE SET last = max(last + 1, excluded.last) RETURNING la
 class Queues:
     """``entropy`` is called in the writer's thread."""
 
-    def __init__(self, rows: Rows, sealer: Sealer, entropy: Callable[[int], bytes]) -> None:
+    def __init__(self, rows: Rows, trails: Trails, sealer: Sealer, entropy: Callable[[int], bytes]) -> None:
         self._rows = rows
+        self._trails = trails
         self._sealer = sealer
         self._entropy = entropy
-        self.holdings = Holdings(sealer)
+        self.holdings = Holdings(sealer, self._new_id)
 
     def save(
         self, connection: sqlite3.Connection, subscription: Subscription, before: Subscription | None = None
@@ -129,7 +132,7 @@ class Queues:
             return None
         if codec.decode_route(row[2], draft.content.role) is None:
             return None
-        return unsent(self.holdings.until(connection, draft.subscription_id, draft.at))
+        return unsent(self.holdings.telling(connection, draft.subscription_id, draft.at))
 
     def enqueue(self, connection: sqlite3.Connection, draft: Draft) -> Notification | None:
         """Whether or not its subscription is paused. None: it has nowhere to go."""
@@ -137,11 +140,11 @@ class Queues:
         return None if to is None else self._enqueue(connection, draft, to)
 
     def _enqueue(
-        self, connection: sqlite3.Connection, draft: Draft, to: Route, *, released: bool = False
+        self, connection: sqlite3.Connection, draft: Draft, to: Route, *, released: NotificationId | None = None
     ) -> Notification:
-        """``released``: what it tells of is counted as detected already."""
+        """``released``: as which it was held, and what it tells of is counted as detected already."""
         content = draft.content
-        one = notification_id(self._entropy(ID_ENTROPY_BYTES))
+        one = released or self._new_id()
         version = _next_version(connection, to.url, draft.at)
         due_us, at_us = microseconds(draft.due_at), microseconds(draft.at)
         messages = content.count if isinstance(content, NewMail) else 0
@@ -157,19 +160,26 @@ class Queues:
             rungs.record(connection, draft.subscription_id, content.told)
         return Notification(one, draft.subscription_id, content, version, draft.at, draft.expires_at, attempts=0)
 
+    def _new_id(self) -> NotificationId:
+        return notification_id(self._entropy(ID_ENTROPY_BYTES))
+
     def release(self, connection: sqlite3.Connection, now_us: int, limit: int) -> int:
         """Holds that are due are placed anew; how many were."""
         now = moment(now_us)
         due = self.holdings.due(connection, now_us, limit)
         for subscription, hold in due:
             row = connection.execute(_STANDING, (subscription,)).fetchone()
-            if not self.holdings.rings(connection, subscription, hold, row[3], now):
+            timing = self.holdings.timing(connection, subscription, hold, row[3], now)
+            if isinstance(timing, Silenced):
+                kept = silenced(hold.id, 0, hold.content.type, hold.at, now)
+                self._trails.keep_deliveries(connection, subscription, [kept])
+            if not isinstance(timing, Rings):
                 continue
             if (to := codec.decode_route(row[2], hold.content.role)) is None:
                 self.holdings.give_up(connection, subscription, "expired")
             else:
                 self.holdings.take(connection, subscription)
-                self._enqueue(connection, hold.draft(subscription, now), to, released=True)
+                self._enqueue(connection, hold.draft(subscription, now), to, released=hold.id)
         return len(due)
 
     def _may_ring(
@@ -179,14 +189,21 @@ class Queues:
         if not isinstance(content, NewMail) or not scheduled(wish):
             return True
         timing = placed(wish, content, moment(waiting.at_us), now)
+        came_at = moment(waiting.at_us)
         if isinstance(timing, Silenced):
             self.take(connection, [waiting], "silenced")
+            kept = silenced(waiting.id, waiting.version, waiting.type, came_at, now)
+            self._trails.keep_deliveries(connection, waiting.subscription, [kept])
             return False
         if not isinstance(timing, Held) or waiting.attempts:
             return True
         self.take(connection, [waiting])
         keep = moment(waiting.expires_us) - moment(waiting.due_us)
-        self.holdings.join(connection, waiting.subscription, Hold(content, moment(waiting.at_us), timing.until, keep))
+        hold = Hold(waiting.id, content, came_at, timing.until, keep)
+        into = self.holdings.join(connection, waiting.subscription, hold)
+        if into != waiting.id:
+            kept = merged_into(into, waiting.id, waiting.version, came_at, now)
+            self._trails.keep_deliveries(connection, waiting.subscription, [kept])
         return False
 
     def withdraw(self, connection: sqlite3.Connection, drafts: Sequence[Draft]) -> tuple[Notification, ...]:
@@ -195,7 +212,9 @@ class Queues:
             content = draft.content
             assert isinstance(content, Seen)
             rang = rungs.forget(connection, draft.subscription_id, content.messages)
-            sent = rang - self._take_back(connection, draft.subscription_id, rang)
+            taken = self._take_back(connection, draft.subscription_id, rang)
+            self._trails.withdrawn(connection, draft.subscription_id, taken)
+            sent = rang - taken
             if sent:
                 told = replace(content, uids=tuple(sorted(one.uid for one in sent)))
                 committed += self.enqueue_all(connection, [replace(draft, content=told)])

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from idlebell.model.ids import SubscriptionId
+from idlebell.model.notification import Told
 from idlebell.model.trail import DELIVERIES_KEPT, KEPT_FOR, VERDICTS_KEPT, Delivery, KeptVerdict
 from idlebell.store import trail_codec
 from idlebell.store.contract import StoreError
@@ -55,6 +56,14 @@ class Rings:
         """``deliveries``: newest first."""
         lines = map(trail_codec.encode_delivery, deliveries[:DELIVERIES_KEPT])
         self._add(connection, "deliveries", subscription, lines, deliveries[0].at, DELIVERIES_KEPT)
+
+    def withdrawn(self, connection: sqlite3.Connection, subscription: SubscriptionId, gone: frozenset[Told]) -> None:
+        """These will not be told any more: they were read or deleted elsewhere."""
+        ring = self._ring(connection, "verdicts", subscription) if gone else b""
+        changed = trail_codec.withdrawn(ring, subscription, gone)
+        if changed != ring:
+            sealed = self._sealer.seal(changed, _context("verdicts", subscription))
+            connection.execute(_CHANGE["verdicts"], (sealed, subscription))
 
     def verdicts(self, connection: sqlite3.Connection, subscription: SubscriptionId) -> tuple[KeptVerdict, ...]:
         ring = self._ring(connection, "verdicts", subscription)
