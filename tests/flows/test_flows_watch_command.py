@@ -17,27 +17,43 @@ COMMAND = [sys.executable, "-c", "from idlebell.cli import main; main()", "watch
 SECONDS = 60
 
 
-async def started(server: ImapServer, folder: Path, *more: str, mailbox: str = "") -> asyncio.subprocess.Process:
+async def started(
+    server: ImapServer, folder: Path, *more: str, mailbox: str = "", port: int | None = None
+) -> asyncio.subprocess.Process:
     (folder / "ca.pem").write_bytes(server.ca_pem)
     return await asyncio.create_subprocess_exec(
-        *COMMAND, f"imaps://alice@127.0.0.1:{server.tls_port}{mailbox}", *more,
+        *COMMAND, f"imaps://alice@127.0.0.1:{port or server.tls_port}{mailbox}", *more,
         cwd=folder, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         env={**os.environ, "IDLEBELL_IMAP__CA_FILE": "ca.pem", "IDLEBELL_NETWORK__ALLOW": '["127.0.0.0/8"]'},
     )  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "mailbox", "port", "told"),
     [
-        (("--password-command", "echo wrong"), "idlebell: The mail server refused the user name or the password"),
-        (("--password-command", "echo apass", "--notify", "ntfys://x.example/y"), "ntfys://… is not supported"),
+        (("--password-command", "echo wrong"), "", None, "The mail server refused the user name or the password"),
+        (
+            ("--password-command", "echo apass", "--notify", "ntfys://x.example/y"),
+            "",
+            None,
+            "ntfys://… is not supported",
+        ),
+        (("--password-command", "echo apass"), "/Wrok", None, "The mail server does not open 'Wrok'"),
+        (("--password-command", "echo apass"), "", 1, "The mail server cannot be reached at 127.0.0.1:1: nothing listens there"),
     ],
-    ids=["a password that is refused", "an endpoint that cannot be rung"],
+    ids=[
+        "a password that is refused",
+        "an endpoint that cannot be rung",
+        "no such mailbox",
+        "a port where nobody listens",
+    ],
 )
-async def test_what_nobody_will_mend_ends_it_with_status_1(tmp_path: Path, more: tuple[str, ...], told: str) -> None:
+async def test_what_nobody_will_mend_ends_it_with_status_1(
+    tmp_path: Path, more: tuple[str, ...], mailbox: str, port: int | None, told: str
+) -> None:
     async with ImapServer() as server:
         server.add_user("alice", "apass")
-        watch = await started(server, tmp_path, *more)
+        watch = await started(server, tmp_path, *more, mailbox=mailbox, port=port)
         _, said = await asyncio.wait_for(watch.communicate(), SECONDS)
     assert watch.returncode == 1
     last = said.decode().splitlines()[-1]
@@ -45,17 +61,25 @@ async def test_what_nobody_will_mend_ends_it_with_status_1(tmp_path: Path, more:
     assert told in last
 
 
-async def test_a_mailbox_that_does_not_open_is_told_once(tmp_path: Path) -> None:
+async def test_what_was_watched_before_is_waited_for(tmp_path: Path) -> None:
+    """With a state of an account that worked once, a server that is away for a while ends nothing."""
+    given = ("--password-command", "echo apass", "--state", "state.db")
     async with ImapServer() as server:
         server.add_user("alice", "apass")
-        watch = await started(server, tmp_path, "--password-command", "echo apass", mailbox="/Wrok")
-        assert watch.stderr is not None
-        async with asyncio.timeout(SECONDS):
-            while b"look_failed" not in (line := await watch.stderr.readline()):
-                assert line
+        watch = await started(server, tmp_path, *given)
+        await server.until(lambda: server.idling("alice") == 1, SECONDS)
         watch.send_signal(signal.SIGINT)
-        await asyncio.wait_for(watch.wait(), SECONDS)
-    assert b"'Wrok'" in line
+        await asyncio.wait_for(watch.communicate(), SECONDS)
+    assert watch.returncode == 0
+
+    watch = await started(server, tmp_path, *given)
+    assert watch.stderr is not None
+    async with asyncio.timeout(SECONDS):
+        for _ in range(2):
+            while b"login_failed" not in (line := await watch.stderr.readline()):
+                assert line, "it ended"
+    watch.send_signal(signal.SIGINT)
+    await asyncio.wait_for(watch.communicate(), SECONDS)
     assert watch.returncode == 0
 
 

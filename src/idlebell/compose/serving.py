@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -33,7 +33,7 @@ from idlebell.rest.options import RestOptions
 from idlebell.rest.server import RestServer
 from idlebell.store.contract import Store, StoreError
 from idlebell.store.memory import MemoryStore
-from idlebell.telemetry.facts import Complained, Fact, LoginFailed, Noted
+from idlebell.telemetry.facts import Complained, Fact, LoginFailed, Noted, SessionOpened
 
 COLLECTED_AFTER: Final = (20_000, 10, 10)
 """Objects made and not freed before the collector looks at the youngest, and looks of one generation before one at the next.
@@ -43,6 +43,20 @@ were walked over and over while many are opened."""
 SWITCH_SECONDS: Final = 0.0005
 """For how long a thread that computes keeps the interpreter from another that wants it. Each statement of the store's writer
 gives it away, and a commit has fifteen: by CPython's own 5 ms a busy loop made it wait for most of a tenth of a second."""
+
+
+NOT_A_MAIL_SERVER: Final = frozenset({"unreachable", "tls-failed", "not-imap"})
+"""What a login comes to where host, port or certificate are not what they are taken for."""
+UNREACHED: Final = {
+    "refused": "nothing listens there",
+    "timeout": "it does not answer",
+    "no-route": "there is no way to it",
+    "no-such-name": "there is no such host",
+    "dns": "the name server does not answer",
+    "not-allowed": "network.allow does not name its address",
+    "bad-host": "that is no host name",
+}
+"""What the one at the terminal may know, unlike an app."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +161,8 @@ async def watch_one(
     ``filter_text``: as a subscription keeps it.
 
     ValueError: it goes on no longer, for the server refused the credentials or something given cannot be used. Nobody would
-    send other ones.
+    send other ones. Before it was ever watched, which ``state`` tells too, that holds of host, port and mailbox as well: what
+    worked once is waited for, what never did is rather a slip of the pen.
     """
     parsed = parse_imap_url(url)
     account = DeclaredAccount(
@@ -162,25 +177,48 @@ async def watch_one(
     )
     stop = asyncio.Event()
     hopeless: list[str] = []
+    proven = False
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     harden_process()
 
-    def heed(fact: Fact) -> None:
-        match fact:
-            case LoginFailed(code=code, detail=detail) if (entry := PROBLEMS[code]).blame is Blame.CREDENTIALS:
-                hopeless.append(f"{detail.rstrip('.')}. {entry.mend}")
-            case Complained(text=text):
-                hopeless.append(text)
-            case _:
-                return
+    def give_up(sentence: str) -> None:
+        hopeless.append(sentence)
         stop.set()
+
+    def heed(fact: Fact) -> None:
+        nonlocal proven
+        match fact:
+            case SessionOpened():
+                proven = True
+            case LoginFailed(code=code, detail=detail) if (entry := PROBLEMS[code]).blame is Blame.CREDENTIALS:
+                give_up(f"{detail.rstrip('.')}. {entry.mend}")
+            case LoginFailed(code=code, detail=detail, private=private) if not proven and code in NOT_A_MAIL_SERVER:
+                why = UNREACHED.get(private.partition(":")[0], private)
+                give_up(f"{detail.rstrip('.')} at {account.target}{why and f': {why}'}. {PROBLEMS[code].mend}")
+            case Complained(text=text):
+                give_up(text)
+            case _:
+                pass
+
+    async def first_look(engine: Engine) -> None:
+        with suppress(StoreError):  # the watcher meets it too
+            fault = await engine.declared.unopened(account)
+            if fault is not None:
+                give_up(f"{fault.detail.rstrip('.')}. {PROBLEMS[fault.code].mend}")
 
     async with AsyncExitStack() as stack:
         store: Store = MemoryStore(os.urandom) if state is None else await open_store(state, None)
         stack.push_async_callback(store.close)
-        await stack.enter_async_context(running_engine(settings, store, heed, declared=(account,), on_line=on_line))
+        known = await store.account_by_key(account.target, account.username)
+        proven = known is not None and await store.cursor(known.id, account.mailboxes[0]) is not None
+        engine = await stack.enter_async_context(
+            running_engine(settings, store, heed, declared=(account,), on_line=on_line)
+        )
+        if not proven:
+            looking = asyncio.create_task(first_look(engine))
+            stack.callback(looking.cancel)
         await stop.wait()
     if hopeless:
         raise ValueError(hopeless[0])

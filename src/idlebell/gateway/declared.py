@@ -16,6 +16,7 @@ from typing import Final
 from idlebell.gateway.endpoints import url_fault, webhook_secret
 from idlebell.gateway.means import Means
 from idlebell.gateway.shapes import SubscriptionView
+from idlebell.gateway.standing import verdict
 from idlebell.gateway.verbs import Gateway
 from idlebell.model.account import ImapTarget, PasswordCredentials, Retention
 from idlebell.model.endpoint import (
@@ -29,9 +30,11 @@ from idlebell.model.endpoint import (
     WebhookEndpoint,
 )
 from idlebell.model.ids import ID_ENTROPY_BYTES, ApiKeyId, SubscriptionId, subscription_id
+from idlebell.model.problem import PROBLEMS, Blame, Fault
 from idlebell.model.secret import Secret
 from idlebell.model.subscription import LEASE_SECONDS_MAX, Payload, Phase, Subscription
 from idlebell.store.contract import ConflictError
+from idlebell.telemetry.status import AccountStatus
 
 PASSWORD_SECONDS: Final = 10.0
 """For ``password_command``."""
@@ -40,6 +43,8 @@ AT_ONCE: Final = 16
 PASSWORD_BYTES: Final = 65_536
 SIMPLEPUSH_PREFIX: Final = "simplepush+"
 _PAGE: Final = 1_000
+_WAITED_SECONDS: Final = 3_600.0
+"""In one go, for something that may never come."""
 _OWNER: Final = ApiKeyId("declared")
 """In the key only, so that an app's registration of the same account and endpoint is another one."""
 
@@ -112,17 +117,37 @@ class Declared:
     async def standing(self, account: DeclaredAccount, wait_seconds: float = 0.0) -> SubscriptionView | None:
         """How its first endpoint's subscription stands; waited for up to ``wait_seconds`` until it is being watched or
         cannot be. None: it was not followed. StoreError is the caller's."""
-        means = self._means
-        endpoints, _ = endpoints_of(account, means)
-        if not endpoints:
-            return None
-        found = await means.store.by_key(means.key(_OWNER, account.target, account.username, endpoints[0]))
+        means, found = self._means, await self._first_of(account)
         if found is None:
             return None
         if wait_seconds > 0:
             await means.first_verdict(found, wait_seconds)
             found = await means.store.get(found.id) or found
         return await means.view(found)
+
+    async def unopened(self, account: DeclaredAccount) -> Fault | None:
+        """Waits until its mailboxes are watched (None), or one is found not to be there, of which the fault is given. What may
+        mend by itself is waited for. StoreError is the caller's."""
+        means, found = self._means, await self._first_of(account)
+        if found is None:
+            return None
+
+        def answer(status: AccountStatus | None) -> Fault | bool:
+            said = verdict(found, status)
+            mends = isinstance(said, Fault) and PROBLEMS[said.code].blame is not Blame.CLIENT
+            return False if mends else said
+
+        while (said := answer(means.status.of(found.account_id))) is False:
+            await means.status.wait_for(found.account_id, lambda status: answer(status) is not False, _WAITED_SECONDS)
+        return said if isinstance(said, Fault) else None
+
+    async def _first_of(self, account: DeclaredAccount) -> Subscription | None:
+        """Its first endpoint's; None: it was not followed."""
+        endpoints, _ = endpoints_of(account, self._means)
+        if not endpoints:
+            return None
+        key = self._means.key(_OWNER, account.target, account.username, endpoints[0])
+        return await self._means.store.by_key(key)
 
     async def _follow(self, account: DeclaredAccount, endpoint: Endpoint, password: Secret | None) -> SubscriptionId:
         means = self._means
