@@ -39,7 +39,12 @@ async def started(
             "ntfys://… is not supported",
         ),
         (("--password-command", "echo apass"), "/Wrok", None, "The mail server does not open 'Wrok'"),
-        (("--password-command", "echo apass"), "", 1, "The mail server cannot be reached at 127.0.0.1:1: nothing listens there"),
+        (
+            ("--password-command", "echo apass"),
+            "",
+            1,
+            "The mail server cannot be reached at 127.0.0.1:1: nothing listens",
+        ),
     ],
     ids=[
         "a password that is refused",
