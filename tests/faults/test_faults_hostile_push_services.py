@@ -6,7 +6,6 @@ import asyncio
 from pathlib import Path
 
 from faults.fault_scene import scene, without
-from idlebell.telemetry.facts import PushAttempted
 from idlebell.testing import mail
 from idlebell.testing.push_service import Manner, PushService, ScriptedAnswer
 
@@ -101,11 +100,13 @@ async def test_a_service_that_lies_about_its_answer_is_written_down_as_failing(t
         stage.server.deliver("alice", mail.make())
         await stage.service.wait_for(1, name="alice")
 
-        async def attempted() -> bool:
-            return any(isinstance(one, PushAttempted) for one in stage.facts)
-
-        await stage.until(attempted)
         path = f"/v1/subscriptions/{made.json['id']}"
+
+        async def settled() -> bool:
+            shown = await stage.call("GET", path, token=made.json["token"])
+            return shown.json["last_push"] is not None
+
+        await stage.until(settled)
         shown = await stage.call("GET", path, token=made.json["token"])
         tested = await stage.call("POST", f"{path}/test", token=made.json["token"])
         assert shown.json["last_push"]["outcome"] == "retry"

@@ -48,6 +48,7 @@ def endpoint_of(given: dict[str, Any]) -> Endpoint:
 @dataclass
 class Played:
     scene: Scene
+    client: HttpClient
     bad: PushService
     good: PushService
 
@@ -80,7 +81,7 @@ async def played(request: pytest.FixtureRequest) -> AsyncIterator[Played]:
         client = HttpClient(egress, Resolver(clock), TlsPolicy(ca_file))
         settings = DeliverySettings(timeout_seconds=2.0, verification_timeout_seconds=2.0)
         async with PushService(tls) as bad, PushService(tls) as good:
-            one = Played(scene(clock, client, settings), bad, good)
+            one = Played(scene(clock, client, settings), client, bad, good)
             one.scene.dispatcher.start()
             yield one
             await one.scene.dispatcher.stop()
@@ -226,8 +227,7 @@ async def test_the_service_tells_what_is_wrong_with_a_request(played: Played) ->
         ("POST", hook, stamped, b"{}", "too far from now"),
     ):
         request = HttpRequest(method, PushUrl(given["url"]), headers, body)
-        http = played.scene.dispatcher._sender._http
-        answer = await http.send(request, timeout_seconds=5.0)
+        answer = await played.client.send(request, timeout_seconds=5.0)
         assert isinstance(answer, HttpResponse)
         assert answer.status == 400
         assert fault in (service.received[-1].fault or "")

@@ -18,6 +18,7 @@ from idlebell.compose.parts import (
     canary_gauges,
     carriers_of,
     connect_with,
+    delivery_gauges,
     egress_of,
     gauges_of,
     is_watched,
@@ -188,7 +189,8 @@ async def running_engine(
         pruner = Pruner(store, emit, clock, gateway.over, dispatcher.nudge)
         heartbeats = Heartbeats(store, emit, clock, partial(is_watched, status), dispatcher.nudge)
         accounts = Declared(gateway)
-        for gauge in (*gauges_of(fleet, status, keyring, door.admission, places.sessions), *canary_gauges(bird)):
+        sessions_and_logins = gauges_of(fleet, status, keyring, door.admission, places.sessions)
+        for gauge in (*sessions_and_logins, *delivery_gauges(dispatcher), *canary_gauges(bird)):
             metrics.show(gauge)
         metrics.show(Gauge("event_streams", "Streams of events that are being read.", feeds.readers))
 

@@ -13,6 +13,7 @@ from idlebell.canary.post import Post
 from idlebell.canary.rounds import Canary
 from idlebell.config import Settings
 from idlebell.deliver.carriers import Carriers, to_canary, to_terminal
+from idlebell.deliver.dispatcher import Dispatcher
 from idlebell.gateway.declared import DeclaredAccount
 from idlebell.gateway.policy import Policy
 from idlebell.imap.capabilities import SharedCapabilities
@@ -170,6 +171,18 @@ def gauges_of(
         ),
         Gauge("mailboxes", "Mailboxes by what is being done about them.", status.totals, "watch"),
         Gauge("credentials", "Sets of credentials that are held in memory.", lambda: len(keyring)),
+    )
+
+
+def delivery_gauges(dispatcher: Dispatcher) -> tuple[Gauge, ...]:
+    return (
+        Gauge(
+            "push_services",
+            "Push services that were used lately, by the state of their breaker: open ones are left alone for now.",
+            dispatcher.lane_states,
+            "state",
+        ),
+        Gauge("pushes_in_flight", "Pushes under way.", dispatcher.in_flight),
     )
 
 

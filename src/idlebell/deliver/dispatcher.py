@@ -1,8 +1,8 @@
 """Leases what is due, sends it, settles it.
 
-A lane is the origin of a push service. Each has its own bound of pushes in flight, so that a service that hangs or asks for
-patience delays no other; :mod:`idlebell.deliver.lanes` shares them out. A nudge says that something may be due; that it is
-lost costs seconds, because the outbox is looked at without one too.
+A lane is the origin of a push service. Each has a bound of pushes in flight, learnt from how it answers, and a circuit
+breaker, so that a service that hangs or asks for patience delays no other; :mod:`idlebell.deliver.lanes` shares them out. A
+nudge says that something may be due; that it is lost costs seconds, because the outbox is looked at without one too.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from idlebell.deliver.breaker import Breaker, State, reply_of
 from idlebell.deliver.carriers import Carriers
-from idlebell.deliver.lanes import Lanes
+from idlebell.deliver.lanes import Heard, Lanes
 from idlebell.deliver.retry import (
     KEY_REFUSED,
     decide,
     decide_test,
-    pause_seconds,
     postpone_unverified,
     sentence,
     word,
@@ -28,7 +28,6 @@ from idlebell.deliver.retry import (
 from idlebell.deliver.sender import Sender, Sent
 from idlebell.deliver.settings import (
     ENDPOINTS_KEPT,
-    LANE_PAUSE_SECONDS_MAX,
     LANES_AT_ONCE,
     STORE_PAUSE_SECONDS_MAX,
     STORE_PAUSE_SECONDS_MIN,
@@ -41,11 +40,12 @@ from idlebell.model.notification import Draft, Leased, Test
 from idlebell.model.subscription import Phase, Subscription
 from idlebell.net.clock import Clock
 from idlebell.push.attempt import Entropy
-from idlebell.push.exchange import HttpResponse, NoResponse
+from idlebell.push.exchange import HttpResponse
 from idlebell.push.outcome import Accepted, Outcome, Refused, Retry
 from idlebell.push.vapid import VapidSigner
 from idlebell.store.contract import Dropped, EndpointGone, Settlement, Store, StoreError, Tried
 from idlebell.telemetry.facts import (
+    BreakerChanged,
     Emit,
     NotificationDropped,
     StoreFailed,
@@ -127,6 +127,7 @@ class Dispatcher:
 
         It goes through the outbox for its version alone: enqueued so that no lane takes it while it is sent from here, and
         useless by the time it would be due, so that a crash in between sends nothing late. StoreError is the caller's.
+
         """
         endpoint = subscription.endpoints.new_mail
         if endpoint is None:
@@ -157,6 +158,13 @@ class Dispatcher:
         """Asks a webhook whether it wants our notifications: at registration, before it is stored. The caller stores it with
         ``verified=True`` where the result is. Takes at most ``verification_timeout_seconds`` for each request."""
         return await self._verifier.verify(subscription, endpoint)
+
+    def lane_states(self) -> dict[str, int]:
+        """Push services by the state of their breaker."""
+        return self._lanes.states(self._clock.monotonic())
+
+    def in_flight(self) -> int:
+        return len(self._in_flight)
 
     # The round
 
@@ -257,8 +265,9 @@ class Dispatcher:
             if not result.verified:
                 now = self._clock.now()
                 return postpone_unverified(notification, now, now + timedelta(seconds=result.next_in_seconds))
+        begun_at = self._clock.monotonic()
         sent = await self._sender.send(notification, endpoint, timeout_seconds=self._settings.timeout_seconds)
-        self._learn(leased.lane, sent)
+        self._learn(leased, sent, begun_at)
         settlement = decide(
             sent.outcome,
             notification,
@@ -272,15 +281,22 @@ class Dispatcher:
     def _unverified(self, endpoint: Endpoint) -> bool:
         return self._settings.verify_endpoints and isinstance(endpoint, WebhookEndpoint) and not endpoint.verified
 
-    def _learn(self, lane: bytes, sent: Sent) -> None:
-        self._lanes.heard(
-            lane,
-            answered=not isinstance(sent.answer, NoResponse),
-            accepted=isinstance(sent.outcome, Accepted),
+    def _learn(self, leased: Leased, sent: Sent, begun_at: float) -> None:
+        outcome = sent.outcome
+        breaker = self._lanes.heard(
+            leased.lane,
+            Heard(
+                reply_of(sent.answer, outcome),
+                hash(leased.endpoint.url),
+                begun_at,
+                self._clock.monotonic(),
+                accepted=isinstance(outcome, Accepted),
+                asked_seconds=(outcome.after_seconds or 0.0) if isinstance(outcome, Retry) else 0.0,
+                share=int.from_bytes(self._entropy(4), "big") / 2**32,
+            ),
         )
-        if isinstance(sent.outcome, Retry) and sent.outcome.slow_down:
-            asked = pause_seconds(0, self._entropy, sent.outcome.after_seconds)
-            self._lanes.pause(lane, self._clock.monotonic() + min(asked, LANE_PAUSE_SECONDS_MAX))
+        if breaker is not None:
+            self._emit(_breaker_changed(leased.endpoint.url.host, breaker, sent))
 
     def _count_refusals(self, endpoint: Endpoint, outcome: Outcome) -> int:
         """How often in a row, this time included, the endpoint refused our key."""
@@ -355,6 +371,11 @@ class Dispatcher:
 
 def _tried(settlement: Settlement, sent: Sent, endpoint: Endpoint) -> Settlement:
     return replace(settlement, tried=Tried(sent.took_ms, endpoint.url.host))
+
+
+def _breaker_changed(host: str, breaker: Breaker, sent: Sent) -> BreakerChanged:
+    pause = breaker.until - breaker.since if breaker.state is State.OPEN else 0.0
+    return BreakerChanged(host, breaker.state, pause, sentence(sent.outcome))
 
 
 def _store_pause(failures: int) -> float:

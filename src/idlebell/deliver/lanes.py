@@ -1,63 +1,97 @@
-"""How many pushes each push service gets at once, so that none delays another. Pure: ``now`` is a monotonic second."""
+"""How many pushes each push service gets at once, so that none delays another. Pure: ``now`` is a monotonic second.
+
+A lane is a push service. Its :class:`~idlebell.deliver.window.Window` says how much it bears, its
+:class:`~idlebell.deliver.breaker.Breaker` whether it is there at all. What there is room for is shared out so that the lane
+with the fewest pushes in flight comes first.
+"""
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush
+from typing import Final, NamedTuple
 
+from idlebell.deliver.breaker import Breaker, Reply, State
 from idlebell.deliver.settings import LANES_KEPT, DeliverySettings
+from idlebell.deliver.window import Window
 
-SILENT_MAX = 4
-"""Requests in a row without an answer before a service counts as unproven again: one endpoint that hangs at a large service
-does not slow down its others."""
+SLOW_SECONDS: Final = 1.0
+"""A service that takes longer than this is slow: whatever window it has, together with all others that are, or have not
+answered yet, it has half of the pushes in flight."""
+SMOOTHING: Final = 8
+"""Of how long answers take: one counts for an eighth."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What an attempt tells of its lane. ``endpoint`` tells endpoints apart; ``asked_seconds``: the service wants a pause of
+    that length; ``share`` (0 to 1): for the jitter."""
+
+    reply: Reply
+    endpoint: int
+    begun_at: float
+    now: float
+    accepted: bool = False
+    asked_seconds: float = 0.0
+    share: float = 0.0
 
 
 @dataclass(slots=True)
 class _Lane:
+    window: Window
+    breaker: Breaker = field(default_factory=Breaker)
     in_flight: int = 0
     answered: bool = False
     accepted: bool = False
-    silent: int = 0
-    paused_until: float = 0.0
+    took_seconds: float = 0.0
 
     @property
-    def proven(self) -> bool:
-        return self.answered and self.silent < SILENT_MAX
+    def quick(self) -> bool:
+        return self.answered and self.took_seconds <= SLOW_SECONDS and self.breaker.state is State.CLOSED
+
+
+class Room(NamedTuple):
+    """``free``: pushes that may be begun in a lane where ``in_flight`` are."""
+
+    free: int
+    in_flight: int
+    quick: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Sharing:
-    """How many pushes may be begun: in all, at services that are unproven, and by lane with whether it is proven."""
+    """How many pushes may be begun: in all, at services that are not quick, and by lane."""
 
     left: int
-    left_unproven: int
-    room: Mapping[bytes, tuple[int, bool]]
-    room_of_unknown: int
+    left_slow: int
+    room: Mapping[bytes, Room]
+    room_of_unknown: Room
 
     def shares(self, due: Sequence[bytes]) -> dict[bytes, int]:
-        """How many to lease from each lane: one from each in turn, the longest waiting first, until the bounds are met."""
-        left, left_unproven = self.left, self.left_unproven
-        known = {name: self.room.get(name, (self.room_of_unknown, False)) for name in due}
+        """How many to lease from each lane: each next one from where the fewest are in flight, the longest waiting first among
+        equals, until the bounds are met."""
+        left, left_slow = self.left, self.left_slow
+        rooms = [self.room.get(name, self.room_of_unknown) for name in due]
         shares: dict[bytes, int] = {}
-        turn = [name for name in due if known[name][0] > 0]
+        turn = [(room.in_flight, order) for order, room in enumerate(rooms) if room.free > 0]
+        heapify(turn)
         while turn and left > 0:
-            again: list[bytes] = []
-            for name in turn:
-                room, proven = known[name]
-                if left <= 0 or not (proven or left_unproven > 0):
-                    continue
-                left -= 1
-                left_unproven -= not proven
-                shares[name] = shares.get(name, 0) + 1
-                if room > shares[name]:
-                    again.append(name)
-            turn = again
+            in_flight, order = heappop(turn)
+            room, name = rooms[order], due[order]
+            if not room.quick and left_slow <= 0:
+                continue
+            left -= 1
+            left_slow -= not room.quick
+            shares[name] = shares.get(name, 0) + 1
+            if room.free > shares[name]:
+                heappush(turn, (in_flight + 1, order))
         return shares
 
 
 class Lanes:
-    """What is known of each lane: pushes in flight, how it answers, until when it asked to be left alone."""
+    """What is known of each lane: pushes in flight, how many it bears, whether it is there."""
 
     def __init__(self, settings: DeliverySettings) -> None:
         self._settings = settings
@@ -66,20 +100,23 @@ class Lanes:
 
     def blocked(self, now: float) -> int:
         """How many lanes can take nothing now by their own bounds."""
-        return sum(self._room(lane, now) == 0 for lane in self._lanes.values())
+        return sum(self._room(lane, now).free == 0 for lane in self._lanes.values())
 
     def sharing(self, now: float) -> Sharing:
         """As the lanes stand now; it does not change with them, so it can be asked anywhere."""
+        rooms = {name: self._room(lane, now) for name, lane in self._lanes.items()}
         return Sharing(
-            left=self._settings.in_flight - self._settling - sum(lane.in_flight for lane in self._lanes.values()),
-            left_unproven=max(1, self._settings.in_flight // 2)
-            - sum(lane.in_flight for lane in self._lanes.values() if not lane.proven),
-            room={name: (self._room(lane, now), lane.proven) for name, lane in self._lanes.items()},
-            room_of_unknown=self._room(_Lane(), now),
+            left=self._settings.in_flight - self._settling - sum(room.in_flight for room in rooms.values()),
+            left_slow=max(1, self._settings.in_flight // 2)
+            - sum(room.in_flight for room in rooms.values() if not room.quick),
+            room=rooms,
+            room_of_unknown=self._room(self._new(), now),
         )
 
     def started(self, name: bytes) -> None:
-        lane = self._lanes.setdefault(name, _Lane())
+        lane = self._lanes.get(name)
+        if lane is None:
+            lane = self._lanes[name] = self._new()
         lane.in_flight += 1
         self._lanes.move_to_end(name)
         self._forget_idle()
@@ -96,29 +133,60 @@ class Lanes:
     def settled(self) -> None:
         self._settling -= 1
 
-    def heard(self, name: bytes, *, answered: bool, accepted: bool = False) -> None:
-        """A request was ``answered``, whatever the answer, or was not."""
+    def heard(self, name: bytes, heard: Heard) -> Breaker | None:
+        """An attempt is over, and still counts as in flight. Its lane's breaker, where that has opened or closed by it."""
         lane = self._lanes[name]
-        lane.answered |= answered
-        lane.accepted |= accepted
-        lane.silent = 0 if answered else lane.silent + 1
-
-    def pause(self, name: bytes, until: float) -> None:
-        """The service asks for a pause: nothing new is sent to it before ``until``."""
-        self._lanes[name].paused_until = max(until, self._lanes[name].paused_until)
+        took_seconds = heard.now - heard.begun_at
+        lane.took_seconds += (took_seconds - lane.took_seconds) / (SMOOTHING if lane.answered else 1)
+        lane.answered |= heard.reply is not Reply.SILENT
+        lane.accepted |= heard.accepted
+        if heard.reply is not Reply.ANSWERED:
+            lane.window.cut(heard.begun_at, heard.now)
+        elif heard.accepted:
+            full = lane.in_flight >= int(lane.window.size)
+            lane.window.accepted(took_seconds, heard.begun_at, heard.now, full=full)
+        before = lane.breaker
+        lane.breaker = before.heard(
+            heard.reply,
+            heard.endpoint,
+            heard.begun_at,
+            heard.now,
+            asked_seconds=heard.asked_seconds,
+            share=heard.share,
+        )
+        if lane.breaker.state is State.OPEN:
+            lane.window.begin_again()
+        return None if lane.breaker.opened == before.opened else lane.breaker
 
     def accepts(self, name: bytes) -> bool:
         """Has the service taken anything since we remember it?"""
         return name in self._lanes and self._lanes[name].accepted
 
+    def states(self, now: float) -> dict[str, int]:
+        """How many lanes are in each state."""
+        return {**dict.fromkeys(State, 0), **Counter(lane.breaker.at(now).state for lane in self._lanes.values())}
+
+    def windows(self) -> list[int]:
+        """How many pushes each lane may have at once."""
+        return [int(lane.window.size) for lane in self._lanes.values()]
+
     def __len__(self) -> int:
         return len(self._lanes)
 
-    def _room(self, lane: _Lane, now: float) -> int:
-        if now < lane.paused_until:
-            return 0
-        most = self._settings.in_flight_per_lane if lane.proven else self._settings.in_flight_per_unproven_lane
-        return max(0, most - lane.in_flight)
+    def _new(self) -> _Lane:
+        return _Lane(Window(float(self._settings.in_flight_per_lane), float(self._settings.in_flight_per_lane_max)))
+
+    def _room(self, lane: _Lane, now: float) -> Room:
+        match lane.breaker.at(now).state:
+            case State.OPEN:
+                most = 0
+            case State.HALF_OPEN:
+                most = 1
+            case State.CLOSED:
+                most = int(lane.window.size)
+        if not lane.answered:
+            most = min(most, self._settings.in_flight_per_unproven_lane)
+        return Room(max(0, most - lane.in_flight), lane.in_flight, lane.quick)
 
     def _forget_idle(self) -> None:
         if len(self._lanes) > LANES_KEPT:

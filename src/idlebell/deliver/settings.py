@@ -12,10 +12,12 @@ class DeliverySettings:
     in_flight: int = 64
     """In all. A push in flight is a connection and some 20 KiB."""
     in_flight_per_lane: int = 4
-    """To one push service that answers."""
+    """To one push service, to begin with (:mod:`idlebell.deliver.window`)."""
+    in_flight_per_lane_max: int = 32
+    """However well it bears them: half of all. As many connections to one origin has the HTTP client."""
     in_flight_per_unproven_lane: int = 2
-    """To one that has not answered yet, or not for a while; together these have at most half of ``in_flight``, so that
-    services which hang never hold up those which work."""
+    """To one that has not answered yet. These and the slow ones together have at most half of ``in_flight``, so that services
+    which hang never hold up those which work."""
     timeout_seconds: float = 15.0
     """Of one request, connecting and answer included."""
     lease_seconds: float = 120.0
@@ -41,9 +43,6 @@ LANES_AT_ONCE = 64
 """Lanes looked at in one round."""
 ENDPOINTS_KEPT = 4_096
 """Endpoints whose refusals, and whose challenges, are remembered."""
-LANE_PAUSE_SECONDS_MAX = 60.0
-"""A whole service is left alone for a minute at most, whatever one answer asks: the notification that was answered waits
-longer, but not all others with it."""
 STORE_PAUSE_SECONDS_MIN = 0.2
 STORE_PAUSE_SECONDS_MAX = 5.0
 """After a failure of the store; doubled from the first to the second."""

@@ -41,7 +41,8 @@ INTERIM_RESPONSES: Final = 8
 """1xx before the answer (RFC 9110 section 15.2)."""
 CONNECTIONS: Final = 512
 """At most, with each kind of purpose; a process with few descriptors has fewer."""
-CONNECTIONS_PER_ORIGIN: Final = 4
+CONNECTIONS_PER_ORIGIN: Final = 32
+"""At once; how many of them are used is learnt (:mod:`idlebell.deliver.window`)."""
 KEEPALIVE_SECONDS: Final = 60.0
 URL_CHARACTERS: Final = 8_192
 

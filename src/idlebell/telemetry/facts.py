@@ -155,6 +155,19 @@ class PushAttempted(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class BreakerChanged(Fact):
+    """A push service is left alone, because it does not work or asks for patience, or works again. ``state``: open, closed;
+    ``seconds``: until it is asked next; ``detail``: what it did last."""
+
+    level: ClassVar[int] = logging.WARNING
+    labels: ClassVar[tuple[str, ...]] = ("state",)
+    host: str
+    state: str
+    seconds: float
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class NotificationDropped(Fact):
     """A notification was given up."""
 

@@ -21,6 +21,7 @@ from idlebell.push.exchange import Answer, HttpRequest, HttpResponse, NoResponse
 from idlebell.store.contract import StoreError
 from idlebell.store.memory import MemoryStore
 from idlebell.telemetry.facts import (
+    BreakerChanged,
     NotificationDropped,
     PushAttempted,
     StoreFailed,
@@ -173,23 +174,57 @@ async def test_retry_after_is_waited_for() -> None:
     await played.dispatcher.stop()
 
 
-async def test_a_service_that_asks_for_a_pause_is_left_alone_for_others_too_but_for_a_minute_at_most() -> None:
+async def test_a_service_that_asks_two_endpoints_for_a_pause_is_left_alone_for_others_too_but_for_a_minute_at_most() -> (
+    None
+):
     clock = VirtualClock()
     http = ScriptedHttp(
-        lambda request: HttpResponse(429 if request.url.reveal().endswith("a") else 201, {"retry-after": "3600"})
+        lambda request: HttpResponse(429 if request.url.reveal()[-1] in "ab" else 201, {"retry-after": "3600"})
     )
     played = scene(clock, http)
-    first = await played.subscribe(simple("https://push.example.net/a"))
-    other = await played.subscribe(simple("https://push.example.net/b"))
-    elsewhere = await played.subscribe(simple("https://elsewhere.example.net/c"))
-    await played.ring(first)
+    first, second, other = [await played.subscribe(simple(f"https://push.example.net/{name}")) for name in "abc"]
+    elsewhere = await played.subscribe(simple("https://elsewhere.example.net/d"))
     await running(played)
+    for subscription in (first, other, second, other, elsewhere):
+        await played.ring(subscription)
+        await clock.advance(1)
+    # One that is told to wait may be alone with that.
+    urls = [f"https://push.example.net/{name}" for name in "acbc"]
+    assert http.urls() == [*urls, "https://elsewhere.example.net/d"]
+    while len(http.requests) < 7:
+        await clock.advance(20)
+    assert http.urls()[5:] == [urls[0], urls[2]]
     await played.ring(other)
-    await played.ring(elsewhere)
-    await clock.advance(50)
-    assert http.urls() == ["https://push.example.net/a", "https://elsewhere.example.net/c"]
-    await clock.advance(15)
-    assert http.urls()[2:] == ["https://push.example.net/b"]
+    await clock.advance(30)
+    assert http.urls()[7:] == []
+    await clock.advance(40)
+    assert http.urls()[7:] == urls[1:2]
+    await played.dispatcher.stop()
+
+
+async def test_a_service_that_is_down_is_asked_seldom_and_all_that_waited_comes_when_it_is_back() -> None:
+    clock = VirtualClock()
+    down = True
+    http = ScriptedHttp(lambda request: NoResponse("refused") if down else HttpResponse(201, {}))
+    played = scene(clock, http)
+    many = [await played.subscribe(simple(f"https://push.example.net/{number}")) for number in range(60)]
+    for one in many:
+        await played.ring(one)
+    await running(played)
+    await clock.advance(600)
+    asked = len(http.requests)
+    assert asked < 40
+    assert played.dispatcher.lane_states()["closed"] == 0
+    changes = [(one.state, one.host) for one in played.of(BreakerChanged)]  # type: ignore[attr-defined]
+    assert set(changes) == {("open", "push.example.net")}
+    down = False
+    await clock.advance(62)
+    assert played.dispatcher.lane_states() == {"closed": 1, "open": 0, "half_open": 0}
+    assert played.of(BreakerChanged)[-1].state == "closed"  # type: ignore[attr-defined]
+    never_tried = len(many) - len({one.url for one in http.requests[:asked]})
+    assert len({one.url for one in http.requests[asked:]}) >= never_tried
+    await clock.advance(3_600)
+    assert (await played.store.counts())["pending_notifications"] == 0
     await played.dispatcher.stop()
 
 

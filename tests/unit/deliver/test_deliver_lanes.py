@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from idlebell.deliver.lanes import SILENT_MAX, Lanes
+from collections import Counter
+
+from idlebell.deliver.breaker import Reply, State
+from idlebell.deliver.lanes import Heard, Lanes
 from idlebell.deliver.settings import LANES_KEPT, DeliverySettings
+from idlebell.net.http_client import CONNECTIONS_PER_ORIGIN
 
 A, B, C = b"a", b"b", b"c"
 
@@ -12,16 +16,32 @@ def lanes(in_flight: int = 12) -> Lanes:
     return Lanes(DeliverySettings(in_flight=in_flight))
 
 
+def heard(reply: Reply = Reply.ANSWERED, endpoint: int = 1, took: float = 0.0, now: float = 0.0) -> Heard:
+    return Heard(reply, endpoint, now - took, now)
+
+
 def prove(known: Lanes, name: bytes) -> None:
     known.started(name)
-    known.heard(name, answered=True)
+    known.heard(name, heard())
     known.finished(name)
+
+
+def accept(known: Lanes, name: bytes, times: int, took: float = 0.1) -> None:
+    for _ in range(times):
+        known.heard(name, Heard(Reply.ANSWERED, 1, 0.0, took, accepted=True))
 
 
 def begin(known: Lanes, shares: dict[bytes, int]) -> None:
     for name, share in shares.items():
         for _ in range(share):
             known.started(name)
+
+
+def trip(known: Lanes, name: bytes, now: float = 0.0) -> None:
+    known.started(name)
+    for endpoint in range(4):
+        known.heard(name, heard(Reply.SILENT, endpoint, now=now))
+    known.finished(name)
 
 
 def test_a_service_that_answers_gets_four_and_a_new_one_two() -> None:
@@ -41,12 +61,47 @@ def test_a_lane_gets_no_more_than_its_bound_in_all() -> None:
     assert known.sharing(0.0).shares([A]) == {A: 1}
 
 
+def test_a_service_that_bears_more_gets_more_up_to_half_of_all() -> None:
+    settings = DeliverySettings()
+    known = Lanes(settings)
+    begin(known, {A: settings.in_flight_per_lane_max})
+    accept(known, A, 1_000)
+    assert known.windows() == [settings.in_flight_per_lane_max] == [settings.in_flight // 2]
+    assert settings.in_flight_per_lane_max <= CONNECTIONS_PER_ORIGIN
+
+
+def test_trouble_halves_what_a_service_gets() -> None:
+    for trouble in (Reply.BUSY, Reply.FAILED, Reply.SILENT):
+        known = lanes()
+        begin(known, {A: 4})
+        accept(known, A, 1)
+        known.heard(A, heard(trouble, now=1.0))
+        assert known.windows() == [2]
+
+
+def test_a_refusal_says_nothing_about_how_many_it_bears() -> None:
+    known = lanes()
+    begin(known, {A: 4})
+    for _ in range(10):
+        known.heard(A, heard(took=5.0))
+    assert known.windows() == [4]
+
+
 def test_what_is_short_is_shared_one_to_each_in_turn() -> None:
     known = lanes(in_flight=4)
     for name in (A, B, C):
         prove(known, name)
     assert known.sharing(0.0).shares([A, B, C]) == {A: 2, B: 1, C: 1}
     assert known.sharing(0.0).shares([]) == {}
+
+
+def test_whoever_has_the_fewest_in_flight_comes_first_however_long_others_wait() -> None:
+    """A service with a long queue takes its next place only when those with a short one have theirs."""
+    known = lanes(in_flight=6)
+    for name in (A, B):
+        prove(known, name)
+    begin(known, {A: 3})
+    assert known.sharing(0.0).shares([A, B]) == {B: 3}
 
 
 def test_services_that_have_not_answered_hold_at_most_half() -> None:
@@ -56,6 +111,18 @@ def test_services_that_have_not_answered_hold_at_most_half() -> None:
     begin(known, known.sharing(0.0).shares(hanging))
     assert known.sharing(0.0).shares(hanging) == {}
     assert known.sharing(0.0).shares([*hanging, A]) == {A: 3}
+
+
+def test_services_that_are_slow_hold_at_most_half_too_until_they_are_quick_again() -> None:
+    known = lanes(in_flight=8)
+    prove(known, A)
+    begin(known, {B: 1, C: 1})
+    for name in (B, C):
+        known.heard(name, heard(took=9.0, now=9.0))
+    assert known.sharing(9.0).shares([B, C, A]) == {B: 1, C: 1, A: 4}
+    for _ in range(30):
+        known.heard(B, heard(took=0.1, now=10.0))
+    assert Counter(known.sharing(10.0).shares([B, C])) == {B: 3, C: 3}
 
 
 def test_what_is_being_settled_counts_in_all_but_not_at_its_service() -> None:
@@ -74,26 +141,33 @@ def test_even_a_total_of_one_lets_a_new_service_prove_itself() -> None:
     assert lanes(in_flight=1).sharing(0.0).shares([A]) == {A: 1}
 
 
-def test_a_service_that_falls_silent_is_unproven_until_it_answers_again() -> None:
+def test_a_service_that_is_down_gets_nothing_then_one_and_begins_again_with_one() -> None:
     known = lanes()
     prove(known, A)
+    trip(known, A)
+    assert (known.sharing(0.9).shares([A, B]), known.blocked(0.9)) == ({B: 2}, 1)
+    assert (known.sharing(1.0).shares([A]), known.blocked(1.0)) == ({A: 1}, 0)
+    assert known.states(0.9) == {"closed": 0, "open": 1, "half_open": 0}
+    assert known.states(1.0) == {"closed": 0, "open": 0, "half_open": 1}
     known.started(A)
-    for _ in range(SILENT_MAX - 1):
-        known.heard(A, answered=False)
-    assert known.sharing(0.0).shares([A]) == {A: 3}
-    known.heard(A, answered=False)
-    assert known.sharing(0.0).shares([A]) == {A: 1}
-    known.heard(A, answered=True)
-    assert known.sharing(0.0).shares([A]) == {A: 3}
+    known.heard(A, heard(now=1.2))
+    known.finished(A)
+    assert known.states(1.2) == {"closed": 1, "open": 0, "half_open": 0}
+    assert known.sharing(1.2).shares([A]) == {A: 1}
 
 
-def test_a_lane_that_was_asked_to_pause_gets_nothing_until_then() -> None:
+def test_only_a_change_of_the_breaker_is_told() -> None:
     known = lanes()
-    prove(known, A)
-    known.pause(A, 10.0)
-    known.pause(A, 5.0)
-    assert (known.sharing(9.9).shares([A, B]), known.blocked(9.9)) == ({B: 2}, 1)
-    assert (known.sharing(10.0).shares([A]), known.blocked(10.0)) == ({A: 4}, 0)
+    known.started(A)
+    told = [known.heard(A, heard(Reply.SILENT, endpoint)) for endpoint in range(5)]
+    assert [one and one.state for one in told] == [None, None, None, State.OPEN, None]
+    again = known.heard(A, heard(Reply.SILENT, 1, now=1.0))
+    assert again is not None
+    assert again.until - again.since == 2.0
+    closed = known.heard(A, heard(now=3.0))
+    assert closed is not None
+    assert closed.state is State.CLOSED
+    assert known.heard(A, heard(now=3.0)) is None
 
 
 def test_a_full_lane_counts_as_blocked() -> None:
@@ -107,8 +181,8 @@ def test_whether_a_service_has_taken_anything_is_remembered() -> None:
     assert not known.accepts(A)
     prove(known, A)
     assert not known.accepts(A)
-    known.heard(A, answered=True, accepted=True)
-    known.heard(A, answered=False)
+    accept(known, A, 1)
+    known.heard(A, heard(Reply.SILENT))
     assert known.accepts(A)
 
 

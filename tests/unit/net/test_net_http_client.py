@@ -12,7 +12,7 @@ from net_peers import LOOPBACK, FakeResolver
 
 from idlebell.model.endpoint import PushUrl
 from idlebell.net.egress import Egress
-from idlebell.net.http_client import BODY_BYTES, HttpClient
+from idlebell.net.http_client import BODY_BYTES, CONNECTIONS_PER_ORIGIN, HttpClient
 from idlebell.push.exchange import HttpRequest, HttpResponse, NoResponse
 
 SECRET = "s3cret-token"
@@ -325,7 +325,7 @@ async def test_a_cookie_is_never_sent_back(serve, client):
     assert b"cookie" not in served.received.lower()
 
 
-async def test_no_more_than_four_connections_to_one_origin(serve, client):
+async def test_connections_to_one_origin_are_bounded(serve, client):
     """N1: a slow endpoint holds its own lane and nobody else's."""
     release = asyncio.Event()
 
@@ -336,16 +336,19 @@ async def test_no_more_than_four_connections_to_one_origin(serve, client):
             await peer.say(b"HTTP/1.1 204 No Content", b"")
 
     served = await serve(handler)
-    sending = [asyncio.ensure_future(client.send(request(f"http://mail.test:{served.port}/"))) for _ in range(10)]
-    while len(served.peers) < 4:
+    sending = [
+        asyncio.ensure_future(client.send(request(f"http://mail.test:{served.port}/")))
+        for _ in range(CONNECTIONS_PER_ORIGIN + 6)
+    ]
+    while len(served.peers) < CONNECTIONS_PER_ORIGIN:
         await asyncio.sleep(0)
     for _ in range(50):
         await asyncio.sleep(0)
-    assert len(served.peers) == 4
+    assert len(served.peers) == CONNECTIONS_PER_ORIGIN
     release.set()
     answers = await asyncio.gather(*sending)
     assert all(isinstance(answer, HttpResponse) for answer in answers)
-    assert len(served.peers) == 4
+    assert len(served.peers) == CONNECTIONS_PER_ORIGIN
 
 
 async def test_no_detail_holds_the_url(serve, client):
