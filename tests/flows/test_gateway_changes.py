@@ -120,6 +120,14 @@ async def test_kept_credentials_that_the_server_refuses_show_as_a_problem(bench:
 # PATCH
 
 
+async def test_patch_of_a_member_that_is_none_tells_the_nearest(bench: Bench) -> None:
+    answer = await bench.subscribe()
+    with pytest.raises(ProblemError) as refused:
+        await bench.gateway.change(answer.view.id, {"muted_untill": None}, bench.bearing(answer.token))
+    (error,) = refused.value.problem.errors
+    assert error.detail == "is no member to change; did you mean muted_until?"
+
+
 async def test_patch_changes_what_it_names_and_nothing_else(bench: Bench) -> None:
     answer = await bench.subscribe(lease_seconds=600)
     before = await only(bench)

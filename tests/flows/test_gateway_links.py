@@ -85,7 +85,7 @@ async def test_it_holds_no_credentials(bench: Bench) -> None:
 async def test_a_link_is_good_once(bench: Bench) -> None:
     link = await link_of(bench, await first_of(bench))
     await join(bench, link)
-    assert await refused(join(bench, link, "https://push.example.net/third")) == "unauthorized"
+    assert await refused(join(bench, link, "https://push.example.net/third")) == "link-not-valid"
 
 
 async def test_of_two_at_once_one_gets_it(bench: Bench) -> None:
@@ -93,14 +93,14 @@ async def test_of_two_at_once_one_gets_it(bench: Bench) -> None:
     pushes = [f"https://push.example.net/at-once-{number}" for number in range(5)]
     answers = await asyncio.gather(*(join(bench, link, push) for push in pushes), return_exceptions=True)
     assert sum(isinstance(one, Registration) for one in answers) == 1
-    assert {one.problem.code for one in answers if isinstance(one, ProblemError)} == {"unauthorized"}
+    assert {one.problem.code for one in answers if isinstance(one, ProblemError)} == {"link-not-valid"}
     assert len(await bench.stored()) == 2
 
 
 async def test_a_link_is_over_after_minutes(bench: Bench) -> None:
     link = await link_of(bench, await first_of(bench))
     bench.clock.pass_by(LINK_LIVES.total_seconds())
-    assert await refused(join(bench, link)) == "unauthorized"
+    assert await refused(join(bench, link)) == "link-not-valid"
 
 
 async def test_a_mistake_in_the_request_costs_no_link(bench: Bench) -> None:
@@ -122,13 +122,13 @@ async def test_account_and_link_together_are_refused_and_so_is_neither(bench: Be
 @pytest.mark.parametrize("guess", ["", "ibl_", "ibl_" + "A" * 43, "é" * 40, "A" * 10_000])
 async def test_a_guess_is_told_nothing(bench: Bench, guess: str) -> None:
     await link_of(bench, await first_of(bench))
-    assert await refused(join(bench, guess)) == "unauthorized"
+    assert await refused(join(bench, guess)) == "link-not-valid"
 
 
 async def test_guesses_are_counted_as_registrations() -> None:
     bench = Bench(Policy(registrations_per_minute=3))
     for _ in range(3):
-        assert await refused(join(bench, "ibl_" + "A" * 43)) == "unauthorized"
+        assert await refused(join(bench, "ibl_" + "A" * 43)) == "link-not-valid"
     assert await refused(join(bench, "ibl_" + "A" * 43)) == "too-many-requests"
     await bench.close()
 
@@ -155,7 +155,7 @@ async def test_the_link_of_an_ended_subscription_is_no_link(bench: Bench) -> Non
     first = await first_of(bench)
     link = await link_of(bench, first)
     await bench.gateway.end(first.view.id, bench.bearing(first.token))
-    assert await refused(join(bench, link)) == "unauthorized"
+    assert await refused(join(bench, link)) == "link-not-valid"
 
 
 async def test_the_link_of_an_expired_subscription_is_no_link(bench: Bench) -> None:
@@ -163,7 +163,7 @@ async def test_the_link_of_an_expired_subscription_is_no_link(bench: Bench) -> N
     link = await link_of(bench, first)
     bench.clock.pass_by(61)
     await bench.store.expire(bench.clock.now())
-    assert await refused(join(bench, link)) == "unauthorized"
+    assert await refused(join(bench, link)) == "link-not-valid"
     assert await refused(bench.gateway.make_link(first.view.id, bench.bearing(first.token))) == "conflict"
 
 

@@ -11,7 +11,7 @@ import msgspec
 from idlebell.gateway.callers import Caller
 from idlebell.gateway.endpoints import heartbeat_fault, payload_fault, with_verdicts
 from idlebell.gateway.joining import Joining
-from idlebell.gateway.limits import RegistrationLimit
+from idlebell.gateway.limits import RateLimit
 from idlebell.gateway.means import Means
 from idlebell.gateway.reading import Faults
 from idlebell.gateway.registration import CONFLICTS, Accepted, Attempt, Order, copied, has_shown_right
@@ -42,7 +42,7 @@ COUNTED: Final = 1_000
 class Enrolment:
     def __init__(self, means: Means) -> None:
         self._means = means
-        self._limit = RegistrationLimit(means.policy.registrations_per_minute)
+        self._limit = RateLimit(means.policy.registrations_per_minute)
         self._joining = Joining(means, self)
 
     async def make_link(self, subscription: str, caller: Caller) -> LinkView:

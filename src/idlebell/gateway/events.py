@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -29,6 +29,24 @@ STAYS_SECONDS: Final = 3_600.0
 """Then the reader comes back, from where it was, and shows its token again."""
 
 
+class Reading:
+    """One reader's events, to be closed by whoever opened it."""
+
+    def __init__(self, events: AsyncGenerator[Event | None], leave: Callable[[], None]) -> None:
+        self._events = events
+        self._leave: Callable[[], None] | None = leave
+
+    def __aiter__(self) -> AsyncIterator[Event | None]:
+        return self._events
+
+    async def aclose(self) -> None:
+        """Its place is free then. A second call does nothing."""
+        leave, self._leave = self._leave, None
+        await self._events.aclose()
+        if leave is not None:
+            leave()
+
+
 class Events:
     def __init__(self, means: Means, feeds: Feeds) -> None:
         self._means = means
@@ -41,9 +59,10 @@ class Events:
         self._closed = True
         self._feeds.end_all()
 
-    async def open(self, subscription: str, caller: Caller, after: int | None) -> AsyncIterator[Event | None]:
+    async def open(self, subscription: str, caller: Caller, after: int | None) -> Reading:
         """What comes after the event ``after`` (None: from now on, and first how it stands); None in between: nothing has come
-        for a while. ProblemError where there is nothing to read, before the first."""
+        for a while. It ends with the subscription, and with the caller's right to it. ProblemError where there is nothing to
+        read."""
         found = await self._means.visible(subscription, caller)
         key = caller.api_key.id if caller.api_key is not None else None
         feed = self._feeds.open(found.id, found.account_id)
@@ -53,44 +72,71 @@ class Events:
         if len(feed.readers) >= READERS_OF_SUBSCRIPTION:
             detail = f"{READERS_OF_SUBSCRIPTION} event streams of this subscription are open."
             raise ProblemError(Problem("too-many-requests", detail, retry_after_seconds=60))
-        await self._look(found.id, feed)
-        return self._read(found.id, feed, key, after)
-
-    async def _read(
-        self, subscription: SubscriptionId, feed: Feed, key: str | None, after: int | None
-    ) -> AsyncIterator[Event | None]:
-        reader, clock = asyncio.Event(), self._means.clock
+        # It has its place from here on, whether or not it ever reads.
+        reader = asyncio.Event()
         feed.readers.add(reader)
         if key is not None:
             self._of_key[key] += 1
-        if feed.follower is None:
-            feed.follower = asyncio.create_task(self._follow(subscription, feed), name="events")
-        leaves_at = clock.monotonic() + STAYS_SECONDS
-        try:
-            place = feed.last_id if after is None else after
-            if feed.after(place) is None:
-                place = feed.last_id
-                yield Event(place, "overrun", b"{}")
-                after = None
-            if after is None:
-                yield Event(place, "state", msgspec.json.encode(feed.said))
-            while clock.monotonic() < leaves_at:
-                reader.clear()
-                events = feed.after(place)
-                if events is None:
-                    yield Event(feed.last_id, "overrun", b"{}")
-                    return
-                for event in events:
-                    place = event.id
-                    yield event
-                if feed.ended and place == feed.last_id:
-                    return
-                if not await _within(reader, HEARTBEAT_SECONDS):
-                    yield None
-        finally:
+
+        def leave() -> None:
             if key is not None:
                 self._of_key[key] -= 1
-            self._feeds.left(subscription, feed, reader)
+            self._feeds.left(found.id, feed, reader)
+
+        reading = Reading(self._read(found.id, feed, reader, caller, after), leave)
+        try:
+            await self._look(found.id, feed)
+        except BaseException:
+            await reading.aclose()
+            raise
+        if feed.follower is None:
+            feed.follower = asyncio.create_task(self._follow(found.id, feed), name="events")
+        return reading
+
+    async def _read(
+        self, subscription: SubscriptionId, feed: Feed, reader: asyncio.Event, caller: Caller, after: int | None
+    ) -> AsyncGenerator[Event | None]:
+        clock = self._means.clock
+        leaves_at = clock.monotonic() + STAYS_SECONDS
+        asked_at = clock.monotonic()
+        place = feed.last_id if after is None else after
+        if feed.after(place) is None:
+            place = feed.last_id
+            yield Event(place, "overrun", b"{}")
+            after = None
+        if after is None:
+            yield Event(place, "state", msgspec.json.encode(feed.said))
+        while clock.monotonic() < leaves_at:
+            reader.clear()
+            events = feed.after(place)
+            if events is None:
+                yield Event(feed.last_id, "overrun", b"{}")
+                return
+            for event in events:
+                place = event.id
+                yield event
+            if feed.ended and place == feed.last_id:
+                return
+            if not await _within(reader, HEARTBEAT_SECONDS):
+                yield None
+            if clock.monotonic() - asked_at >= HEARTBEAT_SECONDS:
+                asked_at = clock.monotonic()
+                if not await self._still_sees(caller, subscription):
+                    return
+
+    async def _still_sees(self, caller: Caller, subscription: SubscriptionId) -> bool:
+        """Its token may have been revoked meanwhile. Of one that is gone the follower tells."""
+        means = self._means
+        try:
+            found = await means.store.get(subscription)
+            if caller.api_key is not None:
+                key = await means.store.api_key(caller.api_key.token_hash)
+                if key is None or (key.expires_at is not None and key.expires_at <= means.clock.now()):
+                    return False
+        except StoreError as error:
+            means.emit(StoreFailed(str(error)))
+            return True
+        return found is None or caller.sees(found)
 
     async def _follow(self, subscription: SubscriptionId, feed: Feed) -> None:
         """Tells of every change of its state while somebody listens."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from idlebell.gateway.reading import Faults, pointer
+from idlebell.gateway.reading import Faults, unknown_member
 from idlebell.gateway.shapes import HushedView, HushRequest
 from idlebell.model.notification import Told
 from idlebell.model.preferences import Hushed, HushedBy, Preferences
@@ -82,7 +82,7 @@ def _entry(faults: Faults, value: Any, at: str) -> Hushed | None:
         return None
     ((name, text),) = given.items()
     if name not in tuple(HushedBy):
-        faults.add(at + pointer(str(name)[:100]), "not a known member")
+        unknown_member(faults, at, str(name), tuple(HushedBy))
         return None
     return _value(faults, HushedBy(name), text, f"{at}/{name}")
 

@@ -170,7 +170,7 @@ def _wish(request: SubscriptionRequest, account: Account, means: Means) -> Wish:
     """As if the account had been named; it has been, by the link."""
     faults = Faults()
     if request.imap is not None:
-        faults.add("/imap", "must be left out with a link, which says what it is")
+        faults.add("/imap", "must be left out where link is given: the link stands for the account and its credentials")
     if request.retention not in (None, "session"):
         faults.add("/retention", "must be session with a link, which brings no credentials")
     faults.raise_any()
@@ -189,4 +189,4 @@ def _check_source(subscription: Subscription) -> None:
 
 
 def _not_valid() -> ProblemError:
-    return ProblemError(Problem("unauthorized", "The link is not valid: it was used, is over, or never was one."))
+    return ProblemError(Problem("link-not-valid", "The link was used, is over, or never was one."))

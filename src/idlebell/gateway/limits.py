@@ -1,4 +1,4 @@
-"""How many registrations one address may ask for without an API key. Pure; ``now`` is a monotonic clock's seconds."""
+"""How often one may ask: an address for registrations, a subscription for looks. Pure; ``now`` is in seconds, monotonic."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ IPV6_PREFIX_BITS: Final = 64
 """What one customer has of IPv6 (RFC 6177): its addresses count as one."""
 
 
-class RegistrationLimit:
-    """A bucket of ``per_minute`` registrations for each address, filled evenly. 0: no limit."""
+class RateLimit:
+    """A bucket of ``per_minute`` for each who asks (an address, an id), filled evenly. 0: no limit."""
 
     __slots__ = ("_buckets", "_per_minute")
 

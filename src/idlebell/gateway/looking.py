@@ -6,7 +6,7 @@ import asyncio
 from typing import Final
 
 from idlebell.gateway.callers import Caller
-from idlebell.gateway.limits import RegistrationLimit
+from idlebell.gateway.limits import RateLimit
 from idlebell.gateway.means import Means
 from idlebell.gateway.registration import has_shown_right
 from idlebell.imap.responses import FetchData
@@ -25,7 +25,7 @@ class Looking:
     def __init__(self, means: Means, looks: LookInbox) -> None:
         self._means = means
         self._looks = looks
-        self._limit = RegistrationLimit(LOOKS_PER_MINUTE)
+        self._limit = RateLimit(LOOKS_PER_MINUTE)
 
     def allow(self, caller: Caller) -> None:
         """ProblemError ``needs-tls``."""

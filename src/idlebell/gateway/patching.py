@@ -17,7 +17,7 @@ from idlebell.gateway.endpoints import (
 )
 from idlebell.gateway.policy import Policy
 from idlebell.gateway.preferences import READERS, read_preferences
-from idlebell.gateway.reading import LATER_MEMBERS, NOT_SUPPORTED, Faults, pointer, read_into
+from idlebell.gateway.reading import Faults, read_into, unknown_member
 from idlebell.gateway.shapes import Auth, EndpointsShape
 from idlebell.gateway.when import quiet_hours_json
 from idlebell.gateway.wish import (
@@ -57,7 +57,7 @@ def patched(subscription: Subscription, patch: Mapping[str, Any], policy: Policy
     faults = Faults()
     for name in patch:
         if name not in MEMBERS and name != "auth":
-            faults.add(pointer(name[:100]), NOT_SUPPORTED if name in LATER_MEMBERS else "is no member to change")
+            unknown_member(faults, "", name, sorted({*MEMBERS, "auth"} - patch.keys()), "is no member to change")
     changes: dict[str, Any] = {}
     wished = read_preferences(faults, _whole(subscription.preferences, patch))
     if wished:

@@ -7,6 +7,8 @@ In: a shape and what ``json`` made of a body. Out: the shape, or a :class:`~idle
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import Any, Final, TypeVar, cast, get_args, get_type_hints
 
 import msgspec
@@ -30,6 +32,9 @@ LATER_MEMBERS: Final = frozenset(
 """Members that the interface names and that are not there yet: the answer says so instead of calling them unknown."""
 LATER_ENDPOINTS: Final = frozenset({"apprise", "fcm", "apns", "mwi"})
 MAX_ERRORS: Final = 50
+HINTS: Final = 5
+HINTED_CHARACTERS: Final = 40
+"""The nearest member is looked for to so many faults, and of a name so long: it takes a tenth of a millisecond each."""
 
 
 class Faults:
@@ -74,6 +79,17 @@ def read_into(faults: Faults, kind: Any, body: Any, at: str) -> Any:
         faults.add(at, "must be an object")
         return None
     return _members(faults, shape, body, at)
+
+
+def unknown_member(
+    faults: Faults, at: str, name: str, known: Iterable[str], detail: str = "is not a known member"
+) -> None:
+    """``known``: the members that there are at ``at``, of which the nearest is told."""
+    if name in LATER_MEMBERS:
+        faults.add(at + pointer(name[:100]), NOT_SUPPORTED)
+        return
+    near = get_close_matches(name[:HINTED_CHARACTERS], list(known), n=1) if faults.count < HINTS else ()
+    faults.add(at + pointer(name[:100]), f"{detail}; did you mean {near[0]}?" if near else detail)
 
 
 def pointer(*parts: str) -> str:
@@ -130,7 +146,8 @@ def _members(faults: Faults, shape: type[Shape], body: dict[str, Any], at: str) 
     bad = False
     for name in body:
         if name != tag_field and name not in shape.__struct_encode_fields__:
-            faults.add(at + pointer(name[:100]), NOT_SUPPORTED if name in LATER_MEMBERS else "not a known member")
+            known = [one for one in shape.__struct_encode_fields__ if one not in body]
+            unknown_member(faults, at, name, [*known, *([tag_field] if tag_field else [])])
             bad = True
     for field, kind in _fields(shape):
         name = field.encode_name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
@@ -13,8 +13,8 @@ from idlebell.gateway.callers import Caller
 from idlebell.gateway.changing import Changes
 from idlebell.gateway.discovery import Discover, no_discovery
 from idlebell.gateway.enrolment import Enrolment
-from idlebell.gateway.events import Events
-from idlebell.gateway.feeds import Event, Feeds
+from idlebell.gateway.events import Events, Reading
+from idlebell.gateway.feeds import Feeds
 from idlebell.gateway.filter_tests import FilterTests
 from idlebell.gateway.hushing import Hush
 from idlebell.gateway.looking import Looking
@@ -234,7 +234,7 @@ class Gateway:
         return await self._enrolment.make_link(subscription, caller)
 
     @_store_told
-    async def events(self, subscription: str, caller: Caller, after: int | None) -> AsyncIterator[Event | None]:
+    async def events(self, subscription: str, caller: Caller, after: int | None) -> Reading:
         """As they happen; see :meth:`idlebell.gateway.events.Events.open`."""
         return await self._events.open(subscription, caller, after)
 

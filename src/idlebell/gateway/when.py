@@ -9,7 +9,7 @@ import zoneinfo
 from datetime import UTC, datetime, time
 from typing import Any, Final
 
-from idlebell.gateway.reading import Faults, pointer
+from idlebell.gateway.reading import Faults, unknown_member
 from idlebell.gateway.shapes import QuietHoursView
 from idlebell.model.preferences import QuietHours, Then
 
@@ -48,7 +48,7 @@ def read_quiet_hours(faults: Faults, value: Any, at: str) -> QuietHours | None:
     before = faults.count
     for name in value:
         if name not in _QUIET_HOURS:
-            faults.add(at + pointer(name[:100]), "not a known member")
+            unknown_member(faults, at, name, [one for one in _QUIET_HOURS if one not in value])
     given = {name: one for name, one in value.items() if one is not None}
     zone = _zone(faults, given.get("tz"), f"{at}/tz")
     days = _days(faults, given.get("days", list(DAYS)), f"{at}/days")

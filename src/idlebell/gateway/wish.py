@@ -17,7 +17,7 @@ from idlebell.gateway.discovery import domain_of
 from idlebell.gateway.endpoints import heartbeat_fault, payload_fault, read_endpoints, withdraw_fault
 from idlebell.gateway.policy import SUPPORTED_RETENTIONS, Policy
 from idlebell.gateway.preferences import members, read_preferences
-from idlebell.gateway.reading import NOT_SUPPORTED, Faults, pointer
+from idlebell.gateway.reading import NOT_SUPPORTED, Faults, unknown_member
 from idlebell.gateway.shapes import WAIT_SECONDS_MAX, Auth, ImapShape, OAuth2Auth, PasswordAuth, SubscriptionRequest
 from idlebell.model.account import BearerCredentials, Credentials, ImapTarget, PasswordCredentials, Retention, Tls
 from idlebell.model.endpoint import Endpoints
@@ -137,7 +137,7 @@ def read_mailboxes(faults: Faults, given: Any, policy: Policy, at: str = "/mailb
         case {"subtree": root}:
             for name in given:
                 if name != "subtree":
-                    faults.add(at + pointer(name[:100]), "not a known member")
+                    unknown_member(faults, at, name, ())
             return Subtree(_name(faults, root, f"{at}/subtree"))
         case _:
             faults.add(at, 'must be a list of names, "personal", "subscribed" or {"subtree": a name}')

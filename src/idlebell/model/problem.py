@@ -157,6 +157,15 @@ PROBLEMS = _table(
         "Send Authorization: Bearer with an API key or the subscription's token.",
     ),
     Entry(
+        "link-not-valid",
+        "The link is not valid any more",
+        401,
+        _C,
+        Retry.NEVER,
+        Severity.INFO,
+        "Let the first device make another link; each works once, for ten minutes.",
+    ),
+    Entry(
         "forbidden",
         "The token does not allow this",
         403,
@@ -183,6 +192,15 @@ PROBLEMS = _table(
         Retry.NEVER,
         Severity.INFO,
         "Check the id and the token; a subscription that is over for 7 days is gone.",
+    ),
+    Entry(
+        "no-such-path",
+        "There is nothing at this address",
+        404,
+        _C,
+        Retry.NEVER,
+        Severity.INFO,
+        "Look at /docs, or /openapi.json, for the calls that there are.",
     ),
     Entry(
         "conflict",

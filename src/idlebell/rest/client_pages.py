@@ -69,7 +69,7 @@ def routes() -> list[HTTPRouteHandler]:
     async def client_file(request: AnyRequest) -> Response[bytes]:
         found = files.get(str(request.path_params["name"]).lstrip("/"))
         if found is None:
-            raise refuse("not-found", "There is no such file.")
+            raise refuse("no-such-path", "There is no such file.")
         return _answer(request, found)
 
     return [client, client_file]

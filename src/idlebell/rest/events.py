@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any, Final
 
 from litestar import Request, Response, get
@@ -15,6 +14,7 @@ from idlebell.rest.limits import EVENT_SEND_SECONDS
 from idlebell.rest.subscriptions import PATH, named
 
 if TYPE_CHECKING:
+    from idlebell.gateway.events import Reading
     from idlebell.gateway.feeds import Event
     from idlebell.gateway.verbs import Gateway
 
@@ -34,6 +34,7 @@ def routes(gateway: Gateway) -> list[HTTPRouteHandler]:
         who = await caller(gateway, request)
         found = await gateway.events(named(request), who, _after(request))
         if request.scope["state"].get("head"):
+            await found.aclose()
             return Response(b"", media_type=MEDIA_TYPE)
         return _EventStream(found)
 
@@ -49,7 +50,7 @@ def _after(request: AnyRequest) -> int | None:
 
 
 class _EventStream(Response[bytes]):
-    def __init__(self, events: AsyncIterator[Event | None]) -> None:
+    def __init__(self, events: Reading) -> None:
         super().__init__(b"", media_type=MEDIA_TYPE)
         self._events = events
 
@@ -57,9 +58,8 @@ class _EventStream(Response[bytes]):
         return _stream(self._events)
 
 
-def _stream(events: AsyncIterator[Event | None]) -> ASGIApp:
+def _stream(events: Reading) -> ASGIApp:
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": list(_HEADERS)})
         writing = asyncio.ensure_future(_write(events, send))
         gone = asyncio.ensure_future(_gone(receive))
         try:
@@ -68,21 +68,21 @@ def _stream(events: AsyncIterator[Event | None]) -> ASGIApp:
             for task in (writing, gone):
                 task.cancel()
             await asyncio.gather(writing, gone, return_exceptions=True)
+            await events.aclose()
 
     return answer
 
 
-async def _write(events: AsyncIterator[Event | None], send: Send) -> None:
+async def _write(events: Reading, send: Send) -> None:
     """Until they end, or the reader takes nothing more."""
     try:
+        await send({"type": "http.response.start", "status": 200, "headers": list(_HEADERS)})
         await _say(send, b"retry: %d\n\n" % RETRY_MS)
         async for event in events:
             await _say(send, b":\n\n" if event is None else _text(event))
         await send({"type": "http.response.body", "body": b"", "more_body": False})
     except TimeoutError:
         pass  # the connection is closed, for the answer has no end
-    finally:
-        await events.aclose()  # type: ignore[attr-defined]
 
 
 async def _say(send: Send, piece: bytes) -> None:

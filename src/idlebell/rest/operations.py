@@ -42,6 +42,7 @@ ACCOUNT = (
     "session-lost",
 )
 REGISTRATION = (
+    "link-not-valid",
     "unauthorized",
     "forbidden",
     "needs-tls",

@@ -43,7 +43,7 @@ def routes(description: bytes) -> list[HTTPRouteHandler]:
     async def docs_file(request: AnyRequest) -> Response[bytes]:
         name: str = request.path_params["name"]
         if name not in static:
-            raise refuse("not-found", "There is no such page.")
+            raise refuse("no-such-path", "There is no such page.")
         return Response(static[name], media_type=FILES[name], headers={"content-security-policy": PAGE_POLICY})
 
     @get("/problems")
@@ -60,7 +60,7 @@ def routes(description: bytes) -> list[HTTPRouteHandler]:
     async def problem(request: AnyRequest) -> Response[bytes]:
         entry = PROBLEMS.get(request.path_params["code"])
         if entry is None:
-            raise refuse("not-found", "There is no such problem.")
+            raise refuse("no-such-path", "There is no such problem.")
         if not _wants_html(request):
             return answer(_described(entry))
         body = (

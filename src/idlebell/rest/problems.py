@@ -19,7 +19,7 @@ Challenge = Literal["Bearer", "Basic"]
 
 BY_STATUS = {
     400: "malformed-json",
-    404: "not-found",
+    404: "no-such-path",
     405: "method-not-allowed",
     413: "body-too-large",
     415: "unsupported-media-type",

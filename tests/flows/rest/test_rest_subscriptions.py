@@ -93,7 +93,7 @@ async def test_ending_answers_204_without_a_body(stage):
 @pytest.mark.parametrize("path", ["ledger", "verify"])
 async def test_what_later_versions_bring_is_not_found_now(stage, path):
     answer = await stage.ask("GET", f"/v1/subscriptions/sub_1/{path}", headers=BEARER)
-    assert (answer.status, answer.json["type"]) == (404, "/problems/not-found")
+    assert (answer.status, answer.json["type"]) == (404, "/problems/no-such-path")
 
 
 async def test_a_link_for_a_second_device_is_made(stage):

@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 
 from idlebell.gateway import limits
-from idlebell.gateway.limits import RegistrationLimit, network_of
+from idlebell.gateway.limits import RateLimit, network_of
 
 
 def test_as_many_a_minute_and_then_evenly() -> None:
-    limit = RegistrationLimit(3)
+    limit = RateLimit(3)
     assert [limit.wait_seconds("192.0.2.1", 0.0) for _ in range(4)] == [0, 0, 0, 20]
     assert limit.wait_seconds("192.0.2.1", 19.0) == 1
     assert limit.wait_seconds("192.0.2.1", 21.0) == 0
@@ -15,12 +15,12 @@ def test_as_many_a_minute_and_then_evenly() -> None:
 
 
 def test_zero_is_no_limit() -> None:
-    limit = RegistrationLimit(0)
+    limit = RateLimit(0)
     assert {limit.wait_seconds("192.0.2.1", 0.0) for _ in range(1_000)} == {0}
 
 
 def test_one_ipv6_network_counts_as_one_address() -> None:
-    limit = RegistrationLimit(1)
+    limit = RateLimit(1)
     assert limit.wait_seconds("2001:db8:1:2::1", 0.0) == 0
     assert limit.wait_seconds("2001:db8:1:2:ffff::9", 0.0) == 60
     assert limit.wait_seconds("2001:db8:1:3::1", 0.0) == 0
@@ -30,7 +30,7 @@ def test_one_ipv6_network_counts_as_one_address() -> None:
 
 def test_the_table_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "ADDRESSES", 2)
-    limit = RegistrationLimit(1)
+    limit = RateLimit(1)
     for last in range(5):
         limit.wait_seconds(f"192.0.2.{last}", 0.0)
     assert list(limit._buckets) == ["192.0.2.3", "192.0.2.4"]

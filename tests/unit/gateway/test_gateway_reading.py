@@ -88,6 +88,16 @@ def test_secrets_are_strings() -> None:
         schema_hook(int)
 
 
+def test_of_an_unknown_member_the_nearest_is_told() -> None:
+    told = errors(
+        SubscriptionRequest, {"mailbox": ["INBOX"], "endpoints": {"newmail": PUSH}, "quite_hours": {}, "zzzz": 1}
+    )
+    assert told["/mailbox"] == "is not a known member; did you mean mailboxes?"
+    assert told["/endpoints/newmail"] == "is not a known member; did you mean new_mail?"
+    assert told["/quite_hours"] == "is not a known member; did you mean quiet_hours?"
+    assert told["/zzzz"] == "is not a known member"
+
+
 def test_pointers_are_escaped() -> None:
     assert pointer("a/b", "c~d") == "/a~1b/c~0d"
     assert "/secret/~1x" not in errors(WebhookShape, {"a/b": 1, "url": "u", "secret": "s"})
