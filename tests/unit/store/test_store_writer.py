@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from idlebell.store.sqlite.writer import Writer
 class Bench:
     """A table of numbers, a writer, and a gate that keeps the writer busy until it is opened."""
 
-    def __init__(self, path: Path, **bounds: int) -> None:
+    def __init__(self, path: Path, **bounds: Any) -> None:
         self.path = path
         self.connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0.05)
         self.connection.execute("PRAGMA journal_mode = WAL")
@@ -220,3 +221,25 @@ async def test_those_who_wait_for_room_when_it_closes_are_refused(tmp_path: Path
     await held
     with pytest.raises(StoreError, match="closed"):
         await waiting
+
+
+async def test_a_patient_job_is_committed_with_the_next_that_comes(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "numbers.db", patience_seconds=60)
+    patient = asyncio.create_task(bench.writer.write(insert(1), patient=True))
+    await asyncio.sleep(0)
+    assert await asyncio.gather(bench.writer.write(insert(2)), patient) == [2, 1]
+    assert bench.transactions() == 1
+    await bench.writer.close()
+
+
+async def test_a_patient_job_that_stays_alone_is_committed_soon(bench: Bench) -> None:
+    assert await bench.writer.write(insert(1), patient=True) == 1
+    assert bench.numbers() == [1]
+
+
+async def test_closing_hurries_a_patient_job(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "numbers.db", patience_seconds=60)
+    patient = asyncio.create_task(bench.writer.write(insert(1), patient=True))
+    await asyncio.sleep(0)
+    await bench.writer.close()
+    assert await patient == 1

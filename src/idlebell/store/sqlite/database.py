@@ -51,9 +51,9 @@ class Database:
         self._closed = False
         self._writer = Writer(connection, self._translated)
 
-    async def write(self, job: Job[T]) -> T:
+    async def write(self, job: Job[T], *, patient: bool = False) -> T:
         """The result of ``job`` once it is durable (:meth:`.writer.Writer.write`)."""
-        return await self._writer.write(job)
+        return await self._writer.write(job, patient=patient)
 
     def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
         return self._ask(self._reader, query)

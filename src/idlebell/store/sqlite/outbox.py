@@ -111,7 +111,8 @@ class OutboxPart:
             self._settle(connection, waiting, settlement)
             return connection.execute(_WAITS, (waiting.endpoint,)).fetchone() is not None
 
-        return await self._database.write(job)
+        # The service has it, and its lane is free for the next: only this endpoint waits.
+        return await self._database.write(job, patient=True)
 
     async def waits(self, notification: NotificationId) -> datetime | None:
         query = "SELECT due_us FROM outbox WHERE id = ?1 UNION ALL SELECT due_us FROM holds WHERE id = ?1"

@@ -1,12 +1,14 @@
 """The one writer: a thread that commits what many callers ask for in one transaction.
 
 In: jobs, functions of the connection. Out: their results, once they are durable. A commit costs one fsync, so the jobs that
-come while one is under way share the next: the more callers, the cheaper each.
+come while one is under way share the next: the more callers, the cheaper each. Jobs that nobody waits for let others join
+them for a moment.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import sqlite3
 import threading
@@ -20,6 +22,9 @@ MAX_WAITING = 1024
 """Jobs accepted and not answered yet; further callers wait their turn."""
 MAX_BATCH = 256
 """Jobs in one transaction: it bounds how long the first of them waits for the last."""
+PATIENCE_SECONDS = 0.02
+"""How long a patient job waits for company: where many mails come, the next one's commit takes it along; where few come,
+nothing is to be saved."""
 
 T = TypeVar("T")
 Job = Callable[[sqlite3.Connection], T]
@@ -30,6 +35,7 @@ Translate = Callable[[sqlite3.Error], StoreError]
 class _Asked:
     job: Job[Any]
     future: asyncio.Future[Any]
+    patient: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +59,12 @@ class Writer:
         *,
         max_waiting: int = MAX_WAITING,
         max_batch: int = MAX_BATCH,
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         self._connection = connection
         self._translate = translate
         self._max_batch = max_batch
+        self._patience_seconds = patience_seconds
         self._loop = asyncio.get_running_loop()
         self._room = asyncio.Semaphore(max_waiting)
         self._asked: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
@@ -65,16 +73,17 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
 
-    async def write(self, job: Job[T]) -> T:
+    async def write(self, job: Job[T], *, patient: bool = False) -> T:
         """Runs ``job`` in the writer's thread and returns its result when it is on disk. What it raises reaches this caller
         alone, and what it had written is undone. It may run twice (its transaction may fail for another's sake), so it does
-        nothing but read and write the connection. A caller that is cancelled does not know whether it was done."""
+        nothing but read and write the connection. A caller that is cancelled does not know whether it was done. ``patient``: it
+        waits a moment for others to share the commit with."""
         await self._room.acquire()
         if self._closed:
             self._room.release()
             raise StoreError("The store is closed.")
         future: asyncio.Future[T] = self._loop.create_future()
-        self._asked.put(_Asked(job, future))
+        self._asked.put(_Asked(job, future, patient))
         return await future
 
     async def close(self) -> None:
@@ -88,6 +97,7 @@ class Writer:
         while not self._last_taken:
             batch: list[_Asked] = []
             self._collect(batch, self._asked.get())
+            self._await_company(batch)
             if batch:
                 try:
                     answers = self._together(batch, joined=True)
@@ -107,6 +117,12 @@ class Writer:
                 return
             asked = self._asked.get_nowait()
         self._last_taken = True
+
+    def _await_company(self, batch: list[_Asked]) -> None:
+        """Once: who came along while it was waited for is waited with no more."""
+        if batch and not self._last_taken and all(asked.patient for asked in batch):
+            with contextlib.suppress(queue.Empty):
+                self._collect(batch, self._asked.get(timeout=self._patience_seconds))
 
     def _answer(self, answers: list[_Answer]) -> None:
         for answer in answers:
