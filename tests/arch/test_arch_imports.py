@@ -117,7 +117,8 @@ def test_no_metric_is_named_outside_of_telemetry() -> None:
 def test_what_is_imported_is_named_as_a_dependency() -> None:
     """Not left to what another package happens to bring."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    named = {line.split(">")[0].split(";")[0].strip().replace("-", "_") for line in project["dependencies"]}
+    lines = [*project["dependencies"], *(line for extra in project["optional-dependencies"].values() for line in extra)]
+    named = {line.split(">")[0].split(";")[0].strip().replace("-", "_") for line in lines}
     imported = set().union(*(foreign(module) for module in MODULES)) - sys.stdlib_module_names - {"__future__"}
     assert imported <= named
     assert named - imported <= {"httptools", "tzdata"}, "uvicorn's parser, chosen by name; data of zoneinfo's"

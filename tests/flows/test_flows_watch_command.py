@@ -33,10 +33,10 @@ async def started(
     [
         (("--password-command", "echo wrong"), "", None, "The mail server refused the user name or the password"),
         (
-            ("--password-command", "echo apass", "--notify", "ntfys://x.example/y"),
+            ("--password-command", "echo apass", "--notify", "dbus://x.example/y"),
             "",
             None,
-            "ntfys://… is not supported",
+            "dbus://… is not offered",
         ),
         (("--password-command", "echo apass"), "/Wrok", None, "The mail server does not open 'Wrok'"),
         (

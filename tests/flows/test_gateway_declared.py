@@ -12,10 +12,19 @@ import pytest
 from flows.gateway_bench import Bench
 from idlebell.gateway import declared as declared_module
 from idlebell.gateway.declared import Declared, DeclaredAccount, NoPassword, read_password
+from idlebell.gateway.policy import Offered, Policy
 from idlebell.model.account import Account, ImapTarget, PasswordCredentials, Tls
-from idlebell.model.endpoint import CanaryEndpoint, CommandEndpoint, PushUrl, SimplePushEndpoint, WebhookEndpoint
+from idlebell.model.endpoint import (
+    AppriseEndpoint,
+    CanaryEndpoint,
+    CommandEndpoint,
+    PushUrl,
+    SimplePushEndpoint,
+    WebhookEndpoint,
+)
 from idlebell.model.ids import AccountId
 from idlebell.model.secret import Secret
+from idlebell.model.subscription import Payload
 
 HOOK = PushUrl("https://hook.example.net/x")
 
@@ -106,6 +115,18 @@ async def test_the_kind_of_an_endpoint_is_in_its_url(bench: Bench, account: Decl
     hook = by_kind[WebhookEndpoint]
     assert isinstance(hook, WebhookEndpoint)
     assert hook.secret.reveal() == bytes(24)
+
+
+async def test_other_schemas_are_those_of_apprise_that_are_offered(account: DeclaredAccount) -> None:
+    bench = Bench(Policy(offered=Offered(frozenset({"ntfys"}))))
+    urls = (PushUrl("ntfys://ntfy.example.net/x"), PushUrl("tgram://1:secret/2"), PushUrl("ntfys:x"))
+    complaints = await Declared(bench.gateway).follow([replace(account, notify=urls)])
+    (stored,) = await bench.stored()
+    assert stored.endpoints.new_mail == AppriseEndpoint(urls[0])
+    assert stored.payload is Payload.SUMMARY
+    assert len(complaints) == 2
+    assert not any("secret" in one for one in complaints)
+    await bench.close()
 
 
 async def test_how_an_entry_stands_is_told_once_it_is_watched(bench: Bench, account: DeclaredAccount) -> None:

@@ -15,6 +15,7 @@ from functools import partial
 from idlebell.canary.chain import Rhythm
 from idlebell.canary.rounds import Canary
 from idlebell.compose.parts import (
+    apprise_pool_of,
     canary_gauges,
     carriers_of,
     connect_with,
@@ -108,6 +109,9 @@ async def running_engine(
         places = descriptors()
         http = HttpClient(egress, resolver, tls_policy, proxy=settings.network.proxy, connections=places.pushes)
         stack.push_async_callback(http.close)
+        pool = apprise_pool_of(settings, egress)
+        if pool is not None:
+            stack.push_async_callback(pool.close)
         discovery = Discovery(resolver.services, http.send, clock)
         stack.push_async_callback(discovery.close)
         status, sessions, keyring = Status(), SessionInbox(), Keyring()
@@ -133,7 +137,7 @@ async def running_engine(
         )
         dispatcher = Dispatcher(
             store,
-            carriers_of(http, on_line, bird),
+            carriers_of(http, pool, on_line, bird),
             emit,
             clock,
             os.urandom,
@@ -176,11 +180,11 @@ async def running_engine(
             status,
             fleet.nudge,
             dispatcher,
-            policy_of(settings, egress),
+            policy_of(settings, egress, pool),
             clock,
             os.urandom,
             emit,
-            Reach(egress, resolver.resolve),
+            Reach(egress, resolver.resolve, None if pool is None else pool.look),
             hosts.sessions,
             discovery.find,
             means.looks,

@@ -15,14 +15,16 @@ from idlebell.config import Settings
 from idlebell.deliver.carriers import Carriers, to_canary, to_terminal
 from idlebell.deliver.dispatcher import Dispatcher
 from idlebell.gateway.declared import DeclaredAccount
-from idlebell.gateway.policy import Policy
+from idlebell.gateway.policy import Offered, Policy
 from idlebell.imap.capabilities import SharedCapabilities
 from idlebell.login.admission import Admission
 from idlebell.login.door import Connect
 from idlebell.login.keyring import Keyring
 from idlebell.model.account import ImapTarget, Tls
+from idlebell.model.apprise_service import offered
 from idlebell.model.subscription import Subscription
 from idlebell.net import child_process
+from idlebell.net.apprise_pool import ApprisePool, is_installed
 from idlebell.net.clock import Clock
 from idlebell.net.connector import Connector
 from idlebell.net.egress import Egress
@@ -32,7 +34,7 @@ from idlebell.net.open_connection import open_connection
 from idlebell.net.smtp_client import SUBMIT_SECONDS, submit
 from idlebell.net.tls_policy import TlsPolicy
 from idlebell.net.wheel import Wheel
-from idlebell.push.exchange import CommandRun, HttpRequest, Lines, Tokens
+from idlebell.push.exchange import AppriseCall, CommandRun, HttpRequest, Lines, Tokens
 from idlebell.push.vapid import VapidKey, VapidSigner
 from idlebell.store.contract import Store
 from idlebell.store.sealing import Sealer, default_key_path, load_or_make_key
@@ -89,7 +91,19 @@ def egress_of(settings: Settings) -> Egress:
     )
 
 
-def policy_of(settings: Settings, egress: Egress) -> Policy:
+def apprise_pool_of(settings: Settings, egress: Egress) -> ApprisePool | None:
+    """None: it is not installed, or no service is offered."""
+    if not settings.push.apprise_services or not is_installed():
+        return None
+    return ApprisePool(
+        egress,
+        proxy=settings.network.proxy,
+        ca_file=settings.imap.ca_file,
+        processes=settings.push.apprise_processes,
+    )
+
+
+def policy_of(settings: Settings, egress: Egress, pool: ApprisePool | None) -> Policy:
     return Policy(
         egress=egress,
         registration_open=settings.server.registration == "open",
@@ -100,6 +114,11 @@ def policy_of(settings: Settings, egress: Egress) -> Policy:
         vapid_subject=bool(settings.push.vapid_subject or settings.server.public_url),
         registrations_per_minute=settings.limits.registrations_per_minute,
         subscriptions_per_key=settings.limits.subscriptions_per_key,
+        offered=Offered(
+            apprise=frozenset()
+            if pool is None
+            else offered(settings.push.apprise_services, allow_plaintext=settings.network.allow_plaintext),
+        ),
     )
 
 
@@ -137,10 +156,14 @@ def post_of(settings: Settings, connector: Connector, tls_policy: TlsPolicy, clo
     return Post(account, given.sender or given.address, given.address, hand_in, clock, logs_in=logs_in)
 
 
-def carriers_of(http: HttpClient, on_line: Callable[[str], None] | None, bird: Canary | None) -> Carriers:
+def carriers_of(
+    http: HttpClient, pool: ApprisePool | None, on_line: Callable[[str], None] | None, bird: Canary | None
+) -> Carriers:
     """What this process can send by. ``on_line`` writes to the terminal, where there is one; ``bird`` hears the tokens of
     the canary's mails, where one is kept."""
     carriers = Carriers().add(HttpRequest, http.send).add(CommandRun, child_process.run)
+    if pool is not None:
+        carriers.add(AppriseCall, pool.carry)
     if on_line is not None:
         carriers.add(Lines, to_terminal(on_line))
     if bird is not None:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from idlebell.config.settings import Settings
 from idlebell.model.account import Retention, Tls
+from idlebell.model.apprise_service import offered
+from idlebell.net.apprise_pool import is_installed
 from idlebell.net.outbound import foreign_addresses
 
 
@@ -148,15 +150,19 @@ def _canary(settings: Settings) -> Iterator[Broken]:
 
 
 def unheard(settings: Settings) -> Iterator[Broken]:
-    """Endpoints of ``[[watch]]`` that this version cannot ring: told by ``idlebell check``; the gateway rings the others."""
+    """Endpoints of ``[[watch]]`` that cannot be rung: told by ``idlebell check``; the gateway rings the others."""
+    services = offered(settings.push.apprise_services, allow_plaintext=settings.network.allow_plaintext)
     for number, watch in enumerate(settings.watch, 1):
         for url in watch.notify:
             scheme = url.scheme.removeprefix("simplepush+")
-            if scheme not in ("http", "https"):
-                known = "https:// (a webhook) or simplepush+https://"
-                yield Broken(
-                    (f"watch.{number}.notify",), f"{url.scheme}:// is not supported by this version; use {known}"
-                )
+            if url.scheme in services:
+                if not is_installed():
+                    yield Broken(
+                        (f"watch.{number}.notify",), f"{url.scheme}:// needs Apprise: pip install 'idlebell[apprise]'"
+                    )
+            elif scheme not in ("http", "https"):
+                known = "https:// (a webhook), simplepush+https://, or a service of push.apprise_services"
+                yield Broken((f"watch.{number}.notify",), f"{url.scheme}:// is not offered; use {known}")
             elif scheme == "http" and not settings.network.allow_plaintext:
                 yield Broken((f"watch.{number}.notify",), f"{url.scheme}:// needs network.allow_plaintext")
 

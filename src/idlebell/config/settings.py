@@ -90,6 +90,8 @@ class Push(Section, frozen=True, kw_only=True):
     retry_for_seconds: Annotated[int, Meta(ge=60, le=28 * DAY)] = DAY
     verify_endpoints: bool = True
     verify_webpush: bool = False
+    apprise_services: Annotated[tuple[str, ...], Parse(values.apprise_services, "json")] = ("usual",)
+    apprise_processes: Annotated[int, Meta(ge=1, le=32)] = 2
 
 
 class Limits(Section, frozen=True, kw_only=True):

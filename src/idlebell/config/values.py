@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from idlebell.config.imap_url import ImapUrl, parse_imap_url
 from idlebell.config.smtp_url import parse_smtp_url
 from idlebell.model.account import Retention
+from idlebell.model.apprise_service import FORBIDDEN
 from idlebell.model.endpoint import PushUrl
 from idlebell.model.smtp import SmtpTarget
 from idlebell.net.host_name import BadHost, parse_host
@@ -207,6 +208,17 @@ def push_urls(value: Any) -> tuple[PushUrl, ...]:
         if not re.fullmatch(r"[a-z][a-z0-9+.-]*://[^\s\x00-\x1f\x7f]+", url, re.IGNORECASE):
             raise ValueError("expected URLs of endpoints, for example https://hook.example.net/…")
     return tuple(PushUrl(url) for url in found)
+
+
+def apprise_services(value: Any) -> tuple[str, ...]:
+    """Schemas of Apprise's URLs, and ``usual`` for those that are offered by default."""
+    found = tuple(one.lower() for one in _strings(value))
+    for one in found:
+        if not re.fullmatch(r"[a-z0-9]{1,20}", one):
+            raise ValueError('expected a list of schemas, for example ["usual", "mailtos"]')
+        if one in FORBIDDEN:
+            raise ValueError(f"{one} acts on this machine or reads its files, and is never offered")
+    return found
 
 
 def mail_filter(value: Any) -> str | None:

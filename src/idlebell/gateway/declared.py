@@ -13,13 +13,14 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from idlebell.gateway.endpoints import url_fault, webhook_secret
+from idlebell.gateway.endpoints import apprise_fault, url_fault, webhook_secret
 from idlebell.gateway.means import Means
 from idlebell.gateway.shapes import SubscriptionView
 from idlebell.gateway.standing import verdict
 from idlebell.gateway.verbs import Gateway
 from idlebell.model.account import ImapTarget, PasswordCredentials, Retention
 from idlebell.model.endpoint import (
+    AppriseEndpoint,
     CanaryEndpoint,
     CommandEndpoint,
     Endpoint,
@@ -202,17 +203,25 @@ class Declared:
 def endpoints_of(account: DeclaredAccount, means: Means) -> tuple[list[Endpoint], list[str]]:
     """What ``notify`` and ``exec`` name, and a sentence for each that cannot be used. The kind is in the form of the URL:
     ``simplepush+https://…`` is SimplePush, ``https://…`` a webhook, its secret behind ``#`` (``#whsec_…``) or, left out,
-    made of the URL and the gateway's own key."""
+    made of the URL and the gateway's own key; every other schema is Apprise's, where it is offered."""
     found: list[Endpoint] = []
     faults: list[str] = []
     for given in account.notify:
+        if given.scheme in means.policy.offered.apprise:
+            fault = apprise_fault(given.reveal(), means.policy.offered.apprise)
+            if fault is None:
+                found.append(AppriseEndpoint(given))
+            else:
+                faults.append(f"notify {given}: the URL {fault}")
+            continue
         text, _, secret_text = given.reveal().partition("#")
         simplepush = text.startswith(SIMPLEPUSH_PREFIX)
         url = PushUrl(text.removeprefix(SIMPLEPUSH_PREFIX))
         fault = url_fault(url.reveal(), allow_plaintext=means.policy.allow_plaintext)
         if url.scheme not in ("http", "https"):
             faults.append(
-                f"notify {given.scheme}://… is not supported by this version; use https:// or {SIMPLEPUSH_PREFIX}https://"
+                f"notify {given.scheme}://… is not offered; use https:// or {SIMPLEPUSH_PREFIX}https://, or install "
+                f"idlebell[apprise] and see push.apprise_services"
             )
         elif fault is not None:
             faults.append(f"notify {url}: the URL {fault}")

@@ -11,9 +11,18 @@ from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
 
+from idlebell.gateway.policy import Offered
 from idlebell.gateway.reading import Faults
-from idlebell.gateway.shapes import EndpointShape, EndpointsShape, SimplePushShape, WebhookShape, WebPushShape
+from idlebell.gateway.shapes import (
+    AppriseShape,
+    EndpointShape,
+    EndpointsShape,
+    SimplePushShape,
+    WebhookShape,
+    WebPushShape,
+)
 from idlebell.model.endpoint import (
+    AppriseEndpoint,
     Endpoint,
     Endpoints,
     PushUrl,
@@ -33,16 +42,24 @@ AUTH_BYTES: Final = 16
 WEBHOOK_SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - what every secret begins with
 WEBHOOK_SECRET_BYTES: Final = (24, 64)
 
+NOTHING_MORE: Final = Offered()
+_VISIBLE: Final = re.compile(r"[!-~]+")
+_SCHEMA: Final = re.compile(r"[A-Za-z0-9]{1,20}")
 _URL: Final = re.compile(r"[A-Za-z0-9\-._~:/?\[\]@!$&'()*+,;=%]+")
 """RFC 3986 section 2, without ``#``: a fragment is never sent, so two URLs that differ in it only would be one."""
 
 
 def read_endpoints(
-    faults: Faults, shape: EndpointsShape, *, allow_plaintext: bool, at: str = "/endpoints"
+    faults: Faults,
+    shape: EndpointsShape,
+    *,
+    allow_plaintext: bool,
+    offered: Offered = NOTHING_MORE,
+    at: str = "/endpoints",
 ) -> Endpoints:
     """The endpoints, or faults with pointers; after a fault what is returned is of no use."""
     found: dict[str, Any] = {
-        role.value: read_endpoint(faults, given, f"{at}/{role.value}", allow_plaintext=allow_plaintext)
+        role.value: read_endpoint(faults, given, f"{at}/{role.value}", allow_plaintext=allow_plaintext, offered=offered)
         for role in Role
         if (given := getattr(shape, role.value)) is not None
     }
@@ -51,7 +68,14 @@ def read_endpoints(
     return Endpoints(**found)
 
 
-def read_endpoint(faults: Faults, shape: EndpointShape, at: str, *, allow_plaintext: bool) -> Endpoint:
+def read_endpoint(
+    faults: Faults, shape: EndpointShape, at: str, *, allow_plaintext: bool, offered: Offered = NOTHING_MORE
+) -> Endpoint:
+    if isinstance(shape, AppriseShape):
+        fault = apprise_fault(shape.url, offered.apprise)
+        if fault is not None:
+            faults.add(f"{at}/url" if offered.apprise else f"{at}/type", fault)
+        return AppriseEndpoint(PushUrl(shape.url))
     text = _url_of(faults, shape, at)
     fault = None if text is None else url_fault(text, allow_plaintext=allow_plaintext)
     if fault is not None:
@@ -77,7 +101,22 @@ def read_endpoint(faults: Faults, shape: EndpointShape, at: str, *, allow_plaint
             return WebhookEndpoint(url, Secret(secret or b""))
 
 
-def _url_of(faults: Faults, shape: EndpointShape, at: str) -> str | None:
+def apprise_fault(url: str, offered: frozenset[str]) -> str | None:
+    """What is wrong with the form of a URL of Apprise's; None: nothing that can be told without Apprise. The answer holds
+    nothing of the URL but a schema that is one."""
+    if not offered:
+        return "is not offered by this installation"
+    if len(url) > URL_BYTES or _VISIBLE.fullmatch(url) is None:
+        return f"must be at most {URL_BYTES} visible ASCII characters; spell others with %"
+    schema, found, _ = url.partition("://")
+    if not found or _SCHEMA.fullmatch(schema) is None:
+        return "must be a URL that Apprise understands, SCHEMA://…"
+    if schema.lower() not in offered:
+        return f"{schema.lower()}:// is not offered by this installation"
+    return None
+
+
+def _url_of(faults: Faults, shape: SimplePushShape | WebPushShape | WebhookShape, at: str) -> str | None:
     """None: a fault was added."""
     if not isinstance(shape, WebPushShape):
         return shape.url
@@ -129,6 +168,8 @@ def payload_fault(payload: Payload, endpoints: Endpoints, *, allow_plaintext: bo
 
 def withdraw_fault(endpoints: Endpoints) -> str | None:
     """Can the ``new_mail`` endpoint be told that messages were read?"""
+    if isinstance(endpoints.new_mail, AppriseEndpoint):
+        return "needs a new_mail that is a program: what a person was told by apprise cannot be taken back"
     if endpoints.new_mail is None or endpoints.new_mail.carries_body:
         return None
     return "needs a new_mail that carries a body: simplepush has no type"

@@ -142,4 +142,4 @@ def _endpoints(faults: Faults, known: Endpoints, patch: Any, policy: Policy) -> 
     shape = read_into(faults, EndpointsShape, merged(before, patch), "/endpoints")
     if shape is None:
         return None
-    return read_endpoints(faults, shape, allow_plaintext=policy.allow_plaintext)
+    return read_endpoints(faults, shape, allow_plaintext=policy.allow_plaintext, offered=policy.offered)

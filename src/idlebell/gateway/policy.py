@@ -12,6 +12,14 @@ SUPPORTED_RETENTIONS = frozenset({Retention.SESSION, Retention.MEMORY})
 
 
 @dataclass(frozen=True, slots=True)
+class Offered:
+    """Kinds of endpoints that an installation has or has not."""
+
+    apprise: frozenset[str] = frozenset()
+    """Schemas of Apprise's URLs; empty: it is not installed, or switched off."""
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """Filled from the configuration by ``compose``; the defaults are the configuration's."""
 
@@ -27,6 +35,8 @@ class Policy:
     """From one address without an API key; 0: none."""
     subscriptions_per_key: int = 0
     """0: none."""
+
+    offered: Offered = Offered()
 
     @property
     def allow_plaintext(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from idlebell.model.endpoint import Endpoints, PushUrl, Role, WebPushEndpoint
+from idlebell.model.endpoint import AppriseEndpoint, Endpoints, PushUrl, Role, WebPushEndpoint
 from idlebell.model.problem import FieldError, Problem, ProblemError
 from idlebell.net.addresses import Address
 from idlebell.net.egress import Egress, Purpose
@@ -18,15 +18,20 @@ class Reach:
 
     egress: Egress
     resolve: Callable[[str], Awaitable[tuple[Address, ...]]]
+    look: Callable[[PushUrl], Awaitable[str | None]] | None = None
+    """What is wrong with a URL of Apprise's (:meth:`idlebell.net.apprise_pool.ApprisePool.look`), where it is offered."""
 
     async def check(self, endpoints: Endpoints, *, vapid_subject: bool) -> None:
-        """ProblemError ``endpoint-not-allowed`` or ``vapid-subject-missing``, with the endpoint's pointer. A name that exists
-        nowhere and one of our own network give the same answer: nobody maps a network's names through us."""
+        """ProblemError ``endpoint-not-allowed``, ``invalid-request`` or ``vapid-subject-missing``, with its pointer. A
+        name that exists nowhere and one of our own network give the same answer: nobody maps a network's names through us."""
         seen: set[PushUrl] = set()
         for role, endpoint in endpoints:
             if endpoint.url in seen:
                 continue
             seen.add(endpoint.url)
+            if isinstance(endpoint, AppriseEndpoint):
+                await self._look(endpoint, role)
+                continue
             addresses = await self._addresses(endpoint.url)
             if addresses is None:
                 continue  # the resolver failed: the first push finds out
@@ -39,6 +44,13 @@ class Reach:
             if isinstance(endpoint, WebPushEndpoint) and not vapid_subject and not inside:
                 # RFC 8292 section 2.1: push services want to know whom to write to; in one's own network nobody asks.
                 raise _refused("vapid-subject-missing", role, "Web Push needs the operator's address.")
+
+    async def _look(self, endpoint: AppriseEndpoint, role: Role) -> None:
+        """Where it dials is known when it does: the process of Apprise is held to the same rules then."""
+        fault = None if self.look is None else await self.look(endpoint.url)
+        if fault is not None:
+            errors = (FieldError(f"/endpoints/{role.value}/url", fault),)
+            raise ProblemError(Problem("invalid-request", "One member is not valid.", errors=errors))
 
     async def _addresses(self, url: PushUrl) -> tuple[Address, ...] | None:
         try:

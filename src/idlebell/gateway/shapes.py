@@ -101,7 +101,16 @@ class WebhookShape(Shape, frozen=True, kw_only=True, tag_field="type", tag="webh
         return "WebhookShape(…)"
 
 
-EndpointShape: TypeAlias = SimplePushShape | WebPushShape | WebhookShape
+class AppriseShape(Shape, frozen=True, kw_only=True, tag_field="type", tag="apprise"):
+    """``url``: as Apprise spells a service. It is a secret, and shown nowhere."""
+
+    url: str
+
+    def __repr__(self) -> str:
+        return "AppriseShape(…)"
+
+
+EndpointShape: TypeAlias = SimplePushShape | WebPushShape | WebhookShape | AppriseShape
 
 
 class EndpointsShape(Shape, frozen=True, kw_only=True):

@@ -76,7 +76,9 @@ def read_wish(request: SubscriptionRequest, policy: Policy) -> Wish:
     target = _target(faults, imap, policy)
     _check_text(faults, "/imap/username", imap.username, USERNAME_BYTES)
     credentials = None if imap.auth is None else read_auth(faults, imap.auth, "/imap/auth")
-    endpoints = read_endpoints(faults, request.endpoints, allow_plaintext=policy.allow_plaintext)
+    endpoints = read_endpoints(
+        faults, request.endpoints, allow_plaintext=policy.allow_plaintext, offered=policy.offered
+    )
     mailboxes = None if request.mailboxes is None else read_mailboxes(faults, request.mailboxes, policy)
     preferences = read_preferences(faults, members(request))
     payload = None if request.payload is None else read_payload(faults, request.payload)

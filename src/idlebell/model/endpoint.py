@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import ClassVar, TypeAlias
 from urllib.parse import quote, urlsplit
 
+from idlebell.model.apprise_service import Reaches, reaches
 from idlebell.model.secret import Secret
 
 
@@ -21,7 +22,8 @@ class Role(StrEnum):
 
 
 class PushUrl:
-    """A push URL is a capability: who knows it can ring. Its ``repr`` shows the origin only."""
+    """A push URL is a capability: who knows it can ring. Its ``repr`` shows the origin only, and where it is not HTTP's the
+    scheme alone: what stands in the place of a host there may be a token (``tgram://TOKEN/CHAT``)."""
 
     __slots__ = ("_value",)
 
@@ -33,11 +35,17 @@ class PushUrl:
 
     @property
     def scheme(self) -> str:
-        return urlsplit(self._value).scheme
+        """In lower case. Not as RFC 3986 reads it: some of Apprise's begin with a digit."""
+        return self._value.partition(":")[0].lower()
 
     @property
     def host(self) -> str:
-        return urlsplit(self._value).hostname or ""
+        """Of HTTP; else empty."""
+        return (urlsplit(self._value).hostname or "") if self._is_http else ""
+
+    @property
+    def _is_http(self) -> bool:
+        return self.scheme in ("http", "https")
 
     @property
     def port(self) -> int:
@@ -46,11 +54,19 @@ class PushUrl:
 
     @property
     def origin(self) -> str:
-        """``scheme://host[:port]`` as RFC 6454 spells it: default ports left out. What VAPID's ``aud`` holds."""
+        """``scheme://host[:port]`` as RFC 6454 spells it: default ports left out. What VAPID's ``aud`` holds. Not of HTTP:
+        the scheme."""
+        if not self._is_http:
+            return f"{self.scheme}:"
         parts = urlsplit(self._value)
         host = f"[{self.host}]" if ":" in self.host else self.host
         default = {"https": 443, "http": 80}.get(parts.scheme)
         return f"{parts.scheme}://{host}" + ("" if parts.port in (None, default) else f":{parts.port}")
+
+    @property
+    def lane(self) -> str:
+        """What one push service has in common. It may hold a secret: to be digested, never to be shown."""
+        return self.origin if self._is_http else f"{self.scheme}://{self._value.partition('://')[2].partition('/')[0]}"
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, PushUrl) and self._value == other._value
@@ -95,6 +111,19 @@ class WebhookEndpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class AppriseEndpoint:
+    """A service that Apprise knows. All of ``url`` is a secret: tokens and passwords stand anywhere in it."""
+
+    kind: ClassVar[str] = "apprise"
+    carries_body: ClassVar[bool] = True
+    url: PushUrl
+
+    @property
+    def reaches(self) -> Reaches:
+        return reaches(self.url.scheme)
+
+
+@dataclass(frozen=True, slots=True)
 class CommandEndpoint:
     """A command of the operator's own, run by ``sh -c``. Only the configuration and the command line make one."""
 
@@ -133,7 +162,13 @@ class CanaryEndpoint:
 
 
 Endpoint: TypeAlias = (
-    SimplePushEndpoint | WebPushEndpoint | WebhookEndpoint | CommandEndpoint | TerminalEndpoint | CanaryEndpoint
+    SimplePushEndpoint
+    | WebPushEndpoint
+    | WebhookEndpoint
+    | AppriseEndpoint
+    | CommandEndpoint
+    | TerminalEndpoint
+    | CanaryEndpoint
 )
 
 

@@ -28,6 +28,25 @@ class HttpResponse:
 
 
 @dataclass(frozen=True, slots=True)
+class AppriseCall:
+    """One notification by Apprise, in a process of its own. ``title`` may be empty."""
+
+    url: PushUrl
+    title: str = field(repr=False)
+    body: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AppriseAnswered:
+    """``accepted``: the service took it, as Apprise reads its answer. ``status`` and ``retry_after`` are of the last HTTP
+    response; None where there was none."""
+
+    accepted: bool
+    status: int | None = None
+    retry_after: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CommandInput:
     """One run: variables added to its environment, and what it can read."""
 
@@ -83,10 +102,10 @@ class NoResponse:
     detail: str = ""
 
 
-Exchange: TypeAlias = HttpRequest | CommandRun | Lines | Tokens
+Exchange: TypeAlias = HttpRequest | AppriseCall | CommandRun | Lines | Tokens
 Answer: TypeAlias = HttpResponse | NoResponse
 """To an HTTP request."""
-AnyAnswer: TypeAlias = HttpResponse | CommandEnded | LinesWritten | TokensHeard | NoResponse
+AnyAnswer: TypeAlias = HttpResponse | AppriseAnswered | CommandEnded | LinesWritten | TokensHeard | NoResponse
 """To any exchange."""
 
 
@@ -97,4 +116,4 @@ def body_bytes(exchange: Exchange) -> int:
 
 def status_of(answer: AnyAnswer) -> int | None:
     """HTTP's or a command's; None: it has none."""
-    return answer.status if isinstance(answer, HttpResponse | CommandEnded) else None
+    return answer.status if isinstance(answer, HttpResponse | AppriseAnswered | CommandEnded) else None

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, Final, Protocol, TypeVar
 
 from idlebell.model.endpoint import (
+    AppriseEndpoint,
     CanaryEndpoint,
     CommandEndpoint,
     Endpoint,
@@ -22,11 +23,13 @@ from idlebell.model.endpoint import (
     WebPushEndpoint,
 )
 from idlebell.model.notification import Notification
-from idlebell.push import canary, command, simplepush, terminal, webhook, webpush
+from idlebell.push import apprise, canary, command, simplepush, terminal, webhook, webpush
 from idlebell.push.attempt import Attempt
 from idlebell.push.exchange import (
     Answer,
     AnyAnswer,
+    AppriseAnswered,
+    AppriseCall,
     CommandEnded,
     CommandRun,
     Exchange,
@@ -61,6 +64,7 @@ def _table(
     simple: PushKind[SimplePushEndpoint, HttpRequest, Answer],
     web: PushKind[WebPushEndpoint, HttpRequest, Answer],
     hook: PushKind[WebhookEndpoint, HttpRequest, Answer],
+    many: PushKind[AppriseEndpoint, AppriseCall, AppriseAnswered | NoResponse],
     own: PushKind[CommandEndpoint, CommandRun, CommandEnded | NoResponse],
     here: PushKind[TerminalEndpoint, Lines, LinesWritten | NoResponse],
     round_trip: PushKind[CanaryEndpoint, Tokens, TokensHeard | NoResponse],
@@ -71,6 +75,7 @@ def _table(
             SimplePushEndpoint.kind: simple,
             WebPushEndpoint.kind: web,
             WebhookEndpoint.kind: hook,
+            AppriseEndpoint.kind: many,
             CommandEndpoint.kind: own,
             TerminalEndpoint.kind: here,
             CanaryEndpoint.kind: round_trip,
@@ -78,7 +83,7 @@ def _table(
     )
 
 
-KINDS: Final = _table(simplepush, webpush, webhook, command, terminal, canary)
+KINDS: Final = _table(simplepush, webpush, webhook, apprise, command, terminal, canary)
 
 
 def build(notification: Notification, endpoint: Endpoint, attempt: Attempt) -> Exchange:

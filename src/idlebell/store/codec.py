@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from idlebell.model.account import Retention
 from idlebell.model.endpoint import (
+    AppriseEndpoint,
     CanaryEndpoint,
     CommandEndpoint,
     Endpoint,
@@ -250,7 +251,7 @@ def decode_strings(encoded: str) -> tuple[str, ...]:
 def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
     members: dict[str, Any] = {"kind": endpoint.kind, "url": endpoint.url.reveal()}
     match endpoint:
-        case SimplePushEndpoint():
+        case SimplePushEndpoint() | AppriseEndpoint():
             return members
         case WebPushEndpoint():
             return members | {"p256dh": _base64(endpoint.p256dh), "auth": _base64(endpoint.auth.reveal())}
@@ -271,6 +272,8 @@ def _read_endpoint(value: dict[str, Any]) -> Endpoint:
             return WebPushEndpoint(url, base64.b64decode(value["p256dh"]), Secret(base64.b64decode(value["auth"])))
         case WebhookEndpoint.kind:
             return WebhookEndpoint(url, Secret(base64.b64decode(value["secret"])), value["verified"])
+        case AppriseEndpoint.kind:
+            return AppriseEndpoint(url)
         case CommandEndpoint.kind:
             return CommandEndpoint(value["command"])
         case TerminalEndpoint.kind:

@@ -35,11 +35,11 @@ class Route:
 
 def route(endpoint: Endpoint, fingerprint: Fingerprint) -> Route:
     url = endpoint.url.reveal().encode("utf-8", "surrogatepass")
-    origin = endpoint.url.origin.encode("utf-8", "surrogatepass")
+    lane = endpoint.url.lane.encode("utf-8", "surrogatepass")
     return Route(
         endpoint=fingerprint(b"endpoint\0" + endpoint.kind.encode("ascii") + b"\0" + url)[:DIGEST_BYTES],
         url=fingerprint(b"url\0" + url)[:DIGEST_BYTES],
-        lane=fingerprint(b"lane\0" + origin)[:DIGEST_BYTES],
+        lane=fingerprint(b"lane\0" + lane)[:DIGEST_BYTES],
         collapses=not endpoint.carries_body,
     )
 

@@ -30,6 +30,7 @@ def test_endpoints_that_cannot_be_rung_are_told():
     told = []
     for url in (
         "ntfys://h.example/x",
+        "dbus://h.example/x",
         "simplepush+http://h.example/x",
         "simplepush+https://h.example/x",
         "https://h.example",
@@ -37,7 +38,10 @@ def test_endpoints_that_cannot_be_rung_are_told():
         settings = load(None, {"IDLEBELL_WATCH": json.dumps([{**watch, "notify": [url]}])})
         told += [line_of(verdict, "file.toml") for verdict in unheard(settings)]
     assert [line.partition("notify: ")[2] for line in told] == [
-        "ntfys:// is not supported by this version; use https:// (a webhook) or simplepush+https:// (file.toml)",
+        (
+            "dbus:// is not offered; use https:// (a webhook), simplepush+https://, or a service of push.apprise_services "
+            "(file.toml)"
+        ),
         "simplepush+http:// needs network.allow_plaintext (file.toml)",
     ]
 

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from idlebell.gateway.endpoints import (
     URL_BYTES,
+    apprise_fault,
     decoded,
     payload_fault,
     read_endpoints,
@@ -16,10 +17,19 @@ from idlebell.gateway.endpoints import (
     url_fault,
     webhook_secret,
     with_verdicts,
+    withdraw_fault,
 )
+from idlebell.gateway.policy import Offered
 from idlebell.gateway.reading import Faults, read
 from idlebell.gateway.shapes import EndpointsShape
-from idlebell.model.endpoint import Endpoints, PushUrl, SimplePushEndpoint, WebhookEndpoint, WebPushEndpoint
+from idlebell.model.endpoint import (
+    AppriseEndpoint,
+    Endpoints,
+    PushUrl,
+    SimplePushEndpoint,
+    WebhookEndpoint,
+    WebPushEndpoint,
+)
 from idlebell.model.problem import ProblemError
 from idlebell.model.secret import Secret
 from idlebell.model.subscription import Payload
@@ -224,3 +234,35 @@ def test_a_webhook_stays_verified_only_as_long_as_it_is_the_same() -> None:
 @pytest.mark.parametrize("text", ["*", "AAA*", "A", "ä"])
 def test_what_is_no_base64(text: str) -> None:
     assert decoded(text) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "fault"),
+    [
+        ("ntfys://ntfy.example/alice#x", None),
+        ("NTFYS://[::1]:8080/alice", None),
+        ("tgram://1:t/2", "tgram:// is not offered by this installation"),
+        ("ntfys:/alice", "must be a URL that Apprise understands, SCHEMA://…"),
+        ("ntfys+http://alice", "must be a URL that Apprise understands, SCHEMA://…"),
+        ("ntfys://a b", f"must be at most {URL_BYTES} visible ASCII characters; spell others with %"),
+        ("ntfys://\u00fc", f"must be at most {URL_BYTES} visible ASCII characters; spell others with %"),
+        ("ntfys://" + "x" * URL_BYTES, f"must be at most {URL_BYTES} visible ASCII characters; spell others with %"),
+    ],
+)
+def test_a_url_of_apprise_is_one_that_is_offered(url: str, fault: str | None) -> None:
+    assert apprise_fault(url, frozenset({"ntfys"})) == fault
+
+
+def test_apprise_is_read_where_it_is_offered_and_refused_elsewhere() -> None:
+    given = {"new_mail": {"type": "apprise", "url": "ntfys://ntfy.example/alice"}}
+    assert faults_of(given) == {"/endpoints/new_mail/type": "is not offered by this installation"}
+    faults = Faults()
+    shape = read(EndpointsShape, given)
+    found = read_endpoints(faults, shape, allow_plaintext=False, offered=Offered(frozenset({"ntfys"})))
+    faults.raise_any()
+    assert found == Endpoints(AppriseEndpoint(PushUrl("ntfys://ntfy.example/alice")))
+    assert found.new_mail is not None
+    assert spelled(found.new_mail) == given["new_mail"]
+    assert "alice" not in repr((shape, found))
+    assert payload_fault(Payload.CONTENT, found, allow_plaintext=False) is None
+    assert withdraw_fault(found) is not None

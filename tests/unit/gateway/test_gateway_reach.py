@@ -5,7 +5,7 @@ from ipaddress import ip_address, ip_network
 import pytest
 
 from idlebell.gateway.reach import Reach
-from idlebell.model.endpoint import Endpoint, Endpoints, PushUrl, SimplePushEndpoint, WebPushEndpoint
+from idlebell.model.endpoint import AppriseEndpoint, Endpoint, Endpoints, PushUrl, SimplePushEndpoint, WebPushEndpoint
 from idlebell.model.problem import ProblemError
 from idlebell.model.secret import Secret
 from idlebell.net.addresses import Address
@@ -75,3 +75,16 @@ async def test_every_endpoint_is_checked() -> None:
         SimplePushEndpoint(PushUrl("https://a.example/")), SimplePushEndpoint(PushUrl("http://a.example/"))
     )
     assert await code(reach("93.184.216.34"), both) == "endpoint-not-allowed"
+
+
+async def test_what_apprise_says_of_a_url_is_asked_before_it_is_used() -> None:
+    asked: list[PushUrl] = []
+
+    async def look(url: PushUrl) -> str | None:
+        asked.append(url)
+        return "must have one target" if url.reveal().endswith("/b") else None
+
+    asking = Reach(Egress(), reach("10.0.0.1").resolve, look)
+    await asking.check(Endpoints(AppriseEndpoint(PushUrl("ntfys://h/a"))), vapid_subject=True)
+    assert await code(asking, Endpoints(AppriseEndpoint(PushUrl("ntfys://h/a/b")))) == "invalid-request"
+    assert len(asked) == 2

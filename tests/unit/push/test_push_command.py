@@ -80,4 +80,4 @@ def test_command_that_fails_is_not_run_again(answer: CommandEnded | NoResponse, 
 def test_command_is_in_no_repr() -> None:
     assert "notify-send" not in repr(ENDPOINT)
     assert "notify-send" not in repr(command.build(NOTE, ENDPOINT, ATTEMPT))
-    assert ENDPOINT.url.origin == "exec://"
+    assert ENDPOINT.url.origin == "exec:"

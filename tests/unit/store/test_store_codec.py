@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import store_samples as samples
-from idlebell.model.endpoint import CanaryEndpoint, CommandEndpoint, Endpoints, Role, TerminalEndpoint
+from idlebell.model.endpoint import (
+    AppriseEndpoint,
+    CanaryEndpoint,
+    CommandEndpoint,
+    Endpoints,
+    PushUrl,
+    Role,
+    TerminalEndpoint,
+)
 from idlebell.model.ids import AccountId
 from idlebell.model.message import MessageSummary
 from idlebell.model.notification import NewMail
@@ -60,6 +68,7 @@ def test_strings_come_back(strings: list[str]) -> None:
         Endpoints(None),
         Endpoints(samples.simplepush()),
         Endpoints(samples.webpush(), samples.simplepush(), samples.webhook(), samples.webhook()),
+        Endpoints(AppriseEndpoint(PushUrl("46elks://u:p@from/to")), AppriseEndpoint(PushUrl("ntfys://h/#a"))),
         Endpoints(CommandEndpoint("beep"), TerminalEndpoint(), CanaryEndpoint()),
     ],
 )
