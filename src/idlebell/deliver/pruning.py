@@ -10,19 +10,36 @@ from typing import Protocol
 
 from idlebell.model.subscription import Subscription
 from idlebell.net.clock import Clock
-from idlebell.store.contract import EXPIRED_AT_ONCE, TRAILS_AT_ONCE, StoreError, Subscriptions, Trails
-from idlebell.telemetry.facts import Emit, StoreFailed, SubscriptionChanged, SupervisorCaught, where_raised
+from idlebell.store.contract import (
+    EXPIRED_AT_ONCE,
+    OVERDUE_AT_ONCE,
+    TRAILS_AT_ONCE,
+    Outbox,
+    StoreError,
+    Subscriptions,
+    Trails,
+)
+from idlebell.telemetry.facts import (
+    Emit,
+    NotificationDropped,
+    StoreFailed,
+    SubscriptionChanged,
+    SupervisorCaught,
+    where_raised,
+)
 
 EVERY_SECONDS = 30.0
 """A lease may live this much longer than it says; the shortest is a minute."""
 TOLD_AT_ONCE = 100
 """In one step of the store."""
+OVERDUE_PAUSE_SECONDS = 0.1
+"""Between two steps: a backlog of a hundred thousand ends in a minute, and mail comes through meanwhile."""
 TOLD_PAUSE_SECONDS = 1.0
 """Between two steps, so that thousands of reminders after an outage do not come at once, nor all apps whose leases began
 together renew them together."""
 
 
-class PrunedStore(Subscriptions, Trails, Protocol):
+class PrunedStore(Subscriptions, Outbox, Trails, Protocol):
     """What there is to prune."""
 
 
@@ -65,10 +82,20 @@ class Pruner:
             self._on_expired(expired)
             if len(expired) < EXPIRED_AT_ONCE:
                 break
+        await self._give_up()
         await self._tell(self._store.warn)
         await self._tell(self._store.remind)
         while await self._store.forget_trails(self._clock.now()) >= TRAILS_AT_ONCE:
             await self._clock.sleep(TOLD_PAUSE_SECONDS)
+
+    async def _give_up(self) -> None:
+        """What was not sent while it was of use."""
+        while given_up := await self._store.overdue(self._clock.now()):
+            for subscription, notification in given_up:
+                self._emit(NotificationDropped(subscription, notification, "expired"))
+            if len(given_up) < OVERDUE_AT_ONCE:
+                break
+            await self._clock.sleep(OVERDUE_PAUSE_SECONDS)
 
     async def _tell(self, step: Callable[[datetime, int], Awaitable[int]]) -> None:
         while (told := await step(self._clock.now(), TOLD_AT_ONCE)) > 0:

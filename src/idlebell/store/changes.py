@@ -13,10 +13,12 @@ from idlebell.model.endpoint import Endpoints, Role
 from idlebell.model.notification import Content, Draft, Expiring, LossReason, NewMail, Reconnect
 from idlebell.model.selection import Selection
 from idlebell.model.subscription import Floor, Loss, Payload, Phase, StandingProblem, Subscription
-from idlebell.store.contract import EndpointGone
+from idlebell.store.contract import Dropped, EndpointGone
 
 RECONNECT_KEPT = timedelta(days=7)
 """How long a ``reconnect`` is worth sending (interface section 5)."""
+
+_MENDED_BY_A_PUSH = frozenset({"endpoint-failing", "endpoint-refused", "endpoint-unverified"})
 
 
 def takes(phase: Phase, paused: bool, type_of_content: str) -> bool:
@@ -169,6 +171,19 @@ def troubled(subscription: Subscription, problem: StandingProblem | None) -> Sub
     if subscription.phase.over or subscription.problem == problem:
         return None
     return replace(subscription, problem=problem)
+
+
+def mended(subscription: Subscription) -> Subscription | None:
+    """A push was accepted: what was said against the endpoint is no longer so. One that is gone stays gone."""
+    problem = subscription.problem
+    return None if problem is None or problem.code not in _MENDED_BY_A_PUSH else troubled(subscription, None)
+
+
+def unreached(attempts: int, now: datetime) -> Dropped:
+    """What became of a notification that was of no use any more before its turn came."""
+    detail = "The push service did not take it while it was of use."
+    failing = StandingProblem("endpoint-failing", detail, now) if attempts else None
+    return Dropped(now, "expired", None, failing)
 
 
 def deserted(subscription: Subscription, gone: frozenset[Role], settlement: EndpointGone) -> Subscription:

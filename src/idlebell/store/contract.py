@@ -269,6 +269,8 @@ class Taken:
 
 RELEASED_AT_ONCE: Final = 200
 """Holds released in one step: at seven in the morning many quiet hours end together."""
+OVERDUE_AT_ONCE: Final = 200
+"""Given up in one step: what a push service that is down was not sent within a day comes to its end together."""
 
 
 class Outbox(Protocol):
@@ -304,10 +306,10 @@ class Outbox(Protocol):
         ...
 
     async def lease(self, lane: bytes, now: datetime, until: datetime, limit: int) -> tuple[Leased, ...]:
-        """Takes up to ``limit`` due notifications of a lane until ``until``: per endpoint only the oldest waiting one, so
-        that order is kept; where the endpoint's kind only knows versions (SimplePush), the newest one instead, which
-        supersedes the older. New mail that may not ring any more is held or silenced instead, but for what was attempted
-        before: that is only silenced."""
+        """Takes up to ``limit`` due notifications of a lane until ``until``, the longest waiting first; an endpoint that was
+        just served stands behind those that were not. Per endpoint only the oldest waiting one is taken, so that order is kept;
+        where the endpoint's kind only knows versions (SimplePush), the newest one instead, which supersedes the older. New mail
+        that may not ring any more is held or silenced instead, but for what was attempted before: that is only silenced."""
         ...
 
     async def take(self, now: datetime, until: datetime, limit: int, share: Share) -> Taken:
@@ -317,10 +319,19 @@ class Outbox(Protocol):
         ...
 
     async def settle(self, notification: NotificationId, settlement: Settlement) -> bool:
-        """Ends the lease. :class:`Settled` on a kind that only knows versions also settles, as coalesced, what older waits
-        for the endpoint. An id that is no longer there is no error: the subscription may have ended meanwhile. A settled
-        ``reconnect`` moves the loss on (:meth:`~idlebell.model.subscription.Loss.accepted`). It is kept as a delivery in the
-        same step (:class:`Trails`). True: more may wait for the endpoint, due now or later."""
+        """Ends the lease. :class:`Settled` on a kind that only knows versions also settles, as coalesced, what older waits for
+        the endpoint. An id that is no longer there is no error: the subscription may have ended meanwhile. A settled
+        ``reconnect`` moves the loss on (:meth:`~idlebell.model.subscription.Loss.accepted`). What was accepted shows that the
+        endpoint works: a problem that says otherwise is over. It is kept as a delivery in the same step (:class:`Trails`).
+        True: more may wait for the endpoint, due now or later."""
+        ...
+
+    async def overdue(
+        self, now: datetime, limit: int = OVERDUE_AT_ONCE
+    ) -> tuple[tuple[SubscriptionId, NotificationId], ...]:
+        """Gives up to ``limit`` up, as :class:`Dropped` would, that are of no use any more (``expires_at``) and not leased:
+        their turn may never come, where their push service is down. Of those that were attempted ``endpoint-failing`` is the
+        subscription's problem. Fewer than ``limit``: that was all."""
         ...
 
     async def waits(self, notification: NotificationId) -> datetime | None:

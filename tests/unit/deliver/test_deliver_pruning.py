@@ -13,8 +13,8 @@ from idlebell.deliver.pruning import EVERY_SECONDS, TOLD_AT_ONCE, Pruner
 from idlebell.model.notification import LossReason
 from idlebell.model.subscription import Phase, Subscription
 from idlebell.model.trail import KEPT_FOR
-from idlebell.store.contract import EXPIRED_AT_ONCE, StoreError
-from idlebell.telemetry.facts import StoreFailed, SubscriptionChanged, SupervisorCaught
+from idlebell.store.contract import EXPIRED_AT_ONCE, OVERDUE_AT_ONCE, StoreError
+from idlebell.telemetry.facts import NotificationDropped, StoreFailed, SubscriptionChanged, SupervisorCaught
 from idlebell.testing.virtual_clock import VirtualClock
 from unit.deliver.deliver_scene import Scene, hook, scene, simple
 
@@ -145,7 +145,20 @@ async def test_what_was_kept_of_deliveries_is_forgotten_in_time(pruned: Pruned) 
     await pruned.scene.ring(subscription)
     await pruned.clock.advance(1)
     assert len(await pruned.scene.store.deliveries(subscription.id)) == 1
+    await pruned.scene.dispatcher.stop()
     await pruned.clock.advance((KEPT_FOR + timedelta(days=1)).total_seconds())
     await pruned.pruner.prune()
     assert await pruned.scene.store.deliveries(subscription.id) == ()
-    await pruned.scene.dispatcher.stop()
+
+
+async def test_what_waits_for_a_service_that_is_down_ends_when_it_is_of_no_use_any_more(pruned: Pruned) -> None:
+    subscription = await pruned.scene.subscribe(simple())
+    waiting = {(await pruned.scene.ring(subscription, left=60)).id for _ in range(OVERDUE_AT_ONCE + 1)}
+    pruned.pruner.start()
+    await pruned.clock.advance(EVERY_SECONDS)
+    assert pruned.scene.of(NotificationDropped) == []
+    await pruned.clock.advance(EVERY_SECONDS + 1)
+    dropped = pruned.scene.of(NotificationDropped)
+    assert {one.notification for one in dropped} == waiting
+    assert {one.outcome for one in dropped} == {"expired"}
+    await pruned.pruner.stop()

@@ -15,6 +15,7 @@ from idlebell.rules.merge import without
 from idlebell.rules.schedule import Held, Silenced, reschedules, scheduled
 from idlebell.store import changes
 from idlebell.store.contract import (
+    OVERDUE_AT_ONCE,
     RELEASED_AT_ONCE,
     Dropped,
     EndpointGone,
@@ -28,7 +29,7 @@ from idlebell.store.delivered import coalesced, delivered, merged_into, silenced
 from idlebell.store.holds import Hold, Unsent, held, joined, placed, unsent
 from idlebell.store.memory.heartbeats import Heartbeats
 from idlebell.store.memory.trails import MemoryTrails
-from idlebell.store.memory.waiting import Tally, Waiting, Waitings, leased_until, ready_at
+from idlebell.store.memory.waiting import Tally, Waiting, Waitings
 from idlebell.store.routes import EPOCH, Route, route, routes, version_after
 from idlebell.store.sealing import KEY_BYTES, Sealer
 
@@ -95,21 +96,11 @@ class MemoryOutbox(MemoryTrails):
         return len(due)
 
     async def lanes(self, now: datetime, limit: int) -> tuple[bytes, ...]:
-        earliest: dict[bytes, datetime] = {}
-        for queue in self._outbox.queues.values():
-            lane, ready = queue[0].route.lane, ready_at(queue)
-            if ready <= now:
-                earliest[lane] = min(ready, earliest.get(lane, ready))
-        ordered = sorted(earliest, key=lambda lane: (earliest[lane], lane))
-        return tuple(ordered[:limit])
+        return tuple(self._outbox.lanes(now)[:limit])
 
     async def lease(self, lane: bytes, now: datetime, until: datetime, limit: int) -> tuple[Leased, ...]:
-        ready = sorted(
-            (ready_at(queue), endpoint)
-            for endpoint, queue in self._outbox.queues.items()
-            if queue[0].route.lane == lane and ready_at(queue) <= now
-        )
-        taken = [self._lease(self._outbox.queues[endpoint], now, until) for _, endpoint in ready[:limit]]
+        ready = self._outbox.ready(lane, now)[:limit]
+        taken = [self._lease(self._outbox.queues[endpoint], now, until) for endpoint in ready]
         return tuple(one for one in taken if one is not None)
 
     async def take(self, now: datetime, until: datetime, limit: int, share: Share) -> Taken:
@@ -137,6 +128,7 @@ class MemoryOutbox(MemoryTrails):
             case Settled():
                 self._pushed(entry, settlement.at, settlement.status, "accepted")
                 self._accepted(entry, settlement.at, "accepted")
+                self._save_if(changes.mended(self._subscriptions[subscription.id]))
                 if entry.route.collapses:
                     for older in self._outbox.queue(entry.route.endpoint):
                         if older.notification.version < entry.notification.version:
@@ -157,7 +149,15 @@ class MemoryOutbox(MemoryTrails):
             case EndpointGone():
                 self._pushed(entry, settlement.at, settlement.status, "gone")
                 self._gone(entry, subscription, settlement)
-        return endpoint in self._outbox.queues
+        return self._outbox.served(endpoint, settlement.at)
+
+    async def overdue(
+        self, now: datetime, limit: int = OVERDUE_AT_ONCE
+    ) -> tuple[tuple[SubscriptionId, NotificationId], ...]:
+        over = self._outbox.overdue(now)[:limit]
+        for one in over:
+            await self.settle(one.id, changes.unreached(one.attempts, now))
+        return tuple((one.subscription_id, one.id) for one in over)
 
     async def waits(self, notification: NotificationId) -> datetime | None:
         entry = self._outbox.by_id.get(notification)
@@ -166,9 +166,7 @@ class MemoryOutbox(MemoryTrails):
         return entry.due_at
 
     async def next_due(self, now: datetime) -> datetime | None:
-        ready = [(ready_at(queue), leased_until(queue)) for queue in self._outbox.queues.values()]
-        waiting = [at for at, leased in ready if leased is None or at <= now]
-        return min((*waiting, *(hold.due_at for hold in self._holds_of.values())), default=None)
+        return min((*self._outbox.due(now), *(hold.due_at for hold in self._holds_of.values())), default=None)
 
     async def release_leases(self) -> None:
         for entry in list(self._outbox.by_id.values()):

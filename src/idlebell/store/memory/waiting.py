@@ -51,6 +51,7 @@ class Waitings:
         self.by_id: dict[NotificationId, Waiting] = {}
         self.queues: dict[bytes, list[Waiting]] = {}
         """By endpoint, in order of version; none is empty."""
+        self._served_at: dict[bytes, datetime] = {}
 
     def add(self, entry: Waiting) -> None:
         self.by_id[entry.notification.id] = entry
@@ -62,6 +63,52 @@ class Waitings:
         queue.remove(entry)
         if not queue:
             del self.queues[entry.route.endpoint]
+            self._served_at.pop(entry.route.endpoint, None)
+
+    def served(self, endpoint: bytes, at: datetime) -> bool:
+        """It stands behind those that were not. True: more waits for it."""
+        if endpoint not in self.queues:
+            return False
+        self._served_at[endpoint] = at
+        return True
+
+    def ready_at(self, endpoint: bytes) -> datetime:
+        """When something of an endpoint's queue can be leased. One of it is in flight at a time; the order is kept; a retry
+        that waits holds up what came after it, so that a failing endpoint is not called more often because more mail comes."""
+        queue = self.queues[endpoint]
+        until = leased_until(queue)
+        if until is not None:
+            return until
+        if not queue[0].route.collapses:
+            return max(queue[0].due_at, self._served_at.get(endpoint, queue[0].due_at))
+        attempted = [entry.due_at for entry in queue if entry.notification.attempts]
+        due_at = max([min(entry.due_at for entry in queue), *attempted])
+        return max(due_at, self._served_at.get(endpoint, due_at))
+
+    def lanes(self, now: datetime) -> list[bytes]:
+        """With something that is ready, longest waiting first."""
+        earliest: dict[bytes, datetime] = {}
+        for endpoint, queue in self.queues.items():
+            lane, ready = queue[0].route.lane, self.ready_at(endpoint)
+            if ready <= now:
+                earliest[lane] = min(ready, earliest.get(lane, ready))
+        return sorted(earliest, key=lambda lane: (earliest[lane], lane))
+
+    def ready(self, lane: bytes, now: datetime) -> list[bytes]:
+        """Its endpoints that are, longest waiting first."""
+        own = [endpoint for endpoint, queue in self.queues.items() if queue[0].route.lane == lane]
+        ready = sorted((self.ready_at(endpoint), endpoint) for endpoint in own)
+        return [endpoint for at, endpoint in ready if at <= now]
+
+    def due(self, now: datetime) -> list[datetime]:
+        """Of each endpoint with something that is not leased."""
+        ready = [(self.ready_at(endpoint), leased_until(queue)) for endpoint, queue in self.queues.items()]
+        return [at for at, leased in ready if leased is None or at <= now]
+
+    def overdue(self, now: datetime) -> list[Notification]:
+        """What is of no use any more and not leased."""
+        free = [one.notification for one in self.by_id.values() if one.leased_until is None]
+        return sorted((one for one in free if one.expires_at <= now), key=lambda one: one.expires_at)
 
     def queue(self, endpoint: bytes) -> tuple[Waiting, ...]:
         return tuple(self.queues.get(endpoint, ()))
@@ -74,15 +121,3 @@ class Waitings:
 
 def leased_until(queue: Iterable[Waiting]) -> datetime | None:
     return max((entry.leased_until for entry in queue if entry.leased_until is not None), default=None)
-
-
-def ready_at(queue: list[Waiting]) -> datetime:
-    """When something of an endpoint's queue can be leased. One of it is in flight at a time; the order is kept; a retry that
-    waits holds up what came after it, so that a failing endpoint is not called more often because more mail comes."""
-    until = leased_until(queue)
-    if until is not None:
-        return until
-    if not queue[0].route.collapses:
-        return queue[0].due_at
-    attempted = [entry.due_at for entry in queue if entry.notification.attempts]
-    return max([min(entry.due_at for entry in queue), *attempted])

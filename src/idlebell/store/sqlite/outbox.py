@@ -14,6 +14,7 @@ from idlebell.model.subscription import Subscription
 from idlebell.model.trail import DELIVERIES_KEPT
 from idlebell.store import changes
 from idlebell.store.contract import (
+    OVERDUE_AT_ONCE,
     RELEASED_AT_ONCE,
     Dropped,
     EndpointGone,
@@ -50,7 +51,11 @@ SELECT min(ready_us) FROM (
     SELECT min(due_us) FROM holds
 )
 """
-_WAITS: Final = "SELECT 1 FROM queues WHERE endpoint = ?"
+# Whoever was served stands behind those that were not. No row: nothing else waits for the endpoint.
+_SERVED: Final = "UPDATE queues SET ready_us = max(ready_us, ?) WHERE endpoint = ? RETURNING 1"
+_OVERDUE: Final = "SELECT id FROM outbox WHERE expires_us <= ? AND leased_us IS NULL ORDER BY expires_us LIMIT ?"
+# Cheaper than to open the subscription for each push; that a mailbox has such a name costs no more than that.
+_TROUBLED: Final = "SELECT 1 FROM subscriptions WHERE id = ? AND instr(details, '[\"endpoint-')"
 
 
 class OutboxPart:
@@ -109,7 +114,22 @@ class OutboxPart:
             if waiting is None:
                 return False
             self._settle(connection, waiting, settlement)
-            return connection.execute(_WAITS, (waiting.endpoint,)).fetchone() is not None
+            served = (microseconds(settlement.at), waiting.endpoint)
+            return connection.execute(_SERVED, served).fetchone() is not None
+
+        return await self._database.write(job)
+
+    async def overdue(
+        self, now: datetime, limit: int = OVERDUE_AT_ONCE
+    ) -> tuple[tuple[SubscriptionId, NotificationId], ...]:
+        def job(connection: sqlite3.Connection) -> tuple[tuple[SubscriptionId, NotificationId], ...]:
+            given_up = []
+            for (one,) in connection.execute(_OVERDUE, (microseconds(now), limit)).fetchall():
+                waiting = self._database.queues.by_id(connection, one)
+                assert waiting is not None
+                self._settle(connection, waiting, changes.unreached(waiting.attempts, now))
+                given_up.append((waiting.subscription, waiting.id))
+            return tuple(given_up)
 
         # The service has it, and its lane is free for the next: only this endpoint waits.
         return await self._database.write(job, patient=True)
@@ -141,6 +161,8 @@ class OutboxPart:
             case Settled():
                 queues.pushed(connection, waiting, at, status, "accepted")
                 queues.accept(connection, [waiting], at, "accepted")
+                if connection.execute(_TROUBLED, (waiting.subscription,)).fetchone() is not None:
+                    queues.save_if(connection, changes.mended(self._subscription(connection, waiting)))
                 if waiting.collapses:
                     older = queues.older(connection, waiting)
                     queues.accept(connection, older, at, "coalesced")
