@@ -11,7 +11,7 @@ import pytest
 
 from gateway_process import GatewayProcess, subscription
 from idlebell.testing.imap_server import ImapServer
-from idlebell.testing.push_service import PushService, Received
+from idlebell.testing.push_service import PushService, Received, ScriptedAnswer
 
 
 class Scene:
@@ -124,6 +124,45 @@ async def test_quiet_hours_are_changed_member_by_member(scene: Scene) -> None:
     assert view["quiet_hours"] == {**wish, "then": "drop", "days": view["quiet_hours"]["days"]}
     await scene.counted("silenced", 1)
     assert scene.rung() == []
+
+
+async def test_a_window_rings_once_for_what_came_in_it_and_survives_a_kill(scene: Scene) -> None:
+    view = await scene.subscribe(coalesce_seconds=1.5)
+    assert (view["coalesce_seconds"], view["flood_per_minute"]) == (1.5, None)
+    scene.server.deliver("alice", b"Subject: First\r\n\r\nx")
+    await scene.ring(1)
+    await scene.patch(coalesce_seconds=3_600)
+    for _ in range(3):
+        scene.server.deliver("alice", b"Subject: Meanwhile\r\n\r\nx")
+    await scene.counted("pending", 3)
+    await scene.patch(coalesce_seconds=3)
+    assert [one["count"] for one in await scene.ring(2)] == [1, 3], "the window closed by itself"
+
+    await scene.patch(coalesce_seconds=None, flood_per_minute=1)
+    for _ in range(2):
+        scene.server.deliver("alice", b"Subject: Flood\r\n\r\nx")
+    while (counts := await scene.counts())["detected"] < 6 or counts["pending"] == 0:
+        pass
+    scene.gateway.kill()
+    await scene.gateway.start()
+    await scene.patch(flood_per_minute=0)
+    await scene.counted("accepted", 6)
+
+
+async def test_what_comes_behind_a_retry_rings_as_one(scene: Scene) -> None:
+    await scene.subscribe()
+    scene.server.deliver("alice", b"Subject: The endpoint is verified\r\n\r\nx")
+    await scene.counted("accepted", 1)
+    scene.service.script("hook", then=ScriptedAnswer(status=503))
+    for number in range(4):
+        scene.server.deliver("alice", b"Subject: Away\r\n\r\nx")
+        await scene.counted("pending", number + 1)
+        await scene.ring(2)
+    scene.service.script("hook")
+    counts = await scene.counted("accepted", 3)
+    assert (counts["coalesced"], counts["pending"]) == (2, 0)
+    told = {one.version: one.payload and one.payload["count"] for one in scene.rung()}
+    assert list(told.values()) == [1, 1, 3]
 
 
 async def test_a_digest_rings_once_for_several_mailboxes(scene: Scene) -> None:

@@ -26,7 +26,7 @@ from idlebell.model.subscription import Counts
 from idlebell.store.contract import Postponed, Settled
 from idlebell.store.sealing import Sealer
 from idlebell.store.sqlite import SqliteStore, open_sqlite
-from properties.test_store_properties import wish
+from properties.test_store_properties import PACE, wish
 
 T = TypeVar("T")
 ONE = samples.sub_id(1)
@@ -66,7 +66,7 @@ class ExactlyOnce(RuleBasedStateMachine):
         self.run(subscribe())
 
     def open(self) -> SqliteStore:
-        return self.run(open_sqlite(self.path, Sealer(bytes(32)), entropy=self.entropy))
+        return self.run(open_sqlite(self.path, Sealer(bytes(32)), entropy=self.entropy, pace=PACE))
 
     def run(self, asked: Coroutine[Any, Any, T]) -> T:
         return self.runner.run(asked)

@@ -26,6 +26,7 @@ from idlebell.model.preferences import NO_PREFERENCES, Preferences, QuietHours, 
 from idlebell.model.selection import Personal, Selection, Subtree
 from idlebell.model.sighting import Sighting
 from idlebell.model.subscription import Counts, Floor, Phase, StandingProblem, Subscription
+from idlebell.rules.pace import Pace
 from idlebell.store.contract import (
     ConflictError,
     Dropped,
@@ -53,6 +54,7 @@ pause = st.sampled_from([timedelta(0), samples.SECOND, samples.LEASE, samples.HO
 """How far off something is: times meet as well."""
 
 
+PACE = Pace(coalesce_seconds=0.0, flood_per_minute=4)
 quiet = st.builds(
     QuietHours,
     st.just("Europe/Berlin"),
@@ -66,6 +68,8 @@ wish = st.just(NO_PREFERENCES) | st.builds(
     muted_until=st.none() | st.sampled_from([samples.NOW + samples.HOUR, samples.NOW + samples.DAY]),
     quiet_hours=st.none() | quiet,
     digest_minutes=st.none() | st.sampled_from([1, 60]),
+    coalesce_seconds=st.none() | st.sampled_from([0.0, 1.5, 90.0]),
+    flood_per_minute=st.none() | st.sampled_from([0, 1, 3]),
 )
 mailbox = st.sampled_from(["INBOX", "Lists", "Work"])
 selection: st.SearchStrategy[Selection | None] = st.sampled_from([None, Personal(), Subtree("Lists")])
@@ -90,11 +94,11 @@ class TwoStores(RuleBasedStateMachine):
     @initialize()
     def open(self) -> None:
         entropy = samples.counting_entropy()
-        self.first = MemoryStore(entropy)
+        self.first = MemoryStore(entropy, PACE)
         # The same key as the one drawn by the store in memory: digests, and ties among them, are the same.
         other = samples.counting_entropy()
         sealer = Sealer(other(KEY_BYTES))
-        self.second = self.runner.run(open_sqlite(self.folder / "idlebell.db", sealer, entropy=other))
+        self.second = self.runner.run(open_sqlite(self.folder / "idlebell.db", sealer, entropy=other, pace=PACE))
         self.accounts = [
             self.both(lambda store, user=user: store.account(samples.TARGET, user)) for user in ("alice", "bob")
         ]

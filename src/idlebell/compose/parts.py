@@ -36,6 +36,7 @@ from idlebell.net.tls_policy import TlsPolicy
 from idlebell.net.wheel import Wheel
 from idlebell.push.exchange import AppriseCall, CommandRun, HttpRequest, Lines, Tokens
 from idlebell.push.vapid import VapidKey, VapidSigner
+from idlebell.rules.pace import NO_PACE, Pace
 from idlebell.store.contract import Store
 from idlebell.store.sealing import Sealer, default_key_path, load_or_make_key
 from idlebell.store.sqlite import open_sqlite
@@ -44,10 +45,10 @@ from idlebell.telemetry.status import Status
 from idlebell.watch.fleet import Fleet
 
 
-async def open_store(path: Path, key_file: Path | None) -> Store:
+async def open_store(path: Path, key_file: Path | None, pace: Pace = NO_PACE) -> Store:
     key_path = key_file or default_key_path(path)
     sealer = Sealer(await asyncio.to_thread(lambda: load_or_make_key(key_path, may_make=not path.exists())))
-    return await open_sqlite(path, sealer, entropy=os.urandom)
+    return await open_sqlite(path, sealer, entropy=os.urandom, pace=pace)
 
 
 def declared_accounts(settings: Settings) -> tuple[DeclaredAccount, ...]:

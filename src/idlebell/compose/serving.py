@@ -31,6 +31,7 @@ from idlebell.net.hardening import harden_process
 from idlebell.net.outbound import foreign_addresses
 from idlebell.rest.options import RestOptions
 from idlebell.rest.server import RestServer
+from idlebell.rules.pace import Pace
 from idlebell.store.contract import Store, StoreError
 from idlebell.store.memory import MemoryStore
 from idlebell.telemetry.facts import Complained, Fact, LoginFailed, Noted, SessionOpened
@@ -75,7 +76,8 @@ class Running:
 async def running(settings: Settings, *, emit_also: Callable[[Fact], None] | None = None) -> AsyncIterator[Running]:
     """The gateway from its first watcher to its last. StoreError, OSError: it cannot start, and the sentence says why."""
     async with AsyncExitStack() as stack:
-        store = await open_store(settings.store.path, settings.store.key_file)
+        pace = Pace(settings.push.coalesce_seconds, settings.push.flood_per_minute)
+        store = await open_store(settings.store.path, settings.store.key_file, pace)
         stack.push_async_callback(store.close)
         engine = await stack.enter_async_context(
             running_engine(settings, store, emit_also, declared=declared_accounts(settings), canary=True)

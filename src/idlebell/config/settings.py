@@ -85,7 +85,7 @@ class Imap(Section, frozen=True, kw_only=True):
 class Push(Section, frozen=True, kw_only=True):
     vapid_subject: Annotated[str, Parse(values.vapid_subject)] = ""
     coalesce_seconds: Annotated[float, Meta(ge=0, le=3_600)] = 0.0
-    flood_per_minute: Annotated[int, Meta(ge=1, le=100_000)] = 30
+    flood_per_minute: Annotated[int, Meta(ge=0, le=100_000)] = 30
     max_endpoints_per_account: Annotated[int, Meta(ge=1, le=10_000)] = 10
     retry_for_seconds: Annotated[int, Meta(ge=60, le=28 * DAY)] = DAY
     verify_endpoints: bool = True

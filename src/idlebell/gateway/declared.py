@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from idlebell.gateway.endpoints import apprise_fault, url_fault, webhook_secret
 from idlebell.gateway.means import Means
@@ -175,7 +175,7 @@ class Declared:
             wanted = replace(
                 stored or fresh,
                 mailboxes=account.mailboxes,
-                preferences=replace((stored or fresh).preferences, filter=account.filter),
+                preferences=replace((stored or fresh).preferences, filter=account.filter, **_pace_of(endpoint)),
                 endpoints=Endpoints(endpoint),
                 phase=Phase.ACTIVE,
                 over_since=None,
@@ -198,6 +198,12 @@ class Declared:
             found += [one for one in page if one.declared]
             after = page[-1].id
         return found
+
+
+def _pace_of(endpoint: Endpoint) -> dict[str, Any]:
+    """A command is run for each message, however many come."""
+    each = 0 if isinstance(endpoint, CommandEndpoint | TerminalEndpoint) else None
+    return {"coalesce_seconds": each, "flood_per_minute": each}
 
 
 def endpoints_of(account: DeclaredAccount, means: Means) -> tuple[list[Endpoint], list[str]]:

@@ -15,7 +15,14 @@ import msgspec
 from idlebell.gateway.hushed import hushed_view, read_hushed
 from idlebell.gateway.reading import NOT_SUPPORTED, Faults
 from idlebell.gateway.shapes import SubscriptionRequest
-from idlebell.gateway.when import quiet_hours_view, read_digest_minutes, read_muted_until, read_quiet_hours
+from idlebell.gateway.when import (
+    quiet_hours_view,
+    read_coalesce_seconds,
+    read_digest_minutes,
+    read_flood_per_minute,
+    read_muted_until,
+    read_quiet_hours,
+)
 from idlebell.model.preferences import NO_PREFERENCES, Preferences
 from idlebell.rules.compiled import canonical
 from idlebell.rules.content import CONTENT_LIMIT_BYTES
@@ -63,6 +70,8 @@ READERS: Final[Mapping[str, Reader]] = MappingProxyType(
         "muted_until": Reader("muted_until", read_muted_until),
         "quiet_hours": Reader("quiet_hours", read_quiet_hours),
         "digest_minutes": Reader("digest_minutes", read_digest_minutes),
+        "coalesce_seconds": Reader("coalesce_seconds", read_coalesce_seconds),
+        "flood_per_minute": Reader("flood_per_minute", read_flood_per_minute),
         "hushed": Reader("hushed", read_hushed),
         "withdraw": Reader("withdraw", read_withdraw),
         "remind_after": Reader("remind_after_seconds", _later),
@@ -99,6 +108,8 @@ def shown(preferences: Preferences) -> dict[str, Any]:
         "muted_until": preferences.muted_until,
         "quiet_hours": None if preferences.quiet_hours is None else quiet_hours_view(preferences.quiet_hours),
         "digest_minutes": preferences.digest_minutes,
+        "coalesce_seconds": preferences.coalesce_seconds,
+        "flood_per_minute": preferences.flood_per_minute,
         "hushed": tuple(hushed_view(one) for one in preferences.hushed),
         "withdraw": preferences.withdraw,
         "remind_after": preferences.remind_after_seconds,

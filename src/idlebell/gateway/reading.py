@@ -23,7 +23,6 @@ LATER_MEMBERS: Final = frozenset(
     {
         "client_id",
         "client_secret",
-        "coalesce_seconds",
         "refresh_token",
         "tls_pin_sha256",
         "token_url",

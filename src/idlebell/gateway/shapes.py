@@ -150,6 +150,8 @@ class SubscriptionRequest(Shape, frozen=True, kw_only=True):
     muted_until: Any = msgspec.UNSET
     quiet_hours: Any = msgspec.UNSET
     digest_minutes: Any = msgspec.UNSET
+    coalesce_seconds: Any = msgspec.UNSET
+    flood_per_minute: Any = msgspec.UNSET
     hushed: Any = msgspec.UNSET
     withdraw: Any = msgspec.UNSET
     remind_after: Any = msgspec.UNSET
@@ -301,6 +303,8 @@ class SubscriptionView(Shape, frozen=True, kw_only=True):
     muted_until: datetime | None
     quiet_hours: QuietHoursView | None
     digest_minutes: int | None
+    coalesce_seconds: float | None
+    flood_per_minute: int | None
     hushed: tuple[HushedView, ...]
     withdraw: bool
     remind_after: int | None

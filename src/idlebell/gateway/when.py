@@ -16,6 +16,9 @@ from idlebell.model.preferences import QuietHours, Then
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DIGEST_MINUTES_MAX: Final = 1_440
 """A day: what is to ring more seldom than that is not a bell."""
+COALESCE_SECONDS_MAX: Final = 3_600
+"""As in the configuration. What is to ring more seldom than every hour has a digest."""
+FLOOD_PER_MINUTE_MAX: Final = 100_000
 _QUIET_HOURS: Final = frozenset({"tz", "days", "from", "to", "then"})
 _OF_A_MACHINE: Final = frozenset({"localtime", "Factory"})
 """Files beside the zones: what the gateway's machine shows, which is nothing of the user's, and that nobody has set it."""
@@ -38,6 +41,20 @@ def read_digest_minutes(faults: Faults, value: Any, at: str) -> int | None:
     if isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= DIGEST_MINUTES_MAX:
         return value
     faults.add(at, f"must be a whole number from 1 to {DIGEST_MINUTES_MAX}")
+    return None
+
+
+def read_coalesce_seconds(faults: Faults, value: Any, at: str) -> float | None:
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= COALESCE_SECONDS_MAX:
+        return float(value)
+    faults.add(at, f"must be a number from 0 to {COALESCE_SECONDS_MAX}")
+    return None
+
+
+def read_flood_per_minute(faults: Faults, value: Any, at: str) -> int | None:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= FLOOD_PER_MINUTE_MAX:
+        return value
+    faults.add(at, f"must be a whole number from 0 to {FLOOD_PER_MINUTE_MAX}")
     return None
 
 

@@ -50,6 +50,12 @@ class Preferences:
     quiet_hours: QuietHours | None = None
     digest_minutes: int | None = None
     """At most one ring in that time."""
+    coalesce_seconds: float | None = None
+    """A ring opens a window of so many seconds; what comes in it rings as one when it closes. 0: each rings; None: as the
+    operator set it."""
+    flood_per_minute: int | None = None
+    """So many new messages ring in a minute, what comes beyond them rings as one at its end. 0: each rings; None: as the
+    operator set it."""
     hushed: tuple[Hushed, ...] = ()
     withdraw: bool = False
     """A message that is read or gone elsewhere is taken back."""

@@ -77,20 +77,22 @@ def read(answer: Answer, now: datetime) -> Outcome:
 
 
 def topic(notification: Notification) -> str:
-    """A newer message with the same topic replaces one that still waits for the device (RFC 8030 section 5.4): one for each
-    subscription, mailbox and type. A digest, for the push service sees it and shall learn no name."""
+    """A newer message with the same topic replaces one that still waits for the device (RFC 8030 section 5.4), so two share one
+    only where the newer says all that is lost with the older. A digest: the push service sees it and shall learn no name."""
     content = notification.content
-    named = "\x00".join((notification.subscription_id, content.type, _mailbox(notification)))
+    named = "\x00".join((notification.subscription_id, content.type, _replaced(notification)))
     digest = hashlib.sha256(named.encode("utf-8", "surrogatepass")).digest()
     return base64.urlsafe_b64encode(digest).decode("ascii")[:TOPIC_CHARACTERS]
 
 
-def _mailbox(notification: Notification) -> str:
+def _replaced(notification: Notification) -> str:
+    """What a newer one of the same type has to share with it."""
     match notification.content:
-        case NewMail(mailbox=str(mailbox)):
-            return mailbox
-        case Seen():
-            return notification.id  # each tells of other messages: none replaces another
+        case NewMail(mailbox=mailbox, messages=(), vip=vip):
+            # That there is mail: a phone that was off all night is told once of each mailbox, and of VIPs' apart.
+            return f"{'vip' if vip else ''}\0{mailbox or ''}"
+        case NewMail() | Seen():
+            return notification.id  # each tells of other messages: only a repeat replaces it
         case _:
             return ""
 

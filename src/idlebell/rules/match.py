@@ -22,7 +22,7 @@ from idlebell.rules.describe import describe
 from idlebell.rules.evidence import Evidence
 from idlebell.rules.hush import hush_needs, hushed_by
 from idlebell.rules.rule import Needs
-from idlebell.rules.schedule import Held, Rings, Silenced, Timing, place, scheduled
+from idlebell.rules.schedule import Held, Rings, Silenced, Timing, place
 
 VIP: Final = "it is a VIP's"
 TEXT_MISSED: Final = "its text could not be read, so it is not held back"
@@ -102,15 +102,13 @@ def match(
             if message.uid is None:
                 continue
             verdict = _judge(one, arrival, message.uid, first) or _decided(one, message, message.uid, read)
-            if verdict.outcome is Outcome.RINGS and scheduled(wish):
+            if verdict.outcome is Outcome.RINGS:
                 if read.decides(wish.vip, message, message.uid):
                     vips.append(message)
                     verdict = replace(verdict, because=(VIP, *verdict.because), vip=True)
                 else:
                     told.append(message)
                     verdict = _timed(verdict, timing)
-            elif verdict.outcome is Outcome.RINGS:
-                told.append(message)
             verdicts.append(verdict)
         for messages, vip in ((vips, True), (told, False)):
             if messages:
@@ -179,7 +177,9 @@ class _Read:
         return found
 
     def decides(self, vip: str | None, message: FetchData, uid: int) -> bool:
-        """Is it a VIP's? Where the rule cannot be read, nobody is one."""
+        """Is it a VIP's? Where there is no rule, or it cannot be read, nobody is one."""
+        if vip is None:
+            return False
         rule = rule_of(vip)
         return not isinstance(rule, Everything) and rule.decide(self.evidence(message, uid)).rings
 

@@ -12,7 +12,6 @@ from idlebell.rules.describe import RAW_BYTES
 from idlebell.rules.evidence import HEADER_BYTES
 from idlebell.rules.hush import hush_needs
 from idlebell.rules.rule import NO_NEEDS, Needs, Rule
-from idlebell.rules.schedule import scheduled
 
 DECIDING = ("UID", "FLAGS", "INTERNALDATE")
 """What :func:`idlebell.watch.detect.decide` looks at."""
@@ -55,9 +54,9 @@ def needs_of(one: Subscription) -> Needs:
 
 
 def rules_of(one: Subscription) -> tuple[Rule, ...]:
-    """Its filter, and where it has a schedule what rings through that."""
+    """Its filter, and what rings through its schedule and through a flood."""
     wish = one.preferences
-    return (rule_of(wish.filter), *((rule_of(wish.vip),) if scheduled(wish) else ()))
+    return (rule_of(wish.filter), *(() if wish.vip is None else (rule_of(wish.vip),)))
 
 
 def rule_items(needs: Needs) -> tuple[str, ...]:

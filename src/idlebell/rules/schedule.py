@@ -1,4 +1,4 @@
-"""When a message may ring: mute, quiet hours and digest. Pure.
+"""When a message may ring: mute, quiet hours, digest, coalescing and floods. Pure.
 
 Local times are read as RFC 5545 section 3.3.5 reads them: one that the clock jumps over is taken with the offset from before
 the jump, one that comes twice is the first of both. The time zone database is the system's, or the package tzdata.
@@ -13,6 +13,7 @@ from typing import Final, TypeAlias
 from zoneinfo import ZoneInfo
 
 from idlebell.model.preferences import Preferences, QuietHours, Then
+from idlebell.rules.pace import NEVER, NO_PACE, Lately, Pace, flood_until
 
 _DAY: Final = timedelta(days=1)
 _ABUTTING: Final = 8
@@ -26,6 +27,8 @@ class Why(StrEnum):
     MUTED = "muted"
     QUIET_HOURS = "quiet hours"
     DIGEST = "digest"
+    COALESCED = "coalescing"
+    FLOOD = "flood"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,21 +64,32 @@ class Window:
 
 
 def scheduled(wish: Preferences) -> bool:
-    """May anything but :data:`RINGS` come of it, now or ever?"""
-    return wish.muted_until is not None or wish.quiet_hours is not None or wish.digest_minutes is not None
+    """May anything but :data:`RINGS` come of it, now or ever, or may nothing but that where the operator would have it else?"""
+    return any(one is not None for one in _timed(wish))
 
 
 def reschedules(before: Preferences, after: Preferences) -> bool:
     """Has it changed when messages may ring?"""
-    old = (before.muted_until, before.quiet_hours, before.digest_minutes)
-    return old != (after.muted_until, after.quiet_hours, after.digest_minutes)
+    return _timed(before) != _timed(after)
+
+
+def gap(wish: Preferences, pace: Pace) -> tuple[timedelta, Why]:
+    """The least time from one ring to the next, and what asks for it. Zero: none. ``pace``: its own."""
+    coalesced, digest = timedelta(seconds=pace.coalesce_seconds), timedelta(minutes=wish.digest_minutes or 0)
+    return (digest, Why.DIGEST) if digest >= coalesced else (coalesced, Why.COALESCED)
 
 
 def place(
-    wish: Preferences, came_at: datetime, now: datetime, *, vip: bool = False, rung_at: datetime | None = None
+    wish: Preferences,
+    came_at: datetime,
+    now: datetime,
+    *,
+    vip: bool = False,
+    lately: Lately = NEVER,
+    pace: Pace = NO_PACE,
 ) -> Timing:
-    """When what came at ``came_at`` rings, by what is wished ``now``. ``vip``: it rings through all of it. ``rung_at``: when
-    the subscription rang last, as far as the digest counts it; None: it did not.
+    """When what came at ``came_at`` rings, by what is wished ``now``. ``vip``: it rings through all of it. ``lately``: what the
+    subscription has heard before this. ``pace``: what the operator set.
 
     What came in quiet hours that drop is silenced; what came before them and could not ring is held to their end. A mute
     silences whatever would ring in it.
@@ -87,10 +101,14 @@ def place(
     quiet = wish.quiet_hours
     if quiet is not None and quiet.then is Then.DROP and window_at(quiet, came_at) is not None:
         return Silenced(Why.QUIET_HOURS)
-    at, why = now, Why.DIGEST
-    if wish.digest_minutes is not None and rung_at is not None:
+    pace = pace.of(wish)
+    at = now
+    least, why = gap(wish, pace)
+    if least and lately.rung_at is not None:
         # The clock may have been set back since it rang.
-        at = max(now, min(rung_at, now) + timedelta(minutes=wish.digest_minutes))
+        at = max(now, min(lately.rung_at, now) + least)
+    if (over := flood_until(lately, pace, now)) is not None and over > at:
+        at, why = over, Why.FLOOD
     if quiet is not None and (end := quiet_until(quiet, at)) is not None:
         at, why = end, Why.QUIET_HOURS
     return RINGS if at <= now else Held(at, why)
@@ -119,6 +137,10 @@ def window_at(quiet: QuietHours, moment: datetime) -> Window | None:
         if window is not None and window.begin <= moment < window.end:
             return window
     return None
+
+
+def _timed(wish: Preferences) -> tuple[object, ...]:
+    return wish.muted_until, wish.quiet_hours, wish.digest_minutes, wish.coalesce_seconds, wish.flood_per_minute
 
 
 def _window(quiet: QuietHours, zone: ZoneInfo, today: date, days: int) -> Window | None:

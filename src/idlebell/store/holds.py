@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from idlebell.model.ids import NotificationId, SubscriptionId
 from idlebell.model.notification import Draft, NewMail
 from idlebell.model.preferences import Preferences
 from idlebell.model.trail import told_at
 from idlebell.model.verdict import Outcome
-from idlebell.rules import schedule
+from idlebell.rules import pace, schedule
 from idlebell.rules.merge import merged
+from idlebell.rules.pace import NEVER, NO_PACE, Lately, Pace
 from idlebell.rules.schedule import RINGS, Held, Rings, Timing
+
+MERGED_AT_ONCE: Final = 500
+"""Notifications that wait behind a retry and become one in one step: it bounds how long every other writer waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +38,35 @@ class Hold:
 
 
 def placed(
-    wish: Preferences, content: NewMail, came_at: datetime, now: datetime, rung_at: datetime | None = None
+    wish: Preferences,
+    content: NewMail,
+    came_at: datetime,
+    now: datetime,
+    lately: Lately = NEVER,
+    pace: Pace = NO_PACE,
 ) -> Timing:
-    return schedule.place(wish, came_at, now, vip=content.vip, rung_at=rung_at)
+    return schedule.place(wish, came_at, now, vip=content.vip, lately=lately, pace=pace)
+
+
+def after_coming(
+    wish: Preferences, content: NewMail, at: datetime, lately: Lately, limits: Pace, *, rings: bool
+) -> Lately:
+    """What a subscription has heard lately once ``content`` has come, which ``rings`` now or is held. A VIP's counts for
+    nothing."""
+    if content.vip:
+        return lately
+    limits = limits.of(wish)
+    if rings and schedule.gap(wish, limits)[0]:
+        lately = replace(lately, rung_at=at)
+    return pace.came(lately, limits, content.count, at, held=not rings)
+
+
+def after_release(wish: Preferences, content: NewMail, now: datetime, lately: Lately, limits: Pace) -> Lately:
+    """The same once what was held rings."""
+    limits = limits.of(wish)
+    if schedule.gap(wish, limits)[0]:
+        lately = replace(lately, rung_at=now)
+    return pace.released(lately, limits, content.count, now)
 
 
 def held(
@@ -73,4 +103,4 @@ def unsent(hold: tuple[NotificationId, datetime] | None) -> Unsent:
     if hold is None:
         return Outcome.MUTED, "it was muted, or in quiet hours that drop what comes", None
     one, until = hold
-    return Outcome.HELD, f"quiet hours, or a digest, until {told_at(until)}", one
+    return Outcome.HELD, f"quiet hours, a digest, or others just before it, until {told_at(until)}", one

@@ -8,7 +8,16 @@ from typing import Any
 from idlebell.model.preferences import NO_PREFERENCES, Hushed, HushedBy, Preferences, QuietHours, Then
 from idlebell.store.routes import microseconds, moment
 
-_PLAIN = ("filter", "vip", "digest_minutes", "withdraw", "remind_after_seconds", "content_limit_bytes")
+_PLAIN = (
+    "filter",
+    "vip",
+    "digest_minutes",
+    "coalesce_seconds",
+    "flood_per_minute",
+    "withdraw",
+    "remind_after_seconds",
+    "content_limit_bytes",
+)
 
 
 def encode_preferences(preferences: Preferences) -> dict[str, Any]:

@@ -43,12 +43,13 @@ def test_an_unknown_key_is_refused_with_the_nearest_name_and_its_place(tmp_path)
 
 def test_all_faults_are_told_at_once(tmp_path):
     lines = faults(
-        tmp_path, '[imap]\npoll_seconds = "x"\nfoo = 1\n[push]\nflood_per_minute = 0\n[sevrer]\n[log]\nlevel = "loud"\n'
+        tmp_path,
+        '[imap]\npoll_seconds = "x"\nfoo = 1\n[push]\nflood_per_minute = -1\n[sevrer]\n[log]\nlevel = "loud"\n',
     )
     assert len(lines) == 5
     assert "[sevrer]: unknown section; did you mean server? (file.toml)" in lines
     assert "[imap] poll_seconds: expected an integer from 1 to 86400, got a string (file.toml)" in lines
-    assert "[push] flood_per_minute: expected an integer from 1 to 100000, got 0 (file.toml)" in lines
+    assert "[push] flood_per_minute: expected an integer from 0 to 100000, got -1 (file.toml)" in lines
     assert '[log] level: expected "debug" or "info" or "warning" or "error" (file.toml)' in lines
 
 

@@ -42,7 +42,7 @@ def test_every_fault_is_found() -> None:
         "imap": {"port": "993", "username": 7, "auth": {"type": "password", "secret": "hunter2"}},
         "endpoints": {"new_mail": {"type": "fcm"}, "reconnect": {"type": "pigeon", "url": "x"}},
         "payload": "hunter2",
-        "coalesce_seconds": 5,
+        "tls_pin_sha256": "ab",
         "hunger": 1,
     }
     found = errors(SubscriptionRequest, body)
@@ -54,10 +54,10 @@ def test_every_fault_is_found() -> None:
         "/endpoints/new_mail/type",
         "/endpoints/reconnect/type",
         "/payload",
-        "/coalesce_seconds",
+        "/tls_pin_sha256",
         "/hunger",
     }
-    assert found["/coalesce_seconds"] == found["/endpoints/new_mail/type"] == "not supported by this version"
+    assert found["/tls_pin_sha256"] == found["/endpoints/new_mail/type"] == "not supported by this version"
     assert found["/payload"] == "must be one of alert, summary, content"
 
 

@@ -129,6 +129,21 @@ def test_a_digest_is_a_whole_number_of_minutes_up_to_a_day(given: Any) -> None:
     assert faults_of("digest_minutes", given).keys() == {"/digest_minutes"}
 
 
-@pytest.mark.parametrize("name", ["muted_until", "quiet_hours", "digest_minutes"])
+@pytest.mark.parametrize("given", [-1, 3_601, True, "30", float("nan"), float("inf")])
+def test_a_window_is_a_number_of_seconds_up_to_an_hour(given: Any) -> None:
+    assert read("coalesce_seconds", 0) == 0
+    assert read("coalesce_seconds", 1.5) == 1.5
+    assert faults_of("coalesce_seconds", given).keys() == {"/coalesce_seconds"}
+
+
+@pytest.mark.parametrize("given", [-1, 100_001, True, "30", 1.5])
+def test_a_flood_is_a_whole_number_of_messages(given: Any) -> None:
+    assert read("flood_per_minute", 0) == 0
+    assert faults_of("flood_per_minute", given).keys() == {"/flood_per_minute"}
+
+
+@pytest.mark.parametrize(
+    "name", ["muted_until", "quiet_hours", "digest_minutes", "coalesce_seconds", "flood_per_minute"]
+)
 def test_null_is_none_of_it(name: str) -> None:
     assert read(name, None) is None

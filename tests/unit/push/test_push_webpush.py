@@ -21,6 +21,7 @@ from idlebell.model.notification import (
     NewMail,
     Notification,
     Reconnect,
+    Seen,
     Test,
     Verification,
 )
@@ -107,15 +108,26 @@ def test_a_topic_is_32_characters_of_base64url_and_shows_no_name() -> None:
     assert set(topic) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
 
 
-def test_each_subscription_mailbox_and_type_has_a_topic_of_its_own() -> None:
+def test_an_alert_is_replaced_by_a_newer_one_of_the_same_mailbox() -> None:
+    alert = replace(MAIL, messages=())
     several = [
-        notification(),
-        notification(replace(MAIL, mailbox="Lists")),
+        notification(alert),
+        notification(replace(alert, mailbox="Lists")),
+        notification(replace(alert, mailbox=None, mailboxes=(("INBOX", 1), ("Lists", 1)))),
+        notification(replace(alert, vip=True)),
         notification(Test()),
-        replace(notification(), subscription_id=SubscriptionId("sub_b")),
+        replace(notification(alert), subscription_id=SubscriptionId("sub_b")),
     ]
-    assert len({webpush.topic(one) for one in several}) == 4
-    assert webpush.topic(replace(notification(), version=8, attempts=3)) == webpush.topic(notification())
+    assert len({webpush.topic(one) for one in several}) == len(several)
+    newer = replace(notification(replace(alert, count=9)), id=NotificationId("ntf_b"), version=8)
+    assert webpush.topic(newer) == webpush.topic(notification(alert))
+
+
+@pytest.mark.parametrize("content", [replace(MAIL, messages=(MessageSummary(11),)), Seen("INBOX", 7, (11,), 0)])
+def test_what_tells_of_messages_is_replaced_by_its_repeat_alone(content: Content) -> None:
+    topic = webpush.topic(notification(content))
+    assert webpush.topic(replace(notification(content), attempts=3)) == topic
+    assert webpush.topic(replace(notification(content), id=NotificationId("ntf_b"), version=8)) != topic
 
 
 def test_a_long_payload_is_cut_to_one_record_or_to_the_given_limit() -> None:

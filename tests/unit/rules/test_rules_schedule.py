@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from idlebell.model.preferences import NO_PREFERENCES, Preferences, QuietHours, Then
+from idlebell.rules.pace import Lately, Pace
 from idlebell.rules.schedule import (
     RINGS,
     Held,
@@ -29,6 +30,7 @@ EVERY_DAY = frozenset(range(7))
 NIGHT = QuietHours("Europe/Berlin", EVERY_DAY, time(22), time(7), Then.COUNT)
 NOON = datetime(2026, 11, 26, 11, tzinfo=UTC)  # a Thursday
 MINUTE = timedelta(minutes=1)
+SECOND = timedelta(seconds=1)
 
 
 def berlin(text: str, fold: int = 0) -> datetime:
@@ -160,19 +162,51 @@ def test_a_mute_goes_before_quiet_hours() -> None:
 def test_a_digest_holds_what_comes_soon_after_a_ring() -> None:
     wish = Preferences(digest_minutes=30)
     assert place(wish, NOON, NOON) == RINGS
-    assert place(wish, NOON, NOON, rung_at=NOON - 10 * MINUTE) == Held(NOON + 20 * MINUTE, Why.DIGEST)
-    assert place(wish, NOON, NOON, rung_at=NOON - 30 * MINUTE) == RINGS
+    assert place(wish, NOON, NOON, lately=Lately(rung_at=NOON - 10 * MINUTE)) == Held(NOON + 20 * MINUTE, Why.DIGEST)
+    assert place(wish, NOON, NOON, lately=Lately(rung_at=NOON - 30 * MINUTE)) == RINGS
 
 
 def test_a_clock_that_was_set_back_makes_a_digest_no_longer_than_it_is() -> None:
     wish = Preferences(digest_minutes=30)
-    assert place(wish, NOON, NOON, rung_at=NOON + timedelta(days=9)) == Held(NOON + 30 * MINUTE, Why.DIGEST)
+    assert place(wish, NOON, NOON, lately=Lately(rung_at=NOON + timedelta(days=9))) == Held(
+        NOON + 30 * MINUTE, Why.DIGEST
+    )
 
 
 def test_a_digest_that_would_ring_in_quiet_hours_rings_at_their_end() -> None:
     came = berlin("2026-11-26 21:50")
     wish = Preferences(digest_minutes=30, quiet_hours=NIGHT)
-    assert place(wish, came, came, rung_at=came - MINUTE) == Held(berlin("2026-11-27 07:00"), Why.QUIET_HOURS)
+    assert place(wish, came, came, lately=Lately(rung_at=came - MINUTE)) == Held(
+        berlin("2026-11-27 07:00"), Why.QUIET_HOURS
+    )
+
+
+# coalescing and floods
+
+
+def test_coalescing_holds_until_its_window_closes() -> None:
+    pace = Pace(coalesce_seconds=30)
+    lately = Lately(rung_at=NOON - 10 * SECOND)
+    assert place(NO_PREFERENCES, NOON, NOON, pace=pace) == RINGS
+    assert place(NO_PREFERENCES, NOON, NOON, lately=lately, pace=pace) == Held(NOON + 20 * SECOND, Why.COALESCED)
+    assert place(Preferences(coalesce_seconds=0), NOON, NOON, lately=lately, pace=pace) == RINGS
+    longer = place(Preferences(coalesce_seconds=90.5), NOON, NOON, lately=lately, pace=pace)
+    assert longer == Held(NOON + 80.5 * SECOND, Why.COALESCED)
+    digest = place(Preferences(digest_minutes=1), NOON, NOON, lately=lately, pace=pace)
+    assert digest == Held(NOON + 50 * SECOND, Why.DIGEST)
+
+
+def test_a_flood_rings_at_the_end_of_its_minute() -> None:
+    pace, begun = Pace(flood_per_minute=3), NOON - 20 * SECOND
+    assert place(NO_PREFERENCES, NOON, NOON, lately=Lately(None, begun, 2), pace=pace) == RINGS
+    full = Lately(None, begun, 3)
+    assert place(NO_PREFERENCES, NOON, NOON, lately=full, pace=pace) == Held(NOON + 40 * SECOND, Why.FLOOD)
+    assert place(NO_PREFERENCES, NOON, NOON, lately=full, pace=pace, vip=True) == RINGS
+    assert place(Preferences(flood_per_minute=9), NOON, NOON, lately=full, pace=pace) == RINGS
+    assert place(Preferences(flood_per_minute=0), NOON, NOON, lately=full, pace=pace) == RINGS
+    assert place(NO_PREFERENCES, NOON, begun + MINUTE, lately=full, pace=pace) == RINGS
+    back = NOON - timedelta(days=1)
+    assert place(NO_PREFERENCES, back, back, lately=full, pace=pace) == RINGS, "the clock was set back"
 
 
 # vip
@@ -182,7 +216,7 @@ def test_a_vip_rings_through_everything() -> None:
     night = berlin("2026-11-26 23:00")
     drop = replace(NIGHT, then=Then.DROP)
     wish = Preferences(muted_until=night + MINUTE, quiet_hours=drop, digest_minutes=30)
-    assert place(wish, night, night, vip=True, rung_at=night) == RINGS
+    assert place(wish, night, night, vip=True, lately=Lately(rung_at=night)) == RINGS
 
 
 @pytest.mark.parametrize(
@@ -191,6 +225,8 @@ def test_a_vip_rings_through_everything() -> None:
         ({"muted_until": NOON}, True),
         ({"quiet_hours": NIGHT}, True),
         ({"digest_minutes": 1}, True),
+        ({"coalesce_seconds": 0.0}, True),
+        ({"flood_per_minute": 0}, True),
         ({"vip": "{}"}, False),
     ],
 )
@@ -220,13 +256,19 @@ def test_the_end_of_quiet_is_not_quiet(quiet: QuietHours, moment: datetime) -> N
         assert window_at(quiet, end) is None
 
 
-@given(quiets, moments, st.none() | st.integers(1, 1_440), st.none() | moments, st.none() | moments)
+paces = st.builds(Pace, st.floats(0, 3_600), st.integers(0, 3))
+latelies = st.builds(Lately, st.none() | moments, st.none() | moments, st.integers(0, 9))
+
+
+@given(quiets, moments, st.none() | st.integers(1, 1_440), latelies, st.none() | moments, paces)
 def test_what_is_held_rings_when_it_is_due(
-    quiet: QuietHours, now: datetime, digest: int | None, rung_at: datetime | None, muted: datetime | None
+    quiet: QuietHours, now: datetime, digest: int | None, lately: Lately, muted: datetime | None, pace: Pace
 ) -> None:
     """It is placed again then, and held no longer: nothing waits for ever."""
     wish = Preferences(quiet_hours=quiet, digest_minutes=digest, muted_until=muted)
-    placed = place(wish, now, now, rung_at=rung_at)
+    if lately.rung_at is not None:
+        lately = replace(lately, rung_at=min(lately.rung_at, now))
+    placed = place(wish, now, now, lately=lately, pace=pace)
     if isinstance(placed, Held):
         assert placed.until > now
-        assert not isinstance(place(wish, now, placed.until, rung_at=rung_at and min(rung_at, now)), Held)
+        assert not isinstance(place(wish, now, placed.until, lately=lately, pace=pace), Held)

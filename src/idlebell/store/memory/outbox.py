@@ -12,6 +12,7 @@ from idlebell.model.notification import TOLD_KEPT, Draft, Leased, NewMail, Notif
 from idlebell.model.preferences import Preferences
 from idlebell.model.subscription import LastPush, Subscription
 from idlebell.rules.merge import without
+from idlebell.rules.pace import Pace
 from idlebell.rules.schedule import Held, Silenced, reschedules, scheduled
 from idlebell.store import changes
 from idlebell.store.contract import (
@@ -26,7 +27,8 @@ from idlebell.store.contract import (
     Taken,
 )
 from idlebell.store.delivered import coalesced, delivered, merged_into, silenced
-from idlebell.store.holds import Hold, Unsent, held, joined, placed, unsent
+from idlebell.store.holds import Hold, Unsent, after_coming, after_release, held, joined, placed, unsent
+from idlebell.store.memory import behind
 from idlebell.store.memory.heartbeats import Heartbeats
 from idlebell.store.memory.trails import MemoryTrails
 from idlebell.store.memory.waiting import Tally, Waiting, Waitings
@@ -37,9 +39,10 @@ from idlebell.store.sealing import KEY_BYTES, Sealer
 class MemoryOutbox(MemoryTrails):
     """Keeps :class:`~idlebell.store.contract.Outbox`, and the subscriptions whose it is."""
 
-    def __init__(self, entropy: Callable[[int], bytes]) -> None:
+    def __init__(self, entropy: Callable[[int], bytes], pace: Pace) -> None:
         super().__init__()
         self._entropy = entropy
+        self._pace = pace
         self._digest = Sealer(entropy(KEY_BYTES)).fingerprint
         self._subscriptions: dict[SubscriptionId, Subscription] = {}
         self._outbox = Waitings()
@@ -123,7 +126,7 @@ class MemoryOutbox(MemoryTrails):
             return False
         subscription = self._subscriptions[entry.notification.subscription_id]
         endpoint = entry.route.endpoint
-        self._keep_deliveries(subscription.id, [delivered(*_named(entry), settlement)])
+        self._keep_deliveries(subscription.id, [delivered(*entry.named, settlement)])
         match settlement:
             case Settled():
                 self._pushed(entry, settlement.at, settlement.status, "accepted")
@@ -132,7 +135,7 @@ class MemoryOutbox(MemoryTrails):
                 if entry.route.collapses:
                     for older in self._outbox.queue(entry.route.endpoint):
                         if older.notification.version < entry.notification.version:
-                            kept = coalesced(*_named(older), settlement.at)
+                            kept = coalesced(*older.named, settlement.at)
                             self._keep_deliveries(older.notification.subscription_id, [kept])
                             self._accepted(older, settlement.at, "coalesced")
             case Postponed():
@@ -141,6 +144,8 @@ class MemoryOutbox(MemoryTrails):
                 entry.notification = replace(entry.notification, attempts=attempts)
                 entry.due_at, entry.leased_until = settlement.due_at, None
                 self._move(entry)
+                for one, ended in behind.gather(self._outbox, endpoint, settlement.at):
+                    self._keep_deliveries(one, ended)
             case Dropped():
                 self._pushed(entry, settlement.at, settlement.status, settlement.outcome)
                 self._take(entry, settlement.outcome)
@@ -223,18 +228,17 @@ class MemoryOutbox(MemoryTrails):
     def _holds(self, draft: Draft, subscription: Subscription) -> bool:
         """Is it held or silenced, so that it is no notification now?"""
         content, wish = draft.content, subscription.preferences
-        if not isinstance(content, NewMail) or not scheduled(wish):
+        if not isinstance(content, NewMail) or not (scheduled(wish) or self._pace.limits):
             return False
         tally = self._tallies.setdefault(subscription.id, Tally())
-        timing = placed(wish, content, draft.at, draft.at, tally.rung_at)
+        timing = placed(wish, content, draft.at, draft.at, tally.lately, self._pace)
         if isinstance(timing, Silenced):
             tally.saw(content.count, draft.at)
             tally.silenced += content.count
             return True
         hold = held(self._holds_of.get(subscription.id), draft, content, timing, self._new_id)
+        tally.lately = after_coming(wish, content, draft.at, tally.lately, self._pace, rings=hold is None)
         if hold is None:
-            if wish.digest_minutes is not None and not content.vip:
-                tally.rung_at = draft.at
             return False
         tally.saw(content.count, draft.at)
         self._record(subscription.id, content.told)
@@ -244,9 +248,7 @@ class MemoryOutbox(MemoryTrails):
     def _unsent(self, draft: Draft) -> Unsent | None:
         """What has become of a draft of new mail that is no notification; None: it had nowhere to go."""
         subscription = self._subscriptions.get(draft.subscription_id)
-        if subscription is None or not scheduled(subscription.preferences):
-            return None
-        if not changes.takes(subscription.phase, subscription.paused, draft.content.type):
+        if subscription is None or not changes.takes(subscription.phase, subscription.paused, draft.content.type):
             return None
         if self._route(subscription.id, draft.content.role) is None:
             return None
@@ -287,20 +289,20 @@ class MemoryOutbox(MemoryTrails):
                 self._take(entry, "withdrawn")
                 continue
             self._tallies[subscription].withdrawn += content.count - left.count
+            entry.joined = max(0, entry.joined - (content.count - left.count))
             entry.notification = replace(entry.notification, content=left)
         return taken
 
     def _release(self, subscription: Subscription, now: datetime) -> None:
         hold, wish, tally = self._holds_of[subscription.id], subscription.preferences, self._tallies[subscription.id]
-        timing = placed(wish, hold.content, hold.at, now, tally.rung_at)
+        timing = placed(wish, hold.content, hold.at, now, tally.lately, self._pace)
         if isinstance(timing, Held):
             self._holds_of[subscription.id] = replace(hold, due_at=timing.until)
         elif isinstance(timing, Silenced):
             self._give_up(subscription.id, "silenced")
             self._keep_deliveries(subscription.id, [silenced(hold.id, 0, hold.content.type, hold.at, now)])
         else:
-            if wish.digest_minutes is not None:
-                tally.rung_at = now
+            tally.lately = after_release(wish, hold.content, now, tally.lately, self._pace)
             if self._enqueue(hold.draft(subscription.id, now), released=hold.id) is None:
                 self._give_up(subscription.id, "expired")
             self._holds_of.pop(subscription.id, None)
@@ -314,7 +316,7 @@ class MemoryOutbox(MemoryTrails):
         timing = placed(wish, content, notification.at, now)
         if isinstance(timing, Silenced):
             self._take(entry, "silenced")
-            self._keep_deliveries(notification.subscription_id, [silenced(*_named(entry), now)])
+            self._keep_deliveries(notification.subscription_id, [silenced(*entry.named, now)])
             return False
         if not isinstance(timing, Held) or attempted:
             return True
@@ -349,27 +351,34 @@ class MemoryOutbox(MemoryTrails):
         to = self._route(draft.subscription_id, draft.content.role)
         if to is None:
             return None
+        content, one = draft.content, draft.subscription_id
+        version = self._next_version(to.url, draft.at)
+        if isinstance(content, NewMail) and not released:
+            self._record(one, content.told)
+            self._tallies.setdefault(one, Tally()).saw(content.count, draft.at)
+        if (
+            isinstance(content, NewMail)
+            and (before := behind.retry(self._outbox, one, to.endpoint, content)) is not None
+        ):
+            if released is not None:
+                kept = merged_into(before.notification.id, released, 0, draft.at, draft.due_at)
+                self._keep_deliveries(one, [kept])
+            return behind.join(self._outbox, before, draft, content, version)
         notification = Notification(
-            released or self._new_id(),
-            draft.subscription_id,
-            draft.content,
-            self._next_version(to.url, draft.at),
-            draft.at,
-            draft.expires_at,
-            attempts=0,
+            released or self._new_id(), one, content, version, draft.at, draft.expires_at, attempts=0
         )
         self._outbox.add(Waiting(notification, to, draft.due_at))
-        if isinstance(draft.content, NewMail) and not released:
-            self._record(draft.subscription_id, draft.content.told)
-            self._tallies.setdefault(draft.subscription_id, Tally()).saw(draft.content.count, draft.at)
         return notification
 
     def _take(self, entry: Waiting, outcome: str | None = None) -> None:
-        """Out of the outbox, counted as ``outcome``; None: with it goes the count."""
+        """Out of the outbox, counted as ``outcome`` (what had come to one that is accepted: as coalesced); None: with it goes
+        the count."""
         self._outbox.remove(entry)
         if outcome is not None and entry.messages:
             tally = self._tallies[entry.notification.subscription_id]
-            setattr(tally, outcome, getattr(tally, outcome) + entry.messages)
+            joined = entry.joined if outcome == "accepted" else 0
+            tally.coalesced += joined
+            setattr(tally, outcome, getattr(tally, outcome) + entry.messages - joined)
 
     def _accepted(self, entry: Waiting, at: datetime, outcome: str) -> None:
         self._take(entry, outcome)
@@ -435,8 +444,3 @@ class MemoryOutbox(MemoryTrails):
             if one.route.endpoint == endpoint:
                 self._take(one, "refused")
         self._save(changes.deserted(subscription, gone, settlement))
-
-
-def _named(entry: Waiting) -> tuple[NotificationId, int, str, datetime]:
-    one = entry.notification
-    return one.id, one.version, one.content.type, one.at

@@ -27,6 +27,7 @@ from idlebell.model.subscription import (
     Subscription,
 )
 from idlebell.model.trail import KeptVerdict
+from idlebell.rules.pace import NO_PACE, Pace
 from idlebell.store import changes
 from idlebell.store.contract import (
     CURSORS_KEPT,
@@ -46,10 +47,11 @@ from idlebell.store.routes import VERSIONS_KEPT_MS, microseconds
 
 
 class MemoryStore(MemoryOutbox, MemoryLearnings, MemoryKeys, MemoryGrants):
-    """Keeps :class:`~idlebell.store.contract.Store`. ``entropy`` gives that many random bytes."""
+    """Keeps :class:`~idlebell.store.contract.Store`. ``entropy`` gives that many random bytes. ``pace``: of subscriptions that
+    wish none of their own."""
 
-    def __init__(self, entropy: Callable[[int], bytes]) -> None:
-        super().__init__(entropy)
+    def __init__(self, entropy: Callable[[int], bytes], pace: Pace = NO_PACE) -> None:
+        super().__init__(entropy, pace)
         self._accounts: dict[AccountId, Account] = {}
         self._by_key: dict[bytes, SubscriptionId] = {}
         self._cursors: dict[tuple[AccountId, str], Cursor] = {}

@@ -9,6 +9,7 @@ from datetime import datetime
 from idlebell.model.ids import NotificationId, SubscriptionId
 from idlebell.model.notification import NewMail, Notification
 from idlebell.model.subscription import LastPush
+from idlebell.rules.pace import NEVER, Lately
 from idlebell.store.routes import Route
 
 
@@ -18,11 +19,19 @@ class Waiting:
     route: Route
     due_at: datetime
     leased_until: datetime | None = None
+    joined: int = 0
+    """Of its messages, how many came to it behind a retry."""
 
     @property
     def messages(self) -> int:
         content = self.notification.content
         return content.count if isinstance(content, NewMail) else 0
+
+    @property
+    def named(self) -> tuple[NotificationId, int, str, datetime]:
+        """As a delivery is."""
+        one = self.notification
+        return one.id, one.version, one.content.type, one.at
 
 
 @dataclass(slots=True)
@@ -38,8 +47,7 @@ class Tally:
     withdrawn: int = 0
     last_push: LastPush | None = None
     last_event_at: datetime | None = None
-    rung_at: datetime | None = None
-    """When a subscription with a digest rang last."""
+    lately: Lately = NEVER
 
     def saw(self, messages: int, at: datetime) -> None:
         self.detected += messages
@@ -112,6 +120,12 @@ class Waitings:
 
     def queue(self, endpoint: bytes) -> tuple[Waiting, ...]:
         return tuple(self.queues.get(endpoint, ()))
+
+    def later(self, entry: Waiting) -> None:
+        """It has a newer version."""
+        queue = self.queues[entry.route.endpoint]
+        queue.remove(entry)
+        queue.append(entry)
 
     def of_subscription(self, subscription: SubscriptionId) -> list[Waiting]:
         """Oldest first."""

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
+from idlebell.rules.pace import Pace
 from idlebell.store.contract import StoreError
 from idlebell.store.sealing import Sealer
 from idlebell.store.sqlite.errors import store_error
@@ -36,13 +37,14 @@ class Database:
         lock: ServeLock | None,
         sealer: Sealer,
         entropy: Callable[[int], bytes],
+        pace: Pace,
     ) -> None:
         self.sealer = sealer
         self.entropy = entropy
         self.rows = Rows(sealer)
         self.target = shared_targets()
         self.rings = Rings(sealer)
-        self.queues = Queues(self.rows, self.rings, sealer, entropy)
+        self.queues = Queues(self.rows, self.rings, sealer, entropy, pace)
         self._path = path
         self._lock = lock
         self._reader = connect_reader(path)

@@ -10,11 +10,13 @@ from typing import Any, Final
 
 from idlebell.model.ids import NotificationId, SubscriptionId
 from idlebell.model.notification import Draft, NewMail, Told
+from idlebell.model.preferences import NO_PREFERENCES
 from idlebell.rules.merge import without
-from idlebell.rules.schedule import RINGS, Held, Silenced, Timing
+from idlebell.rules.pace import Pace
+from idlebell.rules.schedule import Held, Silenced, Timing
 from idlebell.store import codec
 from idlebell.store.contract import StoreError
-from idlebell.store.holds import Hold, held, joined, placed
+from idlebell.store.holds import Hold, after_coming, after_release, held, joined, placed
 from idlebell.store.routes import microseconds, moment
 from idlebell.store.sealing import Sealer
 from idlebell.store.sqlite import rungs, tallies
@@ -30,25 +32,28 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class Holdings:
-    def __init__(self, sealer: Sealer, new_id: Callable[[], NotificationId]) -> None:
+    def __init__(self, sealer: Sealer, new_id: Callable[[], NotificationId], pace: Pace) -> None:
         self._new_id = new_id
         self._sealer = sealer
+        self._pace = pace
 
     def holds(self, connection: sqlite3.Connection, draft: Draft, details: str | None) -> bool:
         """Is it held or silenced, so that it is no notification now? ``details`` None: its subscription has no schedule."""
         content, one = draft.content, draft.subscription_id
-        if details is None or not isinstance(content, NewMail):
+        if not isinstance(content, NewMail) or (details is None and not self._pace.limits):
             return False
-        wish = codec.decode_wish(details)
-        timing = placed(wish, content, draft.at, draft.at, tallies.rung_at(connection, one))
+        wish = NO_PREFERENCES if details is None else codec.decode_wish(details)
+        lately = tallies.lately(connection, one)
+        timing = placed(wish, content, draft.at, draft.at, lately, self._pace)
         if isinstance(timing, Silenced):
             tallies.detected(connection, one, content.count, draft.at)
             tallies.count(connection, one, content.count, "silenced")
             return True
         hold = held(self._get(connection, one), draft, content, timing, self._new_id)
+        after = after_coming(wish, content, draft.at, lately, self._pace, rings=hold is None)
+        if after != lately:
+            tallies.paced(connection, one, after)
         if hold is None:
-            if wish.digest_minutes is not None and not content.vip:
-                tallies.rang(connection, one, draft.at)
             return False
         tallies.detected(connection, one, content.count, draft.at)
         rungs.record(connection, one, content.told)
@@ -106,16 +111,15 @@ class Holdings:
         now: datetime,
     ) -> Timing:
         """Does what is due ring now? Else it is held on, or silenced. ``details`` as of :meth:`holds`."""
-        if details is None:
-            return RINGS
-        wish = codec.decode_wish(details)
-        timing = placed(wish, hold.content, hold.at, now, tallies.rung_at(connection, subscription))
+        wish = NO_PREFERENCES if details is None else codec.decode_wish(details)
+        lately = tallies.lately(connection, subscription)
+        timing = placed(wish, hold.content, hold.at, now, lately, self._pace)
         if isinstance(timing, Held):
             self._write(connection, subscription, replace(hold, due_at=timing.until))
         elif isinstance(timing, Silenced):
             self.give_up(connection, subscription, "silenced")
-        elif wish.digest_minutes is not None:
-            tallies.rang(connection, subscription, now)
+        elif (after := after_release(wish, hold.content, now, lately, self._pace)) != lately:
+            tallies.paced(connection, subscription, after)
         return timing
 
     def hurry(self, connection: sqlite3.Connection, subscription: SubscriptionId) -> None:

@@ -28,7 +28,8 @@ from idlebell.store.delivered import coalesced, delivered
 from idlebell.store.routes import microseconds, moment, route
 from idlebell.store.sqlite import rows, rungs
 from idlebell.store.sqlite.database import Database
-from idlebell.store.sqlite.queues import Queues, Waiting
+from idlebell.store.sqlite.queues import Queues
+from idlebell.store.sqlite.waiting import Waiting
 
 # From lane to lane along the index: as many steps as there are lanes, however much waits in each.
 _LANES: Final = """
@@ -169,7 +170,7 @@ class OutboxPart:
                     self._coalesced(connection, older, at)
             case Postponed():
                 queues.pushed(connection, waiting, at, status, "retry")
-                queues.postpone(connection, waiting, microseconds(settlement.due_at), waiting.attempts + 1)
+                queues.retry(connection, waiting, at, microseconds(settlement.due_at))
             case Dropped():
                 queues.pushed(connection, waiting, at, status, settlement.outcome)
                 queues.take(connection, [waiting], settlement.outcome)

@@ -11,45 +11,26 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from idlebell.model.ids import ID_ENTROPY_BYTES, NotificationId, SubscriptionId, notification_id
 from idlebell.model.notification import Content, Draft, Leased, NewMail, Notification, Reconnect, Seen, Told
 from idlebell.model.preferences import Preferences
 from idlebell.model.subscription import Phase, Subscription
 from idlebell.rules.merge import without
+from idlebell.rules.pace import Pace
 from idlebell.rules.schedule import Held, Rings, Silenced, reschedules, scheduled
 from idlebell.store import changes, codec
-from idlebell.store.contract import StoreError
 from idlebell.store.delivered import merged_into, silenced
 from idlebell.store.holds import Hold, Unsent, placed, unsent
 from idlebell.store.routes import Route, microseconds, moment, version_after
 from idlebell.store.sealing import Sealer
 from idlebell.store.sqlite import rows, rungs, tallies
+from idlebell.store.sqlite.behind import Behind
 from idlebell.store.sqlite.holdings import Holdings
 from idlebell.store.sqlite.rings import Rings as Trails
 from idlebell.store.sqlite.rows import Rows
-
-
-class Waiting(NamedTuple):
-    seq: int
-    id: NotificationId
-    subscription: SubscriptionId
-    type: str
-    messages: int
-    endpoint: bytes
-    lane: bytes
-    collapses: int
-    version: int
-    at_us: int
-    due_us: int
-    expires_us: int
-    attempts: int
-    leased_us: int | None
-    content: bytes
-
-
-_SELECT: Final = f"SELECT {', '.join(Waiting._fields)} FROM outbox "  # noqa: S608 (constant columns)
+from idlebell.store.sqlite.waiting import SELECT, Waiting, opened, sealed
 
 _STANDING: Final = "SELECT phase, paused, routes, iif(scheduled, details, NULL) FROM subscriptions WHERE id = ?"
 
@@ -77,12 +58,13 @@ ON CONFLICT (url) DO UPDATE SET last = max(last + 1, excluded.last) RETURNING la
 class Queues:
     """``entropy`` is called in the writer's thread."""
 
-    def __init__(self, rows: Rows, trails: Trails, sealer: Sealer, entropy: Callable[[int], bytes]) -> None:
+    def __init__(self, rows: Rows, trails: Trails, sealer: Sealer, entropy: Callable[[int], bytes], pace: Pace) -> None:
         self._rows = rows
         self._trails = trails
         self._sealer = sealer
         self._entropy = entropy
-        self.holdings = Holdings(sealer, self._new_id)
+        self._behind = Behind(sealer, trails)
+        self.holdings = Holdings(sealer, self._new_id, pace)
 
     def save(
         self, connection: sqlite3.Connection, subscription: Subscription, before: Subscription | None = None
@@ -128,7 +110,7 @@ class Queues:
     def unsent(self, connection: sqlite3.Connection, draft: Draft) -> Unsent | None:
         """What has become of a draft of new mail that is no notification; None: it had nowhere to go."""
         row = connection.execute(_STANDING, (draft.subscription_id,)).fetchone()
-        if row is None or row[3] is None or not changes.takes(Phase(row[0]), bool(row[1]), draft.content.type):
+        if row is None or not changes.takes(Phase(row[0]), bool(row[1]), draft.content.type):
             return None
         if codec.decode_route(row[2], draft.content.role) is None:
             return None
@@ -144,21 +126,44 @@ class Queues:
     ) -> Notification:
         """``released``: as which it was held, and what it tells of is counted as detected already."""
         content = draft.content
-        one = released or self._new_id()
         version = _next_version(connection, to.url, draft.at)
+        if isinstance(content, NewMail):
+            before = self._behind.retry(connection, draft.subscription_id, to.endpoint, content)
+            if before is not None:
+                return self._join(connection, before, draft, content, version, released)
+        one = released or self._new_id()
         due_us, at_us = microseconds(draft.due_at), microseconds(draft.at)
         messages = content.count if isinstance(content, NewMail) else 0
-        sealed = self._sealer.seal(codec.encode_content(content), _context(one))
+        covered = sealed(self._sealer, one, content)
         places = (to.endpoint, to.lane, to.collapses)
         times = (at_us, due_us, microseconds(draft.expires_at))
-        values = (one, draft.subscription_id, content.type, messages, *places, version, *times, sealed)
+        values = (one, draft.subscription_id, content.type, messages, *places, version, *times, covered)
         connection.execute(_INSERT, values)
         connection.execute(_QUEUE, (to.endpoint, to.lane, due_us, to.collapses))
-        if messages and not released:
-            tallies.detected(connection, draft.subscription_id, messages, draft.at)
-        if isinstance(content, NewMail) and content.told and not released:
-            rungs.record(connection, draft.subscription_id, content.told)
+        if isinstance(content, NewMail) and not released:
+            self._detected(connection, draft, content)
         return Notification(one, draft.subscription_id, content, version, draft.at, draft.expires_at, attempts=0)
+
+    def _join(
+        self,
+        connection: sqlite3.Connection,
+        before: tuple[Waiting, NewMail],
+        draft: Draft,
+        content: NewMail,
+        version: int,
+        released: NotificationId | None,
+    ) -> Notification:
+        both = self._behind.join(connection, before, draft, content, version, released)
+        if released is None:
+            self._detected(connection, draft, content)
+        one = before[0]
+        expires_at = max(moment(one.expires_us), draft.expires_at)
+        return Notification(one.id, one.subscription, both, version, draft.at, expires_at, attempts=0)
+
+    def _detected(self, connection: sqlite3.Connection, draft: Draft, content: NewMail) -> None:
+        tallies.detected(connection, draft.subscription_id, content.count, draft.at)
+        if content.told:
+            rungs.record(connection, draft.subscription_id, content.told)
 
     def _new_id(self) -> NotificationId:
         return notification_id(self._entropy(ID_ENTROPY_BYTES))
@@ -228,7 +233,7 @@ class Queues:
         for waiting in self.of_subscription(connection, subscription):
             if not waiting.messages or waiting.attempts or waiting.leased_us is not None:
                 continue
-            content = self._content(waiting)
+            content = opened(self._sealer, waiting)
             if not isinstance(content, NewMail) or gone.isdisjoint(content.told):
                 continue
             taken |= gone.intersection(content.told)
@@ -236,42 +241,39 @@ class Queues:
             if left is None:
                 self.take(connection, [waiting], "withdrawn")
                 continue
-            sealed = self._sealer.seal(codec.encode_content(left), _context(waiting.id))
-            query = "UPDATE outbox SET content = ?, messages = ? WHERE seq = ?"
-            connection.execute(query, (sealed, left.count, waiting.seq))
+            covered = sealed(self._sealer, waiting.id, left)
+            query = "UPDATE outbox SET content = ?, messages = ?, joined = ? WHERE seq = ?"
+            joined = max(0, waiting.joined - (waiting.messages - left.count))
+            connection.execute(query, (covered, left.count, joined, waiting.seq))
             tallies.count(connection, subscription, waiting.messages - left.count, "withdrawn")
         return taken
 
-    def _content(self, waiting: Waiting) -> Content | None:
-        """None: it is damaged on disk."""
-        try:
-            return codec.decode_content(self._sealer.open(waiting.content, _context(waiting.id)))
-        except StoreError:
-            return None
-
     def by_id(self, connection: sqlite3.Connection, notification: NotificationId) -> Waiting | None:
-        row = connection.execute(_SELECT + "WHERE id = ?", (notification,)).fetchone()
+        row = connection.execute(SELECT + "WHERE id = ?", (notification,)).fetchone()
         return None if row is None else Waiting._make(row)
 
     def of_subscription(self, connection: sqlite3.Connection, subscription: SubscriptionId) -> list[Waiting]:
         """Oldest first."""
-        found = connection.execute(_SELECT + "WHERE subscription = ? ORDER BY version", (subscription,))
+        found = connection.execute(SELECT + "WHERE subscription = ? ORDER BY version", (subscription,))
         return [Waiting._make(row) for row in found]
 
     def older(self, connection: sqlite3.Connection, than: Waiting) -> list[Waiting]:
-        query = _SELECT + "WHERE endpoint = ? AND version < ? ORDER BY version"
+        query = SELECT + "WHERE endpoint = ? AND version < ? ORDER BY version"
         return [Waiting._make(row) for row in connection.execute(query, (than.endpoint, than.version))]
 
     def leased(self, connection: sqlite3.Connection) -> list[Waiting]:
-        found = connection.execute(_SELECT + "WHERE leased_us IS NOT NULL ORDER BY seq")
+        found = connection.execute(SELECT + "WHERE leased_us IS NOT NULL ORDER BY seq")
         return [Waiting._make(row) for row in found]
 
     def take(self, connection: sqlite3.Connection, taken: Sequence[Waiting], outcome: str | None = None) -> None:
-        """Out of the outbox, counted as ``outcome``; None: with it goes the count."""
+        """Out of the outbox, counted as ``outcome`` (what had come to one that is accepted: as coalesced); None: with it goes
+        the count."""
         for waiting in taken:
             connection.execute("DELETE FROM outbox WHERE seq = ?", (waiting.seq,))
             if outcome is not None:
-                tallies.count(connection, waiting.subscription, waiting.messages, outcome)
+                joined = waiting.joined if outcome == "accepted" else 0
+                tallies.count(connection, waiting.subscription, joined, "coalesced")
+                tallies.count(connection, waiting.subscription, waiting.messages - joined, outcome)
         for endpoint in {waiting.endpoint for waiting in taken}:
             self._reckon(connection, endpoint)
 
@@ -282,6 +284,11 @@ class Queues:
                 subscription = self._rows.one(connection, rows.BY_ID, waiting.subscription)
                 assert subscription is not None
                 self.save_if(connection, changes.asked(subscription, at))
+
+    def retry(self, connection: sqlite3.Connection, waiting: Waiting, at: datetime, due_us: int) -> None:
+        """An attempt at it has failed."""
+        self.postpone(connection, waiting, due_us, waiting.attempts + 1)
+        self._behind.gather(connection, waiting.endpoint, at)
 
     def postpone(self, connection: sqlite3.Connection, waiting: Waiting, due_us: int, attempts: int) -> None:
         """Ends the lease. Where its subscription has another endpoint by now, it goes there."""
@@ -315,11 +322,11 @@ class Queues:
         connection.execute(
             "UPDATE outbox SET leased_us = NULL WHERE endpoint = ? AND leased_us IS NOT NULL", (endpoint,)
         )
-        row = connection.execute(_SELECT + "WHERE endpoint = ? ORDER BY version LIMIT 1", (endpoint,)).fetchone()
+        row = connection.execute(SELECT + "WHERE endpoint = ? ORDER BY version LIMIT 1", (endpoint,)).fetchone()
         waiting = Waiting._make(row)
         attempts = waiting.attempts
         if waiting.collapses:
-            query = _SELECT + "WHERE endpoint = ? AND due_us <= ? ORDER BY version DESC LIMIT 1"
+            query = SELECT + "WHERE endpoint = ? AND due_us <= ? ORDER BY version DESC LIMIT 1"
             waiting = Waiting._make(connection.execute(query, (endpoint, now_us)).fetchone())
             query = "SELECT max(attempts) FROM outbox WHERE endpoint = ? AND version <= ?"
             (attempts,) = connection.execute(query, (endpoint, waiting.version)).fetchone()
@@ -359,7 +366,7 @@ class Queues:
         if to is None or endpoint is None or to.endpoint != waiting.endpoint or obsolete:
             self.move(connection, waiting)
             return None
-        content = self._content(waiting)
+        content = opened(self._sealer, waiting)
         if content is None:
             # It can never be sent, and must not hold up its lane for ever.
             self.take(connection, [waiting], "refused")
@@ -380,19 +387,19 @@ class Queues:
         """What is to be said, written down where that is less than was committed."""
         said = changes.said(subscription, content)
         if said != content:
-            sealed = self._sealer.seal(codec.encode_content(said), _context(waiting.id))
-            connection.execute("UPDATE outbox SET content = ? WHERE seq = ?", (sealed, waiting.seq))
+            covered = sealed(self._sealer, waiting.id, said)
+            connection.execute("UPDATE outbox SET content = ? WHERE seq = ?", (covered, waiting.seq))
         return said
 
     def _reckon(self, connection: sqlite3.Connection, endpoint: bytes) -> None:
         """When something of this endpoint can be leased, from what now waits for it."""
-        query = "SELECT lane, collapses, due_us FROM outbox WHERE endpoint = ? ORDER BY version LIMIT 1"
+        query = "SELECT lane, collapses, due_us, attempts FROM outbox WHERE endpoint = ? ORDER BY version LIMIT 1"
         row = connection.execute(query, (endpoint,)).fetchone()
         if row is None:
             connection.execute("DELETE FROM queues WHERE endpoint = ?", (endpoint,))
             return
-        lane, collapses, ready_us = row
-        held_us: int | None = None
+        lane, collapses, ready_us, attempts = row
+        held_us: int | None = ready_us if attempts else None
         query = "SELECT max(leased_us) FROM outbox WHERE endpoint = ? AND leased_us IS NOT NULL"
         (leased_us,) = connection.execute(query, (endpoint,)).fetchone()
         if collapses:
@@ -410,7 +417,3 @@ class Queues:
 def _next_version(connection: sqlite3.Connection, url: bytes, at: datetime) -> int:
     (version,) = connection.execute(_VERSION, (url, version_after(None, at))).fetchone()
     return int(version)
-
-
-def _context(notification: NotificationId) -> bytes:
-    return b"outbox\0content\0" + notification.encode("ascii")

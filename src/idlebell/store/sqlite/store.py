@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
+from idlebell.rules.pace import NO_PACE, Pace
 from idlebell.store.contract import StoreError
 from idlebell.store.sealing import Sealer
 from idlebell.store.sqlite import opening
@@ -43,17 +44,23 @@ class SqliteStore(
 
 
 async def open_sqlite(
-    path: Path, sealer: Sealer, *, entropy: Callable[[int], bytes], serve: bool = True
+    path: Path,
+    sealer: Sealer,
+    *,
+    entropy: Callable[[int], bytes],
+    serve: bool = True,
+    pace: Pace = NO_PACE,
 ) -> SqliteStore:
     """Opens ``path``, or makes it, mode 0600. StoreError says in one sentence what is wrong and what mends it.
 
     ``serve``: this process is the one that watches and delivers, so it takes the serve lock (one process a database) and
     looks at the file's health first. False: to manage keys, also beside a process that serves. ``entropy`` gives that many
-    random bytes and is called from another thread. The store belongs to the running event loop.
+    random bytes and is called from another thread. ``pace``: of subscriptions that wish none of their own. The store belongs to
+    the running event loop.
     """
     connection, lock = await asyncio.to_thread(_open, path, sealer, serve)
     try:
-        return SqliteStore(Database(path, connection, lock, sealer, entropy))
+        return SqliteStore(Database(path, connection, lock, sealer, entropy, pace))
     except StoreError:
         connection.close()
         if lock is not None:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from idlebell.model.ids import SubscriptionId
+from idlebell.rules.pace import NEVER, Lately
 from idlebell.store.routes import microseconds, moment
 
 _DETECTED: Final = """
@@ -23,10 +24,12 @@ SET push_us = excluded.push_us, push_version = excluded.push_version, push_statu
     push_outcome = excluded.push_outcome
 """
 
-_RANG: Final = """
-INSERT INTO activity (subscription, rung_us) VALUES (?, ?)
-ON CONFLICT (subscription) DO UPDATE SET rung_us = excluded.rung_us
+_PACED: Final = """
+INSERT INTO activity (subscription, rung_us, minute_us, minute_came) VALUES (?, ?, ?, ?)
+ON CONFLICT (subscription) DO UPDATE
+SET rung_us = excluded.rung_us, minute_us = excluded.minute_us, minute_came = excluded.minute_came
 """
+_LATELY: Final = "SELECT rung_us, minute_us, minute_came FROM activity WHERE subscription = ?"
 
 _COUNT: Final = {
     outcome: f"UPDATE activity SET {outcome} = {outcome} + ? WHERE subscription = ?"  # noqa: S608 (constant names)
@@ -55,10 +58,14 @@ def pushed(
     connection.execute(_PUSHED, (subscription, microseconds(at), version, status, outcome))
 
 
-def rang(connection: sqlite3.Connection, subscription: SubscriptionId, at: datetime) -> None:
-    connection.execute(_RANG, (subscription, microseconds(at)))
+def paced(connection: sqlite3.Connection, subscription: SubscriptionId, lately: Lately) -> None:
+    times = [None if at is None else microseconds(at) for at in (lately.rung_at, lately.minute_at)]
+    connection.execute(_PACED, (subscription, *times, lately.came))
 
 
-def rung_at(connection: sqlite3.Connection, subscription: SubscriptionId) -> datetime | None:
-    row = connection.execute("SELECT rung_us FROM activity WHERE subscription = ?", (subscription,)).fetchone()
-    return None if row is None or row[0] is None else moment(row[0])
+def lately(connection: sqlite3.Connection, subscription: SubscriptionId) -> Lately:
+    row = connection.execute(_LATELY, (subscription,)).fetchone()
+    if row is None:
+        return NEVER
+    rung_us, minute_us, came = row
+    return Lately(None if rung_us is None else moment(rung_us), None if minute_us is None else moment(minute_us), came)
