@@ -1,11 +1,14 @@
-"""The gateway as its users run it: ``idlebell serve`` in a process of its own, on files of its own, to be killed at will."""
+"""The gateway as its users run it: ``idlebell serve`` in a process of its own, on files of its own, to be killed at will.
+
+It is forked off a process that has done nothing but import Idlebell: half of what a test of it would cost is importing.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
 import os
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -17,6 +20,18 @@ import aiohttp
 from servers.sandbox import free_port
 
 START_SECONDS = 30.0
+STOP_SECONDS = 30.0
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(
+    [
+        "gateway_process",
+        "idlebell.cli.serve",
+        "idlebell.compose.serving",
+        "uvloop",
+        "litestar.plugins.attrs",  # Litestar takes these where they are installed, as they are for the tests
+        "litestar.plugins.pydantic",
+    ]
+)
 _CONFIGURATION = """\
 [server]
 listen = "127.0.0.1:{port}"
@@ -66,29 +81,27 @@ class GatewayProcess:
         )
         self.config.write_text(self._text)
         self._program = f"{before}\nfrom idlebell.cli import main; main()"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: multiprocessing.process.BaseProcess | None = None
         self._http: aiohttp.ClientSession | None = None
 
     @property
     def pid(self) -> int:
         assert self._process is not None
+        assert self._process.pid is not None
         return self._process.pid
 
     def add_to_config(self, text: str) -> None:
         self.config.write_text(self._text + text)
 
     async def start(self) -> None:
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", self._program, "serve", "--config", str(self.config)],
-                stdout=log,
-                stderr=log,
-                # Compiled modules are kept: a start without them takes three times as long.
-                env={name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
-            )
+        arguments = ["serve", "--config", str(self.config)]
+        self._process = _FORKS.Process(
+            target=_be_gateway, args=(self._program, arguments, str(self.log), dict(os.environ)), daemon=True
+        )
+        self._process.start()
         deadline = time.monotonic() + START_SECONDS
         while not await self._healthy():
-            if self._process.poll() is not None or time.monotonic() > deadline:
+            if self._process.exitcode is not None or time.monotonic() > deadline:
                 raise AssertionError(f"the gateway did not start:\n{self.log.read_text()[-4000:]}")
             await asyncio.sleep(0.02)
 
@@ -103,18 +116,19 @@ class GatewayProcess:
         """SIGKILL: nothing is put in order."""
         assert self._process is not None
         self._process.kill()
-        self._process.wait()
+        self._process.join()
 
     def signal(self, number: signal.Signals) -> None:
-        assert self._process is not None
-        self._process.send_signal(number)
+        os.kill(self.pid, number)
 
     def stop(self) -> int:
-        """SIGTERM; the exit status."""
+        """SIGTERM; the exit status. TimeoutError where it does not end."""
         assert self._process is not None
-        if self._process.poll() is None:
-            self._process.terminate()
-        return self._process.wait(timeout=30)
+        self._process.terminate()
+        self._process.join(STOP_SECONDS)
+        if self._process.exitcode is None:
+            raise TimeoutError(f"the gateway did not end:\n{self.log.read_text()[-4000:]}")
+        return self._process.exitcode
 
     async def call(
         self, method: str, path: str, body: Any = None, *, token: str | None = None
@@ -143,12 +157,23 @@ class GatewayProcess:
     ) -> None:
         if self._http is not None:
             await self._http.close()
-        if self._process is not None and self._process.poll() is None:
+        if self._process is not None and self._process.exitcode is None:
             try:
                 await asyncio.to_thread(self.stop)  # its peers, in this loop, must be able to let go of it
-            except subprocess.TimeoutExpired:
+            except TimeoutError:
                 self.kill()
                 raise
+
+
+def _be_gateway(program: str, arguments: list[str], log: str, environment: dict[str, str]) -> None:
+    """In the forked process."""
+    with open(log, "ab", buffering=0) as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    os.environ.clear()
+    os.environ.update(environment)
+    sys.argv = ["idlebell", *arguments]
+    exec(program, {"__name__": "__main__"})
 
 
 def subscription(
