@@ -16,6 +16,7 @@ from idlebell.model.endpoint import (
 )
 from idlebell.model.ids import AccountId, SubscriptionId, subscription_id
 from idlebell.model.notification import Content, Draft, NewMail
+from idlebell.model.proof import PROVEN
 from idlebell.model.secret import Secret
 from idlebell.model.subscription import Payload, Phase, Subscription
 
@@ -49,7 +50,7 @@ def webpush(url: str = "https://web.example.net/w") -> WebPushEndpoint:
 
 
 def webhook(url: str = "https://hook.example.net/h") -> WebhookEndpoint:
-    return WebhookEndpoint(PushUrl(url), Secret(b"endpoint-secret-of-32-bytes-long"), verified=True)
+    return WebhookEndpoint(PushUrl(url), Secret(b"endpoint-secret-of-32-bytes-long"), proof=PROVEN)
 
 
 def sub_id(number: int) -> SubscriptionId:

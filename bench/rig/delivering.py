@@ -34,6 +34,7 @@ from idlebell.model.account import ImapTarget, Retention, Tls
 from idlebell.model.endpoint import Endpoint, Endpoints, PushUrl, SimplePushEndpoint, WebhookEndpoint, WebPushEndpoint
 from idlebell.model.ids import subscription_id
 from idlebell.model.notification import Draft, NewMail
+from idlebell.model.proof import PROVEN
 from idlebell.model.secret import Secret
 from idlebell.model.subscription import Payload, Phase, Subscription
 from idlebell.net.clock import Clock
@@ -65,7 +66,7 @@ def endpoint(kind: str, url: str) -> Endpoint:
         case "webpush":
             return WebPushEndpoint(PushUrl(url), POINT, Secret(os.urandom(16)))
         case _:
-            return WebhookEndpoint(PushUrl(url), Secret(os.urandom(32)), verified=True)
+            return WebhookEndpoint(PushUrl(url), Secret(os.urandom(32)), proof=PROVEN)
 
 
 @contextmanager

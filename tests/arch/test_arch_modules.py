@@ -16,6 +16,7 @@ MODULE = pytest.mark.parametrize("module", MODULES, ids=lambda module: module.pa
 
 SUPERVISORS = {
     "canary/rounds.py": 1,
+    "deliver/codes.py": 1,
     "deliver/dispatcher.py": 2,  # the round, and the one notification under way
     "deliver/heartbeats.py": 1,
     "deliver/pruning.py": 1,

@@ -23,6 +23,7 @@ from idlebell.model.notification import (
     Test,
     Verification,
 )
+from idlebell.model.proof import PROVEN
 from idlebell.model.secret import Secret
 from idlebell.push import registry
 from idlebell.push.attempt import Attempt
@@ -52,7 +53,7 @@ URL = PushUrl("https://push.example.net/token-nobody-may-see")
 ENDPOINTS: tuple[Endpoint, ...] = (
     SimplePushEndpoint(URL),
     WebPushEndpoint(URL, point(BROWSER), Secret(AUTH)),
-    WebhookEndpoint(URL, Secret(b"k" * 24), verified=True),
+    WebhookEndpoint(URL, Secret(b"k" * 24), proof=PROVEN),
 )
 CONTENTS = (
     NewMail("INBOX", 1, 2, 4),

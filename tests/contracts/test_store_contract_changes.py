@@ -10,6 +10,7 @@ from contracts.store_steps import OVER, change, counts, drain, enqueue, lease, p
 from idlebell.model.account import Account
 from idlebell.model.endpoint import Endpoints
 from idlebell.model.notification import LossReason, Reconnect
+from idlebell.model.proof import UNPROVEN
 from idlebell.model.subscription import Counts, Phase
 from idlebell.store.contract import ConflictError, Postponed, Settled, Store
 from store_samples import DAY, HOUR, LEASE, NOW, SECOND, TARGET, draft, new_mail, simplepush, sub_id, webhook, webpush
@@ -73,7 +74,7 @@ async def test_what_failed_at_an_old_endpoint_goes_to_the_new_one(store: Store, 
 async def test_new_keys_of_the_same_url_move_nothing(store: Store, account: Account) -> None:
     first = await put(store, account, endpoints=Endpoints(webhook()))
     one = await enqueue(store, first)
-    unverified = replace(webhook(), verified=False)
+    unverified = replace(webhook(), proof=UNPROVEN)
     await change(store, first, endpoints=Endpoints(unverified))
     (leased,) = await lease(store)
     assert leased.notification == one

@@ -23,6 +23,7 @@ from idlebell.model.endpoint import (
     WebhookEndpoint,
 )
 from idlebell.model.ids import AccountId
+from idlebell.model.proof import PROVEN
 from idlebell.model.secret import Secret
 from idlebell.model.subscription import Payload
 
@@ -60,7 +61,7 @@ async def test_an_entry_is_a_subscription_with_credentials(bench: Bench, account
     assert stored.declared
     assert stored.wanted
     assert isinstance(stored.endpoints.new_mail, WebhookEndpoint)
-    assert stored.endpoints.new_mail.verified, "the operator's word is enough"
+    assert stored.endpoints.new_mail.proof == PROVEN, "the operator's word is enough"
     assert await passwords(bench) == ["hunter2"]
     assert stored.token_hashes == ()
 
@@ -122,7 +123,7 @@ async def test_other_schemas_are_those_of_apprise_that_are_offered(account: Decl
     urls = (PushUrl("ntfys://ntfy.example.net/x"), PushUrl("tgram://1:secret/2"), PushUrl("ntfys:x"))
     complaints = await Declared(bench.gateway).follow([replace(account, notify=urls)])
     (stored,) = await bench.stored()
-    assert stored.endpoints.new_mail == AppriseEndpoint(urls[0])
+    assert stored.endpoints.new_mail == AppriseEndpoint(urls[0], PROVEN)
     assert stored.payload is Payload.SUMMARY
     assert len(complaints) == 2
     assert not any("secret" in one for one in complaints)

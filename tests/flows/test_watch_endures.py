@@ -16,6 +16,7 @@ from idlebell.model.cursor import Cursor
 from idlebell.model.endpoint import Endpoints, PushUrl, WebhookEndpoint
 from idlebell.model.notification import NewMail
 from idlebell.model.preferences import Preferences
+from idlebell.model.proof import PROVEN
 from idlebell.model.secret import Secret
 from idlebell.model.subscription import Floor, Payload
 from idlebell.store.contract import StoreError
@@ -261,7 +262,7 @@ async def test_what_comes_while_a_flood_is_counted_is_counted_once(stage: Stage)
 async def test_a_server_that_refuses_to_count_the_unseen_holds_up_no_mail(stage: Stage) -> None:
     await stage.subscribe("sub_1", payload=Payload.SUMMARY)
     found = (await stage.store.of_account(stage.account.id))[0]
-    webhook = WebhookEndpoint(PushUrl("https://hook.example.net/h"), Secret(b"s" * 32), verified=True)
+    webhook = WebhookEndpoint(PushUrl("https://hook.example.net/h"), Secret(b"s" * 32), proof=PROVEN)
     await stage.store.put(replace(found, endpoints=Endpoints(webhook)))
     await stage.adopt()
     await idling(stage)

@@ -28,6 +28,7 @@ from idlebell.model.cursor import Cursor
 from idlebell.model.endpoint import Endpoints, PushUrl, WebhookEndpoint
 from idlebell.model.ids import AccountId, SubscriptionId
 from idlebell.model.notification import Draft, NewMail, Notification
+from idlebell.model.proof import PROVEN
 from idlebell.model.secret import Secret
 from idlebell.model.subscription import Floor, Payload, Phase, Subscription
 from idlebell.net.clock import Clock
@@ -256,7 +257,7 @@ class Watching(RuleBasedStateMachine):
         cursor = self.run(MemoryStore.cursor(self.store, self.account.id, "INBOX"))
         floors = () if cursor is None else (Floor("INBOX", cursor.uid_validity, cursor.uid_next),)
         now = datetime.now(UTC)
-        endpoint = WebhookEndpoint(PushUrl(f"https://hook.example.net/{one}"), SECRET, verified=True)
+        endpoint = WebhookEndpoint(PushUrl(f"https://hook.example.net/{one}"), SECRET, proof=PROVEN)
         made = Subscription(
             id=one,
             account_id=self.account.id,

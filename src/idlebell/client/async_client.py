@@ -71,7 +71,7 @@ class AsyncClient:
         call = calls.test(handle)
         return calls.tested(call, await self._send(call))
 
-    async def verify(self, handle: Handle, code: str) -> None:
+    async def verify(self, handle: Handle, code: str | None) -> None:
         call = calls.verify(handle, code)
         calls.check(call, await self._send(call))
 

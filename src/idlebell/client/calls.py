@@ -78,8 +78,8 @@ def test(handle: Handle) -> Call:
     return _of(handle, "POST", None, "/test")
 
 
-def verify(handle: Handle, code: str) -> Call:
-    """A gateway that does not verify Web Push has no such path: that tells nothing of the subscription."""
+def verify(handle: Handle, code: str | None) -> Call:
+    """An older gateway has no such path: that tells nothing of the subscription."""
     return replace(_of(handle, "POST", {"code": code}, "/verify"), of_handle=False)
 
 

@@ -67,8 +67,8 @@ class Client:
         call = calls.test(handle)
         return calls.tested(call, self._send(call))
 
-    def verify(self, handle: Handle, code: str) -> None:
-        """Reads back the code of a ``verification``, where the gateway verifies Web Push."""
+    def verify(self, handle: Handle, code: str | None) -> None:
+        """Reads back the code of a ``verification``, where an endpoint has to show whose it is; None: asks for a new one."""
         call = calls.verify(handle, code)
         calls.check(call, self._send(call))
 

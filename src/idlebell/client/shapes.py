@@ -115,6 +115,8 @@ class Subscription(msgspec.Struct, frozen=True):
     last_seen_alive_at: datetime | None = None
     next_check_at: datetime | None = None
     last_event_at: datetime | None = None
+    unverified: tuple[str, ...] = ()
+    """Roles whose endpoint has not shown yet whose it is: nothing but a ``verification`` is sent there."""
     problem: Problem | None = None
 
 

@@ -20,6 +20,7 @@ from idlebell.compose.parts import (
     carriers_of,
     connect_with,
     delivery_gauges,
+    demands_of,
     egress_of,
     gauges_of,
     is_watched,
@@ -142,7 +143,7 @@ async def running_engine(
             clock,
             os.urandom,
             await signer_of(settings, store),
-            DeliverySettings(verify_endpoints=settings.push.verify_endpoints),
+            DeliverySettings(demands=demands_of(settings)),
             on_ended=lambda subscription: gateway.over((subscription,)),
         )
         keep = timedelta(seconds=settings.push.retry_for_seconds)

@@ -22,6 +22,7 @@ from idlebell.login.door import Connect
 from idlebell.login.keyring import Keyring
 from idlebell.model.account import ImapTarget, Tls
 from idlebell.model.apprise_service import offered
+from idlebell.model.proof import Demand, Demands
 from idlebell.model.subscription import Subscription
 from idlebell.net import child_process
 from idlebell.net.apprise_pool import ApprisePool, is_installed
@@ -104,6 +105,15 @@ def apprise_pool_of(settings: Settings, egress: Egress) -> ApprisePool | None:
     )
 
 
+def demands_of(settings: Settings) -> Demands:
+    push = settings.push
+    return Demands(
+        server=Demand.CHALLENGE if push.verify_endpoints else Demand.NONE,
+        app=Demand.CODE if push.verify_webpush else Demand.NONE,
+        person=Demand.CODE if push.verify_people else Demand.NONE,
+    )
+
+
 def policy_of(settings: Settings, egress: Egress, pool: ApprisePool | None) -> Policy:
     return Policy(
         egress=egress,
@@ -111,7 +121,7 @@ def policy_of(settings: Settings, egress: Egress, pool: ApprisePool | None) -> P
         retentions=frozenset(settings.credentials.retention),
         max_mailboxes=settings.imap.max_mailboxes,
         max_endpoints_per_account=settings.push.max_endpoints_per_account,
-        verify_endpoints=settings.push.verify_endpoints,
+        demands=demands_of(settings),
         vapid_subject=bool(settings.push.vapid_subject or settings.server.public_url),
         registrations_per_minute=settings.limits.registrations_per_minute,
         subscriptions_per_key=settings.limits.subscriptions_per_key,

@@ -92,6 +92,7 @@ class Push(Section, frozen=True, kw_only=True):
     verify_webpush: bool = False
     apprise_services: Annotated[tuple[str, ...], Parse(values.apprise_services, "json")] = ("usual",)
     apprise_processes: Annotated[int, Meta(ge=1, le=32)] = 2
+    verify_people: bool = True
 
 
 class Limits(Section, frozen=True, kw_only=True):

@@ -16,13 +16,14 @@ from typing import Any
 
 from idlebell.deliver.breaker import Breaker, State, reply_of
 from idlebell.deliver.carriers import Carriers
+from idlebell.deliver.codes import Codes
 from idlebell.deliver.lanes import Heard, Lanes
 from idlebell.deliver.retry import (
     KEY_REFUSED,
     decide,
     decide_test,
-    postpone_unverified,
     sentence,
+    wait_unverified,
     word,
 )
 from idlebell.deliver.sender import Sender, Sent
@@ -34,7 +35,7 @@ from idlebell.deliver.settings import (
     DeliverySettings,
 )
 from idlebell.deliver.verification import Verifier, VerifyResult
-from idlebell.model.endpoint import Endpoint, PushUrl, WebhookEndpoint
+from idlebell.model.endpoint import Endpoint, Provable, PushUrl, WebhookEndpoint, unproven
 from idlebell.model.ids import NotificationId, SubscriptionId
 from idlebell.model.notification import Draft, Leased, Test
 from idlebell.model.subscription import Phase, Subscription
@@ -93,6 +94,7 @@ class Dispatcher:
         self._on_ended = on_ended
         self._sender = Sender(carriers, emit, clock, entropy, signer)
         self._verifier = Verifier(store, self._sender, clock, entropy, self._settings)
+        self._codes = Codes(store, self._sender, clock, entropy, emit, self._settings)
         self._lanes = Lanes(self._settings)
         self._refusals: OrderedDict[PushUrl, int] = OrderedDict()
         self._in_flight: dict[NotificationId, asyncio.Task[None]] = {}
@@ -121,6 +123,7 @@ class Dispatcher:
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
+        await self._codes.stop()
 
     async def send_test(self, subscription: Subscription) -> TestResult:
         """Sends a ``test`` to the ``new_mail`` endpoint, now and once.
@@ -132,7 +135,7 @@ class Dispatcher:
         endpoint = subscription.endpoints.new_mail
         if endpoint is None:
             return TestResult("not-sent", None, 0.0, "The subscription has no new_mail endpoint any more.")
-        if self._unverified(endpoint):
+        if unproven(endpoint, self._settings.demands) is not None:
             return TestResult("not-sent", None, 0.0, "The endpoint has not answered its verification.")
         if self._direct >= self._settings.direct:
             return TestResult("not-sent", None, 0.0, "Too many tests at once; try again in a moment.")
@@ -156,7 +159,7 @@ class Dispatcher:
 
     async def verify_webhook(self, subscription: SubscriptionId, endpoint: WebhookEndpoint) -> VerifyResult:
         """Asks a webhook whether it wants our notifications: at registration, before it is stored. The caller stores it with
-        ``verified=True`` where the result is. Takes at most ``verification_timeout_seconds`` for each request."""
+        as proven where the result is. Takes at most ``verification_timeout_seconds`` for each request."""
         return await self._verifier.verify(subscription, endpoint)
 
     def lane_states(self) -> dict[str, int]:
@@ -165,6 +168,10 @@ class Dispatcher:
 
     def in_flight(self) -> int:
         return len(self._in_flight)
+
+    async def ask_codes(self, subscription: Subscription) -> Subscription:
+        """As it is stored then: see :meth:`~idlebell.deliver.codes.Codes.ask`."""
+        return await self._codes.ask(subscription)
 
     # The round
 
@@ -260,11 +267,12 @@ class Dispatcher:
         now = self._clock.now()
         if notification.expires_at <= now:
             return Dropped(now, "expired", None)
-        if isinstance(endpoint, WebhookEndpoint) and self._unverified(endpoint):
-            result = await self._verifier.verify_stored(notification.subscription_id, endpoint)
-            if not result.verified:
+        waits = unproven(endpoint, self._settings.demands)
+        if waits is not None:
+            seconds = await self._seconds_to_proof(notification.subscription_id, waits)
+            if seconds is not None:
                 now = self._clock.now()
-                return postpone_unverified(notification, now, now + timedelta(seconds=result.next_in_seconds))
+                return wait_unverified(notification, now, now + timedelta(seconds=seconds))
         begun_at = self._clock.monotonic()
         sent = await self._sender.send(notification, endpoint, timeout_seconds=self._settings.timeout_seconds)
         self._learn(leased, sent, begun_at)
@@ -278,8 +286,12 @@ class Dispatcher:
         )
         return _tried(settlement, sent, endpoint)
 
-    def _unverified(self, endpoint: Endpoint) -> bool:
-        return self._settings.verify_endpoints and isinstance(endpoint, WebhookEndpoint) and not endpoint.verified
+    async def _seconds_to_proof(self, subscription: SubscriptionId, endpoint: Provable) -> float | None:
+        """None: it has just been proven."""
+        if not isinstance(endpoint, WebhookEndpoint):
+            return await self._codes.wait_seconds(subscription, endpoint)
+        result = await self._verifier.verify_stored(subscription, endpoint)
+        return None if result.verified else result.next_in_seconds
 
     def _learn(self, leased: Leased, sent: Sent, begun_at: float) -> None:
         outcome = sent.outcome

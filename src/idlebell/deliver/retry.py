@@ -9,7 +9,7 @@ from idlebell.model.notification import Notification
 from idlebell.model.subscription import StandingProblem
 from idlebell.push.attempt import Entropy
 from idlebell.push.outcome import Accepted, Gone, Outcome, Refused, Retry, TooLarge
-from idlebell.store.contract import Dropped, EndpointGone, Postponed, Settled, Settlement
+from idlebell.store.contract import Dropped, EndpointGone, Postponed, Settled, Settlement, Unverified
 
 PAUSE_SECONDS_FIRST = 1.0
 PAUSE_SECONDS_MAX = 3_600.0
@@ -101,12 +101,23 @@ def decide_test(outcome: Outcome, now: datetime) -> Settlement:
             assert_never(outcome)
 
 
-def postpone_unverified(notification: Notification, now: datetime, due_at: datetime) -> Settlement:
-    """The endpoint has not answered its challenge; it gets the next one at ``due_at``."""
+def wait_unverified(notification: Notification, now: datetime, due_at: datetime) -> Settlement:
+    """The endpoint has not shown yet that it is wanted; ``due_at`` it may be asked anew."""
     if due_at < notification.expires_at:
-        return Postponed(now, due_at, None)
+        return Unverified(now, due_at)
     detail = "The endpoint has not answered its verification."
     return Dropped(now, "expired", None, StandingProblem("endpoint-unverified", detail, now))
+
+
+def refusal_problem(outcome: Outcome, now: datetime) -> StandingProblem:
+    """Of what is sent but no notification of the outbox."""
+    match outcome:
+        case Gone(status=status):
+            return _gone(now, status).problem
+        case Retry():
+            return _problem("endpoint-failing", outcome, now)
+        case _:
+            return _problem("endpoint-refused", outcome, now)
 
 
 def _gone(now: datetime, status: int) -> EndpointGone:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from idlebell.model.proof import USUAL_DEMANDS, Demands
+
 
 @dataclass(frozen=True, slots=True)
 class DeliverySettings:
@@ -28,8 +30,8 @@ class DeliverySettings:
     """The same while something due waits for a lane that is full or was asked to pause."""
     drain_seconds: float = 15.0
     """At stop: how long pushes in flight may take to end."""
-    verify_endpoints: bool = True
-    """A webhook answers a challenge before it is sent anything else."""
+    demands: Demands = USUAL_DEMANDS
+    """What an endpoint has to show before it is sent anything else."""
     verification_timeout_seconds: float = 10.0
     verification_every_seconds: float = 3_600.0
     """One challenge to one endpoint in this time, until it answers."""

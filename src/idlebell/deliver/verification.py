@@ -13,9 +13,10 @@ from enum import StrEnum
 
 from idlebell.deliver.sender import Sender
 from idlebell.deliver.settings import ENDPOINTS_KEPT, DeliverySettings
-from idlebell.model.endpoint import Endpoints, PushUrl, WebhookEndpoint
+from idlebell.model.endpoint import Endpoint, PushUrl, WebhookEndpoint, same_endpoint
 from idlebell.model.ids import ID_ENTROPY_BYTES, SubscriptionId, notification_id
 from idlebell.model.notification import Notification, Verification
+from idlebell.model.proof import PROVEN
 from idlebell.net.clock import Clock
 from idlebell.push.attempt import Entropy
 from idlebell.push.webhook import answers_challenge
@@ -99,11 +100,7 @@ class Verifier:
             stored = await self._store.get(subscription)
             if stored is None:
                 return
-            roles = {
-                role.value: replace(own, verified=True) if isinstance(own, WebhookEndpoint) and own == endpoint else own
-                for role, own in stored.endpoints
-            }
-            endpoints = Endpoints(**{"new_mail": None, **roles})
+            endpoints = stored.endpoints.mapped(lambda own: _proven(own) if same_endpoint(own, endpoint) else own)
             if endpoints == stored.endpoints:
                 return
             try:
@@ -111,3 +108,7 @@ class Verifier:
             except ConflictError:
                 continue
             return
+
+
+def _proven(endpoint: Endpoint) -> Endpoint:
+    return replace(endpoint, proof=PROVEN) if isinstance(endpoint, WebhookEndpoint) else endpoint

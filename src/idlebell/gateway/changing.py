@@ -43,6 +43,8 @@ class Changes:
         if before.phase is Phase.ACTIVE and not means.covers(before, wanted):
             raise ProblemError(Problem("credentials-needed", "No open session covers a mailbox that was added."))
         stored = await means.update(before.id, lambda now: self._patched(now, patch, endpoints))
+        if stored.phase is Phase.ACTIVE:
+            stored = await means.dispatcher.ask_codes(stored)
         means.nudge(stored.account_id)
         means.dispatcher.nudge()
         means.tell(stored, "changed")

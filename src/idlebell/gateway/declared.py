@@ -32,6 +32,7 @@ from idlebell.model.endpoint import (
 )
 from idlebell.model.ids import ID_ENTROPY_BYTES, ApiKeyId, SubscriptionId, subscription_id
 from idlebell.model.problem import PROBLEMS, Blame, Fault
+from idlebell.model.proof import PROVEN
 from idlebell.model.secret import Secret
 from idlebell.model.subscription import LEASE_SECONDS_MAX, Payload, Phase, Subscription
 from idlebell.store.contract import ConflictError
@@ -216,7 +217,7 @@ def endpoints_of(account: DeclaredAccount, means: Means) -> tuple[list[Endpoint]
         if given.scheme in means.policy.offered.apprise:
             fault = apprise_fault(given.reveal(), means.policy.offered.apprise)
             if fault is None:
-                found.append(AppriseEndpoint(given))
+                found.append(AppriseEndpoint(given, PROVEN))
             else:
                 faults.append(f"notify {given}: the URL {fault}")
             continue
@@ -239,7 +240,7 @@ def endpoints_of(account: DeclaredAccount, means: Means) -> tuple[list[Endpoint]
             if secret is None:
                 faults.append(f"notify {url}: what stands behind # is no whsec_ secret of 24 to 64 bytes")
             else:
-                found.append(WebhookEndpoint(url, Secret(secret), verified=True))
+                found.append(WebhookEndpoint(url, Secret(secret), proof=PROVEN))
     if account.command:
         found.append(CommandEndpoint(account.command))
     if account.terminal:

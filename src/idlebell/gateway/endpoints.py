@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from dataclasses import replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -25,12 +26,15 @@ from idlebell.model.endpoint import (
     AppriseEndpoint,
     Endpoint,
     Endpoints,
+    Provable,
     PushUrl,
     Role,
     SimplePushEndpoint,
     WebhookEndpoint,
     WebPushEndpoint,
+    same_endpoint,
 )
+from idlebell.model.proof import UNPROVEN
 from idlebell.model.secret import Secret
 from idlebell.model.subscription import Payload
 from idlebell.net.host_name import BadHost, parse_host
@@ -213,21 +217,16 @@ def spelled(endpoint: Endpoint) -> dict[str, Any]:
     return found
 
 
-def with_verdicts(endpoints: Endpoints, known: Endpoints | None) -> Endpoints:
-    """Webhooks that are what they were stay as verified as they were."""
-    verified = {
-        (own.url, own.secret.reveal()) for _, own in known or () if isinstance(own, WebhookEndpoint) and own.verified
-    }
-    return verified_as(endpoints, verified)
+def with_proofs(endpoints: Endpoints, known: Endpoints | None) -> Endpoints:
+    """Those that are what they were have shown what they had shown; the others have not shown anything."""
 
+    def proven(own: Endpoint) -> Endpoint:
+        if not isinstance(own, Provable):
+            return own
+        before = next((one for _, one in known or () if same_endpoint(one, own)), None)
+        return replace(own, proof=before.proof if isinstance(before, Provable) else UNPROVEN)
 
-def verified_as(endpoints: Endpoints, verified: set[tuple[PushUrl, bytes]]) -> Endpoints:
-    found: dict[str, Any] = {"new_mail": None}
-    for role, own in endpoints:
-        if isinstance(own, WebhookEndpoint):
-            own = WebhookEndpoint(own.url, own.secret, verified=(own.url, own.secret.reveal()) in verified)
-        found[role.value] = own
-    return Endpoints(**found)
+    return endpoints.mapped(proven)
 
 
 def _on_curve(point: bytes) -> bool:

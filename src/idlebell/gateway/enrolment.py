@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from idlebell.gateway.callers import Caller
-from idlebell.gateway.endpoints import heartbeat_fault, payload_fault, with_verdicts
+from idlebell.gateway.endpoints import heartbeat_fault, payload_fault, with_proofs
 from idlebell.gateway.joining import Joining
 from idlebell.gateway.limits import RateLimit
 from idlebell.gateway.means import Means
@@ -120,13 +120,13 @@ class Enrolment:
         _check(existing, wish, means.policy.allow_plaintext)
         if not means.covers(existing, with_mailboxes(existing, wish.mailboxes)):
             raise ProblemError(Problem("credentials-needed", "No open session covers a mailbox that was added."))
-        endpoints = await means.verified(existing.id, with_verdicts(wish.endpoints, existing.endpoints))
+        endpoints = await means.verified(existing.id, with_proofs(wish.endpoints, existing.endpoints))
 
         async def renewed(stored: Subscription) -> Subscription:
             found = merged(stored, wish, endpoints, means.clock.now())
             return replace(found, floors=await means.floors(found))
 
-        stored = await means.update(existing.id, renewed)
+        stored = await means.dispatcher.ask_codes(await means.update(existing.id, renewed))
         if stored.retention is Retention.SESSION:
             means.keyring.drop(stored.id)
         means.nudge(stored.account_id)
@@ -194,7 +194,7 @@ class Enrolment:
                 copied(credentials),
                 retention,
                 with_mailboxes(known, wish.mailboxes).mailboxes,
-                with_verdicts(wish.endpoints, known.endpoints),
+                with_proofs(wish.endpoints, known.endpoints),
                 _Apply(means, wish, known, self._spends(caller)),
                 wish=wish,
                 token_hashes=[token_hash(token)],

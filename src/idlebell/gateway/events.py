@@ -164,7 +164,7 @@ class Events:
             feed.end()
 
     def _state(self, found: Subscription) -> dict[str, Any]:
-        shown = view(found, self._means.status.of(found.account_id), Activity(Counts()))
+        shown = view(found, self._means.status.of(found.account_id), Activity(Counts()), self._means.policy.demands)
         return {
             "state": shown.state,
             "mode": shown.mode,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from idlebell.gateway.callers import Caller
-from idlebell.gateway.endpoints import payload_fault, with_verdicts
+from idlebell.gateway.endpoints import payload_fault, with_proofs
 from idlebell.gateway.means import Means
 from idlebell.gateway.reading import Faults
 from idlebell.gateway.registration import has_shown_right
@@ -81,9 +81,10 @@ class Joining:
             if known is None or not has_shown_right(known):
                 await self._enrolment.check_account_limit(base)
                 await self._enrolment.check_owner_limit(source.owner)
-            endpoints = await means.verified(base.id, with_verdicts(wish.endpoints, base.endpoints))
+            endpoints = await means.verified(base.id, with_proofs(wish.endpoints, base.endpoints))
             await self._source(digest, take=True)
             stored = await self._stored(wanted, endpoints, known, token_hash(token))
+        stored = await means.dispatcher.ask_codes(stored)
         means.nudge(stored.account_id)
         means.tell(stored, "created" if known is None else "renewed")
         return await self._answer(stored, known, token, wish.wait_seconds - (means.clock.monotonic() - began))

@@ -57,7 +57,7 @@ class Means:
 
     async def view(self, subscription: Subscription) -> SubscriptionView:
         activity = await self.store.activity(subscription.id)
-        return view(subscription, self.status.of(subscription.account_id), activity)
+        return view(subscription, self.status.of(subscription.account_id), activity, self.policy.demands)
 
     async def visible(self, subscription: str, caller: Caller) -> Subscription:
         """ProblemError: ``unauthorized`` without a token; the same ``not-found`` for what is not there and what is not the

@@ -12,7 +12,7 @@ from idlebell.gateway.endpoints import (
     payload_fault,
     read_endpoints,
     spelled,
-    with_verdicts,
+    with_proofs,
     withdraw_fault,
 )
 from idlebell.gateway.policy import Policy
@@ -89,7 +89,7 @@ def patched(subscription: Subscription, patch: Mapping[str, Any], policy: Policy
     if "endpoints" in patch:
         endpoints = _endpoints(faults, subscription.endpoints, patch["endpoints"], policy)
         if endpoints is not None:
-            changes["endpoints"] = with_verdicts(endpoints, subscription.endpoints)
+            changes["endpoints"] = with_proofs(endpoints, subscription.endpoints)
     faults.raise_any()
     found = replace(subscription, **changes)
     fault = payload_fault(found.payload, found.endpoints, allow_plaintext=policy.allow_plaintext)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from idlebell.model.account import Retention
+from idlebell.model.proof import USUAL_DEMANDS, Demands
 from idlebell.net.egress import Egress
 
 SUPPORTED_RETENTIONS = frozenset({Retention.SESSION, Retention.MEMORY})
@@ -28,7 +29,8 @@ class Policy:
     retentions: frozenset[Retention] = frozenset({Retention.SESSION, Retention.KEYS, Retention.MEMORY})
     max_mailboxes: int = 100
     max_endpoints_per_account: int = 10
-    verify_endpoints: bool = True
+    demands: Demands = USUAL_DEMANDS
+    """What endpoints have to show before they are used."""
     vapid_subject: bool = False
     """There is one: ``push.vapid_subject`` or ``server.public_url``."""
     registrations_per_minute: int = 60

@@ -8,22 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final
 
 from idlebell.deliver.dispatcher import Dispatcher
-from idlebell.gateway.endpoints import verified_as
 from idlebell.gateway.wish import Wish
 from idlebell.login.door import LOGIN_SECONDS, Door, LoginFailed
 from idlebell.login.keyring import Keyring
 from idlebell.login.refusal import no_room, refuses_credentials
 from idlebell.model.account import Account, BearerCredentials, Credentials, PasswordCredentials, Retention
-from idlebell.model.endpoint import Endpoints, PushUrl, WebhookEndpoint
+from idlebell.model.endpoint import Endpoint, Endpoints, Provable, WebhookEndpoint, same_endpoint, unproven
 from idlebell.model.ids import AccountId, SubscriptionId
 from idlebell.model.notification import Draft, LossReason, Reconnect
 from idlebell.model.problem import Fault, Problem, ProblemError, Retry
+from idlebell.model.proof import PROVEN, Demands
 from idlebell.model.secret import Secret
 from idlebell.model.subscription import Floor, Loss, Phase, StandingProblem, Subscription
 from idlebell.net.clock import Clock
@@ -140,7 +141,7 @@ class Registrar:
         clock: Clock,
         emit: Emit,
         *,
-        verify_endpoints: bool,
+        demands: Demands,
         budget: Callable[[str], int],
     ) -> None:
         """``budget``: how many sessions of one account a host bears."""
@@ -153,7 +154,7 @@ class Registrar:
         self._dispatcher = dispatcher
         self._clock = clock
         self._emit = emit
-        self._verify = verify_endpoints
+        self._demands = demands
         self._budget = budget
         self._groups: dict[bytes, _Group] = {}
         self._under_way = 0
@@ -212,21 +213,18 @@ class Registrar:
                     attempt.task.cancel()
 
     async def verified(self, subscription: SubscriptionId, endpoints: Endpoints) -> Endpoints | Fault:
-        """Every webhook has answered a challenge, or the operator's word is that none need."""
-        if not self._verify:
-            return endpoints
-        verified: set[tuple[PushUrl, bytes]] = set()
+        """Each that has to answer a challenge has done so. Codes are asked for when it is stored."""
+        answered: list[Endpoint] = []
         for _, endpoint in endpoints:
-            if not isinstance(endpoint, WebhookEndpoint):
+            waits = unproven(endpoint, self._demands)
+            if not isinstance(waits, WebhookEndpoint) or any(same_endpoint(waits, one) for one in answered):
                 continue
-            mark = (endpoint.url, endpoint.secret.reveal())
-            if not endpoint.verified and mark not in verified:
-                result = await self._dispatcher.verify_webhook(subscription, endpoint)
-                if not result.verified:
-                    detail = "The webhook did not answer its verification with the code."
-                    return Fault("endpoint-unverified", detail, retry_after_seconds=max(1, int(result.next_in_seconds)))
-            verified.add(mark)
-        return verified_as(endpoints, verified)
+            result = await self._dispatcher.verify_webhook(subscription, waits)
+            if not result.verified:
+                detail = "The webhook did not answer its verification with the code."
+                return Fault("endpoint-unverified", detail, retry_after_seconds=max(1, int(result.next_in_seconds)))
+            answered.append(waits)
+        return endpoints.mapped(partial(_with_answers, answered))
 
     async def stop(self) -> None:
         tasks = [attempt.task for group in self._groups.values() for attempt in group.attempts]
@@ -346,6 +344,7 @@ class Registrar:
                 else:
                     self._keyring.drop(stored.id)
             self._nudge(account.id)
+            stored = await self._dispatcher.ask_codes(stored)
             shown = previous if previous is not None and has_shown_right(previous) else None
             return Accepted(stored, shown)
         return Fault("overloaded", "The subscription is being changed by too many at once.")
@@ -389,6 +388,12 @@ class Registrar:
         group.attempts.remove(attempt)
         if not group.attempts and self._groups.get(attempt.order.key) is group:
             del self._groups[attempt.order.key]
+
+
+def _with_answers(answered: Iterable[Endpoint], endpoint: Endpoint) -> Endpoint:
+    if isinstance(endpoint, Provable) and any(same_endpoint(endpoint, one) for one in answered):
+        return replace(endpoint, proof=PROVEN)
+    return endpoint
 
 
 def has_shown_right(subscription: Subscription) -> bool:

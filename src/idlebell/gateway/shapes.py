@@ -191,6 +191,12 @@ class HushRequest(Shape, frozen=True, kw_only=True):
     uid: Annotated[int, msgspec.Meta(ge=1, le=UID_MAX)] | None = None
 
 
+class VerifyRequest(Shape, frozen=True, kw_only=True):
+    """POST /v1/subscriptions/{id}/verify. ``code``: as it was sent to the endpoint; None: send a new one."""
+
+    code: Secret | None = None
+
+
 class RegisterRequest(Shape, frozen=True, kw_only=True):
     """POST /register, the form of 2013."""
 
@@ -317,6 +323,7 @@ class SubscriptionView(Shape, frozen=True, kw_only=True):
     last_push: LastPushView | None
     counts: CountsView
     alert: AlertView | None
+    unverified: tuple[str, ...]
     problem: ProblemView | None
 
 

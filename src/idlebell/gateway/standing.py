@@ -21,9 +21,11 @@ from idlebell.gateway.shapes import (
     SubscriptionView,
     SubtreeView,
 )
+from idlebell.model.endpoint import unproven
 from idlebell.model.notification import LossReason
 from idlebell.model.preferences import NO_PREFERENCES
 from idlebell.model.problem import Fault
+from idlebell.model.proof import Demands
 from idlebell.model.selection import Personal, Selection, Subscribed, Subtree
 from idlebell.model.subscription import Activity, Phase, Subscription
 from idlebell.telemetry.status import AccountStatus, MailboxStatus, Watch
@@ -70,7 +72,9 @@ def verdict(subscription: Subscription, status: AccountStatus | None) -> Fault |
     return watching + len(failed) == len(subscription.mailboxes)
 
 
-def view(subscription: Subscription, status: AccountStatus | None, activity: Activity) -> SubscriptionView:
+def view(
+    subscription: Subscription, status: AccountStatus | None, activity: Activity, demands: Demands
+) -> SubscriptionView:
     live = subscription.phase is Phase.ACTIVE and subscription.loss is None
     own = _own(subscription.mailboxes, status) if live else ()
     by_name = {one.mailbox: one for one in own}
@@ -111,6 +115,7 @@ def view(subscription: Subscription, status: AccountStatus | None, activity: Act
         alert=None
         if not live or status is None or status.alert is None
         else AlertView(text=status.alert.text, at=status.alert.at),
+        unverified=tuple(role.value for role, own in subscription.endpoints if unproven(own, demands) is not None),
         problem=_problem(subscription, own, status if live else None),
     )
 
@@ -138,6 +143,7 @@ def unproven_view(subscription: Subscription, mailboxes: Iterable[str], now: dat
         last_push=None,
         counts=_NOTHING_COUNTED,
         alert=None,
+        unverified=(),
         problem=None,
     )
 

@@ -38,8 +38,10 @@ from idlebell.gateway.shapes import (
     SubscriptionView,
     TestView,
     UnregisterRequest,
+    VerifyRequest,
 )
 from idlebell.gateway.trail_shapes import Deliveries, WhyView
+from idlebell.gateway.verifying import Verifying
 from idlebell.gateway.wish import Wish, read_wish
 from idlebell.login.door import Door, LoginFailed
 from idlebell.login.keyring import Keyring
@@ -118,7 +120,7 @@ class Gateway:
             dispatcher,
             clock,
             emit,
-            verify_endpoints=policy.verify_endpoints,
+            demands=policy.demands,
             budget=budget,
         )
         self._means = Means(
@@ -142,6 +144,7 @@ class Gateway:
         looking = Looking(self._means, looks or LookInbox())
         self._filter_tests = FilterTests(self._means, looking)
         self._hush = Hush(self._means, looking)
+        self._verifying = Verifying(self._means)
         self._events = Events(self._means, Feeds(clock) if feeds is None else feeds)
         door.report_refusals_to(self.credentials_refused)
 
@@ -228,6 +231,10 @@ class Gateway:
     @_store_told
     async def hush(self, subscription: str, request: HushRequest, caller: Caller) -> SubscriptionView:
         return await self._hush.hush(subscription, request, caller)
+
+    @_store_told
+    async def verify(self, subscription: str, request: VerifyRequest, caller: Caller) -> SubscriptionView:
+        return await self._verifying.verify(subscription, request, caller)
 
     @_store_told
     async def make_link(self, subscription: str, caller: Caller) -> LinkView:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import ClassVar, TypeAlias
 from urllib.parse import quote, urlsplit
 
 from idlebell.model.apprise_service import Reaches, reaches
+from idlebell.model.proof import PROVEN, UNPROVEN, Asked, Audience, Demand, Demands, Proof
 from idlebell.model.secret import Secret
 
 
@@ -84,6 +85,7 @@ class PushUrl:
 class SimplePushEndpoint:
     kind: ClassVar[str] = "simplepush"
     carries_body: ClassVar[bool] = False
+    audience: ClassVar[Audience] = Audience.OWN
     url: PushUrl
 
 
@@ -93,9 +95,11 @@ class WebPushEndpoint:
 
     kind: ClassVar[str] = "webpush"
     carries_body: ClassVar[bool] = True
+    audience: ClassVar[Audience] = Audience.APP
     url: PushUrl
     p256dh: bytes
     auth: Secret
+    proof: Proof = UNPROVEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +108,10 @@ class WebhookEndpoint:
 
     kind: ClassVar[str] = "webhook"
     carries_body: ClassVar[bool] = True
+    audience: ClassVar[Audience] = Audience.SERVER
     url: PushUrl
     secret: Secret
-    verified: bool = False
-    """It has answered a challenge (interface section 5); until then it is sent nothing else where verification is on."""
+    proof: Proof = UNPROVEN
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +121,11 @@ class AppriseEndpoint:
     kind: ClassVar[str] = "apprise"
     carries_body: ClassVar[bool] = True
     url: PushUrl
+    proof: Proof = UNPROVEN
+
+    @property
+    def audience(self) -> Audience:
+        return Audience.APP if self.reaches is Reaches.APP else Audience.PERSON
 
     @property
     def reaches(self) -> Reaches:
@@ -129,6 +138,7 @@ class CommandEndpoint:
 
     kind: ClassVar[str] = "command"
     carries_body: ClassVar[bool] = True
+    audience: ClassVar[Audience] = Audience.OWN
     command: str = field(repr=False)
 
     @property
@@ -143,6 +153,7 @@ class TerminalEndpoint:
 
     kind: ClassVar[str] = "terminal"
     carries_body: ClassVar[bool] = True
+    audience: ClassVar[Audience] = Audience.OWN
 
     @property
     def url(self) -> PushUrl:
@@ -155,6 +166,7 @@ class CanaryEndpoint:
 
     kind: ClassVar[str] = "canary"
     carries_body: ClassVar[bool] = True
+    audience: ClassVar[Audience] = Audience.OWN
 
     @property
     def url(self) -> PushUrl:
@@ -170,6 +182,29 @@ Endpoint: TypeAlias = (
     | TerminalEndpoint
     | CanaryEndpoint
 )
+Provable: TypeAlias = WebPushEndpoint | WebhookEndpoint | AppriseEndpoint
+"""Kinds that keep how far their proof has come."""
+
+
+def unproven(endpoint: Endpoint, demands: Demands) -> Provable | None:
+    """The endpoint where it may not be used yet: something is demanded, and has not been shown."""
+    if not isinstance(endpoint, Provable) or demands.of(endpoint.audience) is Demand.NONE:
+        return None
+    return None if endpoint.proof == PROVEN else endpoint
+
+
+def asked_of(endpoint: Endpoint) -> Asked | None:
+    """The code that was sent to it, until that is read back."""
+    return endpoint.proof if isinstance(endpoint, Provable) and isinstance(endpoint.proof, Asked) else None
+
+
+def same_endpoint(one: Endpoint, other: Endpoint) -> bool:
+    """Whatever has been shown of either."""
+    return _bare(one) == _bare(other)
+
+
+def _bare(endpoint: Endpoint) -> Endpoint:
+    return replace(endpoint, proof=UNPROVEN) if isinstance(endpoint, Provable) else endpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +221,9 @@ class Endpoints:
             endpoint: Endpoint | None = getattr(self, role.value)
             if endpoint is not None:
                 yield role, endpoint
+
+    def mapped(self, change: Callable[[Endpoint], Endpoint]) -> Endpoints:
+        return replace(self, **{role.value: change(endpoint) for role, endpoint in self})
 
     def serving(self, role: Role) -> Endpoint | None:
         """Which endpoint takes notifications of this role: its own or, where that is left out, the one that the interface

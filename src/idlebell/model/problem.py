@@ -433,7 +433,16 @@ PROBLEMS = _table(
         _P,
         Retry.SOON,
         Severity.INFO,
-        "Answer the verification with its code within 10 seconds.",
+        "Answer the verification with its code: a webhook within 10 seconds, an app or a person by POST …/verify.",
+    ),
+    Entry(
+        "code-wrong",
+        "The code is not the one that was sent",
+        422,
+        _P,
+        Retry.NEVER,
+        Severity.INFO,
+        "Read back the code that arrived last, or ask for a new one.",
     ),
     Entry(
         "endpoint-failing",

@@ -232,6 +232,28 @@ OPERATIONS: tuple[Operation, ...] = (
         parameters=("id",),
     ),
     Operation(
+        "post",
+        f"{_SUBSCRIPTION}/verify",
+        "verify",
+        "Subscriptions",
+        "Read back the code that an endpoint was sent",
+        {200: ("The subscription as it is now; unverified names what is still to be shown", "SubscriptionView")},
+        "An endpoint that has to show whose it is gets a verification with a code and nothing else. The code is good for ten "
+        "minutes and five tries. Without a code, a new one is sent where none stands.",
+        "VerifyRequest",
+        problems=(
+            *ONE,
+            "origin-not-allowed",
+            "code-wrong",
+            "conflict",
+            "too-many-requests",
+            "store-unavailable",
+            "overloaded",
+        ),
+        security=(TOKEN, KEY),
+        parameters=("id",),
+    ),
+    Operation(
         "get",
         f"{_SUBSCRIPTION}/events",
         "events",

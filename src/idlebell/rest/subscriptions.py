@@ -14,6 +14,7 @@ from idlebell.gateway.shapes import (
     HushRequest,
     Registration,
     SubscriptionRequest,
+    VerifyRequest,
 )
 from idlebell.rest.answers import answer
 from idlebell.rest.bodies import JSON, MERGE_PATCH, json_object, shaped
@@ -81,11 +82,16 @@ def routes(gateway: Gateway) -> list[HTTPRouteHandler]:
         who = await caller(gateway, request)
         return answer(await gateway.hush(named(request), await shaped(request, HushRequest), who))
 
+    @post(f"{PATH}/{{subscription:str}}/verify", status_code=200)
+    async def verify(request: AnyRequest) -> Response[bytes]:
+        who = await caller(gateway, request)
+        return answer(await gateway.verify(named(request), await shaped(request, VerifyRequest), who))
+
     @post(f"{PATH}/{{subscription:str}}/links", status_code=201)
     async def make_link(request: AnyRequest) -> Response[bytes]:
         return answer(await gateway.make_link(named(request), await caller(gateway, request)), 201)
 
-    return [subscribe, page, show, change, end, resupply, test, test_filter, hush, make_link]
+    return [subscribe, page, show, change, end, resupply, test, test_filter, hush, verify, make_link]
 
 
 def named(request: AnyRequest) -> str:

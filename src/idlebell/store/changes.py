@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from idlebell.model.endpoint import Endpoints, Role
+from idlebell.model.endpoint import Endpoints, Provable, Role
 from idlebell.model.notification import Content, Draft, Expiring, LossReason, NewMail, Reconnect
+from idlebell.model.proof import PROVEN
 from idlebell.model.selection import Selection
 from idlebell.model.subscription import Floor, Loss, Payload, Phase, StandingProblem, Subscription
 from idlebell.store.contract import Dropped, EndpointGone
@@ -74,6 +75,19 @@ def said(subscription: Subscription, content: Content) -> Content:
 def closes(subscription: Subscription, before: Subscription | None) -> bool:
     """Has something that was asked of the app been done?"""
     return any(obsolete(subscription, before, content.type) for content in (Reconnect, Expiring))
+
+
+def proven(subscription: Subscription, role: Role) -> bool:
+    """Has the endpoint that takes notifications of this role shown that it is wanted?"""
+    endpoint = subscription.endpoints.serving(role)
+    return isinstance(endpoint, Provable) and endpoint.proof == PROVEN
+
+
+def newly_proven(subscription: Subscription, before: Subscription | None) -> frozenset[Role]:
+    """What waits for these need not wait any more."""
+    if before is None:
+        return frozenset()
+    return frozenset(role for role in Role if proven(subscription, role) and not proven(before, role))
 
 
 def asked(subscription: Subscription, at: datetime) -> Subscription | None:

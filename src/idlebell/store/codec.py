@@ -39,6 +39,7 @@ from idlebell.model.notification import (
     Verification,
 )
 from idlebell.model.preferences import NO_PREFERENCES, Preferences
+from idlebell.model.proof import PROVEN, UNPROVEN, Asked, Proof, Proven, Unproven
 from idlebell.model.secret import Secret
 from idlebell.model.selection import Personal, Selection, Subscribed, Subtree
 from idlebell.model.subscription import Floor, Loss, Payload, StandingProblem, Subscription
@@ -251,12 +252,15 @@ def decode_strings(encoded: str) -> tuple[str, ...]:
 def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
     members: dict[str, Any] = {"kind": endpoint.kind, "url": endpoint.url.reveal()}
     match endpoint:
-        case SimplePushEndpoint() | AppriseEndpoint():
+        case SimplePushEndpoint():
             return members
+        case AppriseEndpoint():
+            return members | _proof(endpoint.proof)
         case WebPushEndpoint():
-            return members | {"p256dh": _base64(endpoint.p256dh), "auth": _base64(endpoint.auth.reveal())}
+            keys = {"p256dh": _base64(endpoint.p256dh), "auth": _base64(endpoint.auth.reveal())}
+            return members | keys | _proof(endpoint.proof)
         case WebhookEndpoint():
-            return members | {"secret": _base64(endpoint.secret.reveal()), "verified": endpoint.verified}
+            return members | {"secret": _base64(endpoint.secret.reveal())} | _proof(endpoint.proof)
         case CommandEndpoint():
             return members | {"command": endpoint.command}
         case TerminalEndpoint() | CanaryEndpoint():
@@ -269,11 +273,12 @@ def _read_endpoint(value: dict[str, Any]) -> Endpoint:
         case SimplePushEndpoint.kind:
             return SimplePushEndpoint(url)
         case WebPushEndpoint.kind:
-            return WebPushEndpoint(url, base64.b64decode(value["p256dh"]), Secret(base64.b64decode(value["auth"])))
+            auth = Secret(base64.b64decode(value["auth"]))
+            return WebPushEndpoint(url, base64.b64decode(value["p256dh"]), auth, _read_proof(value))
         case WebhookEndpoint.kind:
-            return WebhookEndpoint(url, Secret(base64.b64decode(value["secret"])), value["verified"])
+            return WebhookEndpoint(url, Secret(base64.b64decode(value["secret"])), _read_proof(value))
         case AppriseEndpoint.kind:
-            return AppriseEndpoint(url)
+            return AppriseEndpoint(url, _read_proof(value))
         case CommandEndpoint.kind:
             return CommandEndpoint(value["command"])
         case TerminalEndpoint.kind:
@@ -282,6 +287,25 @@ def _read_endpoint(value: dict[str, Any]) -> Endpoint:
             return CanaryEndpoint()
         case unknown:
             raise StoreError(f"A stored endpoint has the unknown kind {unknown}: it was written by a newer Idlebell.")
+
+
+def _proof(proof: Proof) -> dict[str, Any]:
+    match proof:
+        case Unproven():
+            return {}
+        case Asked():
+            return {"asked": [_base64(proof.code.reveal()), microseconds(proof.until), proof.tries]}
+        case Proven():
+            return {"verified": True}
+
+
+def _read_proof(value: dict[str, Any]) -> Proof:
+    if value.get("verified"):
+        return PROVEN
+    if "asked" in value:
+        code, until_us, tries = value["asked"]
+        return Asked(Secret(base64.b64decode(code)), moment(until_us), tries)
+    return UNPROVEN
 
 
 def _message(message: MessageSummary) -> list[Any]:

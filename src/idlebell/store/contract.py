@@ -84,6 +84,7 @@ class Subscriptions(Protocol):
         ConflictError otherwise, and where another subscription has its key. Where the URL of a role has changed, what waits
         for the old endpoint goes to the new one under new versions; where a role is gone, what waits for it is dropped. A
         subscription that is over loses its queue, one that is paused the mail in it: it is not told of that later either.
+        Where an endpoint has been proven, what waits for it is due at once.
         Where it has changed when messages ring, what is held (:meth:`Outbox.release`) is due at once, to be placed anew.
         Where a loss is closed, its ``reconnect`` that was not sent yet is dropped. ``drafts``
         about the subscription itself are enqueued in the same step, paused or not."""
@@ -251,7 +252,18 @@ class EndpointGone:
     tried: Tried | None = None
 
 
-Settlement: TypeAlias = Settled | Postponed | Dropped | EndpointGone
+@dataclass(frozen=True, slots=True)
+class Unverified:
+    """Nothing was sent: the endpoint has not shown yet that it is wanted. It is not attempted before ``due_at``, unless the
+    endpoint is proven earlier, or has been meanwhile."""
+
+    at: datetime
+    due_at: datetime
+    status: int | None = None
+    tried: Tried | None = None
+
+
+Settlement: TypeAlias = Settled | Postponed | Dropped | EndpointGone | Unverified
 
 Share: TypeAlias = Callable[[Sequence[bytes]], Mapping[bytes, int]]
 

@@ -10,7 +10,7 @@ from idlebell.model.ids import NotificationId, SubscriptionId
 from idlebell.model.notification import Draft, NewMail, Notification
 from idlebell.model.trail import Delivery, KeptVerdict
 from idlebell.model.verdict import Outcome
-from idlebell.store.contract import Dropped, EndpointGone, Postponed, Settled, Settlement
+from idlebell.store.contract import Dropped, EndpointGone, Postponed, Settled, Settlement, Unverified
 from idlebell.store.holds import Unsent
 
 
@@ -55,7 +55,7 @@ def delivered(
         settlement.status,
         took_ms=None if tried is None else tried.took_ms,
         host="" if tried is None else tried.host,
-        next_at=settlement.due_at if isinstance(settlement, Postponed) else None,
+        next_at=settlement.due_at if isinstance(settlement, Postponed | Unverified) else None,
     )
 
 
@@ -90,3 +90,5 @@ def outcome_of(settlement: Settlement) -> str:
             return outcome
         case EndpointGone():
             return "gone"
+        case Unverified():
+            return "unverified"

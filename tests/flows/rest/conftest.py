@@ -32,6 +32,7 @@ from idlebell.gateway.shapes import (
     SubscriptionView,
     TestView,
     UnregisterRequest,
+    VerifyRequest,
 )
 from idlebell.model.ids import ApiKeyId
 from idlebell.model.preferences import NO_PREFERENCES
@@ -65,6 +66,7 @@ VIEW = SubscriptionView(
     last_push=LastPushView(at=AT, version=1795310202972, status=201, outcome="accepted"),
     counts=CountsView(detected=0, accepted=0, coalesced=0, expired=0, refused=0, pending=0, silenced=0, withdrawn=0),
     alert=None,
+    unverified=(),
     problem=None,
 )
 
@@ -132,6 +134,10 @@ class FakeGateway:
 
     async def hush(self, subscription: str, request: HushRequest, caller: Caller) -> SubscriptionView:
         self._asked("hush", subscription, request)
+        return VIEW
+
+    async def verify(self, subscription: str, request: VerifyRequest, caller: Caller) -> SubscriptionView:
+        self._asked("verify", subscription, request)
         return VIEW
 
     async def test(self, subscription: str, caller: Caller) -> TestView:

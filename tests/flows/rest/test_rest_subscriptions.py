@@ -90,9 +90,16 @@ async def test_ending_answers_204_without_a_body(stage):
     assert stage.gateway.calls == [("end", "sub_1")]
 
 
-@pytest.mark.parametrize("path", ["ledger", "verify"])
-async def test_what_later_versions_bring_is_not_found_now(stage, path):
-    answer = await stage.ask("GET", f"/v1/subscriptions/sub_1/{path}", headers=BEARER)
+async def test_a_code_is_read_back(stage):
+    answer = await stage.ask("POST", "/v1/subscriptions/sub_1/verify", json={"code": "c0de"}, headers=BEARER)
+    assert (answer.status, answer.json["id"]) == (200, "sub_1")
+    ((_, _, request),) = stage.gateway.calls
+    assert request.code.text() == "c0de"
+    assert "c0de" not in repr(request)
+
+
+async def test_what_later_versions_bring_is_not_found_now(stage):
+    answer = await stage.ask("GET", "/v1/subscriptions/sub_1/ledger", headers=BEARER)
     assert (answer.status, answer.json["type"]) == (404, "/problems/no-such-path")
 
 

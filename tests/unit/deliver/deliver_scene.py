@@ -15,6 +15,7 @@ from idlebell.model.account import ImapTarget, Retention, Tls
 from idlebell.model.endpoint import Endpoint, Endpoints, PushUrl, SimplePushEndpoint, WebhookEndpoint, WebPushEndpoint
 from idlebell.model.ids import subscription_id
 from idlebell.model.notification import Content, Draft, NewMail, Notification
+from idlebell.model.proof import PROVEN, UNPROVEN
 from idlebell.model.secret import Secret
 from idlebell.model.subscription import Payload, Phase, Subscription
 from idlebell.net.clock import Clock
@@ -38,7 +39,7 @@ def web(url: str = "https://push.example.net/w") -> WebPushEndpoint:
 
 
 def hook(url: str = "https://hook.example.net/h", *, verified: bool = True) -> WebhookEndpoint:
-    return WebhookEndpoint(PushUrl(url), Secret(b"k" * 24), verified=verified)
+    return WebhookEndpoint(PushUrl(url), Secret(b"k" * 24), PROVEN if verified else UNPROVEN)
 
 
 Respond = Callable[[HttpRequest], Answer | Awaitable[Answer]]

@@ -12,15 +12,15 @@ from idlebell.deliver.retry import (
     decide,
     decide_test,
     pause_seconds,
-    postpone_unverified,
     sentence,
+    wait_unverified,
     word,
 )
 from idlebell.model.ids import NotificationId, SubscriptionId
 from idlebell.model.notification import Notification, Test
 from idlebell.model.problem import PROBLEMS
 from idlebell.push.outcome import Accepted, Gone, Outcome, Refused, Retry, TooLarge
-from idlebell.store.contract import Dropped, EndpointGone, Postponed, Settled, Settlement
+from idlebell.store.contract import Dropped, EndpointGone, Postponed, Settled, Settlement, Unverified
 
 NOW = datetime(2026, 11, 22, 4, 0, 0, tzinfo=UTC)
 
@@ -55,6 +55,8 @@ def shape(settlement: Settlement) -> tuple[object, ...]:
             return (outcome, status, problem and problem.code)
         case EndpointGone(status=status, problem=problem):
             return ("gone", status, problem.code)
+        case Unverified(due_at=due_at):
+            return ("unverified", (due_at - NOW).total_seconds())
 
 
 @pytest.mark.parametrize(
@@ -145,8 +147,8 @@ def test_a_test_is_never_postponed(outcome: Outcome, expected: tuple[object, ...
 
 def test_an_unverified_endpoint_s_notification_waits_or_expires() -> None:
     due_at = NOW + timedelta(hours=1)
-    assert shape(postpone_unverified(notification(), NOW, due_at)) == ("postponed", 3600.0, None)
-    assert shape(postpone_unverified(notification(left=3600), NOW, due_at)) == (
+    assert shape(wait_unverified(notification(), NOW, due_at)) == ("unverified", 3600.0)
+    assert shape(wait_unverified(notification(left=3600), NOW, due_at)) == (
         "expired",
         None,
         "endpoint-unverified",

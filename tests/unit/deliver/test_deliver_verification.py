@@ -11,6 +11,7 @@ from idlebell.deliver import verification
 from idlebell.deliver.settings import DeliverySettings
 from idlebell.deliver.verification import Challenge
 from idlebell.model.endpoint import WebhookEndpoint
+from idlebell.model.proof import PROVEN, Demand, Demands
 from idlebell.model.subscription import Subscription
 from idlebell.push.exchange import Answer, HttpRequest, HttpResponse, NoResponse
 from idlebell.store.contract import ConflictError
@@ -85,7 +86,7 @@ async def test_an_unverified_endpoint_gets_its_challenge_then_the_mail_and_is_st
     assert types(played.http) == ["verification", "new_mail", "new_mail"]
     stored = await played.store.get(subscription.id)
     assert stored is not None
-    assert stored.endpoints.new_mail == replace(UNVERIFIED, verified=True)
+    assert stored.endpoints.new_mail == replace(UNVERIFIED, proof=PROVEN)
     assert stored.endpoints.reconnect == simple()
     await played.dispatcher.stop()
 
@@ -106,7 +107,7 @@ async def test_until_it_answers_it_gets_one_request_an_hour_and_nothing_else() -
 
 async def test_where_verification_is_off_it_is_used_at_once() -> None:
     clock = VirtualClock()
-    played = scene(clock, settings=DeliverySettings(verify_endpoints=False))
+    played = scene(clock, settings=DeliverySettings(demands=Demands(server=Demand.NONE)))
     await played.ring(await played.subscribe(UNVERIFIED))
     played.dispatcher.start()
     await clock.advance(1)
@@ -130,7 +131,7 @@ async def test_a_subscription_that_changes_meanwhile_keeps_both_changes(monkeypa
     stored = await played.store.get(subscription.id)
     assert stored is not None
     assert isinstance(stored.endpoints.new_mail, WebhookEndpoint)
-    assert (stored.paused, stored.endpoints.new_mail.verified) == (True, True)
+    assert (stored.paused, stored.endpoints.new_mail.proof) == (True, PROVEN)
 
 
 async def test_a_change_that_never_succeeds_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

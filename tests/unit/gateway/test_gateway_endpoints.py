@@ -16,7 +16,7 @@ from idlebell.gateway.endpoints import (
     spelled,
     url_fault,
     webhook_secret,
-    with_verdicts,
+    with_proofs,
     withdraw_fault,
 )
 from idlebell.gateway.policy import Offered
@@ -31,6 +31,7 @@ from idlebell.model.endpoint import (
     WebPushEndpoint,
 )
 from idlebell.model.problem import ProblemError
+from idlebell.model.proof import PROVEN, UNPROVEN
 from idlebell.model.secret import Secret
 from idlebell.model.subscription import Payload
 
@@ -219,16 +220,16 @@ def test_what_is_spelled_reads_as_what_it_was(given: dict[str, Any]) -> None:
 
 def test_a_webhook_stays_verified_only_as_long_as_it_is_the_same() -> None:
     url = PushUrl("https://a.example/")
-    known = Endpoints(WebhookEndpoint(url, Secret(b"x"), verified=True))
-    same = with_verdicts(Endpoints(WebhookEndpoint(url, Secret(b"x"))), known)
-    other = with_verdicts(Endpoints(WebhookEndpoint(url, Secret(b"y"))), known)
-    assert [one.verified for one in (same.new_mail, other.new_mail) if isinstance(one, WebhookEndpoint)] == [
+    known = Endpoints(WebhookEndpoint(url, Secret(b"x"), proof=PROVEN))
+    same = with_proofs(Endpoints(WebhookEndpoint(url, Secret(b"x"))), known)
+    other = with_proofs(Endpoints(WebhookEndpoint(url, Secret(b"y"))), known)
+    assert [one.proof == PROVEN for one in (same.new_mail, other.new_mail) if isinstance(one, WebhookEndpoint)] == [
         True,
         False,
     ]
-    claimed = with_verdicts(known, None)
+    claimed = with_proofs(known, None)
     assert isinstance(claimed.new_mail, WebhookEndpoint)
-    assert not claimed.new_mail.verified
+    assert claimed.new_mail.proof == UNPROVEN
 
 
 @pytest.mark.parametrize("text", ["*", "AAA*", "A", "ä"])

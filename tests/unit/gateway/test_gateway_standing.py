@@ -13,6 +13,7 @@ from idlebell.model.endpoint import Endpoints, PushUrl, SimplePushEndpoint
 from idlebell.model.ids import AccountId, SubscriptionId
 from idlebell.model.notification import LossReason
 from idlebell.model.problem import Fault
+from idlebell.model.proof import USUAL_DEMANDS
 from idlebell.model.selection import Personal, Selection, Subscribed, Subtree
 from idlebell.model.subscription import Activity, Counts, LastPush, Loss, Payload, Phase, StandingProblem, Subscription
 from idlebell.telemetry.status import AccountStatus, MailboxStatus, Mode, Watch
@@ -107,7 +108,7 @@ def test_a_mailbox_that_was_found_fails_for_itself_alone() -> None:
 )
 def test_what_was_asked_for_is_shown_beside_what_was_found(selection: Selection | None, shown: object) -> None:
     asked = replace(SUBSCRIPTION, selection=selection, also=frozenset({"seen", "appended"}), heartbeat_seconds=60)
-    found = view(asked, None, NOTHING)
+    found = view(asked, None, NOTHING, USUAL_DEMANDS)
     assert (found.selection, found.also, found.heartbeat_seconds) == (shown, ("appended", "seen"), 60)
     assert [one.name for one in found.mailboxes] == ["INBOX", "Work"]
 
@@ -123,6 +124,7 @@ def test_the_view_shows_what_the_mailboxes_and_the_pushes_came_to() -> None:
             }
         ),
         Activity(Counts(detected=2, accepted=2), LastPush(NOW, 7, 201, "accepted"), NOW),
+        USUAL_DEMANDS,
     )
     assert (found.state, found.mode, found.mode_reason) == ("watching", "idle", "one connection is gone")
     assert [(one.name, one.uid_next, one.mode) for one in found.mailboxes] == [
@@ -140,18 +142,18 @@ def test_what_is_not_live_shows_nothing_of_the_accounts_sessions() -> None:
     """A pending subscription has no right yet to know how the mailbox of another's account is doing."""
     live = status(INBOX=Watch.WATCHING, Work=Watch.WATCHING)
     for changes in ({"phase": Phase.PENDING}, {"loss": Loss(LossReason.RESTART, NOW)}, {"phase": Phase.EXPIRED}):
-        found = view(replace(SUBSCRIPTION, **changes), live, NOTHING)  # type: ignore[arg-type]
+        found = view(replace(SUBSCRIPTION, **changes), live, NOTHING, USUAL_DEMANDS)  # type: ignore[arg-type]
         assert found.mode is None
         assert all(one.mode is None for one in found.mailboxes)
 
 
 def test_the_problem_is_the_standing_one_or_a_mailboxs() -> None:
     live = status(INBOX=Watch.WATCHING, Work=Watch.FAILED)
-    found = view(SUBSCRIPTION, live, NOTHING).problem
+    found = view(SUBSCRIPTION, live, NOTHING, USUAL_DEMANDS).problem
     assert found is not None
     assert (found.type, found.detail) == ("/problems/no-such-mailbox", "There is no Work.")
     standing = replace(SUBSCRIPTION, problem=StandingProblem("endpoint-failing", "It fails.", NOW))
-    found = view(standing, live, NOTHING).problem
+    found = view(standing, live, NOTHING, USUAL_DEMANDS).problem
     assert found is not None
     assert found.type == "/problems/endpoint-failing"
 

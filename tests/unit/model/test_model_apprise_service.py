@@ -40,7 +40,7 @@ def test_what_is_not_known_may_cost_anything() -> None:
 
 def test_nothing_of_the_url_is_shown_but_its_schema() -> None:
     endpoint = AppriseEndpoint(PushUrl("TGRAM://123456789:secret-token/42"))
-    assert repr(endpoint) == "AppriseEndpoint(url=PushUrl(tgram:/…))"
+    assert repr(endpoint) == "AppriseEndpoint(url=PushUrl(tgram:/…), proof=Unproven())"
     assert (endpoint.url.scheme, endpoint.url.host, endpoint.url.origin) == ("tgram", "", "tgram:")
     assert endpoint.url.lane == "tgram://123456789:secret-token"
     assert AppriseEndpoint(PushUrl("46elks://user:pass@from/to")).reaches is Reaches.SMS

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from idlebell.model.endpoint import Role
 from idlebell.model.ids import ID_ENTROPY_BYTES, AccountId, NotificationId, SubscriptionId, notification_id
-from idlebell.model.notification import TOLD_KEPT, Draft, Leased, NewMail, Notification, Reconnect, Seen, Told
+from idlebell.model.notification import Draft, Leased, NewMail, Notification, Reconnect, Seen, Told
 from idlebell.model.preferences import Preferences
 from idlebell.model.subscription import LastPush, Subscription
 from idlebell.rules.merge import without
@@ -25,11 +25,13 @@ from idlebell.store.contract import (
     Settlement,
     Share,
     Taken,
+    Unverified,
 )
 from idlebell.store.delivered import coalesced, delivered, merged_into, silenced
 from idlebell.store.holds import Hold, Unsent, after_coming, after_release, held, joined, placed, unsent
 from idlebell.store.memory import behind
 from idlebell.store.memory.heartbeats import Heartbeats
+from idlebell.store.memory.rung import rung_with
 from idlebell.store.memory.trails import MemoryTrails
 from idlebell.store.memory.waiting import Tally, Waiting, Waitings
 from idlebell.store.routes import EPOCH, Route, route, routes, version_after
@@ -126,7 +128,8 @@ class MemoryOutbox(MemoryTrails):
             return False
         subscription = self._subscriptions[entry.notification.subscription_id]
         endpoint = entry.route.endpoint
-        self._keep_deliveries(subscription.id, [delivered(*entry.named, settlement)])
+        if not isinstance(settlement, Unverified):
+            self._keep_deliveries(subscription.id, [delivered(*entry.named, settlement)])
         match settlement:
             case Settled():
                 self._pushed(entry, settlement.at, settlement.status, "accepted")
@@ -154,6 +157,10 @@ class MemoryOutbox(MemoryTrails):
             case EndpointGone():
                 self._pushed(entry, settlement.at, settlement.status, "gone")
                 self._gone(entry, subscription, settlement)
+            case Unverified():
+                meanwhile = changes.proven(subscription, entry.notification.content.role)
+                entry.due_at, entry.leased_until = settlement.at if meanwhile else settlement.due_at, None
+                self._move(entry)
         return self._outbox.served(endpoint, settlement.at)
 
     async def overdue(
@@ -214,6 +221,10 @@ class MemoryOutbox(MemoryTrails):
                 self._take(entry, "expired")
             elif entry.leased_until is None:
                 self._move(entry)
+        proven = changes.newly_proven(subscription, before)
+        for entry in self._outbox.of_subscription(subscription.id) if proven else ():
+            if entry.notification.content.role in proven and entry.leased_until is None:
+                entry.due_at = min(entry.due_at, entry.notification.at)
         return subscription
 
     def _next_version(self, url: bytes, at: datetime) -> int:
@@ -256,15 +267,8 @@ class MemoryOutbox(MemoryTrails):
         return unsent((hold.id, hold.due_at) if hold is not None and hold.at >= draft.at else None)
 
     def _record(self, subscription: SubscriptionId, told: Sequence[Told]) -> None:
-        """Of each mailbox the newest of one UIDVALIDITY."""
-        if not told:
-            return
-        rung = set(self._rung.get(subscription, ())).union(told)
-        for mailbox, uid_validity in {one.mailbox: one.uid_validity for one in told}.items():
-            own = sorted(one for one in rung if one.mailbox == mailbox)
-            kept = [one for one in own if one.uid_validity == uid_validity][-TOLD_KEPT:]
-            rung = rung.difference(own).union(kept)
-        self._rung[subscription] = frozenset(rung)
+        if told:
+            self._rung[subscription] = rung_with(self._rung.get(subscription, frozenset()), told)
 
     def _take_back(self, subscription: SubscriptionId, gone: frozenset[Told]) -> frozenset[Told]:
         """Those of ``gone`` that were not attempted yet: they never will be."""

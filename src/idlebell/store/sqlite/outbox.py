@@ -12,7 +12,7 @@ from idlebell.model.ids import AccountId, NotificationId, SubscriptionId
 from idlebell.model.notification import Draft, Leased, Notification, Told
 from idlebell.model.subscription import Subscription
 from idlebell.model.trail import DELIVERIES_KEPT
-from idlebell.store import changes
+from idlebell.store import changes, codec
 from idlebell.store.contract import (
     OVERDUE_AT_ONCE,
     RELEASED_AT_ONCE,
@@ -23,6 +23,7 @@ from idlebell.store.contract import (
     Settlement,
     Share,
     Taken,
+    Unverified,
 )
 from idlebell.store.delivered import coalesced, delivered
 from idlebell.store.routes import microseconds, moment, route
@@ -156,8 +157,9 @@ class OutboxPart:
         queues = self._database.queues
         at, status = settlement.at, settlement.status
         came_at = moment(waiting.at_us)
-        kept = delivered(waiting.id, waiting.version, waiting.type, came_at, settlement)
-        self._database.rings.keep_deliveries(connection, waiting.subscription, [kept])
+        if not isinstance(settlement, Unverified):
+            kept = delivered(waiting.id, waiting.version, waiting.type, came_at, settlement)
+            self._database.rings.keep_deliveries(connection, waiting.subscription, [kept])
         match settlement:
             case Settled():
                 queues.pushed(connection, waiting, at, status, "accepted")
@@ -180,6 +182,10 @@ class OutboxPart:
             case EndpointGone():
                 queues.pushed(connection, waiting, at, status, "gone")
                 self._gone(connection, waiting, settlement)
+            case Unverified():
+                meanwhile = changes.proven(self._subscription(connection, waiting), codec.ROLE_OF_TYPE[waiting.type])
+                due_at = settlement.at if meanwhile else settlement.due_at
+                queues.postpone(connection, waiting, microseconds(due_at), waiting.attempts)
 
     def _coalesced(self, connection: sqlite3.Connection, older: Sequence[Waiting], at: datetime) -> None:
         """Two subscriptions may have the same endpoint."""

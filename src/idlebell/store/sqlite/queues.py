@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
+from idlebell.model.endpoint import Role
 from idlebell.model.ids import ID_ENTROPY_BYTES, NotificationId, SubscriptionId, notification_id
 from idlebell.model.notification import Content, Draft, Leased, NewMail, Notification, Reconnect, Seen, Told
 from idlebell.model.preferences import Preferences
@@ -77,7 +78,9 @@ class Queues:
             self.holdings.give_up(connection, subscription.id, "expired")
         elif before is not None and reschedules(before.preferences, subscription.preferences):
             self.holdings.hurry(connection, subscription.id)
-        if not (rerouted or changes.closes(subscription, before) or subscription.paused or subscription.phase.over):
+        proven = changes.newly_proven(subscription, before)
+        stays = not (rerouted or changes.closes(subscription, before) or subscription.paused or subscription.phase.over)
+        if stays and not proven:
             return subscription
         found = self.of_subscription(connection, subscription.id)
         if subscription.phase.over:
@@ -89,7 +92,17 @@ class Queues:
         for waiting in found:
             if waiting not in obsolete:
                 self.move(connection, waiting)
+        if proven:
+            self._hurry(connection, subscription.id, proven)
         return subscription
+
+    def _hurry(self, connection: sqlite3.Connection, subscription: SubscriptionId, roles: frozenset[Role]) -> None:
+        """What waits for endpoints of these roles is due."""
+        for waiting in self.of_subscription(connection, subscription):
+            if waiting.leased_us is None and codec.ROLE_OF_TYPE[waiting.type] in roles:
+                due_us = min(waiting.due_us, waiting.at_us)
+                connection.execute("UPDATE outbox SET due_us = ? WHERE seq = ?", (due_us, waiting.seq))
+                self._reckon(connection, waiting.endpoint)
 
     def save_if(
         self, connection: sqlite3.Connection, changed: Subscription | None, before: Subscription | None = None

@@ -1,0 +1,202 @@
+"""Is an endpoint that of whoever registered it? It is sent a code, which is read back over the API, as a PushVerification of
+JMAP is (RFC 8620 section 7.2.2). Until then it is sent nothing else.
+
+Whoever registers a stranger's endpoint so gets that stranger a few codes a day, however many subscriptions do it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections import OrderedDict, deque
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+from typing import Final
+
+from idlebell.deliver.retry import pause_seconds, refusal_problem
+from idlebell.deliver.sender import Sender
+from idlebell.deliver.settings import ENDPOINTS_KEPT, DeliverySettings
+from idlebell.model.endpoint import Endpoint, Provable, PushUrl, same_endpoint, unproven
+from idlebell.model.ids import ID_ENTROPY_BYTES, SubscriptionId, notification_id
+from idlebell.model.notification import Notification, Verification
+from idlebell.model.proof import CODE_LIVES, Asked, Audience, Demand
+from idlebell.model.secret import Secret
+from idlebell.model.subscription import StandingProblem, Subscription
+from idlebell.net.clock import Clock
+from idlebell.push.attempt import Entropy
+from idlebell.push.outcome import Accepted, Outcome, Retry
+from idlebell.store.contract import ConflictError, StoreError, Subscriptions
+from idlebell.telemetry.facts import Emit, StoreFailed, SupervisorCaught, where_raised
+
+CODE_BYTES: Final = 24
+"""For an app, which copies it."""
+CODE_DIGITS: Final = 8
+"""For a person, who types it, perhaps after a call."""
+CODES_A_DAY: Final = {Audience.APP: 100, Audience.PERSON: 5}
+"""To one URL. A browser has one for all the accounts that it is told of."""
+ASKED_ANEW: Final = timedelta(hours=1)
+"""After a code that nobody read back, when mail waits for an app; a person is asked anew only where somebody wants it."""
+SENT_AT_ONCE: Final = 256
+"""Codes on their way. One more is not sent; it can be asked for again."""
+_TRIES: Final = 5
+"""Of a compare-and-set that others are changing too."""
+_DAY_SECONDS: Final = 86_400.0
+
+
+class Codes:
+    def __init__(
+        self,
+        store: Subscriptions,
+        sender: Sender,
+        clock: Clock,
+        entropy: Entropy,
+        emit: Emit,
+        settings: DeliverySettings,
+    ) -> None:
+        self._store = store
+        self._sender = sender
+        self._clock = clock
+        self._entropy = entropy
+        self._emit = emit
+        self._settings = settings
+        self._sent: OrderedDict[PushUrl, deque[float]] = OrderedDict()
+        self._sending: set[asyncio.Task[None]] = set()
+
+    async def ask(self, subscription: Subscription) -> Subscription:
+        """Sends a code to each of its endpoints that needs one and has none that stands, where it may. The code is stored
+        first; returned is what is stored then. Sending goes on by itself."""
+        for _ in range(_TRIES):
+            asked = [(one, self._code(one)) for one in self._askable(subscription)]
+            if not asked:
+                return subscription
+            now = self._clock.now()
+            detail = "A code was sent to the endpoint; until it is read back nothing else is."
+            problem = subscription.problem
+            if problem is None or problem.code.startswith("endpoint-"):
+                problem = StandingProblem("endpoint-unverified", detail, now)
+            endpoints = subscription.endpoints.mapped(partial(_asked_of, asked))
+            try:
+                stored = await self._store.put(replace(subscription, endpoints=endpoints, problem=problem))
+            except ConflictError:
+                found = await self._store.get(subscription.id)
+                if found is None:
+                    return subscription
+                subscription = found
+                continue
+            for one, proof in asked:
+                self._begin(stored.id, one, proof)
+            return stored
+        return subscription
+
+    async def wait_seconds(self, subscription: SubscriptionId, endpoint: Provable) -> float:
+        """Something waits for an endpoint that has not been proven: how long until it is worth asking again. An app whose
+        code nobody read back is sent the next one."""
+        now, proof = self._clock.now(), endpoint.proof
+        if isinstance(proof, Asked):
+            if proof.stands(now):
+                return (proof.until - now).total_seconds()
+            anew = proof.until - CODE_LIVES + ASKED_ANEW
+            if anew > now:
+                return (anew - now).total_seconds()
+        if endpoint.audience is Audience.APP:
+            stored = await self._store.get(subscription)
+            if stored is not None:
+                await self.ask(stored)
+                return CODE_LIVES.total_seconds()
+        return ASKED_ANEW.total_seconds()
+
+    async def stop(self) -> None:
+        for task in self._sending:
+            task.cancel()
+        await asyncio.gather(*self._sending, return_exceptions=True)
+
+    # which
+
+    def _askable(self, subscription: Subscription) -> Sequence[Provable]:
+        found: list[Provable] = []
+        now = self._clock.now()
+        for _, endpoint in subscription.endpoints:
+            waits = unproven(endpoint, self._settings.demands)
+            if waits is None or self._settings.demands.of(waits.audience) is not Demand.CODE:
+                continue
+            if isinstance(waits.proof, Asked) and now < waits.proof.until:
+                continue  # one with too many wrong codes has to wait for its end too
+            if self._may_send(waits) and not any(same_endpoint(waits, one) for one in found):
+                found.append(waits)
+        return found
+
+    def _may_send(self, endpoint: Provable) -> bool:
+        sent = self._sent.get(endpoint.url, deque())
+        while sent and sent[0] <= self._clock.monotonic() - _DAY_SECONDS:
+            sent.popleft()
+        return len(sent) < CODES_A_DAY.get(endpoint.audience, 1) and len(self._sending) < SENT_AT_ONCE
+
+    def _code(self, endpoint: Provable) -> Asked:
+        until = self._clock.now() + CODE_LIVES
+        if endpoint.audience is Audience.PERSON:
+            # 64 bits, of which the remainder is as good as even.
+            number = int.from_bytes(self._entropy(8), "big") % 10**CODE_DIGITS
+            return Asked(Secret(f"{number:0{CODE_DIGITS}}"), until)
+        return Asked(Secret(base64.urlsafe_b64encode(self._entropy(CODE_BYTES))), until)
+
+    # sending
+
+    def _begin(self, subscription: SubscriptionId, endpoint: Provable, proof: Asked) -> None:
+        self._sent.setdefault(endpoint.url, deque()).append(self._clock.monotonic())
+        self._sent.move_to_end(endpoint.url)
+        if len(self._sent) > ENDPOINTS_KEPT:
+            self._sent.popitem(last=False)
+        task = asyncio.create_task(self._run(subscription, endpoint, proof), name=f"code {subscription}")
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
+
+    async def _run(self, subscription: SubscriptionId, endpoint: Provable, proof: Asked) -> None:
+        """A supervisor: a code that is not sent can be asked for again."""
+        try:
+            outcome = await self._send(subscription, endpoint, proof)
+            if not isinstance(outcome, Accepted):
+                await self._tell(subscription, endpoint, outcome)
+        except StoreError as error:
+            self._emit(StoreFailed(str(error)))
+        except Exception as error:
+            self._emit(SupervisorCaught("codes", where_raised(error)))
+
+    async def _send(self, subscription: SubscriptionId, endpoint: Provable, proof: Asked) -> Outcome:
+        """Again and again while the code stands. The version is the time: a code comes before anything else that the endpoint
+        gets from this subscription."""
+        now = self._clock.now()
+        version = int(now.timestamp() * 1000)
+        one, content = notification_id(self._entropy(ID_ENTROPY_BYTES)), Verification(proof.code.text())
+        attempts = 0
+        while True:
+            code = Notification(one, subscription, content, version, now, proof.until, attempts)
+            sent = await self._sender.send(code, endpoint, timeout_seconds=self._settings.timeout_seconds)
+            if not isinstance(sent.outcome, Retry):
+                return sent.outcome
+            pause = pause_seconds(attempts, self._entropy, sent.outcome.after_seconds)
+            if self._clock.now() + timedelta(seconds=pause) >= proof.until:
+                return sent.outcome
+            await self._clock.sleep(pause)
+            attempts += 1
+
+    async def _tell(self, subscription: SubscriptionId, endpoint: Provable, outcome: Outcome) -> None:
+        """The subscription shows that its code could not be sent."""
+        for _ in range(_TRIES):
+            stored = await self._store.get(subscription)
+            if stored is None or not any(same_endpoint(own, endpoint) for _, own in stored.endpoints):
+                return
+            problem = refusal_problem(outcome, self._clock.now())
+            try:
+                await self._store.put(replace(stored, problem=problem))
+            except ConflictError:
+                continue
+            return
+
+
+def _asked_of(asked: Sequence[tuple[Provable, Asked]], own: Endpoint) -> Endpoint:
+    for one, proof in asked:
+        if isinstance(own, Provable) and same_endpoint(own, one):
+            return replace(own, proof=proof)
+    return own
