@@ -32,12 +32,15 @@ T = TypeVar("T")
 
 def joined(ring: bytes, newest_first: Iterable[bytes], kept: int, oldest: datetime) -> bytes:
     """``ring`` with lines before it: at most ``kept``, none from before ``oldest``, and together what fits."""
-    lines = [*newest_first, *(ring.split(_EDGE) if ring else ())][:kept]
+    # Not taken apart into its lines: a mail adds to two rings, and one of them at most falls out of each.
+    ring = _EDGE.join((*newest_first, ring) if ring else newest_first)
     oldest_ms = _ms(oldest)
-    size = sum(map(len, lines)) + len(lines)
-    while lines and (size > RING_BYTES or _at_ms(lines[-1]) < oldest_ms):
-        size -= len(lines.pop()) + 1
-    return _EDGE.join(lines)
+    while ring:
+        last = ring.rfind(_EDGE) + 1
+        if len(ring) < RING_BYTES and ring.count(_EDGE) < kept and _at_ms(ring[last:]) >= oldest_ms:
+            break
+        ring = ring[: max(0, last - 1)]
+    return ring
 
 
 def opened(ring: bytes, decode: Callable[[list[Any]], T]) -> tuple[T, ...]:

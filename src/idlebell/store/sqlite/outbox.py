@@ -163,10 +163,10 @@ class OutboxPart:
         match settlement:
             case Settled():
                 queues.pushed(connection, waiting, at, status, "accepted")
-                queues.accept(connection, [waiting], at, "accepted")
+                left = queues.accept(connection, [waiting], at, "accepted")
                 if connection.execute(_TROUBLED, (waiting.subscription,)).fetchone() is not None:
                     queues.save_if(connection, changes.mended(self._subscription(connection, waiting)))
-                if waiting.collapses:
+                if waiting.collapses and left:
                     older = queues.older(connection, waiting)
                     queues.accept(connection, older, at, "coalesced")
                     self._coalesced(connection, older, at)

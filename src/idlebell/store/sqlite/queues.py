@@ -278,25 +278,29 @@ class Queues:
         found = connection.execute(SELECT + "WHERE leased_us IS NOT NULL ORDER BY seq")
         return [Waiting._make(row) for row in found]
 
-    def take(self, connection: sqlite3.Connection, taken: Sequence[Waiting], outcome: str | None = None) -> None:
+    def take(self, connection: sqlite3.Connection, taken: Sequence[Waiting], outcome: str | None = None) -> bool:
         """Out of the outbox, counted as ``outcome`` (what had come to one that is accepted: as coalesced); None: with it goes
-        the count."""
+        the count. Does more wait for any of their endpoints?"""
         for waiting in taken:
             connection.execute("DELETE FROM outbox WHERE seq = ?", (waiting.seq,))
             if outcome is not None:
                 joined = waiting.joined if outcome == "accepted" else 0
                 tallies.count(connection, waiting.subscription, joined, "coalesced")
                 tallies.count(connection, waiting.subscription, waiting.messages - joined, outcome)
+        left = False
         for endpoint in {waiting.endpoint for waiting in taken}:
-            self._reckon(connection, endpoint)
+            left |= self._reckon(connection, endpoint)
+        return left
 
-    def accept(self, connection: sqlite3.Connection, taken: Sequence[Waiting], at: datetime, outcome: str) -> None:
-        self.take(connection, taken, outcome)
+    def accept(self, connection: sqlite3.Connection, taken: Sequence[Waiting], at: datetime, outcome: str) -> bool:
+        """As :meth:`take`."""
+        left = self.take(connection, taken, outcome)
         for waiting in taken:
             if waiting.type == Reconnect.type:
                 subscription = self._rows.one(connection, rows.BY_ID, waiting.subscription)
                 assert subscription is not None
                 self.save_if(connection, changes.asked(subscription, at))
+        return left
 
     def retry(self, connection: sqlite3.Connection, waiting: Waiting, at: datetime, due_us: int) -> None:
         """An attempt at it has failed."""
@@ -331,14 +335,14 @@ class Queues:
 
     def lease(self, connection: sqlite3.Connection, endpoint: bytes, now_us: int, until_us: int) -> Leased | None:
         """What is next of an endpoint that is ready. None: nothing of it can be sent after all."""
-        # A lease that is still here has lapsed.
-        connection.execute(
-            "UPDATE outbox SET leased_us = NULL WHERE endpoint = ? AND leased_us IS NOT NULL", (endpoint,)
-        )
-        row = connection.execute(SELECT + "WHERE endpoint = ? ORDER BY version LIMIT 1", (endpoint,)).fetchone()
-        waiting = Waiting._make(row)
+        found = connection.execute(SELECT + "WHERE endpoint = ? ORDER BY version LIMIT 2", (endpoint,)).fetchall()
+        waiting = Waiting._make(found[0])
         attempts = waiting.attempts
-        if waiting.collapses:
+        if len(found) > 1 or waiting.leased_us is not None:
+            # A lease that is still here has lapsed.
+            query = "UPDATE outbox SET leased_us = NULL WHERE endpoint = ? AND leased_us IS NOT NULL"
+            connection.execute(query, (endpoint,))
+        if waiting.collapses and len(found) > 1:
             query = SELECT + "WHERE endpoint = ? AND due_us <= ? ORDER BY version DESC LIMIT 1"
             waiting = Waiting._make(connection.execute(query, (endpoint, now_us)).fetchone())
             query = "SELECT max(attempts) FROM outbox WHERE endpoint = ? AND version <= ?"
@@ -404,13 +408,13 @@ class Queues:
             connection.execute("UPDATE outbox SET content = ? WHERE seq = ?", (covered, waiting.seq))
         return said
 
-    def _reckon(self, connection: sqlite3.Connection, endpoint: bytes) -> None:
-        """When something of this endpoint can be leased, from what now waits for it."""
+    def _reckon(self, connection: sqlite3.Connection, endpoint: bytes) -> bool:
+        """When something of this endpoint can be leased, from what now waits for it. False: nothing does."""
         query = "SELECT lane, collapses, due_us, attempts FROM outbox WHERE endpoint = ? ORDER BY version LIMIT 1"
         row = connection.execute(query, (endpoint,)).fetchone()
         if row is None:
             connection.execute("DELETE FROM queues WHERE endpoint = ?", (endpoint,))
-            return
+            return False
         lane, collapses, ready_us, attempts = row
         held_us: int | None = ready_us if attempts else None
         query = "SELECT max(leased_us) FROM outbox WHERE endpoint = ? AND leased_us IS NOT NULL"
@@ -425,6 +429,7 @@ class Queues:
             " DO UPDATE SET ready_us = excluded.ready_us, held_us = excluded.held_us, leased = excluded.leased",
             (*values, leased_us is not None),
         )
+        return True
 
 
 def _next_version(connection: sqlite3.Connection, url: bytes, at: datetime) -> int:

@@ -12,11 +12,11 @@ from idlebell.store import codec
 from idlebell.store.sqlite.rows import text
 
 _RECORD: Final = "INSERT OR REPLACE INTO rung (subscription, mailbox, uid_validity, uid) VALUES (?, ?, ?, ?)"
-_OTHER: Final = "DELETE FROM rung WHERE subscription = ? AND mailbox = ? AND uid_validity <> ?"
+# Those of another UIDVALIDITY, and the oldest.
 _PRUNE: Final = """
-DELETE FROM rung WHERE subscription = ?1 AND mailbox = ?2 AND uid <= (
-    SELECT uid FROM rung WHERE subscription = ?1 AND mailbox = ?2 ORDER BY uid DESC LIMIT 1 OFFSET ?3
-)
+DELETE FROM rung WHERE subscription = ?1 AND mailbox = ?2 AND (uid_validity <> ?3 OR uid <= (
+    SELECT uid FROM rung WHERE subscription = ?1 AND mailbox = ?2 AND uid_validity = ?3 ORDER BY uid DESC LIMIT 1 OFFSET ?4
+))
 """
 _READ: Final = """
 SELECT subscriptions.id, uid_validity, uid, details FROM subscriptions JOIN rung ON rung.subscription = subscriptions.id
@@ -31,8 +31,7 @@ def record(connection: sqlite3.Connection, subscription: SubscriptionId, told: I
         connection.execute(_RECORD, (subscription, text(one.mailbox), one.uid_validity, one.uid))
         mailboxes[one.mailbox] = one.uid_validity
     for mailbox, uid_validity in mailboxes.items():
-        connection.execute(_OTHER, (subscription, text(mailbox), uid_validity))
-        connection.execute(_PRUNE, (subscription, text(mailbox), TOLD_KEPT))
+        connection.execute(_PRUNE, (subscription, text(mailbox), uid_validity, TOLD_KEPT))
 
 
 def find(connection: sqlite3.Connection, account: AccountId, mailbox: str) -> dict[SubscriptionId, tuple[Told, ...]]:
