@@ -81,6 +81,7 @@ HOLDERS = {
 MEMOS = {
     ("gateway/reading.py", "_fields"),  # of the shapes, which are as many as there are classes
     ("rules/compiled.py", "rule_of"),  # the last thousand filters that were asked for
+    ("net/host_name.py", "parse_host"),  # the last hundreds of names that were read
     ("gateway/when.py", "_zones"),  # the names of the time zones, a walk over hundreds of files
 }
 """Functions whose answers may be kept: each says what bounds them."""

@@ -39,6 +39,8 @@ IMPLIED: Mapping[str, frozenset[str]] = MappingProxyType(
 
 def has(capabilities: frozenset[str], name: str) -> bool:
     """Whether the server can do ``name`` (any case), said or implied. ``capabilities`` are upper-cased."""
+    if name in capabilities:
+        return True
     name = name.upper()
     return name in capabilities or not capabilities.isdisjoint(IMPLIED.get(name, ()))
 

@@ -19,6 +19,8 @@ from idlebell.imap.responses import Condition
 class State(Enum):
     """RFC 9051 section 3, with the moment before the greeting."""
 
+    __hash__ = object.__hash__  # each line that comes or goes looks into a table; Enum's own hash is written in Python
+
     GREETING = "greeting expected"
     NOT_AUTHENTICATED = "not authenticated"
     AUTHENTICATED = "authenticated"
@@ -28,6 +30,8 @@ class State(Enum):
 
 class Phase(Enum):
     """Whose turn it is between two commands. At most one command is in flight, so one phase is enough."""
+
+    __hash__ = object.__hash__
 
     READY = "ready"
     PENDING = "tagged response due"
@@ -43,6 +47,8 @@ class Phase(Enum):
 
 class Move(Enum):
     """What takes an exchange from one phase to the next."""
+
+    __hash__ = object.__hash__
 
     CONTINUED = "+"
     SENT = "last part sent"

@@ -7,6 +7,7 @@ So nothing reaches it but LDH labels (RFC 1123 section 2.1) and canonical addres
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Final
 
@@ -18,6 +19,9 @@ NAME_CHARACTERS: Final = 253
 INPUT_CHARACTERS: Final = 1_024
 """Before IDNA shortens or lengthens it."""
 
+HOSTS_KEPT: Final = 256
+"""Names that were read last. A push service is named by each of its endpoints."""
+
 _LABEL: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.ASCII)
 _NUMERIC: Final = re.compile(r"[0-9]+|0x[0-9a-f]*", re.ASCII)
 _QUAD: Final = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}", re.ASCII)
@@ -27,6 +31,7 @@ class BadHost(ValueError):  # noqa: N818
     """What was given is no host name. The message says why and may be shown."""
 
 
+@lru_cache(HOSTS_KEPT)
 def parse_host(text: str) -> str:
     """``text`` as an A-label name in lower case (IDNA2008, RFC 5891) or as a canonical address literal without brackets.
 

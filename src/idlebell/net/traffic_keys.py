@@ -8,6 +8,7 @@ when the session waits.
 from __future__ import annotations
 
 import hmac
+import struct
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple, TypeAlias
@@ -25,6 +26,8 @@ NONCE_BYTES: Final = 12
 """Of all three: max(8, N_MIN), with N_MIN = 12 (section 5.3)."""
 SEQUENCE_END: Final = 2**64 - 1
 """Sequence numbers must not wrap (section 5.3). Only a peer that never changes its keys could get there."""
+
+_SEQUENCE: Final = struct.Struct(">Q")
 
 _Aead: TypeAlias = AESGCM | ChaCha20Poly1305
 
@@ -80,7 +83,7 @@ def keep_counts(arena: SecretArena, slot: int, *, received: int, sent: int) -> N
     """How many records were protected under each secret of ``slot`` so far."""
     view = arena.view(slot)
     for way, count in ((RECEIVE, received), (SEND, sent)):
-        view[way.sequence : way.sequence + 8] = count.to_bytes(8, "big")
+        _SEQUENCE.pack_into(view, way.sequence, count)
 
 
 def suite_in(view: memoryview) -> Suite:
@@ -90,7 +93,8 @@ def suite_in(view: memoryview) -> Suite:
 
 def sequence(view: memoryview, way: Way) -> int:
     """Of the next record."""
-    return int.from_bytes(view[way.sequence : way.sequence + 8], "big")
+    number: int = _SEQUENCE.unpack_from(view, way.sequence)[0]
+    return number
 
 
 class Keys:
@@ -107,7 +111,7 @@ class Keys:
         self._key = block[: suite.key_bytes]  # the same object where it is all of it
         if suite.key_bytes < len(block):
             overwrite(block)
-        self._iv = _expand(view, way, suite, _IV_INFO)[:NONCE_BYTES]
+        self._iv = int.from_bytes(_expand(view, way, suite, _IV_INFO)[:NONCE_BYTES], "big")
         self._aead: _Aead = suite.aead(self._key)
 
     def __enter__(self) -> Keys:
@@ -137,8 +141,8 @@ class Keys:
         number = sequence(self._view, self._way)
         if number >= SEQUENCE_END:
             raise ConnectionLost("tls", "a sequence number would wrap")
-        self._view[self._way.sequence : self._way.sequence + 8] = (number + 1).to_bytes(8, "big")
-        return (int.from_bytes(self._iv, "big") ^ number).to_bytes(NONCE_BYTES, "big")
+        _SEQUENCE.pack_into(self._view, self._way.sequence, number + 1)
+        return (self._iv ^ number).to_bytes(NONCE_BYTES, "big")
 
 
 def next_secret(view: memoryview, way: Way) -> None:

@@ -60,7 +60,9 @@ class PrometheusSink:
             )
             for fact in fact_types()
         }
-        self._label_sets: dict[type[Fact], set[tuple[str, ...]]] = {fact: set() for fact in self._counters}
+        self._series: dict[type[Fact], dict[tuple[object, ...], prometheus_client.Counter]] = {
+            fact: {} for fact in self._counters
+        }
         self._messages = self._counter("messages_detected", "New messages found.")
         self._notifications = self._counter(
             "notifications_committed", "Notifications of new mail written to the outbox."
@@ -104,13 +106,13 @@ class PrometheusSink:
         if not fact.labels:
             counter.inc()
             return
-        values = tuple(_clean(str(getattr(fact, label)).replace("-", "_")) for label in fact.labels)
-        seen = self._label_sets[type(fact)]
-        if values not in seen:
-            if len(seen) >= MAX_LABEL_SETS:
+        values = tuple([getattr(fact, label) for label in fact.labels])
+        series = self._series[type(fact)]
+        if values not in series:
+            if len(series) >= MAX_LABEL_SETS:
                 values = ("other",) * len(values)
-            seen.add(values)
-        counter.labels(*values).inc()
+            series[values] = counter.labels(*(_clean(str(value).replace("-", "_")) for value in values))
+        series[values].inc()
 
     def _counter(self, name: str, text: str) -> prometheus_client.Counter:
         return prometheus_client.Counter(f"{PREFIX}_{name}", text, registry=self._registry)
