@@ -86,6 +86,42 @@ async def test_mail_wakes_a_parked_session_and_rings_once(stage: Stage) -> None:
     assert stage.server.connections == 1
 
 
+async def test_a_session_is_parked_again_as_soon_as_its_mail_is_told(server: ImapServer) -> None:
+    """Also before the server has said + to IDLE; and what comes before that wakes it."""
+    async with staged(server, park_after_seconds=3600) as stage:
+        await stage.subscribe()
+        await stage.adopt()
+        await stage.server.until(lambda: stage.server.idling("alice") == 1)
+        hold = Hold()
+        stage.server.plan(c.Idle, hold)
+
+        stage.server.deliver("alice", mail.make())
+        await stage.rung(1)
+        await parked(stage)
+        stage.server.deliver("alice", mail.make())
+        hold.release()
+
+        assert await stage.rung(2) == ["INBOX"] * 2
+        await parked(stage)
+        assert stage.server.connections == 1
+
+
+async def test_a_session_that_is_parked_before_idle_is_refused_wakes(server: ImapServer) -> None:
+    async with staged(server, park_after_seconds=3600) as stage:
+        await stage.subscribe()
+        await stage.adopt()
+        await stage.server.until(lambda: stage.server.idling("alice") == 1)
+        stage.server.plan(c.Idle, Refuse("not now"))
+
+        stage.server.deliver("alice", mail.make())
+        await stage.rung(1)
+        assert [one.command for one in await stage.fact(LookFailed) if isinstance(one, LookFailed)] == ["IDLE"]
+        stage.server.deliver("alice", mail.make())
+
+        assert await stage.rung(2) == ["INBOX"] * 2
+        assert stage.server.connections == 1
+
+
 async def test_keep_alives_do_not_wake(stage: Stage) -> None:
     before = len(commands(stage))
 

@@ -48,3 +48,8 @@ RESPONSE_BYTES: Final = 96
 
 CHALLENGES: Final = 16
 """SASL messages in one exchange. SCRAM has two."""
+
+
+def drained(debt_bytes: float, seconds: float) -> float:
+    """What is left of ``debt_bytes`` in the leaky bucket after ``seconds``."""
+    return max(0.0, debt_bytes - seconds * AVERAGE_BYTES_PER_SECOND)

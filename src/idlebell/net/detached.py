@@ -24,10 +24,12 @@ class ConnectionTerms:
 
 @dataclass(frozen=True, slots=True)
 class Detached:
-    """A connection that idles, stripped to its socket and to what cannot be asked for again. ``tags``: commands sent."""
+    """A connection that idles, or has asked to, stripped to its socket and to what cannot be asked for again. ``tags``:
+    commands sent; ``debt_bytes``: in the leaky bucket of what the server may say."""
 
     descriptor: int
     tls: ParkedTls
     terms: ConnectionTerms
     tags: int
     heard_at: float
+    debt_bytes: float

@@ -29,6 +29,7 @@ from idlebell.net.deadlines import (
     REPLY_BYTES,
     RESPONSE_BYTES,
     Deadlines,
+    drained,
 )
 from idlebell.net.detached import ConnectionTerms, Detached
 from idlebell.net.errors import ConnectionLost, ServerSaidBye, TransportError
@@ -75,9 +76,11 @@ class ImapConnection:
         deadlines: Deadlines,
         wire_log: WireLog | None = None,
         heard_at: float | None = None,
+        debt_bytes: float = 0.0,
         fault: ConnectionLost | None = None,
     ) -> None:
-        """``heard_at``: when the last bytes came, if it is not made now; ``fault``: what has ended it already."""
+        """``heard_at``: when the last bytes came, if it is not made now; ``debt_bytes``: in the leaky bucket then; ``fault``:
+        what has ended it already."""
         self.target = target
         self.last_heard_at = clock.monotonic() if heard_at is None else heard_at
         """When the last bytes came, by the monotonic clock."""
@@ -89,7 +92,7 @@ class ImapConnection:
         self._early: list[UntaggedResponse] = []  # said since the last call returned; bounded by one read
         self._idle_reply: Completed | None = None  # of an IDLE that the server ended by itself
         self._received = 0  # bytes since the last command was sent
-        self._debt_bytes = 0.0  # in the leaky bucket, when the last bytes came
+        self._debt_bytes = debt_bytes  # in the leaky bucket, when the last bytes came
         self._detached = False
         self._end: TransportError | RemoteProtocolError | None = fault  # after what was returned; told by the next call
 
@@ -169,9 +172,15 @@ class ImapConnection:
 
     async def idle(self, *, timeout: float | None = None) -> Completed | None:
         """Enters IDLE. None once the server waits with us; a refusal is the tagged response that came instead."""
+        await self.ask_to_idle()
+        return await self.idle_agreed(timeout=timeout)
+
+    async def ask_to_idle(self) -> None:
+        """Sends IDLE alone; then comes :meth:`idle_agreed`, or :meth:`detach`."""
         self._check()
         self._client.send(_IDLE)
-        return await self.idle_agreed(timeout=timeout)
+        with self._closing("IDLE", self._deadlines.idle_ack_seconds):
+            await self._flush()
 
     async def idle_agreed(self, *, timeout: float | None = None, in_all: float | None = None) -> Completed | None:
         """The answer to an IDLE that was sent, as :meth:`idle` gives it. ``in_all``: seconds since then, where ``timeout`` is
@@ -231,12 +240,11 @@ class ImapConnection:
             self._channel = channel
 
     def detach(self) -> Detached | None:
-        """Strips a connection that idles and has shed OpenSSL; it can do nothing any more. None: it holds more than could be
-        kept, and nothing has changed."""
+        """Strips a connection that idles, or has asked to, and has shed OpenSSL; it can do nothing any more. None: it holds
+        more than could be kept, and nothing has changed."""
         terms = self._client.terms
         channel = self._channel
-        drained = (self._clock.monotonic() - self.last_heard_at) * AVERAGE_BYTES_PER_SECOND
-        if terms is None or self._early or self._idle_reply or self._end or self._debt_bytes > drained:
+        if terms is None or self._early or self._idle_reply or self._end:
             return None
         if not isinstance(channel, RecordChannel) or (released := channel.release()) is None:
             return None
@@ -244,7 +252,8 @@ class ImapConnection:
         self._detached = True
         self._end = ConnectionLost("parked")
         shared = ConnectionTerms(terms, self._deadlines, self._wire_log, tls.arena)
-        return Detached(wire.detach(), tls, shared, self._client.tags, self.last_heard_at)
+        debt_bytes = drained(self._debt_bytes, self._clock.monotonic() - self.last_heard_at)
+        return Detached(wire.detach(), tls, shared, self._client.tags, self.last_heard_at, debt_bytes)
 
     async def completed(self, what: str, *, timeout: float, in_all: float) -> Reply:
         """The tagged response to a command that was sent while the connection was parked. ``timeout``: what is left of the
@@ -400,8 +409,8 @@ class ImapConnection:
         self._received += len(data)
         if self._received > REPLY_BYTES:
             raise RemoteProtocolError("reply-too-large", f"more than {REPLY_BYTES} bytes before the tagged response")
-        drained = (self.last_heard_at - heard_before) * AVERAGE_BYTES_PER_SECOND
-        self._debt_bytes = max(0.0, self._debt_bytes - drained) + len(data) + RESPONSE_BYTES * len(events)
+        debt_bytes = drained(self._debt_bytes, self.last_heard_at - heard_before)
+        self._debt_bytes = debt_bytes + len(data) + RESPONSE_BYTES * len(events)
         if self._debt_bytes > BURST_BYTES:
             raise RemoteProtocolError("too-fast", f"more than {AVERAGE_BYTES_PER_SECOND} bytes a second, for long")
         if self._wire_log is not None:

@@ -40,5 +40,6 @@ def resume_connection(
         deadlines=terms.deadlines,
         wire_log=terms.wire_log,
         heard_at=detached.heard_at,
+        debt_bytes=detached.debt_bytes,
         fault=fault,
     )

@@ -283,9 +283,9 @@ class MailboxSession:
     async def noop(self) -> None:
         self._expect(await self._run(c.Noop()), "NOOP")
 
-    async def enter_idle(self) -> None:
-        """LookRefusedError: the server refuses it."""
-        self._idling(await self._connection.idle(timeout=IDLE_ACK_SECONDS))
+    async def ask_to_idle(self) -> None:
+        """Then comes :meth:`idle_agreed`, or :meth:`detach`."""
+        await self._connection.ask_to_idle()
 
     async def idle_on(self, seconds: float, *, rest_seconds: float = math.inf) -> Waited:
         """In IDLE, until the server says something that asks for something to be done, :meth:`interrupt` is called, or
@@ -361,7 +361,7 @@ class MailboxSession:
     # The answers to what was sent while the session was parked, which are due in ``seconds``.
 
     async def idle_agreed(self, seconds: float) -> None:
-        """LookRefusedError, as by :meth:`enter_idle`."""
+        """LookRefusedError: the server refuses to let us idle."""
         self._idling(await self._connection.idle_agreed(timeout=seconds, in_all=IDLE_ACK_SECONDS))
 
     async def idle_ended(self, seconds: float) -> None:

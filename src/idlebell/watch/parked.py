@@ -23,6 +23,7 @@ from idlebell.imap.commands import EventGroup
 from idlebell.model.account import Account
 from idlebell.model.ids import AccountId
 from idlebell.net.clock import Clock
+from idlebell.net.deadlines import drained
 from idlebell.net.detached import ConnectionTerms
 from idlebell.net.errors import ConnectionLost
 from idlebell.net.foreign_errors import lost
@@ -86,6 +87,8 @@ class Parked:
     exists: int | None
     mod_seq: int | None
     opened_at: float
+    debt_bytes: float
+    """In the leaky bucket of what the server may say, when it was heard last."""
     turn: Turn = Turn.IDLING
     probes: int = 0
     settled: bool = True
@@ -244,7 +247,9 @@ class ParkedSessions:
             self._send(parked, error.farewell)
             self._wake(parked, Woken(tls, error.content, error))
             return
-        parked.heard_at = self._clock.monotonic()
+        now = self._clock.monotonic()
+        parked.debt_bytes = drained(parked.debt_bytes, now - parked.heard_at)
+        parked.heard_at = now
         if received.reply:
             self._send(parked, received.reply)
         said = received.content
@@ -277,10 +282,11 @@ class ParkedSessions:
             self._faces.bore(parked, parked.heard_at - parked.idled_at)
         elif parked.turn is Turn.STATUS:
             parked.looked_at = self._clock.now()  # NOOP is no such word: some servers say nothing at it
+        if parked.turn in (Turn.NOOP, Turn.STATUS):
+            parked.settled = True
         turn = next_turn(parked.turn, thorough=parked.probes % STATUS_EVERY == 0)
         if turn is Turn.IDLING:
             parked.turn = turn
-            parked.settled = True
             parked.idled_at = parked.heard_at
             self._reschedule(parked, parked.heard_at + self._faces.cycle(parked))
             return

@@ -125,7 +125,7 @@ class Parking:
         in_flight = command(parked.turn, mailbox)
         connection = resume_connection(
             parked.account.target,
-            Detached(parked.descriptor, woken.tls, terms.connection, parked.tags, parked.heard_at),
+            Detached(parked.descriptor, woken.tls, terms.connection, parked.tags, parked.heard_at, parked.debt_bytes),
             in_flight,
             phase(parked.turn),
             woken.said,

@@ -28,10 +28,11 @@ from idlebell.watch.catch_up import OWED_FIRST_SECONDS, OWED_LONGEST_SECONDS, Ca
 from idlebell.watch.lapses import Promise
 from idlebell.watch.left_off import LeftOff
 from idlebell.watch.look import Books, Looks, Means
-from idlebell.watch.mailbox_session import MailboxSession
-from idlebell.watch.parked import Parked, SessionTerms
+from idlebell.watch.mailbox_session import IDLE_ACK_SECONDS, MailboxSession
+from idlebell.watch.parked import Parked
 from idlebell.watch.polling import Polling
 from idlebell.watch.probing import Probing
+from idlebell.watch.record import record
 from idlebell.watch.reports import Reports
 from idlebell.watch.strategy import NO_MAILBOXES, Assignment, Chosen, Way, choose, event_groups, instead
 from idlebell.watch.survey import Survey
@@ -45,9 +46,9 @@ HUNG_UP_SECONDS: Final = 60.0
 
 class Watcher:
     __slots__ = (
-        "_assignment", "_beside", "_books", "_caught", "_left_off", "_means", "_near", "_polling", "_probing", "_reports",
-        "_selected", "_selections", "_session", "_shut", "_subscriptions_told", "_survey", "_survey_at", "_suspected",
-        "account", "task",
+        "_assignment", "_beside", "_books", "_caught", "_left_off", "_means", "_near", "_polling", "_probing", "_rang",
+        "_reports", "_selected", "_selections", "_session", "_shut", "_subscriptions_told", "_survey", "_survey_at",
+        "_suspected", "account", "task",
     )  # fmt: skip
 
     def __init__(
@@ -80,6 +81,7 @@ class Watcher:
         self._subscriptions_told = True  # NOTIFY can tell of them, as far as we know
         self._suspected = False
         self._shut = NO_MAILBOXES  # that did not open since another did
+        self._rang = False  # the last wait ended with mail that was told
         self._left_off = left_off
         if left_off is not None:
             self._reports.chosen = left_off.chosen
@@ -307,8 +309,13 @@ class Watcher:
             seconds = min(seconds, self._caught.owed_seconds)
         await self._reports.alive(seconds, self._caught.looked)
         due_at = means.clock.monotonic() + seconds
+        rang, self._rang = self._rang, False
         try:
-            await self._session.enter_idle()
+            await self._session.ask_to_idle()
+            # What it was woken for is done, and seldom is there more at once: it need not wait for the server's word.
+            if rang and (parked := self._park(assignment, means.clock.monotonic() + IDLE_ACK_SECONDS, Turn.IDLE)):
+                return parked
+            await self._session.idle_agreed(IDLE_ACK_SECONDS)
         except LookRefusedError as refusal:
             await self._refused_to_idle(refusal)
             return None
@@ -350,45 +357,27 @@ class Watcher:
         if self._session.news:
             if (await self._caught.look(assignment.primary)).messages:
                 self._books.lapses.told(Promise.IDLE)
+                self._rang = True
         elif quiet or suspected or self._caught.failures:
             await self._probing.ask(assignment.primary)
 
     # --- parked ---
 
-    def _park(self, assignment: Assignment, due_at: float) -> Parked | None:
-        """The session as a record, where that tells all of it."""
-        session, caught, means = self._session, self._caught, self._means
-        known = self._reports.known(assignment.primary)
-        looked = self._books.looked_at.get(assignment.primary)
+    def _park(self, assignment: Assignment, due_at: float, turn: Turn = Turn.IDLING) -> Parked | None:
+        """The session as a record, where that tells all of it. ``due_at``: the end of the wait, or of that for the answer
+        due at ``turn``."""
+        caught, means = self._caught, self._means
         plain = self._assignment == assignment and not (
             assignment.others or self._selections or self._suspected or caught.engaged
         )
-        if not plain or known is None or looked is None or not means.may_park(self.account.id):
+        if not (plain and means.park_after_seconds and means.may_park(self.account.id)):
             return None
-        if known.uid_validity is None or known.uid_next is None or known.uid_validity != session.uid_validity:
-            return None
-        if (detached := session.detach()) is None:
-            return None
-        caught.looks.fresh = ()  # who was new is grounded, or will be told to the next watcher
-        terms = SessionTerms(detached.terms, assignment.primary, self._reports.chosen, session.notified, self._near)
-        return Parked(
-            self.account,
-            terms,
-            detached.descriptor,
-            detached.tls.slot,
-            detached.tags,
-            detached.heard_at,
-            due_at,
-            looked,
-            session.quiet_since or detached.heard_at,
-            known.uid_validity,
-            known.uid_next,
-            session.exists,
-            session.mod_seq,
-            means.clock.monotonic(),
-            probes=self._probing.probes % STATUS_EVERY,
-            settled=caught.looks.settled,
-        )
+        known, looked = self._reports.known(assignment.primary), self._books.looked_at.get(assignment.primary)
+        parked = record(self.account, self._session, self._reports.chosen, known, looked, due_at, turn, near=self._near)
+        if parked is not None:
+            parked.probes, parked.settled = self._probing.probes % STATUS_EVERY, caught.looks.settled
+            caught.looks.fresh = ()  # who was new is grounded, or will be told to the next watcher
+        return parked
 
     async def _go_on(self, left_off: LeftOff) -> Parked | None:
         """Ends the wait, or the probe, that was on."""
