@@ -14,10 +14,9 @@ from functools import partial
 
 from idlebell.canary.chain import Rhythm
 from idlebell.canary.rounds import Canary
+from idlebell.compose.carriers import app_carriers_of, apprise_pool_of, carriers_of
 from idlebell.compose.parts import (
-    apprise_pool_of,
     canary_gauges,
-    carriers_of,
     connect_with,
     delivery_gauges,
     demands_of,
@@ -113,10 +112,12 @@ async def running_engine(
         pool = apprise_pool_of(settings, egress)
         if pool is not None:
             stack.push_async_callback(pool.close)
+        connector = Connector(egress, resolver, source_addresses=settings.imap.source_addresses)
+        apps = app_carriers_of(settings, http, connector, tls_policy, clock)
+        stack.push_async_callback(apps.close)
         discovery = Discovery(resolver.services, http.send, clock)
         stack.push_async_callback(discovery.close)
         status, sessions, keyring = Status(), SessionInbox(), Keyring()
-        connector = Connector(egress, resolver, source_addresses=settings.imap.source_addresses)
         wheel = Wheel()
         connect = connect_with(connector, tls_policy, clock, wheel)
         post = post_of(settings, connector, tls_policy, clock) if canary else None
@@ -138,7 +139,7 @@ async def running_engine(
         )
         dispatcher = Dispatcher(
             store,
-            carriers_of(http, pool, on_line, bird),
+            carriers_of(http, pool, apps, on_line, bird),
             emit,
             clock,
             os.urandom,
@@ -181,7 +182,7 @@ async def running_engine(
             status,
             fleet.nudge,
             dispatcher,
-            policy_of(settings, egress, pool),
+            policy_of(settings, egress, pool, apps),
             clock,
             os.urandom,
             emit,

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from idlebell.canary.post import Post
 from idlebell.canary.rounds import Canary
+from idlebell.compose.carriers import AppCarriers
 from idlebell.config import Settings
-from idlebell.deliver.carriers import Carriers, to_canary, to_terminal
 from idlebell.deliver.dispatcher import Dispatcher
 from idlebell.gateway.declared import DeclaredAccount
 from idlebell.gateway.policy import Offered, Policy
@@ -24,18 +24,15 @@ from idlebell.model.account import ImapTarget, Tls
 from idlebell.model.apprise_service import offered
 from idlebell.model.proof import Demand, Demands
 from idlebell.model.subscription import Subscription
-from idlebell.net import child_process
-from idlebell.net.apprise_pool import ApprisePool, is_installed
+from idlebell.net.apprise_pool import ApprisePool
 from idlebell.net.clock import Clock
 from idlebell.net.connector import Connector
 from idlebell.net.egress import Egress
-from idlebell.net.http_client import HttpClient
 from idlebell.net.imap_connection import ImapConnection
 from idlebell.net.open_connection import open_connection
 from idlebell.net.smtp_client import SUBMIT_SECONDS, submit
 from idlebell.net.tls_policy import TlsPolicy
 from idlebell.net.wheel import Wheel
-from idlebell.push.exchange import AppriseCall, CommandRun, HttpRequest, Lines, Tokens
 from idlebell.push.vapid import VapidKey, VapidSigner
 from idlebell.rules.pace import NO_PACE, Pace
 from idlebell.store.contract import Store
@@ -93,18 +90,6 @@ def egress_of(settings: Settings) -> Egress:
     )
 
 
-def apprise_pool_of(settings: Settings, egress: Egress) -> ApprisePool | None:
-    """None: it is not installed, or no service is offered."""
-    if not settings.push.apprise_services or not is_installed():
-        return None
-    return ApprisePool(
-        egress,
-        proxy=settings.network.proxy,
-        ca_file=settings.imap.ca_file,
-        processes=settings.push.apprise_processes,
-    )
-
-
 def demands_of(settings: Settings) -> Demands:
     push = settings.push
     return Demands(
@@ -114,7 +99,7 @@ def demands_of(settings: Settings) -> Demands:
     )
 
 
-def policy_of(settings: Settings, egress: Egress, pool: ApprisePool | None) -> Policy:
+def policy_of(settings: Settings, egress: Egress, pool: ApprisePool | None, apps: AppCarriers) -> Policy:
     return Policy(
         egress=egress,
         registration_open=settings.server.registration == "open",
@@ -126,6 +111,8 @@ def policy_of(settings: Settings, egress: Egress, pool: ApprisePool | None) -> P
         registrations_per_minute=settings.limits.registrations_per_minute,
         subscriptions_per_key=settings.limits.subscriptions_per_key,
         offered=Offered(
+            fcm=apps.google is not None,
+            apns=apps.apple is not None,
             apprise=frozenset()
             if pool is None
             else offered(settings.push.apprise_services, allow_plaintext=settings.network.allow_plaintext),
@@ -165,21 +152,6 @@ def post_of(settings: Settings, connector: Connector, tls_policy: TlsPolicy, clo
     )
     logs_in = given.smtp.tls is not Tls.NONE
     return Post(account, given.sender or given.address, given.address, hand_in, clock, logs_in=logs_in)
-
-
-def carriers_of(
-    http: HttpClient, pool: ApprisePool | None, on_line: Callable[[str], None] | None, bird: Canary | None
-) -> Carriers:
-    """What this process can send by. ``on_line`` writes to the terminal, where there is one; ``bird`` hears the tokens of
-    the canary's mails, where one is kept."""
-    carriers = Carriers().add(HttpRequest, http.send).add(CommandRun, child_process.run)
-    if pool is not None:
-        carriers.add(AppriseCall, pool.carry)
-    if on_line is not None:
-        carriers.add(Lines, to_terminal(on_line))
-    if bird is not None:
-        carriers.add(Tokens, to_canary(bird.hear))
-    return carriers
 
 
 async def signer_of(settings: Settings, store: Store) -> VapidSigner:

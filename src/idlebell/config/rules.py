@@ -11,6 +11,7 @@ from idlebell.config.settings import Settings
 from idlebell.model.account import Retention, Tls
 from idlebell.model.apprise_service import offered
 from idlebell.net.apprise_pool import is_installed
+from idlebell.net.http2 import is_spoken
 from idlebell.net.outbound import foreign_addresses
 
 
@@ -29,6 +30,7 @@ def broken(settings: Settings) -> Iterator[Broken]:
     yield from _front(settings)
     yield from _declared(settings)
     yield from _canary(settings)
+    yield from _apns(settings)
 
 
 def _server(settings: Settings) -> Iterator[Broken]:
@@ -149,6 +151,17 @@ def _canary(settings: Settings) -> Iterator[Broken]:
             )
 
 
+def _apns(settings: Settings) -> Iterator[Broken]:
+    apns = settings.apns
+    if apns.key_file is None:
+        return
+    for name in ("key_id", "team_id", "topic"):
+        if not getattr(apns, name):
+            yield Broken((f"apns.{name}", "apns.key_file"), "is missing; Apple wants it beside the key")
+    if not is_spoken():
+        yield Broken(("apns.key_file",), "needs HTTP/2: pip install 'idlebell[apns]'")
+
+
 def unheard(settings: Settings) -> Iterator[Broken]:
     """Endpoints of ``[[watch]]`` that cannot be rung: told by ``idlebell check``; the gateway rings the others."""
     services = offered(settings.push.apprise_services, allow_plaintext=settings.network.allow_plaintext)
@@ -187,6 +200,8 @@ def unreadable(settings: Settings) -> Iterator[Broken]:
         "front.tls_certificate": settings.front.tls_certificate,
         "front.tls_key": settings.front.tls_key,
         "canary.password_file": settings.canary.password_file,
+        "fcm.service_account_file": settings.fcm.service_account_file,
+        "apns.key_file": settings.apns.key_file,
     }
     named |= {f"watch.{number}.password_file": watch.password_file for number, watch in enumerate(settings.watch, 1)}
     named |= {f"ingest.{number}.key_file": ingest.key_file for number, ingest in enumerate(settings.ingest, 1)}

@@ -95,6 +95,24 @@ class Push(Section, frozen=True, kw_only=True):
     verify_people: bool = True
 
 
+class Fcm(Section, frozen=True, kw_only=True):
+    """Firebase Cloud Messaging, for the makers of an Android app."""
+
+    service_account_file: OptionalPath = None
+    url: Annotated[str, Parse(values.https_origin)] = "https://fcm.googleapis.com"
+
+
+class Apns(Section, frozen=True, kw_only=True):
+    """Apple's push service, for the makers of an app of Apple's systems."""
+
+    key_file: OptionalPath = None
+    key_id: Annotated[str, Parse(values.word)] = ""
+    team_id: Annotated[str, Parse(values.word)] = ""
+    topic: Annotated[str, Parse(values.word)] = ""
+    url: Annotated[str, Parse(values.https_origin)] = "https://api.push.apple.com"
+    sandbox_url: Annotated[str, Parse(values.https_origin)] = "https://api.sandbox.push.apple.com"
+
+
 class Limits(Section, frozen=True, kw_only=True):
     registrations_per_minute: Count = 60
     subscriptions_per_key: Count = 0
@@ -196,6 +214,8 @@ class Settings(Section, frozen=True, kw_only=True):
     store: Store = Store()
     imap: Imap = Imap()
     push: Push = Push()
+    fcm: Fcm = Fcm()
+    apns: Apns = Apns()
     limits: Limits = Limits()
     network: NetworkAccess = NetworkAccess()
     credentials: CredentialsKept = CredentialsKept()

@@ -221,6 +221,22 @@ def apprise_services(value: Any) -> tuple[str, ...]:
     return found
 
 
+def https_origin(value: Any) -> str:
+    """``https://HOST[:PORT]``, and nothing behind it."""
+    url = text(value)
+    if re.fullmatch(r"https://[A-Za-z0-9.\-]+(:[0-9]{1,5})?", url) is None:
+        raise ValueError("expected https://HOST or https://HOST:PORT")
+    return url
+
+
+def word(value: Any) -> str:
+    """Letters, digits, dots and hyphens: identifiers of Apple's."""
+    found = text(value)
+    if re.fullmatch(r"[A-Za-z0-9.\-]{0,200}", found) is None:
+        raise ValueError("expected letters, digits, dots and hyphens")
+    return found
+
+
 def mail_filter(value: Any) -> str | None:
     """A table, or its JSON; empty: none. The text that is kept of it."""
     if isinstance(value, str):

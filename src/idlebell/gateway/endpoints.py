@@ -15,17 +15,21 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurv
 from idlebell.gateway.policy import Offered
 from idlebell.gateway.reading import Faults
 from idlebell.gateway.shapes import (
+    ApnsShape,
     AppriseShape,
     EndpointShape,
     EndpointsShape,
+    FcmShape,
     SimplePushShape,
     WebhookShape,
     WebPushShape,
 )
 from idlebell.model.endpoint import (
+    ApnsEndpoint,
     AppriseEndpoint,
     Endpoint,
     Endpoints,
+    FcmEndpoint,
     Provable,
     PushUrl,
     Role,
@@ -47,6 +51,10 @@ WEBHOOK_SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - what every secret begins
 WEBHOOK_SECRET_BYTES: Final = (24, 64)
 
 NOTHING_MORE: Final = Offered()
+NOT_OFFERED: Final = "is not offered by this installation"
+_FCM_TOKEN: Final = re.compile(r"[A-Za-z0-9_:\-]{20,1000}")
+_APNS_TOKEN: Final = re.compile(r"(?:[0-9A-Fa-f]{2}){32,100}")
+"""32 bytes today; Apple says that they may become more, up to 100."""
 _VISIBLE: Final = re.compile(r"[!-~]+")
 _SCHEMA: Final = re.compile(r"[A-Za-z0-9]{1,20}")
 _URL: Final = re.compile(r"[A-Za-z0-9\-._~:/?\[\]@!$&'()*+,;=%]+")
@@ -80,6 +88,18 @@ def read_endpoint(
         if fault is not None:
             faults.add(f"{at}/url" if offered.apprise else f"{at}/type", fault)
         return AppriseEndpoint(PushUrl(shape.url))
+    if isinstance(shape, FcmShape):
+        if not offered.fcm:
+            faults.add(f"{at}/type", NOT_OFFERED)
+        elif _FCM_TOKEN.fullmatch(shape.token) is None:
+            faults.add(f"{at}/token", "must be a registration token of FCM's")
+        return FcmEndpoint(shape.token)
+    if isinstance(shape, ApnsShape):
+        if not offered.apns:
+            faults.add(f"{at}/type", NOT_OFFERED)
+        elif _APNS_TOKEN.fullmatch(shape.token) is None:
+            faults.add(f"{at}/token", "must be a device token of Apple's, in hexadecimal")
+        return ApnsEndpoint(shape.token.lower(), shape.sandbox)
     text = _url_of(faults, shape, at)
     fault = None if text is None else url_fault(text, allow_plaintext=allow_plaintext)
     if fault is not None:
@@ -109,7 +129,7 @@ def apprise_fault(url: str, offered: frozenset[str]) -> str | None:
     """What is wrong with the form of a URL of Apprise's; None: nothing that can be told without Apprise. The answer holds
     nothing of the URL but a schema that is one."""
     if not offered:
-        return "is not offered by this installation"
+        return NOT_OFFERED
     if len(url) > URL_BYTES or _VISIBLE.fullmatch(url) is None:
         return f"must be at most {URL_BYTES} visible ASCII characters; spell others with %"
     schema, found, _ = url.partition("://")
@@ -208,6 +228,10 @@ def spelled(endpoint: Endpoint) -> dict[str, Any]:
     """The JSON of an endpoint as an app would have sent it: what a merge patch is applied to. It holds secrets."""
     found: dict[str, Any] = {"type": endpoint.kind, "url": endpoint.url.reveal()}
     match endpoint:
+        case FcmEndpoint(token=token):
+            return {"type": endpoint.kind, "token": token}
+        case ApnsEndpoint(token=token, sandbox=sandbox):
+            return {"type": endpoint.kind, "token": token, "sandbox": sandbox}
         case WebPushEndpoint(p256dh=point, auth=auth):
             found["keys"] = {"p256dh": _base64url(point), "auth": _base64url(auth.reveal())}
         case WebhookEndpoint(secret=secret):

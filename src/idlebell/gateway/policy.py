@@ -18,6 +18,8 @@ class Offered:
 
     apprise: frozenset[str] = frozenset()
     """Schemas of Apprise's URLs; empty: it is not installed, or switched off."""
+    fcm: bool = False
+    apns: bool = False
 
 
 @dataclass(frozen=True, slots=True)

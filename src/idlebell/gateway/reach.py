@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from idlebell.model.endpoint import AppriseEndpoint, Endpoints, PushUrl, Role, WebPushEndpoint
+from idlebell.model.endpoint import (
+    ApnsEndpoint,
+    AppriseEndpoint,
+    Endpoints,
+    FcmEndpoint,
+    PushUrl,
+    Role,
+    WebPushEndpoint,
+)
 from idlebell.model.problem import FieldError, Problem, ProblemError
 from idlebell.net.addresses import Address
 from idlebell.net.egress import Egress, Purpose
@@ -29,6 +37,8 @@ class Reach:
             if endpoint.url in seen:
                 continue
             seen.add(endpoint.url)
+            if isinstance(endpoint, FcmEndpoint | ApnsEndpoint):
+                continue  # the service's address is the operator's word
             if isinstance(endpoint, AppriseEndpoint):
                 await self._look(endpoint, role)
                 continue

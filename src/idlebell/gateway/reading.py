@@ -29,7 +29,7 @@ LATER_MEMBERS: Final = frozenset(
     }
 )
 """Members that the interface names and that are not there yet: the answer says so instead of calling them unknown."""
-LATER_ENDPOINTS: Final = frozenset({"fcm", "apns", "mwi"})
+LATER_ENDPOINTS: Final = frozenset({"mwi"})
 MAX_ERRORS: Final = 50
 HINTS: Final = 5
 HINTED_CHARACTERS: Final = 40

@@ -110,7 +110,26 @@ class AppriseShape(Shape, frozen=True, kw_only=True, tag_field="type", tag="appr
         return "AppriseShape(…)"
 
 
-EndpointShape: TypeAlias = SimplePushShape | WebPushShape | WebhookShape | AppriseShape
+class FcmShape(Shape, frozen=True, kw_only=True, tag_field="type", tag="fcm"):
+    """``token``: FCM's registration token of a device."""
+
+    token: str
+
+    def __repr__(self) -> str:
+        return "FcmShape(…)"
+
+
+class ApnsShape(Shape, frozen=True, kw_only=True, tag_field="type", tag="apns"):
+    """``token``: Apple's token of a device, in hexadecimal. ``sandbox``: of a build that is being developed."""
+
+    token: str
+    sandbox: bool = False
+
+    def __repr__(self) -> str:
+        return "ApnsShape(…)"
+
+
+EndpointShape: TypeAlias = SimplePushShape | WebPushShape | WebhookShape | AppriseShape | FcmShape | ApnsShape
 
 
 class EndpointsShape(Shape, frozen=True, kw_only=True):

@@ -133,6 +133,33 @@ class AppriseEndpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class FcmEndpoint:
+    """A device of an app whose makers run this gateway with their key. ``token``: FCM's registration token."""
+
+    kind: ClassVar[str] = "fcm"
+    carries_body: ClassVar[bool] = True
+    token: str = field(repr=False)
+
+    @property
+    def url(self) -> PushUrl:
+        return PushUrl(f"fcm:{self.token}")
+
+
+@dataclass(frozen=True, slots=True)
+class ApnsEndpoint:
+    """As :class:`FcmEndpoint`, at Apple. ``token``: hexadecimal; ``sandbox``: of a build that is being developed."""
+
+    kind: ClassVar[str] = "apns"
+    carries_body: ClassVar[bool] = True
+    token: str = field(repr=False)
+    sandbox: bool = False
+
+    @property
+    def url(self) -> PushUrl:
+        return PushUrl(f"apns-sandbox:{self.token}" if self.sandbox else f"apns:{self.token}")
+
+
+@dataclass(frozen=True, slots=True)
 class CommandEndpoint:
     """A command of the operator's own, run by ``sh -c``. Only the configuration and the command line make one."""
 
@@ -178,6 +205,8 @@ Endpoint: TypeAlias = (
     | WebPushEndpoint
     | WebhookEndpoint
     | AppriseEndpoint
+    | FcmEndpoint
+    | ApnsEndpoint
     | CommandEndpoint
     | TerminalEndpoint
     | CanaryEndpoint

@@ -16,10 +16,11 @@ class TlsPolicy:
     There is no switch that turns the check off. ValueError: ``ca_file`` cannot be read or holds no certificate.
     """
 
-    __slots__ = ("client_context", "no_parking", "secrets", "session_context")
+    __slots__ = ("_ca_file", "client_context", "no_parking", "secrets", "session_context")
 
     def __init__(self, ca_file: Path | None = None, arena: SecretArena | None = None) -> None:
         """``arena``: where the traffic secrets of IMAP sessions are kept, so that they can be parked; without it none is."""
+        self._ca_file = ca_file
         self.client_context: Final = _client_context(ca_file)
         """For what is asked and answered: push services, discovery, submission."""
         self.session_context = self.client_context
@@ -30,6 +31,12 @@ class TlsPolicy:
         """Why no session can be parked, in words; empty where it can."""
         if arena is not None:
             self._listen(ca_file, arena)
+
+    def http2_context(self) -> ssl.SSLContext:
+        """For services that are spoken to by HTTP/2 only (RFC 9113 section 3.2): another one, for what it offers."""
+        context = _client_context(self._ca_file)
+        context.set_alpn_protocols(["h2"])
+        return context
 
     def _listen(self, ca_file: Path | None, arena: SecretArena) -> None:
         context = _client_context(ca_file)

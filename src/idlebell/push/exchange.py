@@ -47,6 +47,23 @@ class AppriseAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class FcmMessage:
+    """``messages:send`` of FCM's HTTP v1, to be signed. Answered by HTTP."""
+
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ApnsPush:
+    """One push to Apple's service, to be signed. Answered by HTTP. ``headers``: without topic and authorization."""
+
+    device: str = field(repr=False)
+    sandbox: bool
+    headers: tuple[tuple[str, str], ...]
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class CommandInput:
     """One run: variables added to its environment, and what it can read."""
 
@@ -102,7 +119,7 @@ class NoResponse:
     detail: str = ""
 
 
-Exchange: TypeAlias = HttpRequest | AppriseCall | CommandRun | Lines | Tokens
+Exchange: TypeAlias = HttpRequest | AppriseCall | FcmMessage | ApnsPush | CommandRun | Lines | Tokens
 Answer: TypeAlias = HttpResponse | NoResponse
 """To an HTTP request."""
 AnyAnswer: TypeAlias = HttpResponse | AppriseAnswered | CommandEnded | LinesWritten | TokensHeard | NoResponse
@@ -111,7 +128,7 @@ AnyAnswer: TypeAlias = HttpResponse | AppriseAnswered | CommandEnded | LinesWrit
 
 def body_bytes(exchange: Exchange) -> int:
     """How much of it could be given up if the other side says that it is too large; 0: nothing."""
-    return len(exchange.body) if isinstance(exchange, HttpRequest) else 0
+    return len(exchange.body) if isinstance(exchange, HttpRequest | FcmMessage | ApnsPush) else 0
 
 
 def status_of(answer: AnyAnswer) -> int | None:

@@ -13,26 +13,30 @@ from types import MappingProxyType
 from typing import Any, Final, Protocol, TypeVar
 
 from idlebell.model.endpoint import (
+    ApnsEndpoint,
     AppriseEndpoint,
     CanaryEndpoint,
     CommandEndpoint,
     Endpoint,
+    FcmEndpoint,
     SimplePushEndpoint,
     TerminalEndpoint,
     WebhookEndpoint,
     WebPushEndpoint,
 )
 from idlebell.model.notification import Notification
-from idlebell.push import apprise, canary, command, simplepush, terminal, webhook, webpush
+from idlebell.push import apns, apprise, canary, command, fcm, simplepush, terminal, webhook, webpush
 from idlebell.push.attempt import Attempt
 from idlebell.push.exchange import (
     Answer,
     AnyAnswer,
+    ApnsPush,
     AppriseAnswered,
     AppriseCall,
     CommandEnded,
     CommandRun,
     Exchange,
+    FcmMessage,
     HttpRequest,
     Lines,
     LinesWritten,
@@ -65,6 +69,8 @@ def _table(
     web: PushKind[WebPushEndpoint, HttpRequest, Answer],
     hook: PushKind[WebhookEndpoint, HttpRequest, Answer],
     many: PushKind[AppriseEndpoint, AppriseCall, AppriseAnswered | NoResponse],
+    google: PushKind[FcmEndpoint, FcmMessage, Answer],
+    apple: PushKind[ApnsEndpoint, ApnsPush, Answer],
     own: PushKind[CommandEndpoint, CommandRun, CommandEnded | NoResponse],
     here: PushKind[TerminalEndpoint, Lines, LinesWritten | NoResponse],
     round_trip: PushKind[CanaryEndpoint, Tokens, TokensHeard | NoResponse],
@@ -76,6 +82,8 @@ def _table(
             WebPushEndpoint.kind: web,
             WebhookEndpoint.kind: hook,
             AppriseEndpoint.kind: many,
+            FcmEndpoint.kind: google,
+            ApnsEndpoint.kind: apple,
             CommandEndpoint.kind: own,
             TerminalEndpoint.kind: here,
             CanaryEndpoint.kind: round_trip,
@@ -83,7 +91,7 @@ def _table(
     )
 
 
-KINDS: Final = _table(simplepush, webpush, webhook, apprise, command, terminal, canary)
+KINDS: Final = _table(simplepush, webpush, webhook, apprise, fcm, apns, command, terminal, canary)
 
 
 def build(notification: Notification, endpoint: Endpoint, attempt: Attempt) -> Exchange:

@@ -6,8 +6,6 @@ store. A signed header is good for every push to one origin for hours; signing e
 
 from __future__ import annotations
 
-import base64
-import json
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,8 +13,6 @@ from datetime import datetime, timedelta
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -24,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_private_key,
 )
 
+from idlebell.push import jwt
 from idlebell.push.encryption import point, private_key
 
 LIFETIME = timedelta(hours=12)
@@ -41,7 +38,7 @@ class VapidKey:
 
     def __init__(self, key: ec.EllipticCurvePrivateKey) -> None:
         self._key = key
-        self.public_key = _base64url(point(key))
+        self.public_key = jwt.base64url(point(key))
         """87 characters of base64url: ``k``, and what ``PushManager.subscribe`` takes."""
 
     @classmethod
@@ -64,9 +61,8 @@ class VapidKey:
         return self._key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
 
     def sign(self, data: bytes) -> bytes:
-        """ES256 (RFC 7518 section 3.4): r and s, 32 bytes each."""
-        r, s = decode_dss_signature(self._key.sign(data, _ecdsa()))
-        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+        """ES256."""
+        return jwt.es256(self._key, data)
 
     def __repr__(self) -> str:
         return f"VapidKey({self.public_key})"
@@ -112,23 +108,5 @@ class VapidSigner:
         claims: dict[str, str | int] = {"aud": origin, "exp": int((now + LIFETIME).timestamp())}
         if self.subject is not None:
             claims["sub"] = self.subject
-        unsigned = f"{_json({'typ': 'JWT', 'alg': 'ES256'})}.{_json(claims)}"
-        signature = _base64url(self.key.sign(unsigned.encode("ascii")))
-        return f"vapid t={unsigned}.{signature}, k={self.key.public_key}"
-
-
-def _ecdsa() -> ec.ECDSA:
-    """With the nonce of RFC 6979 where OpenSSL has it: the same claims then have the same signature, and no bad source of
-    randomness can give the key away."""
-    try:
-        return ec.ECDSA(SHA256(), deterministic_signing=True)
-    except UnsupportedAlgorithm:
-        return ec.ECDSA(SHA256())
-
-
-def _json(value: dict[str, str] | dict[str, str | int]) -> str:
-    return _base64url(json.dumps(value, separators=(",", ":")).encode("ascii"))
-
-
-def _base64url(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+        signed = jwt.token({"typ": "JWT", "alg": "ES256"}, claims, self.key.sign)
+        return f"vapid t={signed}, k={self.key.public_key}"

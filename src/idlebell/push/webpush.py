@@ -76,6 +76,10 @@ def read(answer: Answer, now: datetime) -> Outcome:
     return transient(answer, now) or refused(answer, _reason(answer))
 
 
+def urgency(notification: Notification) -> str:
+    return _URGENCY[notification.content.type]
+
+
 def topic(notification: Notification) -> str:
     """A newer message with the same topic replaces one that still waits for the device (RFC 8030 section 5.4), so two share one
     only where the newer says all that is lost with the older. A digest: the push service sees it and shall learn no name."""

@@ -13,11 +13,13 @@ from typing import Any, Final
 
 from idlebell.model.account import Retention
 from idlebell.model.endpoint import (
+    ApnsEndpoint,
     AppriseEndpoint,
     CanaryEndpoint,
     CommandEndpoint,
     Endpoint,
     Endpoints,
+    FcmEndpoint,
     PushUrl,
     Role,
     SimplePushEndpoint,
@@ -261,6 +263,10 @@ def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
             return members | keys | _proof(endpoint.proof)
         case WebhookEndpoint():
             return members | {"secret": _base64(endpoint.secret.reveal())} | _proof(endpoint.proof)
+        case FcmEndpoint():
+            return members | {"token": endpoint.token}
+        case ApnsEndpoint():
+            return members | {"token": endpoint.token, "sandbox": endpoint.sandbox}
         case CommandEndpoint():
             return members | {"command": endpoint.command}
         case TerminalEndpoint() | CanaryEndpoint():
@@ -279,6 +285,10 @@ def _read_endpoint(value: dict[str, Any]) -> Endpoint:
             return WebhookEndpoint(url, Secret(base64.b64decode(value["secret"])), _read_proof(value))
         case AppriseEndpoint.kind:
             return AppriseEndpoint(url, _read_proof(value))
+        case FcmEndpoint.kind:
+            return FcmEndpoint(value["token"])
+        case ApnsEndpoint.kind:
+            return ApnsEndpoint(value["token"], value["sandbox"])
         case CommandEndpoint.kind:
             return CommandEndpoint(value["command"])
         case TerminalEndpoint.kind:

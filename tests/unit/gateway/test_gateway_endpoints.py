@@ -267,3 +267,41 @@ def test_apprise_is_read_where_it_is_offered_and_refused_elsewhere() -> None:
     assert "alice" not in repr((shape, found))
     assert payload_fault(Payload.CONTENT, found, allow_plaintext=False) is None
     assert withdraw_fault(found) is not None
+
+
+FCM = {"type": "fcm", "token": "dGhpc2lzYXRva2Vu:APA91b-token_of_a_phone"}
+APNS = {"type": "apns", "token": "ab" * 32, "sandbox": True}
+
+
+@pytest.mark.parametrize(
+    ("given", "offered", "found"),
+    [
+        (FCM, Offered(fcm=True), {}),
+        (APNS, Offered(apns=True), {}),
+        (FCM, Offered(apns=True), {"/endpoints/new_mail/type": "is not offered by this installation"}),
+        (APNS, Offered(fcm=True), {"/endpoints/new_mail/type": "is not offered by this installation"}),
+        (FCM | {"token": "a b"}, Offered(fcm=True), {"/endpoints/new_mail/token": "must be a registration token of FCM's"}),
+        (APNS | {"token": "../../x"}, Offered(apns=True),
+         {"/endpoints/new_mail/token": "must be a device token of Apple's, in hexadecimal"}),
+        (APNS | {"token": "abc" * 22}, Offered(apns=True), {}),
+        (APNS | {"token": "ab" * 31}, Offered(apns=True),
+         {"/endpoints/new_mail/token": "must be a device token of Apple's, in hexadecimal"}),
+    ],
+)  # fmt: skip
+def test_tokens_of_devices_are_read_where_there_is_a_key(
+    given: dict[str, Any], offered: Offered, found: dict[str, str]
+) -> None:
+    faults = Faults()
+    shape = read(EndpointsShape, {"new_mail": given})
+    endpoints = read_endpoints(faults, shape, allow_plaintext=False, offered=offered)
+    told: dict[str, str] = {}
+    try:
+        faults.raise_any()
+    except ProblemError as error:
+        told = {one.pointer: one.detail for one in error.problem.errors}
+    assert told == found
+    if not found:
+        assert endpoints.new_mail is not None
+        assert spelled(endpoints.new_mail) == given
+        assert given["token"] not in repr((shape, endpoints))
+        assert payload_fault(Payload.CONTENT, endpoints, allow_plaintext=False) is None

@@ -40,7 +40,7 @@ def test_a_request_shows_no_secret() -> None:
 def test_every_fault_is_found() -> None:
     body = {
         "imap": {"port": "993", "username": 7, "auth": {"type": "password", "secret": "hunter2"}},
-        "endpoints": {"new_mail": {"type": "fcm"}, "reconnect": {"type": "pigeon", "url": "x"}},
+        "endpoints": {"new_mail": {"type": "mwi"}, "reconnect": {"type": "pigeon", "url": "x"}},
         "payload": "hunter2",
         "tls_pin_sha256": "ab",
         "hunger": 1,

@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 
 import store_samples as samples
 from idlebell.model.endpoint import (
+    ApnsEndpoint,
     AppriseEndpoint,
     CanaryEndpoint,
     CommandEndpoint,
     Endpoints,
+    FcmEndpoint,
     PushUrl,
     Role,
     TerminalEndpoint,
@@ -69,6 +71,7 @@ def test_strings_come_back(strings: list[str]) -> None:
         Endpoints(samples.simplepush()),
         Endpoints(samples.webpush(), samples.simplepush(), samples.webhook(), samples.webhook()),
         Endpoints(AppriseEndpoint(PushUrl("46elks://u:p@from/to")), AppriseEndpoint(PushUrl("ntfys://h/#a"))),
+        Endpoints(FcmEndpoint("a:b"), ApnsEndpoint("ab" * 32), ApnsEndpoint("ab" * 32, sandbox=True)),
         Endpoints(CommandEndpoint("beep"), TerminalEndpoint(), CanaryEndpoint()),
     ],
 )
@@ -106,8 +109,8 @@ def test_a_content_of_a_newer_program_is_refused(encoded: bytes, words: str) -> 
 
 
 def test_an_endpoint_of_a_newer_program_is_refused() -> None:
-    with pytest.raises(StoreError, match="unknown kind fcm"):
-        codec.decode_endpoints(b'{"v":1,"new_mail":{"kind":"fcm","url":"https://x.example/"}}')
+    with pytest.raises(StoreError, match="unknown kind pigeon"):
+        codec.decode_endpoints(b'{"v":1,"new_mail":{"kind":"pigeon","url":"https://x.example/"}}')
 
 
 def test_every_role_has_a_route_its_own_or_its_stand_ins() -> None:
