@@ -44,7 +44,10 @@ T = TypeVar("T")
 # Few values, so that endpoints, keys and accounts meet.
 URLS = [f"https://{host}.example/{path}" for host in "ab" for path in "12"]
 endpoint = st.sampled_from([kind(url) for kind in (samples.simplepush, samples.webhook) for url in URLS])
-endpoints = st.builds(Endpoints, endpoint, st.none() | endpoint)
+behind = st.lists(
+    st.sampled_from([samples.webhook("https://b.example.net/"), samples.webpush()]), max_size=2, unique_by=str
+)
+endpoints = st.builds(Endpoints, endpoint, st.none() | endpoint, fallbacks=behind.map(tuple))
 number = st.integers(0, 5)
 VIP = replace(samples.new_mail(), vip=True)
 content: st.SearchStrategy[Content] = st.sampled_from(
@@ -70,6 +73,7 @@ wish = st.just(NO_PREFERENCES) | st.builds(
     digest_minutes=st.none() | st.sampled_from([1, 60]),
     coalesce_seconds=st.none() | st.sampled_from([0.0, 1.5, 90.0]),
     flood_per_minute=st.none() | st.sampled_from([0, 1, 3]),
+    fall_through_seconds=st.none() | st.sampled_from([5, 60]),
 )
 mailbox = st.sampled_from(["INBOX", "Lists", "Work"])
 selection: st.SearchStrategy[Selection | None] = st.sampled_from([None, Personal(), Subtree("Lists")])

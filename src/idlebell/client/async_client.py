@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -45,7 +45,7 @@ class AsyncClient:
         self,
         username: str,
         auth: Auth | None,
-        endpoints: Mapping[str, Endpoint],
+        endpoints: Mapping[str, Endpoint | Sequence[Endpoint]],
         *,
         server: MailServer = ANY_SERVER,
         handle: Handle | None = None,

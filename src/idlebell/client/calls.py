@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
@@ -53,12 +53,15 @@ def subscribe(
     username: str,
     auth: Auth | None,
     server: MailServer,
-    endpoints: Mapping[str, Endpoint],
+    endpoints: Mapping[str, Endpoint | Sequence[Endpoint]],
     wishes: Mapping[str, Any],
     token: str | None,
 ) -> Call:
     imap = {**server.json(), "username": username, **({} if auth is None else {"auth": auth.json()})}
-    shown = {role: endpoint.json() for role, endpoint in endpoints.items()}
+    shown = {
+        role: [one.json() for one in given] if isinstance(given, Sequence) else given.json()
+        for role, given in endpoints.items()
+    }
     return _call("POST", "/v1/subscriptions", {"imap": imap, "endpoints": shown, **wishes}, token)
 
 

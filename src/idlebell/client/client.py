@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -36,13 +36,14 @@ class Client:
         self,
         username: str,
         auth: Auth | None,
-        endpoints: Mapping[str, Endpoint],
+        endpoints: Mapping[str, Endpoint | Sequence[Endpoint]],
         *,
         server: MailServer = ANY_SERVER,
         handle: Handle | None = None,
         **wishes: Any,
     ) -> tuple[Handle, Subscription]:
-        """``endpoints``: ``new_mail``, and ``reconnect`` where that carries no body. ``wishes``: ``payload``, ``mailboxes``,
+        """``endpoints``: ``new_mail`` (one, or several in the order in which they are tried), and ``reconnect`` where that
+        carries no body. ``wishes``: ``payload``, ``mailboxes``,
         ``filter``, ``lease_seconds`` and what else the API has. The same account and endpoint again is the same subscription;
         with its ``handle`` no credentials are needed."""
         token = handle.token if handle is not None else self._key

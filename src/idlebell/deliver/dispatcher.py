@@ -35,7 +35,7 @@ from idlebell.deliver.settings import (
     DeliverySettings,
 )
 from idlebell.deliver.verification import Verifier, VerifyResult
-from idlebell.model.endpoint import Endpoint, Provable, PushUrl, WebhookEndpoint, unproven
+from idlebell.model.endpoint import Endpoint, Provable, PushUrl, Role, WebhookEndpoint, unproven
 from idlebell.model.ids import NotificationId, SubscriptionId
 from idlebell.model.notification import Draft, Leased, Test
 from idlebell.model.subscription import Phase, Subscription
@@ -132,7 +132,7 @@ class Dispatcher:
         useless by the time it would be due, so that a crash in between sends nothing late. StoreError is the caller's.
 
         """
-        endpoint = subscription.endpoints.new_mail
+        endpoint = subscription.endpoints.serving(Role.NEW_MAIL)
         if endpoint is None:
             return TestResult("not-sent", None, 0.0, "The subscription has no new_mail endpoint any more.")
         if unproven(endpoint, self._settings.demands) is not None:

@@ -19,7 +19,10 @@ from idlebell.gateway.shapes import (
     AppriseShape,
     EndpointShape,
     EndpointsShape,
+    EndpointsView,
+    EndpointView,
     FcmShape,
+    ProblemView,
     SimplePushShape,
     WebhookShape,
     WebPushShape,
@@ -29,6 +32,7 @@ from idlebell.model.endpoint import (
     AppriseEndpoint,
     Endpoint,
     Endpoints,
+    Failing,
     FcmEndpoint,
     Provable,
     PushUrl,
@@ -40,9 +44,12 @@ from idlebell.model.endpoint import (
 )
 from idlebell.model.proof import UNPROVEN
 from idlebell.model.secret import Secret
-from idlebell.model.subscription import Payload
+from idlebell.model.subscription import Payload, Subscription
+from idlebell.model.trail import told_at
 from idlebell.net.host_name import BadHost, parse_host
 
+BELLS_MAX: Final = 5
+"""In a list of new_mail: a way for each kind of device somebody has, and no more than anybody waits for."""
 URL_BYTES: Final = 1_000
 """As UnifiedPush bounds an endpoint; SimplePush URLs and webhooks are shorter."""
 P256DH_BYTES: Final = 65
@@ -70,14 +77,27 @@ def read_endpoints(
     at: str = "/endpoints",
 ) -> Endpoints:
     """The endpoints, or faults with pointers; after a fault what is returned is of no use."""
+
+    def read(given: EndpointShape, at: str) -> Endpoint:
+        return read_endpoint(faults, given, at, allow_plaintext=allow_plaintext, offered=offered)
+
     found: dict[str, Any] = {
-        role.value: read_endpoint(faults, given, f"{at}/{role.value}", allow_plaintext=allow_plaintext, offered=offered)
+        role.value: read(given, f"{at}/{role.value}")
         for role in Role
-        if (given := getattr(shape, role.value)) is not None
+        if role is not Role.NEW_MAIL and (given := getattr(shape, role.value)) is not None
     }
-    if shape.reconnect is None and isinstance(shape.new_mail, SimplePushShape):
+    if isinstance(shape.new_mail, list):
+        bells = [read(one, f"{at}/new_mail/{place}") for place, one in enumerate(shape.new_mail[:BELLS_MAX])]
+        if not 1 <= len(shape.new_mail) <= BELLS_MAX:
+            faults.add(f"{at}/new_mail", f"must name 1 to {BELLS_MAX} endpoints")
+        for place, one in enumerate(bells):
+            if (one.kind, one.url) in [(other.kind, other.url) for other in bells[:place]]:
+                faults.add(f"{at}/new_mail/{place}", "is in the list already")
+    else:
+        bells = [read(shape.new_mail, f"{at}/new_mail")]
+    if shape.reconnect is None and bells and isinstance(bells[0], SimplePushEndpoint):
         faults.add(f"{at}/reconnect", "is missing: with simplepush it is the only way to ask for credentials")
-    return Endpoints(**found)
+    return Endpoints(bells[0] if bells else None, **found, fallbacks=tuple(bells[1:]))
 
 
 def read_endpoint(
@@ -179,22 +199,22 @@ def url_fault(url: str, *, allow_plaintext: bool) -> str | None:
 
 
 def payload_fault(payload: Payload, endpoints: Endpoints, *, allow_plaintext: bool) -> str | None:
-    """May this much of a message go to the ``new_mail`` endpoint?"""
+    """May this much of a message go to the ``new_mail`` endpoints? Behind the first one may stand that only rings."""
     if payload is Payload.ALERT or endpoints.new_mail is None:
         return None
-    endpoint = endpoints.new_mail
-    if not endpoint.carries_body:
+    if not endpoints.new_mail.carries_body:
         return "must be alert: simplepush carries no body"
-    if isinstance(endpoint, WebhookEndpoint) and endpoint.url.scheme != "https" and not allow_plaintext:
+    hooks = [one for one in endpoints.bells if isinstance(one, WebhookEndpoint)]
+    if any(one.url.scheme != "https" for one in hooks) and not allow_plaintext:
         return "must be alert: the webhook is not https"
     return None
 
 
 def withdraw_fault(endpoints: Endpoints) -> str | None:
-    """Can the ``new_mail`` endpoint be told that messages were read?"""
-    if isinstance(endpoints.new_mail, AppriseEndpoint):
+    """Can the ``new_mail`` endpoints be told that messages were read?"""
+    if any(isinstance(one, AppriseEndpoint) for one in endpoints.bells):
         return "needs a new_mail that is a program: what a person was told by apprise cannot be taken back"
-    if endpoints.new_mail is None or endpoints.new_mail.carries_body:
+    if all(one.carries_body for one in endpoints.bells):
         return None
     return "needs a new_mail that carries a body: simplepush has no type"
 
@@ -241,8 +261,41 @@ def spelled(endpoint: Endpoint) -> dict[str, Any]:
     return found
 
 
+def spelled_all(endpoints: Endpoints) -> dict[str, Any]:
+    """All of them, by role: new_mail is a list where it was more than one."""
+    found: dict[str, Any] = {role.value: spelled(own) for role, own in endpoints if role is not Role.NEW_MAIL}
+    bells = [spelled(one) for one in endpoints.bells]
+    return found | ({"new_mail": bells if len(bells) > 1 else bells[0]} if bells else {})
+
+
+def endpoints_view(subscription: Subscription) -> EndpointsView:
+    """No URL: it would be a right to ring."""
+    endpoints = subscription.endpoints
+    failing = {one.place: one for one in endpoints.failing}
+    return EndpointsView(
+        new_mail=tuple(
+            EndpointView(
+                type=own.kind,
+                host=own.url.host,
+                used=place == endpoints.place,
+                problem=None if place not in failing else _trouble(failing[place]),
+            )
+            for place, own in enumerate(endpoints.bells)
+        )
+    )
+
+
+def _trouble(one: Failing) -> ProblemView:
+    then = "it is being tried again" if one.probe_at is None else f"it is tried again after {told_at(one.probe_at)}"
+    detail = f"It did not take new mail in time, so the next one is used; {then}."
+    return ProblemView(type="/problems/endpoint-failing", detail=detail, since=one.since)
+
+
 def with_proofs(endpoints: Endpoints, known: Endpoints | None) -> Endpoints:
-    """Those that are what they were have shown what they had shown; the others have not shown anything."""
+    """Those that are what they were have shown what they had shown, the others nothing; a list that is what it was fails where
+    it failed."""
+    if known is not None and _addresses(known) == _addresses(endpoints):
+        endpoints = replace(endpoints, failing=known.failing)
 
     def proven(own: Endpoint) -> Endpoint:
         if not isinstance(own, Provable):
@@ -251,6 +304,10 @@ def with_proofs(endpoints: Endpoints, known: Endpoints | None) -> Endpoints:
         return replace(own, proof=before.proof if isinstance(before, Provable) else UNPROVEN)
 
     return endpoints.mapped(proven)
+
+
+def _addresses(endpoints: Endpoints) -> list[tuple[str, PushUrl]]:
+    return [(one.kind, one.url) for one in endpoints.bells]
 
 
 def _on_curve(point: bytes) -> bool:

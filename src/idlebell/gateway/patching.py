@@ -11,7 +11,7 @@ from idlebell.gateway.endpoints import (
     heartbeat_fault,
     payload_fault,
     read_endpoints,
-    spelled,
+    spelled_all,
     with_proofs,
     withdraw_fault,
 )
@@ -132,10 +132,12 @@ def _endpoints(faults: Faults, known: Endpoints, patch: Any, policy: Policy) -> 
     if not isinstance(patch, dict):
         faults.add("/endpoints", "must be an object; new_mail has no default")
         return None
-    before: dict[str, Any] = {role.value: spelled(endpoint) for role, endpoint in known}
+    before = spelled_all(known)
     for name, value in patch.items():
         kind = value.get("type") if isinstance(value, dict) else None
-        if name in before and kind is not None and kind != before[name]["type"]:
+        if isinstance(before.get(name), list) or isinstance(value, list):
+            before.pop(name, None)  # a list is replaced whole (RFC 7396 section 1)
+        elif name in before and kind is not None and kind != before[name]["type"]:
             del before[name]  # of another kind nothing can be kept
         elif name in before and isinstance(value, dict) and "endpoint" in value:
             before[name].pop("url", None)  # a browser spells it so

@@ -11,7 +11,6 @@ from idlebell.model.endpoint import (
     Endpoints,
     FcmEndpoint,
     PushUrl,
-    Role,
     WebPushEndpoint,
 )
 from idlebell.model.problem import FieldError, Problem, ProblemError
@@ -40,7 +39,7 @@ class Reach:
             if isinstance(endpoint, FcmEndpoint | ApnsEndpoint):
                 continue  # the service's address is the operator's word
             if isinstance(endpoint, AppriseEndpoint):
-                await self._look(endpoint, role)
+                await self._look(endpoint, endpoints.named(role, endpoint))
                 continue
             addresses = await self._addresses(endpoint.url)
             if addresses is None:
@@ -48,18 +47,21 @@ class Reach:
             purpose = Purpose.HTTPS if endpoint.url.scheme == "https" else Purpose.HTTP
             if not any(self.egress.permits(one, endpoint.url.port, purpose) for one in addresses):
                 raise _refused(
-                    "endpoint-not-allowed", role, "The endpoint's address or port may not be reached from here."
+                    "endpoint-not-allowed",
+                    endpoints.named(role, endpoint),
+                    "The endpoint's address or port may not be reached from here.",
                 )
             inside = all(self.egress.allowed_network(one) for one in addresses)
             if isinstance(endpoint, WebPushEndpoint) and not vapid_subject and not inside:
                 # RFC 8292 section 2.1: push services want to know whom to write to; in one's own network nobody asks.
-                raise _refused("vapid-subject-missing", role, "Web Push needs the operator's address.")
+                named = endpoints.named(role, endpoint)
+                raise _refused("vapid-subject-missing", named, "Web Push needs the operator's address.")
 
-    async def _look(self, endpoint: AppriseEndpoint, role: Role) -> None:
+    async def _look(self, endpoint: AppriseEndpoint, named: str) -> None:
         """Where it dials is known when it does: the process of Apprise is held to the same rules then."""
         fault = None if self.look is None else await self.look(endpoint.url)
         if fault is not None:
-            errors = (FieldError(f"/endpoints/{role.value}/url", fault),)
+            errors = (FieldError(f"/endpoints/{named}/url", fault),)
             raise ProblemError(Problem("invalid-request", "One member is not valid.", errors=errors))
 
     async def _addresses(self, url: PushUrl) -> tuple[Address, ...] | None:
@@ -69,5 +71,5 @@ class Reach:
             return None if error.reason in ("dns", "timeout") else ()
 
 
-def _refused(code: str, role: Role, detail: str) -> ProblemError:
-    return ProblemError(Problem(code, detail, errors=(FieldError(f"/endpoints/{role.value}/url", detail),)))
+def _refused(code: str, named: str, detail: str) -> ProblemError:
+    return ProblemError(Problem(code, detail, errors=(FieldError(f"/endpoints/{named}/url", detail),)))

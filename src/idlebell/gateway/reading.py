@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import Any, Final, TypeVar, cast, get_args, get_type_hints
+from typing import Any, Final, TypeVar, cast, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -71,6 +71,8 @@ def read(shape: type[S], body: Any, at: str = "") -> S:
 
 def read_into(faults: Faults, kind: Any, body: Any, at: str) -> Any:
     """``body`` as ``kind`` (a shape, a union of them or any type that msgspec knows); None where faults were added."""
+    if isinstance(body, list) and (item := _item(kind)) is not None:
+        return [read_into(faults, item, one, f"{at}/{index}") for index, one in enumerate(body)]
     shape = _shape_for(faults, kind, body, at)
     if shape is None:
         return _plain(faults, kind, body, at)
@@ -103,6 +105,12 @@ def _shape_for(faults: Faults, kind: Any, body: Any, at: str) -> type[Shape] | N
         return shapes[0]
     tag = body.get("type") if isinstance(body, dict) else None
     return next((one for one in shapes if one.__struct_config__.tag == tag), None)
+
+
+def _item(kind: Any) -> Any:
+    """Of what a list may hold, where that is shapes."""
+    items = [get_args(one)[0] for one in get_args(kind) if get_origin(one) is list]
+    return next((one for one in items if _shapes(one)), None)
 
 
 def _shapes(kind: Any) -> list[type[Shape]]:

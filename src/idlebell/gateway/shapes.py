@@ -133,7 +133,8 @@ EndpointShape: TypeAlias = SimplePushShape | WebPushShape | WebhookShape | Appri
 
 
 class EndpointsShape(Shape, frozen=True, kw_only=True):
-    new_mail: EndpointShape
+    new_mail: EndpointShape | list[EndpointShape]
+    """A list: each is tried while those before it fail."""
     reconnect: EndpointShape | None = None
     heartbeat: EndpointShape | None = None
     expiring: EndpointShape | None = None
@@ -171,6 +172,7 @@ class SubscriptionRequest(Shape, frozen=True, kw_only=True):
     digest_minutes: Any = msgspec.UNSET
     coalesce_seconds: Any = msgspec.UNSET
     flood_per_minute: Any = msgspec.UNSET
+    fall_through_seconds: Any = msgspec.UNSET
     hushed: Any = msgspec.UNSET
     withdraw: Any = msgspec.UNSET
     remind_after: Any = msgspec.UNSET
@@ -308,6 +310,21 @@ class HushedView(Shape, frozen=True, kw_only=True):
     list_id: str | None = None
 
 
+class EndpointView(Shape, frozen=True, kw_only=True):
+    """``used``: new mail goes there now."""
+
+    type: str
+    host: str
+    used: bool
+    problem: ProblemView | None
+
+
+class EndpointsView(Shape, frozen=True, kw_only=True):
+    """In the order in which they are tried."""
+
+    new_mail: tuple[EndpointView, ...]
+
+
 class SubscriptionView(Shape, frozen=True, kw_only=True):
     """A subscription as it is shown, without a token. ``selection``: what was asked for where ``mailboxes`` are found by
     what they are."""
@@ -330,6 +347,7 @@ class SubscriptionView(Shape, frozen=True, kw_only=True):
     digest_minutes: int | None
     coalesce_seconds: float | None
     flood_per_minute: int | None
+    fall_through_seconds: int | None
     hushed: tuple[HushedView, ...]
     withdraw: bool
     remind_after: int | None
@@ -343,6 +361,7 @@ class SubscriptionView(Shape, frozen=True, kw_only=True):
     counts: CountsView
     alert: AlertView | None
     unverified: tuple[str, ...]
+    endpoints: EndpointsView
     problem: ProblemView | None
 
 

@@ -10,10 +10,12 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
+from idlebell.gateway.endpoints import endpoints_view
 from idlebell.gateway.preferences import shown
 from idlebell.gateway.shapes import (
     AlertView,
     CountsView,
+    EndpointsView,
     LastPushView,
     MailboxStateView,
     ProblemView,
@@ -115,7 +117,10 @@ def view(
         alert=None
         if not live or status is None or status.alert is None
         else AlertView(text=status.alert.text, at=status.alert.at),
-        unverified=tuple(role.value for role, own in subscription.endpoints if unproven(own, demands) is not None),
+        unverified=tuple(
+            dict.fromkeys(role.value for role, own in subscription.endpoints if unproven(own, demands) is not None)
+        ),
+        endpoints=endpoints_view(subscription),
         problem=_problem(subscription, own, status if live else None),
     )
 
@@ -144,6 +149,7 @@ def unproven_view(subscription: Subscription, mailboxes: Iterable[str], now: dat
         counts=_NOTHING_COUNTED,
         alert=None,
         unverified=(),
+        endpoints=EndpointsView(new_mail=()),
         problem=None,
     )
 

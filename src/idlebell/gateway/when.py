@@ -19,6 +19,8 @@ DIGEST_MINUTES_MAX: Final = 1_440
 COALESCE_SECONDS_MAX: Final = 3_600
 """As in the configuration. What is to ring more seldom than every hour has a digest."""
 FLOOD_PER_MINUTE_MAX: Final = 100_000
+FALL_THROUGH_SECONDS: Final = (5, 86_400)
+"""An attempt may take 15 seconds, and most answers come within one."""
 _QUIET_HOURS: Final = frozenset({"tz", "days", "from", "to", "then"})
 _OF_A_MACHINE: Final = frozenset({"localtime", "Factory"})
 """Files beside the zones: what the gateway's machine shows, which is nothing of the user's, and that nobody has set it."""
@@ -55,6 +57,14 @@ def read_flood_per_minute(faults: Faults, value: Any, at: str) -> int | None:
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= FLOOD_PER_MINUTE_MAX:
         return value
     faults.add(at, f"must be a whole number from 0 to {FLOOD_PER_MINUTE_MAX}")
+    return None
+
+
+def read_fall_through_seconds(faults: Faults, value: Any, at: str) -> int | None:
+    least, most = FALL_THROUGH_SECONDS
+    if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
+        return value
+    faults.add(at, f"must be a whole number from {least} to {most}")
     return None
 
 

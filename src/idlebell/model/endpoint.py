@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
-from typing import ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 from urllib.parse import quote, urlsplit
 
 from idlebell.model.apprise_service import Reaches, reaches
@@ -237,31 +238,83 @@ def _bare(endpoint: Endpoint) -> Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Failing:
+    """An endpoint of the list of ``new_mail`` that has not taken what it was to take in time. ``place``: in the list.
+    ``probe_at``: until when it is passed over; None: it is being tried again. ``probes``: how often it was."""
+
+    place: int
+    since: datetime
+    probe_at: datetime | None
+    probes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoints:
-    """``new_mail`` None: the last one is gone and the subscription has ended."""
+    """``new_mail`` None: the last one is gone and the subscription has ended. ``fallbacks``: those that take new mail, in this
+    order, while all before them fail. ``failing``: which do, in order of their places."""
 
     new_mail: Endpoint | None
     reconnect: Endpoint | None = None
     heartbeat: Endpoint | None = None
     expiring: Endpoint | None = None
+    fallbacks: tuple[Endpoint, ...] = ()
+    failing: tuple[Failing, ...] = ()
 
     def __iter__(self) -> Iterator[tuple[Role, Endpoint]]:
         for role in Role:
             endpoint: Endpoint | None = getattr(self, role.value)
             if endpoint is not None:
                 yield role, endpoint
+        for endpoint in self.fallbacks:
+            yield Role.NEW_MAIL, endpoint
 
-    def mapped(self, change: Callable[[Endpoint], Endpoint]) -> Endpoints:
-        return replace(self, **{role.value: change(endpoint) for role, endpoint in self})
+    @property
+    def bells(self) -> tuple[Endpoint, ...]:
+        """What may take new mail, in the order in which it is tried."""
+        return () if self.new_mail is None else (self.new_mail, *self.fallbacks)
+
+    def named(self, role: Role, endpoint: Endpoint) -> str:
+        """As pointers name it: a list has places."""
+        if role is not Role.NEW_MAIL or not self.fallbacks:
+            return role.value
+        return f"{role.value}/{self.bells.index(endpoint)}"
+
+    @property
+    def place(self) -> int:
+        """Which of the bells takes it now: the first that does not fail, or is being tried again."""
+        passed = {one.place for one in self.failing if one.probe_at is not None}
+        return next((place for place in range(len(self.bells)) if place not in passed), len(self.bells) - 1)
 
     def serving(self, role: Role) -> Endpoint | None:
         """Which endpoint takes notifications of this role: its own or, where that is left out, the one that the interface
         names as its stand-in."""
+        bell = self.bells[self.place] if self.bells else None
+        if role is Role.NEW_MAIL:
+            return bell
         own: Endpoint | None = getattr(self, role.value)
-        if own is not None or role is Role.NEW_MAIL:
+        if own is not None:
             return own
         if role is Role.EXPIRING and self.reconnect is not None:
             return self.reconnect
         if role is Role.HEARTBEAT:
-            return self.new_mail if isinstance(self.new_mail, WebhookEndpoint) else None
-        return self.new_mail if self.new_mail is not None and self.new_mail.carries_body else None
+            return bell if isinstance(bell, WebhookEndpoint) else None
+        return bell if bell is not None and bell.carries_body else None
+
+    def mapped(self, change: Callable[[Endpoint], Endpoint]) -> Endpoints:
+        """Each as ``change`` makes it; none may become another."""
+        roles: dict[str, Any] = {role.value: getattr(self, role.value) for role in Role}
+        found: dict[str, Any] = {name: None if own is None else change(own) for name, own in roles.items()}
+        return replace(self, **found, fallbacks=tuple(change(own) for own in self.fallbacks))
+
+    def without(self, gone: Callable[[Endpoint], bool]) -> Endpoints:
+        """The next of the bells moves up where one is gone."""
+        roles: dict[str, Any] = {role.value: getattr(self, role.value) for role in Role if role is not Role.NEW_MAIL}
+        kept = [place for place, own in enumerate(self.bells) if not gone(own)]
+        bells = [self.bells[place] for place in kept]
+        failing = [replace(one, place=kept.index(one.place)) for one in self.failing if one.place in kept]
+        return Endpoints(
+            bells[0] if bells else None,
+            **{name: None if own is None or gone(own) else own for name, own in roles.items()},
+            fallbacks=tuple(bells[1:]),
+            failing=tuple(one for one in failing if one.place < len(bells) - 1),
+        )

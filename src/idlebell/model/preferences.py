@@ -56,6 +56,8 @@ class Preferences:
     flood_per_minute: int | None = None
     """So many new messages ring in a minute, what comes beyond them rings as one at its end. 0: each rings; None: as the
     operator set it."""
+    fall_through_seconds: int | None = None
+    """How long a notification waits for one endpoint before the next in the list is tried. None: the default."""
     hushed: tuple[Hushed, ...] = ()
     withdraw: bool = False
     """A message that is read or gone elsewhere is taken back."""

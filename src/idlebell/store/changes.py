@@ -200,13 +200,10 @@ def unreached(attempts: int, now: datetime) -> Dropped:
     return Dropped(now, "expired", None, failing)
 
 
-def deserted(subscription: Subscription, gone: frozenset[Role], settlement: EndpointGone) -> Subscription:
-    """The endpoints of these roles will never work again."""
-    kept = Endpoints(
-        **{role.value: None if role in gone else getattr(subscription.endpoints, role.value) for role in Role}
-    )
-    subscription = replace(subscription, endpoints=kept, problem=settlement.problem)
-    if Role.NEW_MAIL in gone:
+def deserted(subscription: Subscription, left: Endpoints, settlement: EndpointGone) -> Subscription:
+    """Only the endpoints ``left`` will ever work again."""
+    subscription = replace(subscription, endpoints=left, problem=settlement.problem)
+    if left.new_mail is None:
         return replace(subscription, phase=Phase.ENDED, over_since=settlement.at, loss=None)
     return subscription
 

@@ -19,6 +19,7 @@ from idlebell.model.endpoint import (
     CommandEndpoint,
     Endpoint,
     Endpoints,
+    Failing,
     FcmEndpoint,
     PushUrl,
     Role,
@@ -59,16 +60,30 @@ ROLE_OF_TYPE: Final = {
 _ENCODE: Final = json.JSONEncoder(separators=(",", ":")).encode
 _NUMBER_OF_ROLE: Final = {role: number for number, role in enumerate(Role)}
 _ROUTE_BYTES: Final = 2 + 3 * DIGEST_BYTES
+_PATIENCE_BYTES: Final = 4
 
 
 def encode_endpoints(endpoints: Endpoints) -> bytes:
-    return _dump({role.value: _endpoint(endpoint) for role, endpoint in endpoints})
+    roles = {role.value: getattr(endpoints, role.value) for role in Role}
+    members: dict[str, Any] = {name: _endpoint(own) for name, own in roles.items() if own is not None}
+    if endpoints.fallbacks:
+        members["fallbacks"] = [_endpoint(own) for own in endpoints.fallbacks]
+    if endpoints.failing:
+        members["failing"] = [
+            [one.place, microseconds(one.since), _optional(one.probe_at), one.probes] for one in endpoints.failing
+        ]
+    return _dump(members)
 
 
 def decode_endpoints(encoded: bytes) -> Endpoints:
     value = _load(encoded)
     found = {role.value: _read_endpoint(value[role.value]) for role in Role if role.value in value}
-    return Endpoints(**{"new_mail": None, **found})
+    fallbacks = tuple(_read_endpoint(one) for one in value.get("fallbacks", ()))
+    failing = tuple(
+        Failing(place, moment(since), _moment(probe_at), probes)
+        for place, since, probe_at, probes in value.get("failing", ())
+    )
+    return Endpoints(**{"new_mail": None, **found}, fallbacks=fallbacks, failing=failing)
 
 
 def encode_content(content: Content) -> bytes:
@@ -223,15 +238,20 @@ def decode_selection(encoded: str) -> Selection:
 
 
 def encode_routes(routes: dict[Role, Route]) -> bytes:
-    """50 bytes a role: its number, whether the kind collapses, three digests."""
-    return b"".join(
+    """50 bytes a role: its number, whether the kind collapses, three digests. Behind them, where there is something to tell,
+    how long new mail waits."""
+    found = b"".join(
         bytes((_NUMBER_OF_ROLE[role], to.collapses)) + to.endpoint + to.url + to.lane for role, to in routes.items()
     )
+    bell = routes.get(Role.NEW_MAIL)
+    patience = 0 if bell is None else bell.patience_seconds
+    return found + patience.to_bytes(_PATIENCE_BYTES, "big") if patience else found
 
 
 def decode_route(encoded: bytes, role: Role) -> Route | None:
     number, digest = _NUMBER_OF_ROLE[role], DIGEST_BYTES
-    for at in range(0, len(encoded), _ROUTE_BYTES):
+    behind = len(encoded) % _ROUTE_BYTES
+    for at in range(0, len(encoded) - behind, _ROUTE_BYTES):
         if encoded[at] == number:
             one = at + 2
             return Route(
@@ -239,6 +259,7 @@ def decode_route(encoded: bytes, role: Role) -> Route | None:
                 encoded[one + digest : one + 2 * digest],
                 encoded[one + 2 * digest : one + 3 * digest],
                 bool(encoded[at + 1]),
+                int.from_bytes(encoded[len(encoded) - behind :], "big") if role is Role.NEW_MAIL else 0,
             )
     return None
 

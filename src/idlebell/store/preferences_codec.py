@@ -14,6 +14,7 @@ _PLAIN = (
     "digest_minutes",
     "coalesce_seconds",
     "flood_per_minute",
+    "fall_through_seconds",
     "withdraw",
     "remind_after_seconds",
     "content_limit_bytes",

@@ -6,7 +6,7 @@ In: a subscription's endpoints and a keyed digest. Out: a :class:`Route` for eac
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -31,6 +31,8 @@ class Route:
     url: bytes
     lane: bytes
     collapses: bool
+    patience_seconds: int = 0
+    """How long something waits for it before the next endpoint is tried; 0: there is none."""
 
 
 def route(endpoint: Endpoint, fingerprint: Fingerprint) -> Route:
@@ -44,10 +46,13 @@ def route(endpoint: Endpoint, fingerprint: Fingerprint) -> Route:
     )
 
 
-def routes(endpoints: Endpoints, fingerprint: Fingerprint) -> dict[Role, Route]:
-    """By role, stand-ins included (:meth:`~idlebell.model.endpoint.Endpoints.serving`)."""
+def routes(endpoints: Endpoints, fingerprint: Fingerprint, patience_seconds: int = 0) -> dict[Role, Route]:
+    """By role, stand-ins included (:meth:`~idlebell.model.endpoint.Endpoints.serving`). ``patience_seconds``: with new mail."""
     serving = {role: endpoints.serving(role) for role in Role}
-    return {role: route(endpoint, fingerprint) for role, endpoint in serving.items() if endpoint is not None}
+    found = {role: route(endpoint, fingerprint) for role, endpoint in serving.items() if endpoint is not None}
+    if patience_seconds and Role.NEW_MAIL in found:
+        found[Role.NEW_MAIL] = replace(found[Role.NEW_MAIL], patience_seconds=patience_seconds)
+    return found
 
 
 def microseconds(at: datetime) -> int:

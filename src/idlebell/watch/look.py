@@ -306,7 +306,7 @@ class Looks:
                 await self._keep_look(mailbox, cursor, now)
             return NOTHING
         # Only who is told of it pays for the count of unseen messages.
-        tells = any(one.endpoints.new_mail is not None and one.endpoints.new_mail.carries_body for one in subscriptions)
+        tells = any(any(bell.carries_body for bell in one.endpoints.bells) for one in subscriptions)
         unseen = await count_unseen(session) if tells else None
         # Who joined while the server was asked is told, too: the cursor is about to pass what came since.
         joined = await self._listening(mailbox)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from idlebell.gateway.endpoints import (
     payload_fault,
     read_endpoints,
     spelled,
+    spelled_all,
     url_fault,
     webhook_secret,
     with_proofs,
@@ -25,6 +28,7 @@ from idlebell.gateway.shapes import EndpointsShape
 from idlebell.model.endpoint import (
     AppriseEndpoint,
     Endpoints,
+    Failing,
     PushUrl,
     SimplePushEndpoint,
     WebhookEndpoint,
@@ -305,3 +309,30 @@ def test_tokens_of_devices_are_read_where_there_is_a_key(
         assert spelled(endpoints.new_mail) == given
         assert given["token"] not in repr((shape, endpoints))
         assert payload_fault(Payload.CONTENT, endpoints, allow_plaintext=False) is None
+
+
+def test_a_list_is_read_in_its_order() -> None:
+    hook = {"type": "webhook", "url": "https://a.example.net/", "secret": "whsec_" + "A" * 32}
+    simple = {"type": "simplepush", "url": "https://b.example.net/"}
+    found = read_endpoints(Faults(), read(EndpointsShape, {"new_mail": [hook, simple]}), allow_plaintext=False)
+    assert [one.kind for one in found.bells] == ["webhook", "simplepush"]
+    assert spelled_all(found)["new_mail"][1] == simple
+    assert payload_fault(Payload.CONTENT, found, allow_plaintext=False) is None, "the second only rings"
+    assert withdraw_fault(found) is not None
+    assert faults_of({"new_mail": []}).keys() == {"/endpoints/new_mail"}
+    assert faults_of({"new_mail": [hook, hook]}).keys() == {"/endpoints/new_mail/1"}
+    many = [{**simple, "url": f"https://b.example.net/{number}"} for number in range(6)]
+    assert faults_of({"new_mail": many, "reconnect": simple}).keys() == {"/endpoints/new_mail"}
+    assert faults_of({"new_mail": [simple]}).keys() == {"/endpoints/reconnect"}
+    assert faults_of({"new_mail": [hook, {**simple, "url": "x"}]}).keys() == {"/endpoints/new_mail/1/url"}
+    with pytest.raises(ProblemError) as caught:
+        read(EndpointsShape, {"new_mail": [hook, {"type": "pigeon"}, 7]})
+    assert [one.pointer for one in caught.value.problem.errors] == ["/new_mail/1/type", "/new_mail/2"]
+
+
+def test_a_list_that_is_the_same_fails_where_it_failed() -> None:
+    now = datetime(2026, 11, 26, tzinfo=UTC)
+    one, other = (SimplePushEndpoint(PushUrl(f"https://{name}.example.net/")) for name in "ab")
+    known = Endpoints(one, fallbacks=(other,), failing=(Failing(0, now, now),))
+    assert with_proofs(replace(known, failing=()), known) == known
+    assert with_proofs(Endpoints(other, fallbacks=(one,)), known).failing == ()

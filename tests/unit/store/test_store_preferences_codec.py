@@ -21,6 +21,7 @@ PREFERENCES = st.builds(
     digest_minutes=st.none() | st.integers(1, 1_440),
     coalesce_seconds=st.none() | st.floats(0, 3_600),
     flood_per_minute=st.none() | st.integers(0, 100_000),
+    fall_through_seconds=st.none() | st.integers(5, 86_400),
     hushed=st.lists(st.builds(Hushed, st.sampled_from(HushedBy), TEXTS), max_size=3).map(tuple),
     withdraw=st.booleans(),
     remind_after_seconds=st.none() | st.integers(1, 1_000_000),

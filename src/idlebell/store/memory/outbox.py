@@ -14,7 +14,7 @@ from idlebell.model.subscription import LastPush, Subscription
 from idlebell.rules.merge import without
 from idlebell.rules.pace import Pace
 from idlebell.rules.schedule import Held, Silenced, reschedules, scheduled
-from idlebell.store import changes
+from idlebell.store import changes, falling
 from idlebell.store.contract import (
     OVERDUE_AT_ONCE,
     RELEASED_AT_ONCE,
@@ -28,10 +28,12 @@ from idlebell.store.contract import (
     Unverified,
 )
 from idlebell.store.delivered import coalesced, delivered, merged_into, silenced
+from idlebell.store.falling import FALLEN_AT_ONCE
 from idlebell.store.holds import Hold, Unsent, after_coming, after_release, held, joined, placed, unsent
 from idlebell.store.memory import behind
+from idlebell.store.memory.falls import Falls
 from idlebell.store.memory.heartbeats import Heartbeats
-from idlebell.store.memory.rung import rung_with
+from idlebell.store.memory.rung import Rung
 from idlebell.store.memory.trails import MemoryTrails
 from idlebell.store.memory.waiting import Tally, Waiting, Waitings
 from idlebell.store.routes import EPOCH, Route, route, routes, version_after
@@ -48,11 +50,12 @@ class MemoryOutbox(MemoryTrails):
         self._digest = Sealer(entropy(KEY_BYTES)).fingerprint
         self._subscriptions: dict[SubscriptionId, Subscription] = {}
         self._outbox = Waitings()
+        self._falls = Falls(self._outbox, self._subscriptions, self._digest, self._save)
         self._heartbeats = Heartbeats()
         self._versions: dict[bytes, int] = {}
         self._tallies: dict[SubscriptionId, Tally] = {}
         self._holds_of: dict[SubscriptionId, Hold] = {}
-        self._rung: dict[SubscriptionId, frozenset[Told]] = {}
+        self._rung = Rung()
 
     async def enqueue(self, drafts: Sequence[Draft]) -> tuple[Notification, ...]:
         committed: list[Notification] = []
@@ -69,23 +72,14 @@ class MemoryOutbox(MemoryTrails):
         return tuple(committed)
 
     async def rung(self, account: AccountId, mailbox: str) -> Mapping[SubscriptionId, tuple[Told, ...]]:
-        found = {}
-        for one in sorted(self._rung):
-            subscription = self._subscriptions[one]
-            own = tuple(sorted(told for told in self._rung[one] if told.mailbox == mailbox))
-            if own and subscription.account_id == account and subscription.preferences.withdraw:
-                found[one] = own
-        return found
+        return self._rung.find(self._subscriptions, account, mailbox)
 
     async def withdraw(self, drafts: Sequence[Draft]) -> tuple[Notification, ...]:
         committed: tuple[Notification, ...] = ()
         for draft in drafts:
             content = draft.content
             assert isinstance(content, Seen)
-            rung = self._rung.get(draft.subscription_id, frozenset())
-            rang = rung.intersection(content.messages)
-            if rang:
-                self._rung[draft.subscription_id] = rung - rang
+            rang = self._rung.take(draft.subscription_id, content.messages)
             taken = self._take_back(draft.subscription_id, rang)
             self._keep_withdrawn(draft.subscription_id, taken)
             sent = rang - taken
@@ -95,10 +89,11 @@ class MemoryOutbox(MemoryTrails):
         return committed
 
     async def release(self, now: datetime, limit: int = RELEASED_AT_ONCE) -> int:
+        fell = self._falls.release(now, FALLEN_AT_ONCE)
         due = sorted((hold.due_at, one) for one, hold in self._holds_of.items() if hold.due_at <= now)[:limit]
         for _, one in due:
             self._release(self._subscriptions[one], now)
-        return len(due)
+        return len(due) + fell
 
     async def lanes(self, now: datetime, limit: int) -> tuple[bytes, ...]:
         return tuple(self._outbox.lanes(now)[:limit])
@@ -127,13 +122,14 @@ class MemoryOutbox(MemoryTrails):
         if entry is None:
             return False
         subscription = self._subscriptions[entry.notification.subscription_id]
-        endpoint = entry.route.endpoint
+        endpoint, patient = entry.route.endpoint, entry.route.patience_seconds > 0
         if not isinstance(settlement, Unverified):
             self._keep_deliveries(subscription.id, [delivered(*entry.named, settlement)])
         match settlement:
             case Settled():
                 self._pushed(entry, settlement.at, settlement.status, "accepted")
                 self._accepted(entry, settlement.at, "accepted")
+                self._falls.worked(entry)
                 self._save_if(changes.mended(self._subscriptions[subscription.id]))
                 if entry.route.collapses:
                     for older in self._outbox.queue(entry.route.endpoint):
@@ -149,8 +145,12 @@ class MemoryOutbox(MemoryTrails):
                 self._move(entry)
                 for one, ended in behind.gather(self._outbox, endpoint, settlement.at):
                     self._keep_deliveries(one, ended)
+                if patient:
+                    self._falls.failed(subscription.id, endpoint, settlement.at)
             case Dropped():
                 self._pushed(entry, settlement.at, settlement.status, settlement.outcome)
+                if settlement.outcome == "refused" and patient and self._falls_instead(entry, settlement.at):
+                    return endpoint in self._outbox.queues
                 self._take(entry, settlement.outcome)
                 if settlement.problem is not None:
                     self._save_if(changes.troubled(subscription, settlement.problem))
@@ -178,27 +178,15 @@ class MemoryOutbox(MemoryTrails):
         return entry.due_at
 
     async def next_due(self, now: datetime) -> datetime | None:
-        return min((*self._outbox.due(now), *(hold.due_at for hold in self._holds_of.values())), default=None)
+        falls = [at for one in self._outbox.by_id.values() if (at := self._falls.falls_at(one)) is not None]
+        held = [hold.due_at for hold in self._holds_of.values()]
+        return min((*self._outbox.due(now), *held, *falls), default=None)
 
     async def release_leases(self) -> None:
         for entry in list(self._outbox.by_id.values()):
             if entry.leased_until is not None:
                 entry.leased_until = None
                 self._move(entry)
-
-    async def heartbeats_due(self, now: datetime, limit: int) -> tuple[Subscription, ...]:
-        return tuple(self._subscriptions[one] for one in self._heartbeats.due(now, limit))
-
-    async def beat(
-        self, subscription: SubscriptionId, now: datetime, drafts: Sequence[Draft]
-    ) -> tuple[Notification, ...]:
-        stored = self._subscriptions.get(subscription)
-        if stored is None or not self._heartbeats.beaten(stored, now):
-            return ()
-        return await self.enqueue(drafts)
-
-    async def put_off(self, subscriptions: Sequence[SubscriptionId], until: datetime) -> None:
-        self._heartbeats.put_off(subscriptions, until)
 
     # inside
 
@@ -232,7 +220,9 @@ class MemoryOutbox(MemoryTrails):
         return version
 
     def _route(self, subscription: SubscriptionId, role: Role) -> Route | None:
-        return routes(self._subscriptions[subscription].endpoints, self._digest).get(role)
+        one = self._subscriptions[subscription]
+        patience = falling.patience(one.preferences, one.endpoints)
+        return routes(one.endpoints, self._digest, patience).get(role)
 
     # What rings later
 
@@ -252,7 +242,7 @@ class MemoryOutbox(MemoryTrails):
         if hold is None:
             return False
         tally.saw(content.count, draft.at)
-        self._record(subscription.id, content.told)
+        self._rung.record(subscription.id, content.told)
         self._holds_of[subscription.id] = hold
         return True
 
@@ -265,10 +255,6 @@ class MemoryOutbox(MemoryTrails):
             return None
         hold = self._holds_of.get(subscription.id)
         return unsent((hold.id, hold.due_at) if hold is not None and hold.at >= draft.at else None)
-
-    def _record(self, subscription: SubscriptionId, told: Sequence[Told]) -> None:
-        if told:
-            self._rung[subscription] = rung_with(self._rung.get(subscription, frozenset()), told)
 
     def _take_back(self, subscription: SubscriptionId, gone: frozenset[Told]) -> frozenset[Told]:
         """Those of ``gone`` that were not attempted yet: they never will be."""
@@ -358,7 +344,7 @@ class MemoryOutbox(MemoryTrails):
         content, one = draft.content, draft.subscription_id
         version = self._next_version(to.url, draft.at)
         if isinstance(content, NewMail) and not released:
-            self._record(one, content.told)
+            self._rung.record(one, content.told)
             self._tallies.setdefault(one, Tally()).saw(content.count, draft.at)
         if (
             isinstance(content, NewMail)
@@ -402,7 +388,7 @@ class MemoryOutbox(MemoryTrails):
             if notification.attempts:
                 entry.due_at = notification.at
             entry.notification = replace(notification, version=version, attempts=0)
-            entry.route, entry.leased_until = to, None
+            entry.route, entry.leased_until, entry.falls_at = to, None, None
             self._outbox.add(entry)
 
     def _lease(self, queue: list[Waiting], now: datetime, until: datetime) -> Leased | None:
@@ -436,15 +422,29 @@ class MemoryOutbox(MemoryTrails):
 
     def _gone(self, entry: Waiting, subscription: Subscription, settlement: EndpointGone) -> None:
         endpoint = entry.route.endpoint
-        gone = frozenset(role for role, own in subscription.endpoints if route(own, self._digest).endpoint == endpoint)
-        if not gone:
+        left = subscription.endpoints.without(lambda own: route(own, self._digest).endpoint == endpoint)
+        if left == subscription.endpoints:
             # The app has a new endpoint since: the old one's end tells nothing about that.
             entry.due_at, entry.leased_until = settlement.at, None
             self._move(entry)
             return
-        if Role.NEW_MAIL in gone:
+        if left.new_mail is None:
             self._give_up(subscription.id, "refused")
-        for one in self._outbox.of_subscription(subscription.id):
-            if one.route.endpoint == endpoint:
+        found = [one for one in self._outbox.of_subscription(subscription.id) if one.route.endpoint == endpoint]
+        falls = [one for one in found if left.bells and one.notification.content.role is Role.NEW_MAIL]
+        for one in found:
+            if one not in falls:
                 self._take(one, "refused")
-        self._save(changes.deserted(subscription, gone, settlement))
+        self._save(changes.deserted(subscription, left, settlement))
+        for one in [one for one in falls if one.notification.id in self._outbox.by_id]:
+            one.leased_until = None
+            self._move(one)
+
+    def _falls_instead(self, entry: Waiting, at: datetime) -> bool:
+        """What one endpoint refuses another may take."""
+        endpoint, attempts = entry.route.endpoint, entry.notification.attempts + 1
+        entry.notification = replace(entry.notification, attempts=attempts)
+        entry.due_at, entry.leased_until = at, None
+        self._move(entry)
+        gone = entry.notification.id not in self._outbox.by_id
+        return gone or entry.route.endpoint != endpoint or self._falls.fall(entry, at)

@@ -19,6 +19,8 @@ class Waiting:
     route: Route
     due_at: datetime
     leased_until: datetime | None = None
+    falls_at: datetime | None = None
+    """When the next endpoint is tried, where there is one."""
     joined: int = 0
     """Of its messages, how many came to it behind a retry."""
 

@@ -51,6 +51,8 @@ SELECT min(ready_us) FROM (
     SELECT min(ready_us) FROM queues WHERE leased = 1 AND ready_us <= ?
     UNION ALL
     SELECT min(due_us) FROM holds
+    UNION ALL
+    SELECT min(falls_us) FROM outbox WHERE falls_us IS NOT NULL AND leased_us IS NULL
 )
 """
 # Whoever was served stands behind those that were not. No row: nothing else waits for the endpoint.
@@ -164,6 +166,7 @@ class OutboxPart:
             case Settled():
                 queues.pushed(connection, waiting, at, status, "accepted")
                 left = queues.accept(connection, [waiting], at, "accepted")
+                queues.falls.worked(connection, waiting)
                 if connection.execute(_TROUBLED, (waiting.subscription,)).fetchone() is not None:
                     queues.save_if(connection, changes.mended(self._subscription(connection, waiting)))
                 if waiting.collapses and left:
@@ -175,6 +178,12 @@ class OutboxPart:
                 queues.retry(connection, waiting, at, microseconds(settlement.due_at))
             case Dropped():
                 queues.pushed(connection, waiting, at, status, settlement.outcome)
+                if settlement.outcome == "refused" and waiting.patience_us is not None:
+                    # Somebody behind it may take it.
+                    queues.postpone(connection, waiting, microseconds(at), waiting.attempts + 1)
+                    still = queues.by_id(connection, waiting.id)
+                    if still is None or still.endpoint != waiting.endpoint or queues.falls.fall(connection, still, at):
+                        return
                 queues.take(connection, [waiting], settlement.outcome)
                 if settlement.problem is not None:
                     subscription = self._subscription(connection, waiting)
@@ -197,20 +206,22 @@ class OutboxPart:
     def _gone(self, connection: sqlite3.Connection, waiting: Waiting, settlement: EndpointGone) -> None:
         queues = self._database.queues
         subscription = self._subscription(connection, waiting)
-        gone = frozenset(
-            role
-            for role, own in subscription.endpoints
-            if route(own, self._database.sealer.fingerprint).endpoint == waiting.endpoint
-        )
-        if not gone:
+        fingerprint = self._database.sealer.fingerprint
+        left = subscription.endpoints.without(lambda own: route(own, fingerprint).endpoint == waiting.endpoint)
+        if left == subscription.endpoints:
             # The app has a new endpoint since: the old one's end tells nothing about that.
             queues.postpone(connection, waiting, microseconds(settlement.at), waiting.attempts)
             return
-        if Role.NEW_MAIL in gone:
+        if left.new_mail is None:
             queues.holdings.give_up(connection, subscription.id, "refused")
-        found = queues.of_subscription(connection, subscription.id)
-        queues.take(connection, [one for one in found if one.endpoint == waiting.endpoint], "refused")
-        queues.save(connection, changes.deserted(subscription, gone, settlement))
+        found = [one for one in queues.of_subscription(connection, subscription.id) if one.endpoint == waiting.endpoint]
+        falls = [one for one in found if left.bells and codec.ROLE_OF_TYPE[one.type] is Role.NEW_MAIL]
+        queues.take(connection, [one for one in found if one not in falls], "refused")
+        queues.save(connection, changes.deserted(subscription, left, settlement))
+        for one in falls:
+            still = queues.by_id(connection, one.id)
+            if still is not None:
+                queues.postpone(connection, still, still.due_us, still.attempts)
 
     def _subscription(self, connection: sqlite3.Connection, waiting: Waiting) -> Subscription:
         subscription = self._database.rows.one(connection, rows.BY_ID, waiting.subscription)

@@ -23,11 +23,13 @@ from idlebell.rules.pace import Pace
 from idlebell.rules.schedule import Held, Rings, Silenced, reschedules, scheduled
 from idlebell.store import changes, codec
 from idlebell.store.delivered import merged_into, silenced
+from idlebell.store.falling import FALLEN_AT_ONCE
 from idlebell.store.holds import Hold, Unsent, placed, unsent
 from idlebell.store.routes import Route, microseconds, moment, version_after
 from idlebell.store.sealing import Sealer
 from idlebell.store.sqlite import rows, rungs, tallies
 from idlebell.store.sqlite.behind import Behind
+from idlebell.store.sqlite.falls import Falls, patience_us
 from idlebell.store.sqlite.holdings import Holdings
 from idlebell.store.sqlite.rings import Rings as Trails
 from idlebell.store.sqlite.rows import Rows
@@ -37,8 +39,8 @@ _STANDING: Final = "SELECT phase, paused, routes, iif(scheduled, details, NULL) 
 
 _INSERT: Final = """
 INSERT INTO outbox (id, subscription, type, messages, endpoint, lane, collapses, version, at_us, due_us, expires_us,
-                    attempts, content)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)
+                    attempts, patience_us, content)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)
 """
 
 # A newer one changes nothing where the order is kept; where versions collapse, it may be ready before the others.
@@ -64,6 +66,7 @@ class Queues:
         self._trails = trails
         self._sealer = sealer
         self._entropy = entropy
+        self.falls = Falls(rows, sealer.fingerprint, self.save)
         self._behind = Behind(sealer, trails)
         self.holdings = Holdings(sealer, self._new_id, pace)
 
@@ -150,7 +153,9 @@ class Queues:
         covered = sealed(self._sealer, one, content)
         places = (to.endpoint, to.lane, to.collapses)
         times = (at_us, due_us, microseconds(draft.expires_at))
-        values = (one, draft.subscription_id, content.type, messages, *places, version, *times, covered)
+        counts = (content.type, messages)
+        patience = patience_us(to.patience_seconds)
+        values = (one, draft.subscription_id, *counts, *places, version, *times, patience, covered)
         connection.execute(_INSERT, values)
         connection.execute(_QUEUE, (to.endpoint, to.lane, due_us, to.collapses))
         if isinstance(content, NewMail) and not released:
@@ -182,8 +187,9 @@ class Queues:
         return notification_id(self._entropy(ID_ENTROPY_BYTES))
 
     def release(self, connection: sqlite3.Connection, now_us: int, limit: int) -> int:
-        """Holds that are due are placed anew; how many were."""
+        """Holds that are due are placed anew, and what has waited for too long falls through; how many did."""
         now = moment(now_us)
+        fell = self.falls.release(connection, now_us, FALLEN_AT_ONCE)
         due = self.holdings.due(connection, now_us, limit)
         for subscription, hold in due:
             row = connection.execute(_STANDING, (subscription,)).fetchone()
@@ -198,7 +204,7 @@ class Queues:
             else:
                 self.holdings.take(connection, subscription)
                 self._enqueue(connection, hold.draft(subscription, now), to, released=hold.id)
-        return len(due)
+        return len(due) + fell
 
     def _may_ring(
         self, connection: sqlite3.Connection, waiting: Waiting, content: Content, wish: Preferences, now: datetime
@@ -306,6 +312,7 @@ class Queues:
         """An attempt at it has failed."""
         self.postpone(connection, waiting, due_us, waiting.attempts + 1)
         self._behind.gather(connection, waiting.endpoint, at)
+        self.falls.failed(connection, waiting, at)
 
     def postpone(self, connection: sqlite3.Connection, waiting: Waiting, due_us: int, attempts: int) -> None:
         """Ends the lease. Where its subscription has another endpoint by now, it goes there."""
@@ -327,8 +334,8 @@ class Queues:
             due_us = waiting.at_us if waiting.attempts else waiting.due_us
             connection.execute(
                 "UPDATE outbox SET endpoint = ?, lane = ?, collapses = ?, version = ?, due_us = ?, attempts = 0,"
-                " leased_us = NULL WHERE seq = ?",
-                (to.endpoint, to.lane, to.collapses, version, due_us, waiting.seq),
+                " leased_us = NULL, patience_us = ?, falls_us = NULL WHERE seq = ?",
+                (to.endpoint, to.lane, to.collapses, version, due_us, patience_us(to.patience_seconds), waiting.seq),
             )
             self._reckon(connection, waiting.endpoint)
             connection.execute(_QUEUE, (to.endpoint, to.lane, due_us, to.collapses))

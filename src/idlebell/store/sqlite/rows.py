@@ -11,7 +11,7 @@ from idlebell.model.endpoint import Role
 from idlebell.model.ids import AccountId, ApiKeyId, SubscriptionId
 from idlebell.model.subscription import Phase, Subscription
 from idlebell.rules.schedule import scheduled
-from idlebell.store import changes, codec
+from idlebell.store import changes, codec, falling
 from idlebell.store.routes import Route, microseconds, moment, routes
 from idlebell.store.sealing import Sealer
 
@@ -29,20 +29,22 @@ PAGE_OF_OWNER: Final = _SELECT + "WHERE owner = ? AND id > ? ORDER BY id LIMIT ?
 LAPSED: Final = _SELECT + "WHERE lapses_us <= ? ORDER BY lapses_us, id LIMIT ?"
 REMINDED: Final = _SELECT + "WHERE reminder_us <= ? ORDER BY reminder_us, id LIMIT ?"
 EXPIRING: Final = _SELECT + "WHERE expiring_us <= ? ORDER BY expiring_us, id LIMIT ?"
+PROBED: Final = _SELECT + "WHERE probe_us <= ? ORDER BY probe_us, id LIMIT ?"
 BEATING: Final = _SELECT + "WHERE beat_us <= ? ORDER BY beat_us, id LIMIT ?"
 
 _WRITE: Final = """
 INSERT INTO subscriptions (id, account, key_digest, owner, phase, paused, revision, created_us, lapses_us, ended_us,
                            reminder_us, expiring_us, beat_us, scheduled, mailboxes, selection, fresh, routes, endpoints,
-                           details)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                           details, probe_us)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET
     account = excluded.account, key_digest = excluded.key_digest, owner = excluded.owner, phase = excluded.phase,
     paused = excluded.paused, revision = excluded.revision, created_us = excluded.created_us,
     lapses_us = excluded.lapses_us, ended_us = excluded.ended_us, reminder_us = excluded.reminder_us,
     expiring_us = excluded.expiring_us, beat_us = excluded.beat_us, scheduled = excluded.scheduled,
     mailboxes = excluded.mailboxes, selection = excluded.selection, fresh = excluded.fresh,
-    routes = excluded.routes, endpoints = excluded.endpoints, details = excluded.details
+    routes = excluded.routes, endpoints = excluded.endpoints, details = excluded.details,
+    probe_us = excluded.probe_us
 """
 READ_KEPT: Final = 256
 """Subscriptions that were read last. A mail reads the same rows three times within milliseconds, and to open their seals and
@@ -76,7 +78,9 @@ class Rows:
         before = connection.execute(_BEFORE, (subscription.id,)).fetchone()
         beaten_us = None if before is None else before[1]
         beat_at = changes.next_heartbeat(subscription, None if beaten_us is None else moment(beaten_us))
-        after = codec.encode_routes(routes(subscription.endpoints, self._sealer.fingerprint))
+        patience = falling.patience(subscription.preferences, subscription.endpoints)
+        after = codec.encode_routes(routes(subscription.endpoints, self._sealer.fingerprint, patience))
+        probe_at = falling.probe_at(subscription)
         expiring_at = subscription.expiring_at
         over = subscription.phase.over
         loss = subscription.loss
@@ -104,6 +108,7 @@ class Rows:
                 after,
                 self._sealer.seal(codec.encode_endpoints(subscription.endpoints), _context(subscription.id)),
                 codec.encode_details(subscription),
+                None if probe_at is None else microseconds(probe_at),
             ),
         )
         return before is not None and before[0] != after

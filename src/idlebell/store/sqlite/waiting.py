@@ -28,6 +28,7 @@ class Waiting(NamedTuple):
     expires_us: int
     attempts: int
     leased_us: int | None
+    patience_us: int | None
     content: bytes
 
 
