@@ -108,6 +108,15 @@ async def test_silence_a_filter_and_a_hushed_sender_are_set_by_the_page(
     cards = await shown(page, "Lunch at noon")
     assert "No bell for this" not in str(cards)
     assert len(push_server.pushes) == 1
+
+    await page.evaluate("document.querySelector('#filter-swap').click()")
+    await page.fill("#filter-script", 'if header :contains "subject" "bell" { discard; }')
+    await page.evaluate("document.querySelector('#filter-save').click()")
+    await when(page, "one.view.filter?.sieve?.includes('discard')")
+    await deliver(dovecot, user, mail.make(subject="No bell for this either"))
+    await deliver(dovecot, user, mail.make(subject="Dinner at eight"))
+    cards = await shown(page, "Dinner at eight")
+    assert "No bell for this" not in str(cards)
     assert page.faults == []
 
 

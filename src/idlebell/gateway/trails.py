@@ -50,7 +50,7 @@ async def why(
         found = tuple(one for one in verdicts if digest is not None and one.message == digest)
     if found:
         return explain(found, kept, now)
-    return nothing_kept(await store.cursor(subscription.account_id, name), number, kept, now)
+    return nothing_kept(await store.cursor(subscription.account_id, name), name, number, kept, now)
 
 
 def _asked(message_id: str | None, uid: str | None) -> int | None:

@@ -88,8 +88,9 @@ def explain(found: Sequence[KeptVerdict], kept: Kept, now: datetime) -> WhyView:
     )
 
 
-def nothing_kept(cursor: Cursor | None, uid: int | None, kept: Kept, now: datetime) -> WhyView:
-    """No verdict on it is kept. ``uid`` None: it was asked for by its Message-ID. ``cursor``: of its mailbox."""
+def nothing_kept(cursor: Cursor | None, mailbox: str, uid: int | None, kept: Kept, now: datetime) -> WhyView:
+    """No verdict on it is kept. ``uid`` None: it was asked for by its Message-ID. ``cursor``: of its ``mailbox``."""
+    floor = kept.subscription.floor(mailbox)
     since = kept.since(now)
     if uid is None:
         outcome = "not-known"
@@ -100,6 +101,9 @@ def nothing_kept(cursor: Cursor | None, uid: int | None, kept: Kept, now: dateti
     elif cursor is None or uid >= cursor.uid_next:
         outcome = "not-seen"
         answer = "It has not been seen: " + _looked(cursor, kept.subscription)
+    elif floor is not None and floor.uid_validity == cursor.uid_validity and uid < floor.uid_next:
+        outcome = Outcome.BELOW_FLOOR.value
+        answer = _VERDICTS[Outcome.BELOW_FLOOR] + "."
     else:
         outcome = "not-kept"
         answer = f"It was dealt with before {told_at(since)}; of what was before then nothing is kept."

@@ -11,7 +11,7 @@ from idlebell.gateway.why import Kept, explain, nothing_kept
 from idlebell.model.cursor import Cursor
 from idlebell.model.ids import AccountId, NotificationId
 from idlebell.model.notification import LossReason
-from idlebell.model.subscription import Loss, Phase
+from idlebell.model.subscription import Floor, Loss, Phase
 from idlebell.model.trail import KEPT_FOR, Delivery, KeptVerdict
 from idlebell.model.verdict import Outcome
 from idlebell.store.trail_codec import SURELY_KEPT
@@ -134,22 +134,29 @@ def test_a_flood_is_told_as_a_span() -> None:
 
 
 def test_what_lies_above_the_cursor_has_not_been_seen() -> None:
-    told = nothing_kept(Cursor(7, 11, looked_at=NOW), 11, KEPT, NOW)
+    told = nothing_kept(Cursor(7, 11, looked_at=NOW), "INBOX", 11, KEPT, NOW)
     assert told.outcome == "not-seen"
     assert "last looked at, 2026-11-22 04:00:00 UTC" in told.answer
-    assert "not been looked at yet" in nothing_kept(None, 11, KEPT, NOW).answer
+    assert "not been looked at yet" in nothing_kept(None, "INBOX", 11, KEPT, NOW).answer
     lost = replace(KEPT, subscription=replace(FIRST, loss=Loss(LossReason.CONNECTION_LOST, NOW)))
-    assert "the session is lost since" in nothing_kept(Cursor(7, 11), 11, lost, NOW).answer
+    assert "the session is lost since" in nothing_kept(Cursor(7, 11), "INBOX", 11, lost, NOW).answer
     over = replace(KEPT, subscription=replace(FIRST, phase=Phase.ENDED))
-    assert "is over" in nothing_kept(Cursor(7, 11), 11, over, NOW).answer
+    assert "is over" in nothing_kept(Cursor(7, 11), "INBOX", 11, over, NOW).answer
 
 
 def test_what_lies_below_it_is_not_kept_any_more() -> None:
-    assert nothing_kept(Cursor(7, 11), 10, KEPT, NOW).outcome == "not-kept"
+    assert nothing_kept(Cursor(7, 11), "INBOX", 10, KEPT, NOW).outcome == "not-kept"
+
+
+def test_what_was_there_before_the_subscription_came_is_told_as_that() -> None:
+    floored = replace(KEPT, subscription=replace(FIRST, floors=(Floor("INBOX", 7, 9),)))
+    assert nothing_kept(Cursor(7, 11), "INBOX", 8, floored, NOW).outcome == "below-floor"
+    assert nothing_kept(Cursor(7, 11), "INBOX", 9, floored, NOW).outcome == "not-kept"
+    assert nothing_kept(Cursor(8, 11), "INBOX", 8, floored, NOW).outcome == "not-kept"
 
 
 def test_an_unknown_message_id_is_told_as_that() -> None:
-    assert nothing_kept(None, None, KEPT, NOW).outcome == "not-known"
+    assert nothing_kept(None, "INBOX", None, KEPT, NOW).outcome == "not-known"
 
 
 def test_it_says_from_when_on_all_is_kept() -> None:

@@ -2,7 +2,7 @@
 
 import { foreign, h } from "./dom.js";
 import { delayChart, gatewayPart } from "./chart.js";
-import { digestSection, elsewhereSection, hushedSection, muteSection, opensSection, quietSection, saysSection } from "./controls.js";
+import { digestSection, elsewhereSection, hushedSection, muteSection, opensSection, quietSection, remindSection, saysSection } from "./controls.js";
 import { bellsSection } from "./bells.js";
 import { offers } from "./capabilities.js";
 import { follow } from "./events.js";
@@ -28,7 +28,7 @@ export async function accountView(context, id) {
   const chart = h("div", { id: "delays" });
   const boxes = h("ul.mailboxes", { id: "mailboxes" });
   const parts = [
-    muteSection, filterSection, hushedSection, quietSection, vipSection, digestSection, saysSection, elsewhereSection, opensSection, linkSection,
+    muteSection, filterSection, hushedSection, quietSection, vipSection, digestSection, remindSection, saysSection, elsewhereSection, opensSection, linkSection,
     bellsSection,
   ];
   const made = parts.map((make) => make(context, () => record));

@@ -55,10 +55,10 @@ export async function addingView(context) {
   async function findServer(form, address) {
     const busy = working(form, texts.say("add.finding"));
     try {
-      askPassword({ address, found: await lookUp(address) });
+      askPassword({ address, found: await lookUp(context, address) });
     } catch (error) {
       const problem = asProblem(error);
-      if (problem.code === "unauthorized") askKey(address, (await records.setting("key")) ? problemCard(texts, problem) : null);
+      if (problem.code === "unauthorized") askKey(address, problem.ofKey ? problemCard(texts, problem.ofKey) : null);
       else askAddress(address, problemCard(texts, problem));
     } finally {
       busy();
@@ -118,7 +118,10 @@ export async function addingView(context) {
       return context.go(`#/account/${encodeURIComponent(record.id)}`);
     } catch (error) {
       const problem = asProblem(error);
-      if (problem.code === "unauthorized") return askKey(address, problemCard(texts, problem));
+      if (problem.code === "unauthorized") {
+        await records.set("key", null);
+        return askKey(address, problemCard(texts, notValid()));
+      }
       if (problem.suggestion) given.host ||= problem.suggestion;
       return again(problemCard(texts, problem), { manual: manual || ["host-unconfirmed", "unreachable", "not-imap", "tls-failed"].includes(problem.code) });
     } finally {
@@ -134,12 +137,25 @@ export async function addingView(context) {
 
 const NOTHING_FOUND = { servers: [], provider: null };
 
-// A name without a domain has no server that could be found: it is asked for.
-async function lookUp(address) {
+const notValid = () => new self.idlebell.Problem("key-not-valid", 401);
+
+// A name without a domain has no server that could be found: it is asked for. An invitation or key that is not good is kept no
+// longer: perhaps none is needed here, and if one is, that is what to say.
+async function lookUp(context, address) {
+  const key = (await records.setting("key")) ?? null;
   try {
-    return await api.discover(address, (await records.setting("key")) ?? null);
+    return await api.discover(address, key);
   } catch (problem) {
     if (problem.code === "invalid-request") return NOTHING_FOUND;
+    if (problem.code !== "unauthorized" || !key) throw problem;
+  }
+  await records.set("key", null);
+  try {
+    const found = await lookUp(context, address);
+    context.say(context.texts.say("key.not-needed"));
+    return found;
+  } catch (problem) {
+    problem.ofKey = notValid();
     throw problem;
   }
 }

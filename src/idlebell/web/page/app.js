@@ -30,7 +30,7 @@ const VIEWS = [
 ];
 
 const main = document.getElementById("main");
-const context = { texts: null, registration: null, worker: null, go, say, refreshNow };
+const context = { texts: null, registration: null, worker: null, warning: null, go, say, refreshNow };
 let current = null; // {refresh, leave} of the view that is shown
 let turn = 0; // of the last call of draw: an older one that comes later shows nothing
 
@@ -69,6 +69,8 @@ async function draw() {
   const first = current === null;
   current = shown;
   drawn(shown.node, shown.title);
+  if (context.warning) main.prepend(h("p.problem", { role: "alert" }, context.warning)); // of how one came here; stays with this view
+  context.warning = null;
   scrollTo(0, 0);
   if (!first) (main.querySelector("[autofocus]") ?? main).focus({ preventScroll: true });
   else main.querySelector("[autofocus]")?.focus({ preventScroll: true });

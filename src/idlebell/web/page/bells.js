@@ -7,7 +7,7 @@ import "../common/api.js";
 
 const { api } = self.idlebell;
 const SHOWN = 8;
-const OUTCOMES = new Set(["accepted", "retry", "refused", "gone", "expired", "coalesced"]);
+const OUTCOMES = new Set(["accepted", "retry", "refused", "gone", "expired", "silenced", "merged", "coalesced"]);
 const TYPES = new Set(["new_mail", "seen", "reconnect", "expiring", "verification", "test", "heartbeat"]);
 
 // "new mail: taken by push.example.org in 80 ms". `one`: an item of GET …/deliveries.
@@ -52,6 +52,21 @@ function bell(texts, one) {
   return h("li.result", { "data-outcome": one.outcome }, h("span.note", {}, texts.clock(new Date(one.at))), h("span", {}, head), more ? h("span.note", {}, more) : null);
 }
 
+// The gateway speaks English, and says more in it than its code: in another language the code's sentence, and what decided it
+// as it was said.
+export function whyText(texts, { outcome, answer, messages }) {
+  const key = `why.${outcome}`;
+  if (texts.language === "en" || !texts.has(key)) return { said: answer, english: true, because: "" };
+  const fate = messages?.find((one) => one.outcome === outcome);
+  return { said: texts.say(key), english: false, because: (fate?.because ?? []).join("; ") };
+}
+
+function whyParts(texts, told) {
+  const { said, english, because } = whyText(texts, told);
+  const speaks = (text) => Object.assign(foreign(text, "span"), { lang: "en" });
+  return [english ? speaks(said) : said, ...(because ? [" ", speaks(`(${because})`)] : [])];
+}
+
 // A button that asks about one message and gives way to the answer; null where the gateway does not tell.
 export async function whyAsker(context, current) {
   if (!(await offers("/why"))) return () => null;
@@ -61,9 +76,7 @@ export async function whyAsker(context, current) {
     const button = h("button.link", { type: "button", onclick: async () => {
       button.disabled = true;
       try {
-        const { answer } = await api.why(current(), mailbox, uid);
-        // The gateway speaks English.
-        said.replaceChildren(Object.assign(foreign(answer, "span"), { lang: "en" }));
+        said.replaceChildren(...whyParts(texts, await api.why(current(), mailbox, uid)));
         button.hidden = true;
       } catch (error) {
         said.replaceChildren(problemCard(texts, asProblem(error)));

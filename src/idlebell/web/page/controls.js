@@ -11,8 +11,8 @@ const { records, upkeep, webmail } = self.idlebell;
 const MORNING_HOUR = 8;
 export const DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 
-// A part of the page that changes one thing: what went wrong is told where it was done.
-export function changer(context, current) {
+// A part of the page that changes one thing: what went wrong is told where it was done, unless `told` has told it already.
+export function changer(context, current, told = () => false) {
   const failed = h("div.failed", {});
   async function attempt(act, sentence) {
     failed.replaceChildren();
@@ -22,7 +22,7 @@ export function changer(context, current) {
       await context.refreshNow();
       return true;
     } catch (error) {
-      failed.replaceChildren(problemCard(context.texts, asProblem(error)));
+      if (!told(error)) failed.replaceChildren(problemCard(context.texts, asProblem(error)));
       return false;
     }
   }
@@ -133,6 +133,30 @@ export function digestSection(context, current) {
       if (document.activeElement === select) return;
       select.replaceChildren(...[...new Set([...DIGESTS, minutes])].sort((a, b) => a - b).map((one) => h("option", { value: one }, name(one))));
       select.value = String(minutes);
+    },
+  };
+}
+
+// Mail that is still unread after a while rings once more.
+const REMINDERS = [0, 600, 1800, 3600, 14400];
+
+export function remindSection(context, current) {
+  const { texts } = context;
+  const { failed, change } = changer(context, current);
+  const name = (seconds) => (seconds ? texts.say("remind.after", { duration: texts.minutes(Math.round(seconds / 60)) }) : texts.say("remind.never"));
+  const told = h("span.note", {});
+  const select = h("select", { id: "remind", onchange: () => change({ remind_after: Number(select.value) || null }) });
+  const node = h("details.card", { id: "reminder", hidden: true }, h("summary", {}, h("h2", {}, texts.say("remind.title")), told),
+    field(texts.say("remind.label"), select, texts.say("remind.note")), failed);
+  return {
+    node,
+    refresh({ view }) {
+      node.hidden = view?.remind_after === undefined; // this gateway does not remind
+      const seconds = view?.remind_after ?? 0;
+      told.textContent = name(seconds);
+      if (document.activeElement === select) return;
+      select.replaceChildren(...[...new Set([...REMINDERS, seconds])].sort((a, b) => a - b).map((one) => h("option", { value: one }, name(one))));
+      select.value = String(seconds);
     },
   };
 }

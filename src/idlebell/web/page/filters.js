@@ -1,10 +1,12 @@
-// Which mail rings, and which rings even in quiet hours: filters made by a form, tried on the latest messages meanwhile.
+// Which mail rings, and which rings even in quiet hours: filters made by a form or written as a script, tried on the latest
+// messages meanwhile.
 
 import { foreign, h } from "./dom.js";
 import { whyAsker } from "./bells.js";
 import { changer } from "./controls.js";
 import { asProblem, problemCard } from "./problems.js";
 import { offers } from "./capabilities.js";
+import { isScript, scriptField } from "./script.js";
 import { EMPTY, FIELDS, fromFilter, takesWords, toFilter } from "./filter_form.js";
 import "../common/api.js";
 
@@ -13,7 +15,7 @@ const SETTLED_MS = 600; // after the last key: each trial is a look into the mai
 const TRIED = 20;
 
 // What rings, whether newsletters do, and what never does.
-export const filterSection = (context, current) => ruleSection(context, current, "filter", ["never", "bulk"]);
+export const filterSection = (context, current) => ruleSection(context, current, "filter", ["never", "bulk", "script"]);
 
 // Who rings even when others are held back.
 export const vipSection = (context, current) => ruleSection(context, current, "vip", []);
@@ -22,7 +24,7 @@ export const vipSection = (context, current) => ruleSection(context, current, "v
 async function ruleSection(context, current, name, parts) {
   if (!(await offers("/filters/test"))) return null;
   const { texts } = context;
-  const { failed, change } = changer(context, current);
+  const { failed, change } = changer(context, current, (error) => scripted && script.tell(error));
   const asker = await whyAsker(context, current);
   const told = h("span.note", {});
   const only = rowList(texts, `${name}-only`, texts.say(`${name}.only.add`), changed);
@@ -32,11 +34,19 @@ async function ruleSection(context, current, name, parts) {
   const bulk = h("input", { type: "checkbox", id: `${name}-bulk`, onchange: changed });
   const preview = h("div.preview", { id: `${name}-preview`, "aria-live": "polite" });
   const foreignFilter = h("p.hint-card", { hidden: true, "data-tone": "info" }, texts.say("filter.foreign"));
-  const form = h("form", { onsubmit: (event) => (event.preventDefault(), save()) },
+  const script = scriptField(texts, `${name}-script`, changed);
+  let scripted = false; // is the filter written as a script?
+  const swap = parts.includes("script") ? h("button.link", { type: "button", id: `${name}-swap`, onclick: () => {
+    show(!scripted);
+    changed();
+  } }) : null;
+  const fields = h("div.stack", {},
     foreignFilter,
     h("fieldset.rows", {}, h("legend", {}, texts.say(`${name}.only`)), h("p.hint", {}, texts.say(`${name}.only.note`)), how, only.node),
     parts.includes("never") ? h("fieldset.rows", {}, h("legend", {}, texts.say("filter.never")), never.node) : null,
-    parts.includes("bulk") ? h("label.check", { for: bulk.id }, bulk, h("span", {}, texts.say("filter.bulk"))) : null,
+    parts.includes("bulk") ? h("label.check", { for: bulk.id }, bulk, h("span", {}, texts.say("filter.bulk"))) : null);
+  const form = h("form", { onsubmit: (event) => (event.preventDefault(), save()) },
+    fields, script.node, swap,
     h("div.actions.tight", {},
       h("button.primary", { type: "submit", id: `${name}-save` }, texts.say("save")),
       h("button", { type: "button", id: `${name}-clear`, onclick: () => change({ [name]: null }) }, texts.say(`${name}.clear`))));
@@ -46,7 +56,16 @@ async function ruleSection(context, current, name, parts) {
   node.addEventListener("toggle", () => node.open && tryIt());
 
   const read = () => ({ how: how.value, only: only.read(), never: never.read(), bulk: !bulk.checked });
-  const save = () => change({ [name]: toFilter(read()) });
+  const ruled = () => (scripted ? script.read() : toFilter(read()));
+  const save = () => change({ [name]: ruled() });
+
+  function show(asScript) {
+    scripted = asScript;
+    fields.hidden = scripted;
+    script.node.hidden = !scripted;
+    swap?.replaceChildren(texts.say(scripted ? "script.to-form" : "script.to-script"));
+  }
+  show(false);
   let settled = null;
   let turn = 0;
 
@@ -71,12 +90,14 @@ async function ruleSection(context, current, name, parts) {
     preview.setAttribute("aria-busy", "true");
     let shown;
     try {
-      const rule = toFilter(read());
+      const rule = ruled();
       // No VIP is nobody, where no filter is everybody: then there is nothing to try.
       if (rule === null && name === "vip") shown = [h("p.note", {}, texts.say("vip.nobody"))];
       else shown = await tried(rule);
+      if (mine === turn) script.clear();
     } catch (error) {
-      shown = [problemCard(texts, asProblem(error))];
+      if (mine !== turn) return;
+      shown = scripted && script.tell(error) ? [] : [problemCard(texts, asProblem(error))];
     }
     if (mine !== turn) return;
     preview.removeAttribute("aria-busy");
@@ -91,7 +112,9 @@ async function ruleSection(context, current, name, parts) {
       told.textContent = texts.say(filter ? `${name}.some` : `${name}.everything`);
       if (JSON.stringify(filter) === filled) return;
       filled = JSON.stringify(filter);
-      const known = ofThisForm(fromFilter(filter));
+      const known = isScript(filter) && swap ? EMPTY : ofThisForm(fromFilter(filter));
+      show(Boolean(swap) && isScript(filter));
+      if (scripted) script.fill(filter.sieve);
       foreignFilter.hidden = known !== null;
       const { how: wanted, only: rows, never: nots, bulk: rings } = known ?? EMPTY;
       how.value = wanted;
@@ -144,5 +167,5 @@ function result(texts, name, one, why) {
   return h("li.result", { "data-rings": one.rings ? "yes" : "no" },
     h("span.rings", {}, texts.say(one.rings ? `${name}.rings` : `${name}.silent`)),
     h("span.result-mail", {}, words.length ? words.map((word) => foreign(word, "span")) : `UID ${one.uid}`),
-    because ? h("span.note", { dir: "auto" }, because) : null, why);
+    because ? h("span.note", { dir: "auto", lang: "en" }, because) : null, why);
 }

@@ -85,8 +85,8 @@ export async function linkedView(context) {
       context.go(`#/account/${encodeURIComponent(record.id)}`);
     } catch (error) {
       const problem = asProblem(error);
-      const used = problem.code === "unauthorized"; // what is true of a key is not true of a link
-      place.replaceChildren(used ? h("p.problem", { role: "alert" }, texts.say("linked.none")) : problemCard(texts, problem));
+      place.replaceChildren(problemCard(texts, problem));
+      if (problem.code === "link-not-valid") form.querySelector("#join").hidden = true; // trying again is of no use
     } finally {
       busy();
     }

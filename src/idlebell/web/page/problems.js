@@ -22,7 +22,7 @@ function words(texts, problem, part) {
   return texts.has(key) ? texts.say(key) : problem[part];
 }
 
-const detailsAreOurs = new Set(["no-answer", "unexpected-answer", "permission-denied", "push-unavailable"]);
+const detailsAreOurs = new Set(["no-answer", "unexpected-answer", "permission-denied", "push-unavailable", "link-not-valid"]);
 
 // `actions`: buttons or links that are the next step.
 export function problemCard(texts, error, actions = []) {
@@ -30,10 +30,10 @@ export function problemCard(texts, error, actions = []) {
   const title = words(texts, problem, "title") || texts.say("problem.unknown.title");
   const detail = detailsAreOurs.has(problem.code) ? words(texts, problem, "detail") : problem.detail;
   const mend = words(texts, problem, "mend");
-  const errors = problem.errors.map((one) => h("li", {}, h("bdi", { dir: "auto" }, `${one.pointer} ${one.detail}`)));
+  const errors = problem.errors.map((one) => h("li", {}, h("bdi", { dir: "auto", lang: "en" }, `${one.pointer} ${one.detail}`)));
   return h("div.problem", { role: "alert" },
     h("p.problem-title", {}, title),
-    detail ? h("p", { dir: "auto" }, ...linked(detail)) : null,
+    detail ? h("p", { dir: "auto", lang: detailsAreOurs.has(problem.code) ? null : "en" }, ...linked(detail)) : null,
     errors.length ? h("ul", {}, errors) : null,
     mend ? h("p", {}, mend) : null,
     problem.retryAfter ? h("p", {}, texts.say("problem.retry-after", { count: problem.retryAfter })) : null,

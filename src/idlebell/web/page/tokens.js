@@ -25,7 +25,13 @@ function readName(text) {
 
 export async function takeToken(context) {
   const found = readFragment(location.hash);
-  if (!found) return;
+  if (!found) {
+    if (!/^#(invite|link)=/.test(location.hash)) return;
+    // Cut off in some mail, perhaps: nothing of it stays.
+    history.replaceState(null, "", "/");
+    context.warning = context.texts.say("link.broken");
+    return;
+  }
   history.replaceState(null, "", "/");
   if (found.kind === "invite") {
     await records.set("key", found.token);
