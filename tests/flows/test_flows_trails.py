@@ -100,6 +100,10 @@ async def test_a_mail_that_rang_is_told_from_seen_to_what_the_push_service_said(
     assert (await street.ask("why?uid=1"))["messages"] == [fate]
     line = json.loads(await street.command(street.account, message_id.strip("<>"), "--json"))
     assert line["messages"] == [fate]
+    ledger = await street.ask("ledger")
+    assert (ledger["sessions"], ledger["polling"]["every_seconds"]) == (1, 120)
+    assert 3 <= ledger["commands"] < 30
+    assert 1_000 < ledger["moved_bytes"] < 30_000
     text = await street.command(street.path.rpartition("/")[2], "--uid", "1")
     assert "It rang: the push service took it" in text
     assert "attempt" in text

@@ -84,6 +84,9 @@ async def test_mail_wakes_a_parked_session_and_rings_once(stage: Stage) -> None:
 
     assert await stage.counted() == 3
     assert stage.server.connections == 1
+    spent = stage.status.ledger.of(stage.account.id)
+    assert (spent.sessions, spent.commands) == (1, len(commands(stage)) - commands(stage).count("DONE"))
+    assert spent.moved_bytes > 3_000, "the handshake, and three mails"
 
 
 async def test_a_session_is_parked_again_as_soon_as_its_mail_is_told(server: ImapServer) -> None:

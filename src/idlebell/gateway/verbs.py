@@ -17,6 +17,7 @@ from idlebell.gateway.events import Events, Reading
 from idlebell.gateway.feeds import Feeds
 from idlebell.gateway.filter_tests import FilterTests
 from idlebell.gateway.hushing import Hush
+from idlebell.gateway.ledger import LedgerView, ledger_view
 from idlebell.gateway.looking import Looking
 from idlebell.gateway.lookup import look_up
 from idlebell.gateway.means import Means
@@ -55,6 +56,7 @@ from idlebell.net.session_inbox import SessionInbox
 from idlebell.push.vapid import VapidKey
 from idlebell.store.contract import Store, StoreError
 from idlebell.telemetry.facts import Emit, StoreFailed
+from idlebell.telemetry.ledger import NOTHING
 from idlebell.telemetry.status import Status
 
 P = ParamSpec("P")
@@ -139,6 +141,7 @@ class Gateway:
             registrar,
             discover,
         )
+        self._began_at = clock.now()
         self._enrolment = Enrolment(self._means)
         self._changes = Changes(self._means)
         looking = Looking(self._means, looks or LookInbox())
@@ -255,6 +258,13 @@ class Gateway:
         return await trails.deliveries(
             self._means.store, self._means.clock, await self._means.visible(subscription, caller)
         )
+
+    @_store_told
+    async def ledger(self, subscription: str, caller: Caller) -> LedgerView:
+        """What its sessions have cost, as far as it has shown a right to them."""
+        found = await self._means.visible(subscription, caller)
+        spent = self._means.status.ledger.of(found.account_id) if has_shown_right(found) else NOTHING
+        return ledger_view(spent, max(self._began_at, found.created_at), self._means.clock.now())
 
     @_store_told
     async def why(

@@ -25,7 +25,8 @@ class ConnectionTerms:
 @dataclass(frozen=True, slots=True)
 class Detached:
     """A connection that idles, or has asked to, stripped to its socket and to what cannot be asked for again. ``tags``:
-    commands sent; ``debt_bytes``: in the leaky bucket of what the server may say."""
+    commands sent; ``debt_bytes``: in the leaky bucket of what the server may say;
+    ``moved_bytes``: over the socket so far."""
 
     descriptor: int
     tls: ParkedTls
@@ -33,3 +34,4 @@ class Detached:
     tags: int
     heard_at: float
     debt_bytes: float
+    moved_bytes: int = 0

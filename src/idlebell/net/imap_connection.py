@@ -130,6 +130,11 @@ class ImapConnection:
         return self._channel.peer
 
     @property
+    def spent(self) -> tuple[int, int] | None:
+        """Commands sent and bytes moved over the socket, of the whole session; None: the socket is given away."""
+        return None if self._detached else (self._client.tags, self._channel.moved_bytes)
+
+    @property
     def deadlines(self) -> Deadlines:
         return self._deadlines
 
@@ -242,18 +247,16 @@ class ImapConnection:
     def detach(self) -> Detached | None:
         """Strips a connection that idles, or has asked to, and has shed OpenSSL; it can do nothing any more. None: it holds
         more than could be kept, and nothing has changed."""
-        terms = self._client.terms
-        channel = self._channel
+        terms, channel = self._client.terms, self._channel
         if terms is None or self._early or self._idle_reply or self._end:
             return None
         if not isinstance(channel, RecordChannel) or (released := channel.release()) is None:
             return None
         wire, tls = released
-        self._detached = True
-        self._end = ConnectionLost("parked")
+        self._detached, self._end = True, ConnectionLost("parked")
         shared = ConnectionTerms(terms, self._deadlines, self._wire_log, tls.arena)
-        debt_bytes = drained(self._debt_bytes, self._clock.monotonic() - self.last_heard_at)
-        return Detached(wire.detach(), tls, shared, self._client.tags, self.last_heard_at, debt_bytes)
+        debt, heard_at = drained(self._debt_bytes, self._clock.monotonic() - self.last_heard_at), self.last_heard_at
+        return Detached(wire.detach(), tls, shared, self._client.tags, heard_at, debt, wire.moved_bytes)
 
     async def completed(self, what: str, *, timeout: float, in_all: float) -> Reply:
         """The tagged response to a command that was sent while the connection was parked. ``timeout``: what is left of the
@@ -419,8 +422,7 @@ class ImapConnection:
         return events
 
     async def _flush(self) -> None:
-        data = self._client.data_to_send()
-        if not data:
+        if not (data := self._client.data_to_send()):
             return
         if self._wire_log is not None:
             command = self._client.in_flight

@@ -36,6 +36,10 @@ class RecordChannel:
     def peer(self) -> str:
         return self._wire.peer
 
+    @property
+    def moved_bytes(self) -> int:
+        return self._wire.moved_bytes
+
     def release(self) -> tuple[Wire, ParkedTls] | None:
         """Gives away what the channel was made of; it cannot be used any more, and one that is made of the two goes on where
         it stopped. None, and nothing has changed: something is still to be read or sent, a part of a record has come, or the

@@ -32,6 +32,7 @@ def resume_connection(
     and ``fault`` what has ended the connection."""
     terms = detached.terms
     wire = Wire(socket.socket(fileno=detached.descriptor), wheel)
+    wire.moved_bytes = detached.moved_bytes
     return ImapConnection(
         target,
         RecordChannel(wire, detached.tls, said),

@@ -52,6 +52,10 @@ class Channel(Protocol):
     def peer(self) -> str:
         """The address at the other end; empty where it is gone."""
 
+    @property
+    def moved_bytes(self) -> int:
+        """Over the socket, both ways, of the whole connection."""
+
     async def read(self, max_bytes: int) -> bytes:
         """1 to ``max_bytes`` bytes, waiting for them; ``b""`` once the peer has closed in an orderly way."""
 
@@ -90,6 +94,10 @@ class PlainChannel:
     @property
     def peer(self) -> str:
         return self._wire.peer
+
+    @property
+    def moved_bytes(self) -> int:
+        return self._wire.moved_bytes
 
     async def read(self, max_bytes: int) -> bytes:
         return await self._wire.receive(max_bytes)
@@ -165,6 +173,10 @@ class TlsChannel:
     @property
     def peer(self) -> str:
         return self._wire.peer
+
+    @property
+    def moved_bytes(self) -> int:
+        return self._wire.moved_bytes
 
     async def handshake(self) -> None:
         """TlsFailed or ConnectionLost; the caller sets the deadline and closes."""

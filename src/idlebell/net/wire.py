@@ -23,7 +23,18 @@ class Wire:
     nobody wants: a dialogue of question and answer costs it one registration.
     """
 
-    __slots__ = ("_drained", "_listening", "_reading", "_resting", "_sock", "_taken", "_until", "_wheel", "_writing")
+    __slots__ = (
+        "_drained",
+        "_listening",
+        "_reading",
+        "_resting",
+        "_sock",
+        "_taken",
+        "_until",
+        "_wheel",
+        "_writing",
+        "moved_bytes",
+    )
 
     def __init__(self, sock: socket.socket, wheel: Wheel | None = None) -> None:
         """``wheel``: the timer that idle sessions share; without one each has its own."""
@@ -37,6 +48,8 @@ class Wire:
         self._resting = False  # somebody waits in :meth:`ready`
         self._taken = False  # something was received under the limit
         self._until: float | None = None  # by the loop's clock
+        self.moved_bytes = 0
+        """Both ways, of the whole connection."""
 
     @property
     def closed(self) -> bool:
@@ -75,6 +88,7 @@ class Wire:
                 raise lost(error) from error
             else:
                 self._drained = len(data) < max_bytes
+                self.moved_bytes += len(data)
                 self._taken = True
                 return data
 
@@ -107,11 +121,13 @@ class Wire:
     def send_now(self, data: bytes | memoryview) -> int:
         """How much the kernel took of ``data``, without waiting."""
         try:
-            return self._socket().send(data)
+            sent = self._socket().send(data)
         except (BlockingIOError, InterruptedError):
             return 0
         except OSError as error:
             raise lost(error) from error
+        self.moved_bytes += sent
+        return sent
 
     async def writable(self) -> None:
         """Waits until the kernel takes more."""

@@ -11,6 +11,7 @@ import msgspec
 
 from idlebell import __version__
 from idlebell.gateway import shapes
+from idlebell.gateway.ledger import LedgerView
 from idlebell.gateway.preferences import READERS
 from idlebell.gateway.trail_shapes import Deliveries, WhyView
 from idlebell.gateway.trails import MESSAGE_ID_CHARACTERS
@@ -206,6 +207,7 @@ def _schemas() -> dict[str, Any]:
         shapes.LinkView,
         Deliveries,
         WhyView,
+        LedgerView,
         ProblemBody,
     )
     _, asked = msgspec.json.schema_components(taken, schema_hook=shapes.schema_hook, ref_template=REF)
@@ -216,6 +218,7 @@ def _schemas() -> dict[str, Any]:
     found: dict[str, Any] = {**asked, **shown}
     found["Discovery"] = found.pop("DiscoveryView") | {"title": "Discovery"}
     found["Why"] = found.pop("WhyView") | {"title": "Why"}
+    found["Ledger"] = found.pop("LedgerView") | {"title": "Ledger"}
     found["Problem"] = found.pop("ProblemBody") | {"title": "Problem"}
     view = found["SubscriptionView"]
     found["Registered"] = view | {

@@ -293,6 +293,19 @@ OPERATIONS: tuple[Operation, ...] = (
         parameters=("id", "message_id", "mailbox", "uid"),
     ),
     Operation(
+        "get",
+        f"{_SUBSCRIPTION}/ledger",
+        "ledger",
+        "Subscriptions",
+        "What its IMAP sessions have cost",
+        {200: ("Sessions, commands and bytes, beside those of polling", "Ledger")},
+        "Of the account's sessions, which all its subscriptions share, since the gateway or the subscription began, the later "
+        "of both; beside what a login every two minutes would have taken in that time.",
+        problems=(*ONE, "store-unavailable"),
+        security=(TOKEN, KEY),
+        parameters=("id",),
+    ),
+    Operation(
         "post",
         f"{_SUBSCRIPTION}/links",
         "link",

@@ -1,4 +1,4 @@
-"""``/v1/subscriptions/{id}/deliveries`` and ``/why``."""
+"""``/v1/subscriptions/{id}/deliveries``, ``/why`` and ``/ledger``."""
 
 from __future__ import annotations
 
@@ -28,4 +28,8 @@ def routes(gateway: Gateway) -> list[HTTPRouteHandler]:
         asked = {name: request.query_params.get(name) for name in ("message_id", "mailbox", "uid")}
         return answer(await gateway.why(named(request), who, **asked))
 
-    return [deliveries, why]
+    @get(f"{PATH}/{{subscription:str}}/ledger")
+    async def ledger(request: AnyRequest) -> Response[bytes]:
+        return answer(await gateway.ledger(named(request), await caller(gateway, request)))
+
+    return [deliveries, why, ledger]

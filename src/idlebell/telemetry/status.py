@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from idlebell.model.ids import AccountId
 from idlebell.model.problem import Fault
+from idlebell.telemetry.ledger import Ledger
 
 
 class Watch(StrEnum):
@@ -75,13 +76,15 @@ class Status:
     """One entry an account. Waiters are few (requests that wait for a first verdict) and are woken by every change of their
     account."""
 
-    __slots__ = ("_accounts", "_parked", "_parked_of", "_waiters")
+    __slots__ = ("_accounts", "_parked", "_parked_of", "_waiters", "ledger")
 
     def __init__(self) -> None:
         self._accounts: dict[AccountId, AccountStatus] = {}
         self._parked_of: Callable[[AccountId], AccountStatus | None] = _nobody
         self._parked: Callable[[], int] = int
         self._waiters: dict[AccountId, set[asyncio.Event]] = {}
+        self.ledger = Ledger()
+        """What the sessions have taken."""
 
     def lend(self, of: Callable[[AccountId], AccountStatus | None], count: Callable[[], int]) -> None:
         """Somebody else knows the status of accounts that were laid aside: one mailbox each, which is watched."""

@@ -28,6 +28,7 @@ from idlebell.net.detached import ConnectionTerms
 from idlebell.net.errors import ConnectionLost
 from idlebell.net.foreign_errors import lost
 from idlebell.net.tls_parked import ParkedTls, TlsRecordError
+from idlebell.telemetry.ledger import NOTHING, Spent
 from idlebell.telemetry.status import AccountStatus, MailboxStatus, Mode, Watch
 from idlebell.watch.canned import STATUS_EVERY, Place, Turn, is_expected, line, next_turn
 from idlebell.watch.mailbox_session import COMMAND_SECONDS, IDLE_ACK_SECONDS
@@ -95,6 +96,8 @@ class Parked:
     bucket: int = 0
     kept_alive: int = 0
     """Times that it was told nothing since our last turn."""
+    moved_bytes: int = 0
+    """Over the socket, of the whole session."""
 
     @property
     def tls(self) -> ParkedTls:
@@ -164,6 +167,10 @@ class ParkedSessions:
         if parked is None:
             return None
         return AccountStatus({parked.terms.mailbox: self.shown(parked)})
+
+    def spent(self, account: AccountId) -> Spent:
+        parked = self._by_account.get(account)
+        return NOTHING if parked is None else Spent(1, parked.tags, parked.moved_bytes)
 
     def shown(self, parked: Parked) -> MailboxStatus:
         chosen = parked.terms.chosen
@@ -235,6 +242,7 @@ class ParkedSessions:
         except OSError as error:
             self._wake(parked, Woken(parked.tls, fault=lost(error)))
             return
+        parked.moved_bytes += len(data)
         tls = parked.tls
         if not data:
             # Told, not left to be read: a session that has rested long enough is parked again before it reads anything.
@@ -308,6 +316,7 @@ class ParkedSessions:
             sent = 0
         except OSError:
             return  # the socket is broken, and says so to who reads
+        parked.moved_bytes += sent
         if sent < len(sealed):
             # A line is not taken by the kernel after minutes of quiet: nobody is there. It ends as if it had been cut.
             sock = socket.socket(fileno=parked.descriptor)

@@ -40,6 +40,7 @@ class Parking:
         self._wheel = wheel
         self._parked = ParkedSessions(means.clock, Faces(self._woken, self._bore, self._cycle))
         means.status.lend(self._parked.status, lambda: len(self._parked))
+        means.status.ledger.lend(self._parked.spent)
 
     def __len__(self) -> int:
         return len(self._parked)
@@ -125,7 +126,15 @@ class Parking:
         in_flight = command(parked.turn, mailbox)
         connection = resume_connection(
             parked.account.target,
-            Detached(parked.descriptor, woken.tls, terms.connection, parked.tags, parked.heard_at, parked.debt_bytes),
+            Detached(
+                parked.descriptor,
+                woken.tls,
+                terms.connection,
+                parked.tags,
+                parked.heard_at,
+                parked.debt_bytes,
+                parked.moved_bytes,
+            ),
             in_flight,
             phase(parked.turn),
             woken.said,

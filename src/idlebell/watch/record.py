@@ -46,4 +46,5 @@ def record(
         detached.heard_at,  # until the fleet says when it was opened
         detached.debt_bytes,
         turn,
+        moved_bytes=detached.moved_bytes,
     )

@@ -136,6 +136,10 @@ class Watcher:
 
     async def run(self) -> Parked | None:
         """Until the session is over, is not needed any more, or can be parked."""
+        with self._means.status.ledger.session(self.account.id, self._session.connection):
+            return await self._run()
+
+    async def _run(self) -> Parked | None:
         try:
             left_off, self._left_off = self._left_off, None
             if left_off is not None and (parked := await self._go_on(left_off)) is not None:

@@ -99,7 +99,7 @@ async def test_a_code_is_read_back(stage):
 
 
 async def test_what_later_versions_bring_is_not_found_now(stage):
-    answer = await stage.ask("GET", "/v1/subscriptions/sub_1/ledger", headers=BEARER)
+    answer = await stage.ask("GET", "/v1/subscriptions/sub_1/later", headers=BEARER)
     assert (answer.status, answer.json["type"]) == (404, "/problems/no-such-path")
 
 
