@@ -43,6 +43,7 @@ ca_file = "{ca_file}"
 {imap}
 [push]
 vapid_subject = "mailto:operator@example.org"
+flood_per_minute = 0
 {push}
 [network]
 allow = ["127.0.0.0/8", "::1/128"]
@@ -57,7 +58,8 @@ level = "{level}"
 
 class GatewayProcess:
     """``async with`` starts it and surely ends it. ``folder`` holds database, key and log, over all restarts. ``before`` is
-    Python that runs in the process first: bounds that no setting undercuts can be made shorter there."""
+    Python that runs in the process first: bounds that no setting undercuts can be made shorter there. However much comes, each
+    mail rings by itself."""
 
     def __init__(
         self,

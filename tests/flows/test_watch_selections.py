@@ -11,6 +11,7 @@ from flows.watch_stage import Stage, staged
 from idlebell.gateway.standing import view
 from idlebell.gateway.wish import with_mailboxes
 from idlebell.imap import commands as c
+from idlebell.model.proof import USUAL_DEMANDS
 from idlebell.model.selection import Personal, Selection, Subscribed, Subtree
 from idlebell.model.subscription import Activity, Counts
 from idlebell.telemetry.facts import MailDetected
@@ -244,7 +245,7 @@ async def test_a_server_that_does_not_list_its_mailboxes_is_told_of(
     await stage.watching("INBOX")
     await stage.status.wait_for(stage.account.id, lambda status: status is not None and status.unlisted is not None, 10)
     (subscription,) = await stage.store.of_account(stage.account.id)
-    shown = view(subscription, stage.status.of(stage.account.id), Activity(Counts()))
+    shown = view(subscription, stage.status.of(stage.account.id), Activity(Counts()), USUAL_DEMANDS)
     assert shown.problem is not None
     assert (shown.problem.type, shown.problem.detail) == (
         "/problems/server-error",
@@ -254,4 +255,4 @@ async def test_a_server_that_does_not_list_its_mailboxes_is_told_of(
     refused.cancel()
     await names(stage, {"INBOX", "Work", "Work/Deep", "Workshop"})
     (subscription,) = await stage.store.of_account(stage.account.id)
-    assert view(subscription, stage.status.of(stage.account.id), Activity(Counts())).problem is None
+    assert view(subscription, stage.status.of(stage.account.id), Activity(Counts()), USUAL_DEMANDS).problem is None

@@ -98,6 +98,21 @@ class Mailbox(msgspec.Struct, frozen=True):
     mode: str | None = None
 
 
+class Bell(msgspec.Struct, frozen=True):
+    """An endpoint that new mail may go to. ``used``: it goes there now. ``problem``: why it is passed over."""
+
+    type: str
+    host: str
+    used: bool
+    problem: Problem | None = None
+
+
+class Endpoints(msgspec.Struct, frozen=True):
+    """``new_mail``: in the order in which they are tried."""
+
+    new_mail: tuple[Bell, ...] = ()
+
+
 class Subscription(msgspec.Struct, frozen=True):
     """As the gateway shows it. Members that this version does not know are left out."""
 
@@ -117,6 +132,7 @@ class Subscription(msgspec.Struct, frozen=True):
     last_event_at: datetime | None = None
     unverified: tuple[str, ...] = ()
     """Roles whose endpoint has not shown yet whose it is: nothing but a ``verification`` is sent there."""
+    endpoints: Endpoints = Endpoints()
     problem: Problem | None = None
 
 

@@ -18,6 +18,7 @@ from idlebell.gateway.shapes import (
     CredentialsRequest,
     DiscoverRequest,
     DiscoveryView,
+    EndpointsView,
     FilterResultView,
     FilterTestRequest,
     FilterTestView,
@@ -67,6 +68,7 @@ VIEW = SubscriptionView(
     counts=CountsView(detected=0, accepted=0, coalesced=0, expired=0, refused=0, pending=0, silenced=0, withdrawn=0),
     alert=None,
     unverified=(),
+    endpoints=EndpointsView(new_mail=()),
     problem=None,
 )
 

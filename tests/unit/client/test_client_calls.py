@@ -135,6 +135,22 @@ def test_a_registration_sends_what_the_api_wants(ask: Ask, gateway: Gateway) -> 
     ]
 
 
+def test_a_list_of_endpoints_is_sent_and_shown_in_its_order(ask: Ask, gateway: Gateway) -> None:
+    since = "2026-11-26T12:00:00Z"
+    away = {"type": "/problems/endpoint-failing", "detail": "It did not take it.", "since": since}
+    bells = [
+        {"type": "webpush", "host": "p", "used": False, "problem": away},
+        {"type": "simplepush", "host": "q", "used": True, "problem": None},
+    ]
+    gateway.say(201, {**SHOWN, "token": "ibs_new", "endpoints": {"new_mail": bells}})
+    given = {"new_mail": [WebPush("https://p/x", "P", "A"), SimplePush("https://q/y")]}
+    _, shown = ask("subscribe", "alice", Password("secret"), given, fall_through_seconds=60)
+    *_, body = gateway.asked[-1]
+    assert [one["type"] for one in body["endpoints"]["new_mail"]] == ["webpush", "simplepush"]
+    first, second = shown.endpoints.new_mail
+    assert (first.used, first.problem.type, second.used, second.problem) == (False, away["type"], True, None)
+
+
 @pytest.mark.parametrize(
     ("method", "args", "sent"),
     [
