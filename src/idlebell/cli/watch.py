@@ -57,7 +57,8 @@ def watch(
     try:
         account = parse_imap_url(url)
     except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="URL") from None
+        found = f"; idlebell check {url} finds the server of an address" if "@" in url and "/" not in url else ""
+        raise click.BadParameter(f"{error}{found}", param_hint="URL") from None
     try:
         push_urls(list(notify))
     except ValueError as error:

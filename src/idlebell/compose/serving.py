@@ -54,7 +54,7 @@ UNREACHED: Final = {
     "no-route": "there is no way to it",
     "no-such-name": "there is no such host",
     "dns": "the name server does not answer",
-    "not-allowed": "network.allow does not name its address",
+    "not-allowed": "its address or port is not allowed (network.allow, network.imap_ports)",
     "bad-host": "that is no host name",
 }
 """What the one at the terminal may know, unlike an app."""
@@ -197,8 +197,9 @@ async def watch_one(
             case LoginFailed(code=code, detail=detail) if (entry := PROBLEMS[code]).blame is Blame.CREDENTIALS:
                 give_up(f"{detail.rstrip('.')}. {entry.mend}")
             case LoginFailed(code=code, detail=detail, private=private) if not proven and code in NOT_A_MAIL_SERVER:
-                why = UNREACHED.get(private.partition(":")[0], private)
-                give_up(f"{detail.rstrip('.')} at {account.target}{why and f': {why}'}. {PROBLEMS[code].mend}")
+                why = UNREACHED.get(private.partition(":")[0])
+                mend = "Check host and port." if why is not None else PROBLEMS[code].mend
+                give_up(f"{detail.rstrip('.')} at {account.target}: {why or private or code}. {mend}")
             case Complained(text=text):
                 give_up(text)
             case _:
