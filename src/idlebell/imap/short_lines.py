@@ -22,6 +22,7 @@ LINE_BYTES_CONDSTORE: Final = 8_192
 
 _TAG: Final = "A999999999"
 """As long as any tag of a session."""
+_FETCH_BYTES: Final = len(f"{_TAG} UID FETCH 4294967295:4294967295 () (CHANGEDSINCE 9223372036854775807)\r\n")
 
 
 def line_bytes(capabilities: frozenset[str]) -> int:
@@ -39,7 +40,7 @@ def shortened(command: c.Command, most_bytes: int, *, utf8: bool = False) -> tup
     3.2.5.1), become one range. LocalProtocolError: it is too long and cannot be cut, as NOTIFY, of which each replaces the
     one before: then ask by a filter that names no mailboxes.
     """
-    if _length(command, utf8) <= most_bytes:
+    if _is_surely_short(command, most_bytes) or _length(command, utf8) <= most_bytes:
         return (command,)
     match command:
         case c.UidFetch():
@@ -52,6 +53,13 @@ def shortened(command: c.Command, most_bytes: int, *, utf8: bool = False) -> tup
             if _length(wider, utf8) <= most_bytes:
                 return (wider,)
     raise LocalProtocolError(f"{c.name_of(type(command))} is longer than the server takes and cannot be cut")
+
+
+def _is_surely_short(command: c.Command, most_bytes: int) -> bool:
+    """The FETCH of what is new, which follows every mail, is not spelled twice."""
+    if not isinstance(command, c.UidFetch) or len(command.uids.ranges) > 1:
+        return False
+    return _FETCH_BYTES + sum(map(len, command.items)) + len(command.items) <= most_bytes
 
 
 def _length(command: c.Command, utf8: bool) -> int:
