@@ -41,7 +41,6 @@ IDLE_ACK_SECONDS = 30.0
 IDLE_LEAST_SECONDS = 1.0
 """A server that ends IDLE by itself sooner than this, with nothing to say, does not do what IDLE is for."""
 
-
 SELECTED_ONLY: Final = (c.EventGroup("selected", ("MessageNew", "MessageExpunge")),)
 
 
@@ -283,9 +282,10 @@ class MailboxSession:
     async def noop(self) -> None:
         self._expect(await self._run(c.Noop()), "NOOP")
 
-    async def ask_to_idle(self) -> None:
-        """Then comes :meth:`idle_agreed`, or :meth:`detach`."""
+    async def ask_to_idle(self) -> float:
+        """Then comes :meth:`idle_agreed`, or :meth:`detach`. In how many seconds the answer is due."""
         await self._connection.ask_to_idle()
+        return IDLE_ACK_SECONDS
 
     async def idle_on(self, seconds: float, *, rest_seconds: float = math.inf) -> Waited:
         """In IDLE, until the server says something that asks for something to be done, :meth:`interrupt` is called, or

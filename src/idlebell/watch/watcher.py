@@ -28,7 +28,7 @@ from idlebell.watch.catch_up import OWED_FIRST_SECONDS, OWED_LONGEST_SECONDS, Ca
 from idlebell.watch.lapses import Promise
 from idlebell.watch.left_off import LeftOff
 from idlebell.watch.look import Books, Looks, Means
-from idlebell.watch.mailbox_session import IDLE_ACK_SECONDS, MailboxSession
+from idlebell.watch.mailbox_session import MailboxSession
 from idlebell.watch.parked import Parked
 from idlebell.watch.polling import Polling
 from idlebell.watch.probing import Probing
@@ -315,11 +315,11 @@ class Watcher:
         due_at = means.clock.monotonic() + seconds
         rang, self._rang = self._rang, False
         try:
-            await self._session.ask_to_idle()
+            answer_seconds = await self._session.ask_to_idle()
             # What it was woken for is done, and seldom is there more at once: it need not wait for the server's word.
-            if rang and (parked := self._park(assignment, means.clock.monotonic() + IDLE_ACK_SECONDS, Turn.IDLE)):
+            if rang and (parked := self._park(assignment, means.clock.monotonic() + answer_seconds, Turn.IDLE)):
                 return parked
-            await self._session.idle_agreed(IDLE_ACK_SECONDS)
+            await self._session.idle_agreed(answer_seconds)
         except LookRefusedError as refusal:
             await self._refused_to_idle(refusal)
             return None
