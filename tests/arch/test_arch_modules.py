@@ -19,6 +19,7 @@ SUPERVISORS = {
     "deliver/codes.py": 1,
     "deliver/dispatcher.py": 2,  # the round, and the one notification under way
     "deliver/heartbeats.py": 1,
+    "watch/reminders.py": 1,
     "deliver/pruning.py": 1,
     "gateway/registration.py": 1,
     "net/apprise_worker.py": 1,  # a plugin of somebody else's, in a process of its own

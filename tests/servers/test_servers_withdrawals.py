@@ -65,3 +65,39 @@ async def test_what_is_read_or_removed_is_withdrawn(dovecot: DovecotServer, tmp_
         status, answer = await gateway.call("PUT", path, credentials, token=made["token"])
         assert status in (200, 202), answer
         await until_withdrawn(1, 2, 3)
+
+
+async def test_what_is_unread_still_rings_again_once_whatever_dies(dovecot: DovecotServer, tmp_path: Path) -> None:
+    user = dovecot.add_user()
+    short = "from idlebell.gateway import preferences; preferences.REMIND_AFTER_SECONDS = range(1, 3601)\n"
+    short += "from datetime import timedelta; from idlebell.store import owed; owed.TOGETHER = timedelta(seconds=1)\n"
+    short += (
+        "from idlebell.watch import reminders; reminders.EVERY_SECONDS = 0.05; reminders.AGAIN = timedelta(seconds=0.2)"
+    )
+    async with PushService() as service, GatewayProcess(tmp_path, dovecot.ca_file, before=short) as gateway:
+        hooks = {"new_mail": service.make_webhook(), "reminder": service.make_webhook("again")}
+        request = subscription(dovecot.ports.imaps, user.name, user.password, hooks, remind_after=3)
+        status, made = await gateway.call("POST", "/v1/subscriptions", request)
+        assert status == 201, made
+        path, token = f"/v1/subscriptions/{made['id']}", made["token"]
+
+        def reminded() -> list[int]:
+            told = {one.version: one.payload for one in service.of("again") if one.type == "new_mail"}
+            return [uid for payload in told.values() if payload is not None for uid in payload["uids"]]
+
+        for number in range(3):
+            await asyncio.to_thread(dovecot.deliver, user.name, mail.make(subject=f"Card {number}"))
+        while (await gateway.call("GET", path, token=token))[1]["counts"]["accepted"] != 3:
+            pass
+        gateway.kill()
+        await asyncio.to_thread(by_another_client, dovecot, user, 1, remove=False)
+        await asyncio.to_thread(by_another_client, dovecot, user, 2, remove=True)
+        await gateway.start()
+        await gateway.call("PUT", f"{path}/credentials", {"auth": request["imap"]["auth"]}, token=token)
+        await service.wait_for(lambda _: bool(reminded()), 30, name="again")
+        gateway.kill()
+        await gateway.start()
+        await gateway.call("PUT", f"{path}/credentials", {"auth": request["imap"]["auth"]}, token=token)
+        await asyncio.to_thread(dovecot.deliver, user.name, mail.make(subject="The last"))
+        await service.wait_for(lambda _: 4 in reminded(), 30, name="again")
+        assert reminded() == [3, 4]

@@ -56,6 +56,8 @@ class Push(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime | None = None
     code: str | None = None
     truncated: bool = False
+    reminder: bool = False
+    """A ``new_mail`` that rang before and is unread still; ``uids`` says which messages."""
 
 
 def read_push(body: bytes) -> Push:

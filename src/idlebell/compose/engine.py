@@ -61,6 +61,7 @@ from idlebell.watch.cadence import Cadence
 from idlebell.watch.fleet import Fleet
 from idlebell.watch.hosts import Hosts
 from idlebell.watch.look import Means
+from idlebell.watch.reminders import Reminding
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +195,7 @@ async def running_engine(
         )
         pruner = Pruner(store, emit, clock, gateway.over, dispatcher.nudge)
         heartbeats = Heartbeats(store, emit, clock, partial(is_watched, status), dispatcher.nudge)
+        reminding = Reminding(store, means.looks, status, clock, emit, fleet.nudge, dispatcher.nudge, keep)
         accounts = Declared(gateway)
         sessions_and_logins = gauges_of(fleet, status, keyring, door.admission, places.sessions)
         for gauge in (*sessions_and_logins, *delivery_gauges(dispatcher), *canary_gauges(bird)):
@@ -208,6 +210,7 @@ async def running_engine(
         dispatcher.start()
         pruner.start()
         heartbeats.start()
+        reminding.start()
         if bird is not None:
             bird.start(partial(accounts.standing, bird.account))
         try:
@@ -218,6 +221,7 @@ async def running_engine(
                 await bird.stop()
             clocks.cancel()
             await gateway.stop()
+            await reminding.stop()
             await fleet.stop()
             watching.cancel()
             await pruner.stop()

@@ -13,7 +13,7 @@ from typing import Any, Final
 import msgspec
 
 from idlebell.gateway.hushed import hushed_view, read_hushed
-from idlebell.gateway.reading import NOT_SUPPORTED, Faults
+from idlebell.gateway.reading import Faults
 from idlebell.gateway.shapes import SubscriptionRequest
 from idlebell.gateway.when import (
     quiet_hours_view,
@@ -29,6 +29,9 @@ from idlebell.rules.compiled import canonical
 from idlebell.rules.content import CONTENT_LIMIT_BYTES
 from idlebell.rules.filter import FilterError
 
+REMIND_AFTER_SECONDS: Final = range(60, 7 * 86_400 + 1)
+"""Sooner it would ring while the first ring is being looked at; what was not read in a week will not be."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reader:
@@ -38,8 +41,12 @@ class Reader:
     read: Callable[[Faults, Any, str], Any]
 
 
-def _later(faults: Faults, _: Any, at: str) -> None:
-    faults.add(at, NOT_SUPPORTED)
+def _remind_after(faults: Faults, given: Any, at: str) -> int | None:
+    if isinstance(given, int) and not isinstance(given, bool) and given in REMIND_AFTER_SECONDS:
+        return given
+    least, most = REMIND_AFTER_SECONDS.start, REMIND_AFTER_SECONDS.stop - 1
+    faults.add(at, f"must be a whole number of seconds from {least} to {most}, or null")
+    return None
 
 
 def read_filter(faults: Faults, value: Any, at: str) -> str | None:
@@ -76,7 +83,7 @@ READERS: Final[Mapping[str, Reader]] = MappingProxyType(
         "fall_through_seconds": Reader("fall_through_seconds", read_fall_through_seconds),
         "hushed": Reader("hushed", read_hushed),
         "withdraw": Reader("withdraw", read_withdraw),
-        "remind_after": Reader("remind_after_seconds", _later),
+        "remind_after": Reader("remind_after_seconds", _remind_after),
         "content_limit_bytes": Reader("content_limit_bytes", _content_limit),
     }
 )

@@ -1,7 +1,6 @@
 """What faces hand in and get back. The JSON of the REST API has these very shapes.
 
-Passwords, tokens and endpoint secrets are decoded into :class:`~idlebell.model.secret.Secret` (pass :func:`dec_hook` to
-msgspec), so no ``repr`` of a request shows one.
+Passwords, tokens and endpoint secrets are decoded into a Secret (pass :func:`dec_hook` to msgspec): no ``repr`` shows one.
 """
 
 from __future__ import annotations
@@ -138,6 +137,7 @@ class EndpointsShape(Shape, frozen=True, kw_only=True):
     reconnect: EndpointShape | None = None
     heartbeat: EndpointShape | None = None
     expiring: EndpointShape | None = None
+    reminder: EndpointShape | None = None
 
 
 _NAMED = msgspec.Meta(extra_json_schema={"enum": ["personal", "subscribed"]})

@@ -21,6 +21,7 @@ class Role(StrEnum):
     RECONNECT = "reconnect"
     HEARTBEAT = "heartbeat"
     EXPIRING = "expiring"
+    REMINDER = "reminder"
 
 
 class PushUrl:
@@ -257,6 +258,7 @@ class Endpoints:
     reconnect: Endpoint | None = None
     heartbeat: Endpoint | None = None
     expiring: Endpoint | None = None
+    reminder: Endpoint | None = None
     fallbacks: tuple[Endpoint, ...] = ()
     failing: tuple[Failing, ...] = ()
 
@@ -296,6 +298,8 @@ class Endpoints:
             return own
         if role is Role.EXPIRING and self.reconnect is not None:
             return self.reconnect
+        if role is Role.REMINDER:
+            return bell
         if role is Role.HEARTBEAT:
             return bell if isinstance(bell, WebhookEndpoint) else None
         return bell if bell is not None and bell.carries_body else None

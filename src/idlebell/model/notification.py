@@ -45,7 +45,8 @@ class NewMail:
     vip: bool = False
     """It rings through mute, quiet hours and digest."""
     told: tuple[Told, ...] = ()
-    """Which messages it tells of, the newest :data:`TOLD_KEPT`, where its subscription wants them withdrawn; not shown."""
+    """Which messages it tells of, the newest :data:`TOLD_KEPT`, where its subscription wants them withdrawn or
+    to be reminded of them; not shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,22 @@ class Seen:
     uids: tuple[int, ...]
     unseen: int | None
     """As in :class:`NewMail`."""
+
+    @property
+    def messages(self) -> tuple[Told, ...]:
+        return tuple(Told(self.mailbox, self.uid_validity, uid) for uid in self.uids)
+
+
+@dataclass(frozen=True, slots=True)
+class Reminder:
+    """Messages that rang, and are unread still. It is shown as new mail (:mod:`idlebell.push.payload`), but was counted when it
+    came."""
+
+    type: ClassVar[str] = "reminder"
+    role: ClassVar[Role] = Role.REMINDER
+    mailbox: str
+    uid_validity: int
+    uids: tuple[int, ...]
 
     @property
     def messages(self) -> tuple[Told, ...]:
@@ -99,12 +116,12 @@ class Verification:
     code: str
 
 
-Content: TypeAlias = NewMail | Seen | Reconnect | Expiring | Heartbeat | Test | Verification
+Content: TypeAlias = NewMail | Seen | Reminder | Reconnect | Expiring | Heartbeat | Test | Verification
 
 MAX_MESSAGES = 20
 """Messages described in one notification; ``count`` tells how many there are."""
 TOLD_KEPT = 50
-"""Of a mailbox and a subscription: messages that rang last and may be withdrawn."""
+"""Of a mailbox and a subscription: messages that rang last and may be withdrawn, or ring again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,9 +62,14 @@ class Preferences:
     withdraw: bool = False
     """A message that is read or gone elsewhere is taken back."""
     remind_after_seconds: int | None = None
-    """When a message that is still unread rings again."""
+    """A message that is unread so long after it rang rings again, once."""
     content_limit_bytes: int | None = None
     """Of payload ``content``: the largest message that is told whole. None: the default."""
+
+    @property
+    def told(self) -> bool:
+        """Is it to be remembered which messages rang?"""
+        return self.withdraw or self.remind_after_seconds is not None
 
 
 NO_PREFERENCES = Preferences()

@@ -33,6 +33,8 @@ class Look:
     messages: int
     rule: Rule
     only: Told | None = None
+    flags_of: tuple[Told, ...] = ()
+    """Of ``mailbox``: their flags, and nothing else."""
     answer: asyncio.Future[Answer] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     def say(self, answer: Answer) -> None:

@@ -12,7 +12,17 @@ from datetime import UTC, datetime
 from typing import Any, TypeAlias, assert_never
 
 from idlebell.model.message import MessageSummary
-from idlebell.model.notification import Expiring, Heartbeat, NewMail, Notification, Reconnect, Seen, Test, Verification
+from idlebell.model.notification import (
+    Expiring,
+    Heartbeat,
+    NewMail,
+    Notification,
+    Reconnect,
+    Reminder,
+    Seen,
+    Test,
+    Verification,
+)
 from idlebell.push.cutting import fitting
 
 Members: TypeAlias = dict[str, Any]
@@ -56,7 +66,8 @@ def instant(moment: datetime, timespec: str = "milliseconds") -> str:
 def _members(notification: Notification, *, cut: bool = False) -> Members:
     content = notification.content
     members: Members = {
-        "type": content.type,
+        # It rings like the first one, also in an app that knows nothing of reminders.
+        "type": NewMail.type if isinstance(content, Reminder) else content.type,
         "subscription": notification.subscription_id,
         "version": notification.version,
         "at": instant(notification.at),
@@ -73,6 +84,13 @@ def _members(notification: Notification, *, cut: bool = False) -> Members:
                 members["vip"] = True
             if content.messages or cut:
                 members["messages"] = [_message(message) for message in content.messages]
+        case Reminder():
+            members["mailbox"] = content.mailbox
+            members["uid_validity"] = content.uid_validity
+            members["count"] = len(content.uids)
+            members["unseen"] = None
+            members["reminder"] = True
+            members["uids"] = list(content.uids)
         case Seen():
             members["mailbox"] = content.mailbox
             members["uid_validity"] = content.uid_validity

@@ -13,7 +13,7 @@ import re
 from datetime import datetime
 
 from idlebell.model.endpoint import WebPushEndpoint
-from idlebell.model.notification import NewMail, Notification, Seen
+from idlebell.model.notification import NewMail, Notification, Reminder, Seen
 from idlebell.push.answers import refused, silence, transient, try_later
 from idlebell.push.attempt import Attempt
 from idlebell.push.encryption import MAX_PLAINTEXT_BYTES, encrypt
@@ -30,6 +30,7 @@ TOPIC_CHARACTERS = 32
 
 _URGENCY = {
     "new_mail": "high",  # a sleeping phone (Doze) wakes for nothing less
+    "reminder": "high",
     "reconnect": "high",  # until it is answered no mail is announced
     "verification": "high",  # to be answered within minutes
     "test": "high",  # takes the way that mail will take
@@ -95,7 +96,7 @@ def _replaced(notification: Notification) -> str:
         case NewMail(mailbox=mailbox, messages=(), vip=vip):
             # That there is mail: a phone that was off all night is told once of each mailbox, and of VIPs' apart.
             return f"{'vip' if vip else ''}\0{mailbox or ''}"
-        case NewMail() | Seen():
+        case NewMail() | Reminder() | Seen():
             return notification.id  # each tells of other messages: only a repeat replaces it
         case _:
             return ""

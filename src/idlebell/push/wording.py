@@ -6,7 +6,17 @@ from dataclasses import dataclass, field
 from typing import Final, assert_never
 
 from idlebell.model.message import MessageSummary
-from idlebell.model.notification import Expiring, Heartbeat, NewMail, Notification, Reconnect, Seen, Test, Verification
+from idlebell.model.notification import (
+    Expiring,
+    Heartbeat,
+    NewMail,
+    Notification,
+    Reconnect,
+    Reminder,
+    Seen,
+    Test,
+    Verification,
+)
 
 TITLE_CHARACTERS: Final = 120
 BODY_CHARACTERS: Final = 1_000
@@ -56,6 +66,9 @@ def _worded(notification: Notification) -> tuple[str, str]:
             described = [_described(message) for message in reversed(content.messages[-MESSAGES:])]
             title = "New mail" if content.count == 1 else f"{content.count} new messages"
             return title, "\n".join(described) or _mailboxes(content)
+        case Reminder():
+            count = len(content.uids)
+            return "Still unread" if count == 1 else f"{count} messages are still unread", f"in {content.mailbox}"
         case Seen():
             return "Read elsewhere", f"{len(content.uids)} in {content.mailbox}"
         case Reconnect():

@@ -113,7 +113,7 @@ def match(
         for messages, vip in ((vips, True), (told, False)):
             if messages:
                 shown = _described(one, messages[-MAX_MESSAGES:], summaries)
-                kept = messages[-TOLD_KEPT:] if wish.withdraw else ()
+                kept = messages[-TOLD_KEPT:] if wish.told else ()
                 told_of = tuple(Told(mailbox, uid_validity, one.uid) for one in kept if one.uid is not None)
                 content = NewMail(mailbox, uid_validity, len(messages), unseen, shown, vip=vip, told=told_of)
                 drafts.append(_draft(one, content, at, keep))

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from idlebell.model.endpoint import Endpoints, Provable, Role
-from idlebell.model.notification import Content, Draft, Expiring, LossReason, NewMail, Reconnect
+from idlebell.model.notification import Content, Draft, Expiring, LossReason, NewMail, Reconnect, Reminder
 from idlebell.model.proof import PROVEN
 from idlebell.model.selection import Selection
 from idlebell.model.subscription import Floor, Loss, Payload, Phase, StandingProblem, Subscription
@@ -22,9 +22,13 @@ RECONNECT_KEPT = timedelta(days=7)
 _MENDED_BY_A_PUSH = frozenset({"endpoint-failing", "endpoint-refused", "endpoint-unverified"})
 
 
+OF_MAIL = frozenset({NewMail.type, Reminder.type})
+"""Types of what rings for mail: a pause drops it."""
+
+
 def takes(phase: Phase, paused: bool, type_of_content: str) -> bool:
     """May a subscription that stands so be told of this? Of mail only an active one is."""
-    return not paused and (phase is Phase.ACTIVE if type_of_content == NewMail.type else not phase.over)
+    return not paused and (phase is Phase.ACTIVE if type_of_content in OF_MAIL else not phase.over)
 
 
 def lost(
@@ -54,7 +58,7 @@ def found(subscription: Subscription) -> Subscription | None:
 
 def obsolete(subscription: Subscription, before: Subscription | None, type_of_content: str) -> bool:
     """Is what waits of this type of no use any more, ``before`` having become ``subscription``?"""
-    if type_of_content == NewMail.type:
+    if type_of_content in OF_MAIL:
         return subscription.paused
     if type_of_content == Reconnect.type:
         return before is not None and before.loss is not None and subscription.loss is None

@@ -36,6 +36,7 @@ from idlebell.model.notification import (
     LossReason,
     NewMail,
     Reconnect,
+    Reminder,
     Seen,
     Test,
     Told,
@@ -53,7 +54,8 @@ from idlebell.store.routes import DIGEST_BYTES, Route, microseconds, moment
 FORMAT: Final = 1
 """``v`` of every encoding. A reader refuses a greater one: it was written by a newer program."""
 ROLE_OF_TYPE: Final = {
-    content.type: content.role for content in (NewMail, Seen, Reconnect, Expiring, Heartbeat, Test, Verification)
+    content.type: content.role
+    for content in (NewMail, Seen, Reminder, Reconnect, Expiring, Heartbeat, Test, Verification)
 }
 
 
@@ -109,6 +111,8 @@ def encode_content(content: Content) -> bytes:
                 "uids": content.uids,
                 "unseen": content.unseen,
             }
+        case Reminder():
+            members = {"mailbox": content.mailbox, "uid_validity": content.uid_validity, "uids": content.uids}
         case Reconnect():
             members = {"reason": content.reason.value}
         case Expiring():
@@ -137,6 +141,8 @@ def decode_content(encoded: bytes) -> Content:
             )
         case Seen.type:
             return Seen(value["mailbox"], value["uid_validity"], tuple(value["uids"]), value["unseen"])
+        case Reminder.type:
+            return Reminder(value["mailbox"], value["uid_validity"], tuple(value["uids"]))
         case Reconnect.type:
             return Reconnect(LossReason(value["reason"]))
         case Expiring.type:

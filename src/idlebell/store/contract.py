@@ -1,9 +1,9 @@
 """The store's contract. Two stores keep it (memory, SQLite); the same tests run against both.
 
 Every method is atomic and, once it returns, durable. A method that writes may be called from many tasks at once. The parts
-(:class:`Subscriptions`, :class:`Cursors`, :class:`Outbox`, :class:`Trails`, :class:`Learnings`, :class:`Keys`,
-:class:`~idlebell.store.grants.Grants`) are separate protocols because a store without transactions across its parts must be
-able to keep them; what has to be one step is one method of one part.
+(:class:`Subscriptions`, :class:`Cursors`, :class:`Outbox`, :class:`~idlebell.store.reminders.Reminders`, :class:`Trails`,
+:class:`Learnings`, :class:`Keys`, :class:`~idlebell.store.grants.Grants`) are separate protocols because a store without
+transactions across its parts must be able to keep them; what has to be one step is one method of one part.
 
 All times are aware datetimes in UTC, given by the caller: a store has no clock.
 """
@@ -26,6 +26,7 @@ from idlebell.model.sighting import Sighting
 from idlebell.model.subscription import Activity, ApiKey, Floor, StandingProblem, Subscription
 from idlebell.model.trail import Delivery, KeptVerdict
 from idlebell.store.grants import Grants
+from idlebell.store.reminders import Reminders
 
 CURSORS_KEPT: Final = 200
 """Of one account, of mailboxes that are gone: whoever makes and deletes mailboxes all day fills no disk."""
@@ -422,7 +423,7 @@ class Keys(Protocol):
     async def remove_api_key(self, key: ApiKeyId) -> bool: ...
 
 
-class Store(Subscriptions, Cursors, Outbox, Trails, Learnings, Keys, Grants, Protocol):
+class Store(Subscriptions, Cursors, Outbox, Reminders, Trails, Learnings, Keys, Grants, Protocol):
     def fingerprint(self, value: bytes) -> bytes:
         """A keyed digest (32 bytes): equal values can be found again, and none can be guessed from the store alone."""
         ...

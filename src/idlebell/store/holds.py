@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
 from idlebell.model.ids import NotificationId, SubscriptionId
-from idlebell.model.notification import Draft, NewMail
+from idlebell.model.notification import Draft, NewMail, Reminder
 from idlebell.model.preferences import Preferences
 from idlebell.model.trail import told_at
 from idlebell.model.verdict import Outcome
@@ -39,13 +39,15 @@ class Hold:
 
 def placed(
     wish: Preferences,
-    content: NewMail,
+    content: NewMail | Reminder,
     came_at: datetime,
     now: datetime,
     lately: Lately = NEVER,
     pace: Pace = NO_PACE,
 ) -> Timing:
-    return schedule.place(wish, came_at, now, vip=content.vip, lately=lately, pace=pace)
+    return schedule.place(
+        wish, came_at, now, vip=isinstance(content, NewMail) and content.vip, lately=lately, pace=pace
+    )
 
 
 def after_coming(

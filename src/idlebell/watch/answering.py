@@ -8,7 +8,7 @@ from idlebell.model.problem import Fault
 from idlebell.model.shown_text import quoting
 from idlebell.net.look_inbox import Look
 from idlebell.watch.answers import LookRefusedError, MailboxRefusedError
-from idlebell.watch.filtering import latest, only
+from idlebell.watch.filtering import flags_of, latest, only
 from idlebell.watch.mailbox_session import MailboxSession
 
 LOST = Fault("session-lost", "The session ended before the mail server answered.")
@@ -22,7 +22,9 @@ async def answer(looks: Iterable[Look], session: MailboxSession) -> None:
             try:
                 if session.open_mailbox != look.mailbox:
                     await session.examine(look.mailbox)
-                if look.only is None:
+                if look.flags_of:
+                    look.say(await flags_of(session, look.flags_of))
+                elif look.only is None:
                     look.say(await latest(session, look.mailbox, look.messages, look.rule))
                 else:
                     look.say(await only(session, look.only, look.rule))

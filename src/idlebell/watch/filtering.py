@@ -103,6 +103,15 @@ async def only(session: MailboxSession, message: Told, rule: Rule) -> tuple[Fetc
     return tuple(texts.get(message.uid, one) for one in found)
 
 
+async def flags_of(session: MailboxSession, messages: Sequence[Told]) -> tuple[FetchData, ...]:
+    """Of ``messages`` of the open mailbox, with their UIDs. What is gone, or had another UIDVALIDITY, is not among them."""
+    wanted = sorted({one.uid for one in messages if one.uid_validity == session.uid_validity})
+    if not wanted or not session.exists:
+        return ()
+    fetched = await session.fetch(SequenceSet.of(wanted), ("UID", "FLAGS"))
+    return tuple(one for one in fetched if one.uid in wanted)
+
+
 async def _texts(
     session: MailboxSession, mailbox: str, fetched: Iterable[FetchData], rules: Sequence[Rule]
 ) -> dict[int, FetchData]:

@@ -28,3 +28,18 @@ def test_another_content_limit_is_refused(limit: Any) -> None:
     faults = Faults()
     assert read_preferences(faults, {"content_limit_bytes": limit}) == {}
     assert faults.count == 1
+
+
+@pytest.mark.parametrize("seconds", [60, 604_800, None])
+def test_a_time_to_ring_again_is_taken_and_shown(seconds: int | None) -> None:
+    faults = Faults()
+    assert read_preferences(faults, {"remind_after": seconds}) == {"remind_after_seconds": seconds}
+    assert faults.count == 0
+    assert shown(Preferences(remind_after_seconds=seconds))["remind_after"] == seconds
+
+
+@pytest.mark.parametrize("seconds", [59, 604_801, 0, -60, True, 60.0, "1h"])
+def test_another_time_to_ring_again_is_refused(seconds: Any) -> None:
+    faults = Faults()
+    assert read_preferences(faults, {"remind_after": seconds}) == {}
+    assert faults.count == 1

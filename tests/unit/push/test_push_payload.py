@@ -17,6 +17,7 @@ from idlebell.model.notification import (
     NewMail,
     Notification,
     Reconnect,
+    Reminder,
     Test,
     Verification,
 )
@@ -88,6 +89,11 @@ def test_each_other_type_has_its_own_members_and_no_more() -> None:
         (Expiring(AT), {"type": "expiring", "expires_at": "2026-11-22T03:16:42.972Z"}),
         (Verification("c0de"), {"type": "verification", "code": "c0de"}),
         (Heartbeat(), {"type": "heartbeat"}),
+        (
+            Reminder("INBOX", 1, (11, 12)),
+            {"type": "new_mail", "mailbox": "INBOX", "uid_validity": 1, "count": 2, "unseen": None, "reminder": True}
+            | {"uids": [11, 12]},
+        ),
         (Test(), {"type": "test"}),
     ):
         assert json.loads(body(notification(content))) == {**common, **members}

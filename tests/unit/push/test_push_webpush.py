@@ -21,6 +21,7 @@ from idlebell.model.notification import (
     NewMail,
     Notification,
     Reconnect,
+    Reminder,
     Seen,
     Test,
     Verification,
@@ -94,6 +95,7 @@ def test_the_ttl_is_what_is_left_never_0_and_at_most_28_days(left: float, ttl: s
         (Reconnect(LossReason.RESTART), "high"),
         (Verification("c"), "high"),
         (Test(), "high"),
+        (Reminder("INBOX", 1, (11,)), "high"),
         (Expiring(NOW), "normal"),
         (Heartbeat(), "low"),
     ],
@@ -123,7 +125,9 @@ def test_an_alert_is_replaced_by_a_newer_one_of_the_same_mailbox() -> None:
     assert webpush.topic(newer) == webpush.topic(notification(alert))
 
 
-@pytest.mark.parametrize("content", [replace(MAIL, messages=(MessageSummary(11),)), Seen("INBOX", 7, (11,), 0)])
+@pytest.mark.parametrize(
+    "content", [replace(MAIL, messages=(MessageSummary(11),)), Seen("INBOX", 7, (11,), 0), Reminder("INBOX", 7, (11,))]
+)
 def test_what_tells_of_messages_is_replaced_by_its_repeat_alone(content: Content) -> None:
     topic = webpush.topic(notification(content))
     assert webpush.topic(replace(notification(content), attempts=3)) == topic

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from idlebell.model.endpoint import Role
-from idlebell.model.ids import ID_ENTROPY_BYTES, AccountId, NotificationId, SubscriptionId, notification_id
-from idlebell.model.notification import Draft, Leased, NewMail, Notification, Reconnect, Seen, Told
+from idlebell.model.ids import ID_ENTROPY_BYTES, NotificationId, SubscriptionId, notification_id
+from idlebell.model.notification import Draft, Leased, NewMail, Notification, Reconnect, Reminder
 from idlebell.model.preferences import Preferences
 from idlebell.model.subscription import LastPush, Subscription
-from idlebell.rules.merge import without
 from idlebell.rules.pace import Pace
 from idlebell.rules.schedule import Held, Silenced, reschedules, scheduled
 from idlebell.store import changes, falling
@@ -33,9 +32,10 @@ from idlebell.store.holds import Hold, Unsent, after_coming, after_release, held
 from idlebell.store.memory import behind
 from idlebell.store.memory.falls import Falls
 from idlebell.store.memory.heartbeats import Heartbeats
-from idlebell.store.memory.rung import Rung
+from idlebell.store.memory.rungs import Rungs
 from idlebell.store.memory.trails import MemoryTrails
 from idlebell.store.memory.waiting import Tally, Waiting, Waitings
+from idlebell.store.owed import due_at, moved_by
 from idlebell.store.routes import EPOCH, Route, route, routes, version_after
 from idlebell.store.sealing import KEY_BYTES, Sealer
 
@@ -55,7 +55,7 @@ class MemoryOutbox(MemoryTrails):
         self._versions: dict[bytes, int] = {}
         self._tallies: dict[SubscriptionId, Tally] = {}
         self._holds_of: dict[SubscriptionId, Hold] = {}
-        self._rung = Rung()
+        self._rungs = Rungs()
 
     async def enqueue(self, drafts: Sequence[Draft]) -> tuple[Notification, ...]:
         committed: list[Notification] = []
@@ -70,23 +70,6 @@ class MemoryOutbox(MemoryTrails):
             notification = self._enqueue(draft)
             committed += [] if notification is None else [notification]
         return tuple(committed)
-
-    async def rung(self, account: AccountId, mailbox: str) -> Mapping[SubscriptionId, tuple[Told, ...]]:
-        return self._rung.find(self._subscriptions, account, mailbox)
-
-    async def withdraw(self, drafts: Sequence[Draft]) -> tuple[Notification, ...]:
-        committed: tuple[Notification, ...] = ()
-        for draft in drafts:
-            content = draft.content
-            assert isinstance(content, Seen)
-            rang = self._rung.take(draft.subscription_id, content.messages)
-            taken = self._take_back(draft.subscription_id, rang)
-            self._keep_withdrawn(draft.subscription_id, taken)
-            sent = rang - taken
-            if sent:
-                told = replace(content, uids=tuple(sorted(one.uid for one in sent)))
-                committed += await self.enqueue([replace(draft, content=told)])
-        return committed
 
     async def release(self, now: datetime, limit: int = RELEASED_AT_ONCE) -> int:
         fell = self._falls.release(now, FALLEN_AT_ONCE)
@@ -201,8 +184,15 @@ class MemoryOutbox(MemoryTrails):
         self._heartbeats.reckon(subscription)
         if subscription.paused or subscription.phase.over:
             self._give_up(subscription.id, "expired")
+            self._rungs.settle_all(subscription.id)
         elif before is not None and reschedules(before.preferences, subscription.preferences):
             self._hurry(subscription.id)
+        if before is not None:
+            by = moved_by(before.preferences, subscription.preferences)
+            if by is None:
+                self._rungs.settle_all(subscription.id)
+            elif by:
+                self._rungs.move_all(subscription.id, by)
         for entry in self._outbox.of_subscription(subscription.id):
             closed = changes.obsolete(subscription, before, entry.notification.content.type)
             if subscription.phase.over or (closed and entry.leased_until is None):
@@ -242,7 +232,7 @@ class MemoryOutbox(MemoryTrails):
         if hold is None:
             return False
         tally.saw(content.count, draft.at)
-        self._rung.record(subscription.id, content.told)
+        self._rungs.record(subscription.id, content.told, None)
         self._holds_of[subscription.id] = hold
         return True
 
@@ -255,33 +245,6 @@ class MemoryOutbox(MemoryTrails):
             return None
         hold = self._holds_of.get(subscription.id)
         return unsent((hold.id, hold.due_at) if hold is not None and hold.at >= draft.at else None)
-
-    def _take_back(self, subscription: SubscriptionId, gone: frozenset[Told]) -> frozenset[Told]:
-        """Those of ``gone`` that were not attempted yet: they never will be."""
-        taken: frozenset[Told] = frozenset()
-        hold = self._holds_of.get(subscription)
-        if hold is not None and not gone.isdisjoint(hold.content.told):
-            taken |= gone.intersection(hold.content.told)
-            left = without(hold.content, gone)
-            self._tallies[subscription].withdrawn += hold.content.count - (0 if left is None else left.count)
-            if left is None:
-                del self._holds_of[subscription]
-            else:
-                self._holds_of[subscription] = replace(hold, content=left)
-        for entry in self._outbox.of_subscription(subscription):
-            content = entry.notification.content
-            tried = entry.notification.attempts or entry.leased_until is not None
-            if tried or not isinstance(content, NewMail) or gone.isdisjoint(content.told):
-                continue
-            taken |= gone.intersection(content.told)
-            left = without(content, gone)
-            if left is None:
-                self._take(entry, "withdrawn")
-                continue
-            self._tallies[subscription].withdrawn += content.count - left.count
-            entry.joined = max(0, entry.joined - (content.count - left.count))
-            entry.notification = replace(entry.notification, content=left)
-        return taken
 
     def _release(self, subscription: Subscription, now: datetime) -> None:
         hold, wish, tally = self._holds_of[subscription.id], subscription.preferences, self._tallies[subscription.id]
@@ -301,7 +264,7 @@ class MemoryOutbox(MemoryTrails):
         """May what is about to be sent ring now? Else it is silenced, or held where it was never sent."""
         notification = entry.notification
         content = notification.content
-        if not isinstance(content, NewMail) or not scheduled(wish):
+        if not isinstance(content, NewMail | Reminder) or not scheduled(wish):
             return True
         timing = placed(wish, content, notification.at, now)
         if isinstance(timing, Silenced):
@@ -312,6 +275,10 @@ class MemoryOutbox(MemoryTrails):
             return True
         self._take(entry)
         one = notification.subscription_id
+        if isinstance(content, Reminder):
+            self._rungs.schedule(one, content.messages, timing.until)
+            return False
+        self._rungs.schedule(one, content.told, None)
         hold = Hold(notification.id, content, notification.at, timing.until, notification.expires_at - entry.due_at)
         before = self._holds_of.get(one)
         self._holds_of[one] = hold if before is None else joined(before, hold)
@@ -343,8 +310,10 @@ class MemoryOutbox(MemoryTrails):
             return None
         content, one = draft.content, draft.subscription_id
         version = self._next_version(to.url, draft.at)
+        if isinstance(content, NewMail):
+            note = self._rungs.schedule if released else self._rungs.record
+            note(one, content.told, due_at(self._subscriptions[one].preferences, draft.due_at))
         if isinstance(content, NewMail) and not released:
-            self._rung.record(one, content.told)
             self._tallies.setdefault(one, Tally()).saw(content.count, draft.at)
         if (
             isinstance(content, NewMail)

@@ -41,12 +41,13 @@ from idlebell.store.memory.beats import MemoryBeats
 from idlebell.store.memory.grants import MemoryGrants
 from idlebell.store.memory.keys import MemoryKeys
 from idlebell.store.memory.learnings import MemoryLearnings
+from idlebell.store.memory.reminders import MemoryReminders
 from idlebell.store.memory.sightings import Sightings
 from idlebell.store.memory.waiting import Tally
 from idlebell.store.routes import VERSIONS_KEPT_MS, microseconds
 
 
-class MemoryStore(MemoryBeats, MemoryLearnings, MemoryKeys, MemoryGrants):
+class MemoryStore(MemoryReminders, MemoryBeats, MemoryLearnings, MemoryKeys, MemoryGrants):
     """Keeps :class:`~idlebell.store.contract.Store`. ``entropy`` gives that many random bytes. ``pace``: of subscriptions that
     wish none of their own."""
 
@@ -117,7 +118,7 @@ class MemoryStore(MemoryBeats, MemoryLearnings, MemoryKeys, MemoryGrants):
             self._take(entry)
         self._tallies.pop(subscription, None)
         self._holds_of.pop(subscription, None)
-        self._rung.forget(subscription)
+        self._rungs.forget_all(subscription)
         self._heartbeats.forget(subscription)
         self._forget_trails_of(subscription)
         self._forget_links(subscription)

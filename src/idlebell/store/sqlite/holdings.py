@@ -56,7 +56,7 @@ class Holdings:
         if hold is None:
             return False
         tallies.detected(connection, one, content.count, draft.at)
-        rungs.record(connection, one, content.told)
+        rungs.record(connection, one, content.told, None)
         self._write(connection, one, hold)
         return True
 

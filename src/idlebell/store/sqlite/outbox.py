@@ -31,6 +31,7 @@ from idlebell.store.sqlite import rows, rungs
 from idlebell.store.sqlite.database import Database
 from idlebell.store.sqlite.queues import Queues
 from idlebell.store.sqlite.waiting import Waiting
+from idlebell.store.sqlite.withdrawals import withdraw
 
 # From lane to lane along the index: as many steps as there are lanes, however much waits in each.
 _LANES: Final = """
@@ -75,8 +76,7 @@ class OutboxPart:
         return self._database.read(lambda connection: rungs.find(connection, account, mailbox))
 
     async def withdraw(self, drafts: Sequence[Draft]) -> tuple[Notification, ...]:
-        queues = self._database.queues
-        return await self._database.write(lambda connection: queues.withdraw(connection, drafts))
+        return await self._database.write(lambda connection: withdraw(self._database, connection, drafts))
 
     async def release(self, now: datetime, limit: int = RELEASED_AT_ONCE) -> int:
         queues = self._database.queues

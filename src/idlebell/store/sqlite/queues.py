@@ -15,10 +15,9 @@ from typing import Any, Final
 
 from idlebell.model.endpoint import Role
 from idlebell.model.ids import ID_ENTROPY_BYTES, NotificationId, SubscriptionId, notification_id
-from idlebell.model.notification import Content, Draft, Leased, NewMail, Notification, Reconnect, Seen, Told
+from idlebell.model.notification import Content, Draft, Leased, NewMail, Notification, Reconnect, Reminder
 from idlebell.model.preferences import Preferences
 from idlebell.model.subscription import Phase, Subscription
-from idlebell.rules.merge import without
 from idlebell.rules.pace import Pace
 from idlebell.rules.schedule import Held, Rings, Silenced, reschedules, scheduled
 from idlebell.store import changes, codec
@@ -79,8 +78,11 @@ class Queues:
         rerouted = self._rows.write(connection, subscription)
         if subscription.paused or subscription.phase.over:
             self.holdings.give_up(connection, subscription.id, "expired")
+            rungs.settle_all(connection, subscription.id)
         elif before is not None and reschedules(before.preferences, subscription.preferences):
             self.holdings.hurry(connection, subscription.id)
+        if before is not None:
+            rungs.rewish(connection, subscription.id, before.preferences, subscription.preferences)
         proven = changes.newly_proven(subscription, before)
         stays = not (rerouted or changes.closes(subscription, before) or subscription.paused or subscription.phase.over)
         if stays and not proven:
@@ -158,8 +160,8 @@ class Queues:
         values = (one, draft.subscription_id, *counts, *places, version, *times, patience, covered)
         connection.execute(_INSERT, values)
         connection.execute(_QUEUE, (to.endpoint, to.lane, due_us, to.collapses))
-        if isinstance(content, NewMail) and not released:
-            self._detected(connection, draft, content)
+        if isinstance(content, NewMail):
+            self._rings(connection, draft, content, released)
         return Notification(one, draft.subscription_id, content, version, draft.at, draft.expires_at, attempts=0)
 
     def _join(
@@ -172,16 +174,19 @@ class Queues:
         released: NotificationId | None,
     ) -> Notification:
         both = self._behind.join(connection, before, draft, content, version, released)
-        if released is None:
-            self._detected(connection, draft, content)
+        self._rings(connection, draft, content, released)
         one = before[0]
         expires_at = max(moment(one.expires_us), draft.expires_at)
         return Notification(one.id, one.subscription, both, version, draft.at, expires_at, attempts=0)
 
-    def _detected(self, connection: sqlite3.Connection, draft: Draft, content: NewMail) -> None:
-        tallies.detected(connection, draft.subscription_id, content.count, draft.at)
+    def _rings(
+        self, connection: sqlite3.Connection, draft: Draft, content: NewMail, released: NotificationId | None
+    ) -> None:
+        if released is None:
+            tallies.detected(connection, draft.subscription_id, content.count, draft.at)
         if content.told:
-            rungs.record(connection, draft.subscription_id, content.told)
+            note = rungs.rang if released else rungs.record
+            note(connection, draft.subscription_id, content.told, draft.due_at)
 
     def _new_id(self) -> NotificationId:
         return notification_id(self._entropy(ID_ENTROPY_BYTES))
@@ -210,10 +215,10 @@ class Queues:
         self, connection: sqlite3.Connection, waiting: Waiting, content: Content, wish: Preferences, now: datetime
     ) -> bool:
         """May what is about to be sent ring now? Else it is silenced, or held where it was never sent."""
-        if not isinstance(content, NewMail) or not scheduled(wish):
+        if not isinstance(content, NewMail | Reminder) or not scheduled(wish):
             return True
-        timing = placed(wish, content, moment(waiting.at_us), now)
         came_at = moment(waiting.at_us)
+        timing = placed(wish, content, came_at, now)
         if isinstance(timing, Silenced):
             self.take(connection, [waiting], "silenced")
             kept = silenced(waiting.id, waiting.version, waiting.type, came_at, now)
@@ -222,6 +227,10 @@ class Queues:
         if not isinstance(timing, Held) or waiting.attempts:
             return True
         self.take(connection, [waiting])
+        if isinstance(content, Reminder):
+            rungs.schedule(connection, waiting.subscription, content.messages, microseconds(timing.until))
+            return False
+        rungs.rang(connection, waiting.subscription, content.told, None)
         keep = moment(waiting.expires_us) - moment(waiting.due_us)
         hold = Hold(waiting.id, content, came_at, timing.until, keep)
         into = self.holdings.join(connection, waiting.subscription, hold)
@@ -229,43 +238,6 @@ class Queues:
             kept = merged_into(into, waiting.id, waiting.version, came_at, now)
             self._trails.keep_deliveries(connection, waiting.subscription, [kept])
         return False
-
-    def withdraw(self, connection: sqlite3.Connection, drafts: Sequence[Draft]) -> tuple[Notification, ...]:
-        committed: tuple[Notification, ...] = ()
-        for draft in drafts:
-            content = draft.content
-            assert isinstance(content, Seen)
-            rang = rungs.forget(connection, draft.subscription_id, content.messages)
-            taken = self._take_back(connection, draft.subscription_id, rang)
-            self._trails.withdrawn(connection, draft.subscription_id, taken)
-            sent = rang - taken
-            if sent:
-                told = replace(content, uids=tuple(sorted(one.uid for one in sent)))
-                committed += self.enqueue_all(connection, [replace(draft, content=told)])
-        return committed
-
-    def _take_back(
-        self, connection: sqlite3.Connection, subscription: SubscriptionId, gone: frozenset[Told]
-    ) -> frozenset[Told]:
-        """Those of ``gone`` that were not attempted yet: they never will be."""
-        taken = self.holdings.withdraw(connection, subscription, gone)
-        for waiting in self.of_subscription(connection, subscription):
-            if not waiting.messages or waiting.attempts or waiting.leased_us is not None:
-                continue
-            content = opened(self._sealer, waiting)
-            if not isinstance(content, NewMail) or gone.isdisjoint(content.told):
-                continue
-            taken |= gone.intersection(content.told)
-            left = without(content, gone)
-            if left is None:
-                self.take(connection, [waiting], "withdrawn")
-                continue
-            covered = sealed(self._sealer, waiting.id, left)
-            query = "UPDATE outbox SET content = ?, messages = ?, joined = ? WHERE seq = ?"
-            joined = max(0, waiting.joined - (waiting.messages - left.count))
-            connection.execute(query, (covered, left.count, joined, waiting.seq))
-            tallies.count(connection, subscription, waiting.messages - left.count, "withdrawn")
-        return taken
 
     def by_id(self, connection: sqlite3.Connection, notification: NotificationId) -> Waiting | None:
         row = connection.execute(SELECT + "WHERE id = ?", (notification,)).fetchone()
@@ -327,7 +299,7 @@ class Queues:
         """To where its subscription now wants it, as something never sent; dropped where there is no such place."""
         _, paused, routes, _ = connection.execute(_STANDING, (waiting.subscription,)).fetchone()
         to = codec.decode_route(routes, codec.ROLE_OF_TYPE[waiting.type])
-        if to is None or (paused and waiting.type == NewMail.type):
+        if to is None or (paused and waiting.type in changes.OF_MAIL):
             self.take(connection, [waiting], "expired")
         elif to.endpoint != waiting.endpoint:
             version = _next_version(connection, to.url, moment(waiting.at_us))

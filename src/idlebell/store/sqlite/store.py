@@ -18,6 +18,7 @@ from idlebell.store.sqlite.heartbeats import HeartbeatsPart
 from idlebell.store.sqlite.keys import KeysPart
 from idlebell.store.sqlite.learnings import LearningsPart
 from idlebell.store.sqlite.outbox import OutboxPart
+from idlebell.store.sqlite.reminders import RemindersPart
 from idlebell.store.sqlite.subscriptions import SubscriptionsPart
 from idlebell.store.sqlite.trails import TrailsPart
 
@@ -25,7 +26,15 @@ _PROBE = "INSERT INTO probes (name, count) VALUES ('check', 1) ON CONFLICT (name
 
 
 class SqliteStore(
-    SubscriptionsPart, CursorsPart, OutboxPart, HeartbeatsPart, TrailsPart, LearningsPart, KeysPart, GrantsPart
+    SubscriptionsPart,
+    CursorsPart,
+    OutboxPart,
+    RemindersPart,
+    HeartbeatsPart,
+    TrailsPart,
+    LearningsPart,
+    KeysPart,
+    GrantsPart,
 ):
     """Keeps :class:`~idlebell.store.contract.Store`. Made by :func:`open_sqlite`."""
 
