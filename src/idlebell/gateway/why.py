@@ -39,6 +39,7 @@ _ENDS: Final = {
     "refused": "It did not ring: the push service refused it",
     "expired": "It did not ring: it could not be delivered while it was of use",
     "coalesced": "It rang with a newer one, which stood for it",
+    "unverified": "It has not rung yet: the endpoint has not shown that it is wanted",
     "held": "It has not rung yet: it is held, to ring with what else comes",
     "silenced": "It did not ring: when its turn came, the subscription was silent",
     "pending": "It has not rung yet: it waits for its turn",
@@ -46,6 +47,8 @@ _ENDS: Final = {
     "unknown": "It was to ring; of so many pushes since, nothing is kept of this one any more",
     "nowhere": "It did not ring: the subscription had no endpoint for it",
 }
+_UNDER_WAY: Final = ("retry", "unverified")
+"""After which there are more attempts, as long as it waits."""
 _RANG: Final = ("accepted", "coalesced")
 
 
@@ -168,11 +171,11 @@ def _end(
 ) -> tuple[str, datetime | None]:
     if notification is None:
         return "nowhere", None
-    if attempts and attempts[-1].outcome != "retry":
+    if attempts and attempts[-1].outcome not in _UNDER_WAY:
         return attempts[-1].outcome, attempts[-1].at
     if notification in kept.waiting:
         waits = "held" if one.outcome is Outcome.HELD else "pending"
-        return ("retry" if attempts else waits), kept.waiting[notification]
+        return (attempts[-1].outcome if attempts else waits), kept.waiting[notification]
     # Where older ones are kept, or few, this one's would be too.
     begins = kept.deliveries[-1].at if kept.deliveries else one.at
     return ("dropped" if begins <= one.at or len(kept.deliveries) <= SURELY_KEPT else "unknown"), None

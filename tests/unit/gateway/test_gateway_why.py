@@ -11,9 +11,11 @@ from idlebell.gateway.why import Kept, explain, nothing_kept
 from idlebell.model.cursor import Cursor
 from idlebell.model.ids import AccountId, NotificationId
 from idlebell.model.notification import LossReason
-from idlebell.model.subscription import Floor, Loss, Phase
+from idlebell.model.subscription import Floor, Loss, Phase, StandingProblem
 from idlebell.model.trail import KEPT_FOR, Delivery, KeptVerdict
 from idlebell.model.verdict import Outcome
+from idlebell.store.contract import Dropped, EndpointGone, Postponed, Settled, Settlement, Unverified
+from idlebell.store.delivered import delivered
 from idlebell.store.trail_codec import SURELY_KEPT
 from store_samples import DAY, HOUR, NOW, SECOND, subscription
 
@@ -50,6 +52,8 @@ def test_a_ring_is_told_with_its_attempts_and_how_long_it_took() -> None:
     [
         (Kept(FIRST, [RINGS], [], {ID: NOW}), "pending"),
         (Kept(FIRST, [RINGS], [RETRY], {ID: NOW + HOUR}), "retry"),
+        (Kept(FIRST, [RINGS], [replace(RETRY, outcome="unverified", took_ms=None)], {ID: NOW + HOUR}), "unverified"),
+        (Kept(FIRST, [RINGS], [replace(RETRY, outcome="unverified", took_ms=None)], {}), "dropped"),
         (Kept(FIRST, [RINGS], [], {}), "dropped"),
         (Kept(FIRST, [RINGS], [RETRY], {}), "dropped"),
         (Kept(FIRST, [RINGS], [replace(ACCEPTED, outcome="refused", status=400)], {}), "refused"),
@@ -61,6 +65,24 @@ def test_what_did_not_ring_is_told_with_how_it_stands(kept: Kept, outcome: str) 
     told = explain([RINGS], kept, NOW)
     assert (told.rang, told.outcome) == (False, outcome)
     assert told.answer.startswith(("It did not ring", "It has not rung yet"))
+
+
+@pytest.mark.parametrize(
+    "settlement",
+    [
+        Settled(NOW, 201),
+        Postponed(NOW, NOW + HOUR, 503),
+        Dropped(NOW, "expired", None),
+        Dropped(NOW, "refused", 400),
+        EndpointGone(NOW, 410, StandingProblem("endpoint-gone", "It is gone.", NOW)),
+        Unverified(NOW, NOW + HOUR),
+    ],
+    ids=lambda one: type(one).__name__,
+)
+@pytest.mark.parametrize("waits", [True, False])
+def test_there_is_a_sentence_for_whatever_a_delivery_comes_to(settlement: Settlement, waits: bool) -> None:
+    attempt = delivered(ID, 1, "new_mail", NOW, settlement)
+    assert explain([RINGS], Kept(FIRST, [RINGS], [attempt], {ID: NOW + HOUR} if waits else {}), NOW).answer
 
 
 def test_what_a_newer_one_stood_for_rang() -> None:
