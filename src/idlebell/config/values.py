@@ -112,9 +112,9 @@ def support_url(value: Any) -> str:
 
 
 def vapid_subject(value: Any) -> str:
-    """RFC 8292 section 2.1: a mailto: or https: URI; push services refuse others."""
+    """RFC 8292 section 2.1: a mailto: or https: URI; push services refuse others, Apple's also angle brackets."""
     found = text(value)
-    if found and not re.fullmatch(r"mailto:[^@\s]+@[^@\s]+|https://[^\s/]+\S*", found):
+    if found and not re.fullmatch(r"mailto:[^@\s<>]+@[^@\s<>]+|https://[^\s/<>]+[^\s<>]*", found):
         raise ValueError("expected mailto:NAME@HOST or https://HOST/…")
     return found
 

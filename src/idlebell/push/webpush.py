@@ -25,6 +25,8 @@ BODY_LIMITS: tuple[int, ...] = (MAX_PLAINTEXT_BYTES, 2_641, 0)
 """What every service takes (4096 encrypted); what Mozilla's bridges to phones take (2744 encrypted); no message at all."""
 TTL_SECONDS_MAX = 2_419_200
 """28 days, the most that FCM keeps a message."""
+WNS_HOSTS = ".notify.windows.com"
+"""Edge's push service keeps a push for a device that is offline only where a header says so, and takes a TTL over 0 with it."""
 TOPIC_CHARACTERS = 32
 """RFC 8030 section 5.4."""
 
@@ -51,6 +53,8 @@ def build(notification: Notification, endpoint: WebPushEndpoint, attempt: Attemp
         ("Content-Encoding", "aes128gcm"),
         ("Content-Type", "application/octet-stream"),
     ]
+    if endpoint.url.host.endswith(WNS_HOSTS):
+        headers.append(("X-WNS-Cache-Policy", "cache"))
     if attempt.signer is not None:
         headers.append(("Authorization", attempt.signer.authorization(endpoint.url.origin, attempt.now)))
     body = encrypt(

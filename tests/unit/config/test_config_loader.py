@@ -76,6 +76,7 @@ def test_all_faults_are_told_at_once(tmp_path):
         ("[imap]\npark_after_seconds = nan", "from 0"),
         ('[imap]\nsource_addresses = ["x"]', "addresses like"),
         ('[push]\nvapid_subject = "alice@example.org"', "mailto:NAME@HOST"),
+        ('[push]\nvapid_subject = "mailto:<alice@example.org>"', "mailto:NAME@HOST"),
         ("[network]\nallow_plaintext = true", "works only on networks in allow"),
         ('[network]\nallow = ["300.0.0.0/8"]', "networks like"),
         ("[network]\nimap_ports = [0]", "1 to 65535"),

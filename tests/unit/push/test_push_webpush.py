@@ -193,3 +193,16 @@ def test_the_reason_of_wns_is_in_a_header() -> None:
     assert webpush.read(answer, NOW) == Refused(
         "The push service answered 400: Ttl value conflicts with X-WNS-Cache-Policy.", 400
     )
+
+
+@pytest.mark.parametrize(
+    ("host", "policy"),
+    [
+        ("wns2-am3p.notify.windows.com", "cache"),
+        ("notify.windows.com.example.org", None),
+        ("updates.push.services.mozilla.com", None),
+    ],
+)
+def test_only_wns_is_told_to_keep_a_push_for_a_device_that_is_offline(host: str, policy: str | None) -> None:
+    built = webpush.build(notification(), replace(ENDPOINT, url=PushUrl(f"https://{host}/w/1")), ATTEMPT)
+    assert headers(built).get("X-WNS-Cache-Policy") == policy
