@@ -117,6 +117,11 @@ async def test_silence_a_filter_and_a_hushed_sender_are_set_by_the_page(
     await deliver(dovecot, user, mail.make(subject="Dinner at eight"))
     cards = await shown(page, "Dinner at eight")
     assert "No bell for this" not in str(cards)
+
+    await page.evaluate("document.querySelector('#reminder summary').click()")
+    await page.evaluate("document.querySelector('#remind').value = '3600'")
+    await page.evaluate("document.querySelector('#remind').dispatchEvent(new Event('change'))")
+    await when(page, "one.view.remind_after === 3600")
     assert page.faults == []
 
 

@@ -49,6 +49,18 @@ test("a bell that comes late counts nothing twice and makes no noise", () => {
   assert.equal(late.options.renotify, false);
 });
 
+test("a reminder counts nothing twice, and says that it is one", () => {
+  const first = notice.newMail(mail({ messages: [message()] }), "a@b.example", undefined, words);
+  const reminder = mail({ version: 11, reminder: true, uids: [11], unseen: undefined });
+  const { title, options } = notice.newMail(reminder, "a@b.example", opened(first), words);
+  assert.equal(title, "Still unread");
+  assert.deepEqual([options.data.count, options.data.uids, options.renotify], [1, [11], true]);
+  assert.match(options.body, /Lunch/);
+  const alone = notice.newMail({ ...reminder, count: 3, uids: [11, 12, 13] }, "a@b.example", undefined, words);
+  assert.equal(alone.title, `${isolated("3")} messages still unread`.replace(/[\u2066-\u2069]/g, ""));
+  assert.deepEqual(alone.options.data.uids, [11, 12, 13]);
+});
+
 test("mail read elsewhere leaves a smaller card, and none in the end", () => {
   const card = opened(notice.newMail(mail({ count: 2, messages: [message(), message({ uid: 12 })] }), "a@b.example", undefined, words));
   const left = notice.seen({ subscription: "sub_1", mailbox: "INBOX", uids: [11], unseen: 1 }, card, words);

@@ -61,7 +61,8 @@
     const before = open?.data ?? {};
     const stale = Number.isSafeInteger(before.version) && Number.isSafeInteger(body.version) && body.version <= before.version;
     const came = count(body.count, 1);
-    const total = stale ? count(before.count, came) : count(before.count, 0) + came;
+    const again = body.reminder === true; // of what rang before: it may be on the card already, and is not counted twice
+    const total = stale ? count(before.count, came) : again ? Math.max(count(before.count, 0), came) : count(before.count, 0) + came;
     const fresh = lines(body.messages, words);
     const shown = stale ? list(before.lines) : [...fresh, ...list(before.lines)].slice(0, LINES);
     const mailbox = text(body.mailbox);
@@ -69,7 +70,7 @@
     const only = total === 1 && messages.length === 1 ? messages[0] : null;
     const where = mailbox && mailbox !== "INBOX" ? words.say("notice.in", { account, mailbox }) : account;
     const detail = only ? text(only.subject) || words.say("notice.no-subject") : shown.join("\n");
-    const title = only ? senderName(text(only.from)) || words.say("notice.new-mail", { count: total })
+    const title = again && !stale ? words.say("notice.unread", { count: total }) : only ? senderName(text(only.from)) || words.say("notice.new-mail", { count: total })
       : words.say("notice.new-mail", { count: total });
     return {
       title,
@@ -84,7 +85,8 @@
           subscription: text(body.subscription),
           mailbox,
           uid_validity: body.uid_validity ?? null,
-          uids: [...(stale ? [] : messages.map((one) => one?.uid)), ...list(before.uids)].filter(Number.isSafeInteger).slice(0, 100),
+          uids: [...new Set([...(stale ? [] : again ? list(body.uids) : messages.map((one) => one?.uid)), ...list(before.uids)])]
+            .filter(Number.isSafeInteger).slice(0, 100),
           version: stale ? before.version : body.version,
           count: total,
           lines: shown,

@@ -8,7 +8,7 @@ import "../common/api.js";
 const { api } = self.idlebell;
 const SHOWN = 8;
 const OUTCOMES = new Set(["accepted", "retry", "refused", "gone", "expired", "silenced", "merged", "unverified", "coalesced"]);
-const TYPES = new Set(["new_mail", "seen", "reconnect", "expiring", "verification", "test", "heartbeat"]);
+const TYPES = new Set(["new_mail", "reminder", "seen", "reconnect", "expiring", "verification", "test", "heartbeat"]);
 
 // "new mail: taken by push.example.org in 80 ms". `one`: an item of GET …/deliveries.
 export function bellText(texts, one) {
