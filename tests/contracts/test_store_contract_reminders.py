@@ -12,6 +12,7 @@ from idlebell.model.endpoint import Endpoints
 from idlebell.model.ids import SubscriptionId
 from idlebell.model.notification import NewMail, Notification, Reminder, Seen, Told
 from idlebell.model.preferences import Preferences, QuietHours, Then
+from idlebell.model.selection import Personal
 from idlebell.model.subscription import Counts
 from idlebell.store.contract import Store
 from idlebell.store.owed import TOGETHER, UNDELIVERED_PAUSE
@@ -213,3 +214,14 @@ async def test_what_nobody_could_be_asked_about_is_put_off(store: Store, account
     assert await store.reminders_owed(DUE + 2 * HOUR, 10) == (Owed(account.id, first.id, one(1), DUE),)
     await store.put_off_reminders([Owed(account.id, first.id, one(9), DUE)], DUE)
     assert await owed(store, DUE) == []
+
+
+async def test_what_rang_moves_with_its_mailbox(store: Store, account: Account) -> None:
+    wish = replace(REMIND, withdraw=True)
+    members = TOLD | {"preferences": wish, "selection": Personal(), "resolved": True, "mailboxes": ("Lists",)}
+    first = await put(store, account, **members)
+    await store.enqueue([draft(first.id, NewMail("Lists", 7, 1, None, told=(Told("Lists", 7, 1),)))])
+    await store.renamed(account.id, "Lists", "Mail")
+    assert await store.rung(account.id, "Lists") == {}
+    assert await store.rung(account.id, "Mail") == {first.id: (Told("Mail", 7, 1),)}
+    assert [found.message.mailbox for found in await store.reminders_owed(DUE, 10)] == ["Mail"]

@@ -41,6 +41,9 @@ def read_rule(value: object) -> Rule:
     """Of JSON that is not null. FilterError."""
     if isinstance(value, dict) and "sieve" in value:
         return _script(value)
+    if not isinstance(value, dict):
+        detail = 'must be an object: a FilterOperator or a FilterCondition of RFC 8621, or {"sieve": "…"} with a script'
+        raise FilterError("", detail)
     return read_filter(value)
 
 

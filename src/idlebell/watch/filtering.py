@@ -30,6 +30,12 @@ LOOKED_AT: Final = 5_000
 """Messages of a flood that a filter looks at, the newest. What lies below is not counted."""
 
 
+def texts_asked(subscriptions: Sequence[Subscription]) -> frozenset[tuple[frozenset[str], str | None]]:
+    """Which filters cannot decide without the text, and of which messages, by the marks that a subscription asked for."""
+    wishes = ((one.also, text) for one in subscriptions for text in (one.preferences.filter, one.preferences.vip))
+    return frozenset((also, text) for also, text in wishes if rule_of(text).needs.text)
+
+
 async def with_texts(
     session: MailboxSession, mailbox: str, arrivals: Sequence[Arrival], subscriptions: Sequence[Subscription]
 ) -> tuple[Arrival, ...]:

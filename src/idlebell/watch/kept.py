@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from idlebell.imap.responses import FetchData
 from idlebell.model.arrival import Arrival
@@ -16,6 +17,9 @@ from idlebell.model.trail import VERDICTS_KEPT, KeptVerdict, message_digest
 from idlebell.model.verdict import Outcome, Verdict
 from idlebell.watch.detect import NOT_NEW
 from idlebell.watch.identity import message_id
+
+_COUNTED: Final = "{} came at once and were counted, not looked at one by one"
+_NONE_COUNTED: Final = "of very many that came at once, none was found that it is told of"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +103,7 @@ class Look:
                 self.first_uid,
                 last,
                 Outcome.RINGS if one.id in told else Outcome.MARKED,
-                (f"{told[one.id]} came at once and were counted, not looked at one by one",) if one.id in told else (),
+                (_COUNTED.format(told[one.id]) if one.id in told else _NONE_COUNTED,),
                 took_ms=self.took_ms,
             )
             for one in subscriptions

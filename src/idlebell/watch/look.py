@@ -46,7 +46,7 @@ from idlebell.watch.detect import (
     may_hide_many,
     too_many,
 )
-from idlebell.watch.filtering import count_heard, with_texts
+from idlebell.watch.filtering import count_heard, texts_asked, with_texts
 from idlebell.watch.flood import counted, hearings
 from idlebell.watch.hosts import Hosts
 from idlebell.watch.identity import identity_items
@@ -311,7 +311,9 @@ class Looks:
         # Who joined while the server was asked is told, too: the cursor is about to pass what came since.
         joined = await self._listening(mailbox)
         if joined != subscriptions and (
-            not set(self._items(joined)) <= set(items) or hearings(joined) - hearings(subscriptions)
+            not set(self._items(joined)) <= set(items)
+            or hearings(joined) - hearings(subscriptions)
+            or texts_asked(joined) - texts_asked(subscriptions)
         ):
             raise ConflictError("Somebody who joined meanwhile wants to know more than was fetched.")
         kept = self._kept(mailbox, cursor, now, started)

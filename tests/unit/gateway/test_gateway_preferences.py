@@ -9,6 +9,7 @@ import pytest
 from idlebell.gateway.preferences import read_preferences, shown
 from idlebell.gateway.reading import Faults
 from idlebell.model.preferences import Preferences
+from idlebell.model.problem import ProblemError
 
 
 @pytest.mark.parametrize("limit", [1_024, 32_768, 1_048_576])
@@ -43,3 +44,12 @@ def test_another_time_to_ring_again_is_refused(seconds: Any) -> None:
     faults = Faults()
     assert read_preferences(faults, {"remind_after": seconds}) == {}
     assert faults.count == 1
+
+
+@pytest.mark.parametrize("name", ["filter", "vip"])
+def test_what_is_no_object_is_told_both_forms_of_a_filter(name: str) -> None:
+    faults = Faults()
+    assert read_preferences(faults, {name: "require [];"}) == {}
+    with pytest.raises(ProblemError) as refused:
+        faults.raise_any()
+    assert '{"sieve": "…"}' in str(refused.value.problem.errors)

@@ -308,7 +308,10 @@ class MemoryStore(MemoryReminders, MemoryBeats, MemoryLearnings, MemoryKeys, Mem
             self._cursors.setdefault((account, new), cursor)
         self._sightings.renamed(account, old, new)
         for one in self._living(account):
-            self._save_if(changes.renamed(one, old, new))
+            changed = changes.renamed(one, old, new)
+            if changed is not None:
+                self._save(changed)
+                self._rungs.rename(one.id, old, new)
 
     # Store
 

@@ -16,7 +16,7 @@ from idlebell.store import changes
 from idlebell.store.contract import NONE_KNOWN, ConflictError
 from idlebell.store.delivered import told_of
 from idlebell.store.routes import microseconds, moment
-from idlebell.store.sqlite import rows
+from idlebell.store.sqlite import rows, rungs
 from idlebell.store.sqlite.database import Database
 
 _READ: Final = (
@@ -99,7 +99,10 @@ class CursorsPart:
             connection.execute("DELETE FROM cursors WHERE account = ? AND mailbox = ?", names[1:])
             connection.execute("UPDATE sightings SET mailbox = ? WHERE account = ? AND mailbox = ?", names)
             for one in self._database.rows.select(connection, rows.LIVING, account):
-                queues.save_if(connection, changes.renamed(one, old, new))
+                changed = changes.renamed(one, old, new)
+                if changed is not None:
+                    queues.save(connection, changed)
+                    rungs.rename(connection, one.id, old, new)
 
         await self._database.write(job)
 
