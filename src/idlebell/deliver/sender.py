@@ -14,6 +14,7 @@ from idlebell.push import registry
 from idlebell.push.attempt import Attempt, Entropy
 from idlebell.push.exchange import AnyAnswer, Exchange, NoResponse, body_bytes, status_of
 from idlebell.push.outcome import Outcome, Refused, TooLarge
+from idlebell.push.services import service_name
 from idlebell.push.vapid import VapidSigner
 from idlebell.telemetry.facts import Emit, PushAttempted
 
@@ -97,6 +98,7 @@ class Sender:
                 detail,
                 notification.version,
                 max(0.0, (self._clock.now() - notification.at).total_seconds() * 1000),
+                service_name(endpoint.url.host),
             )
         )
         return answer, outcome

@@ -152,6 +152,8 @@ class PushAttempted(Fact):
     detail: str = ""
     version: int = 0
     since_ms: float = 0.0
+    service: str = "other"
+    """The push service by name, from a small set."""
 
 
 @dataclass(frozen=True, slots=True)

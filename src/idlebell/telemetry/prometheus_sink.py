@@ -19,6 +19,8 @@ from idlebell.telemetry.log_sink import event_name
 PREFIX = "idlebell"
 CONTENT_TYPE = "text/plain; version=0.0.4"
 LATENCY_BUCKETS_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+DELIVERY_BUCKETS_SECONDS = (0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1_800, 7_200, 86_400)
+"""Up to a day, as long as a push service may be tried."""
 MAX_LABEL_SETS = 200
 """Of one counter. What comes beyond is counted under ``other``: a bug must not grow the process."""
 
@@ -72,6 +74,12 @@ class PrometheusSink:
             "detect_seconds", "From the mail server's word of new mail (EXISTS) to the commit of its notifications."
         )
         self._push = self._histogram("push_seconds", "How long a push service took to answer, by kind.", ("kind",))
+        self._accepted = self._histogram(
+            "accepted_seconds",
+            "From the mail server's word of new mail (EXISTS) to the push service's acceptance, by kind and push service.",
+            ("kind", "service"),
+            DELIVERY_BUCKETS_SECONDS,
+        )
         self._gauges = _Gauges()
         self._registry.register(self._gauges)
         for gauge in gauges:
@@ -92,6 +100,8 @@ class PrometheusSink:
                 self._login.observe(fact.took_ms / 1000)
             case facts.PushAttempted():
                 self._push.labels(_clean(fact.kind)).observe(fact.took_ms / 1000)
+                if fact.type == "new_mail" and fact.outcome == "accepted":
+                    self._accepted.labels(_clean(fact.kind), _clean(fact.service)).observe(fact.since_ms / 1000)
             case _:
                 pass
 
@@ -117,10 +127,14 @@ class PrometheusSink:
     def _counter(self, name: str, text: str) -> prometheus_client.Counter:
         return prometheus_client.Counter(f"{PREFIX}_{name}", text, registry=self._registry)
 
-    def _histogram(self, name: str, text: str, labels: tuple[str, ...] = ()) -> prometheus_client.Histogram:
-        return prometheus_client.Histogram(
-            f"{PREFIX}_{name}", text, labels, buckets=LATENCY_BUCKETS_SECONDS, registry=self._registry
-        )
+    def _histogram(
+        self,
+        name: str,
+        text: str,
+        labels: tuple[str, ...] = (),
+        buckets: tuple[float, ...] = LATENCY_BUCKETS_SECONDS,
+    ) -> prometheus_client.Histogram:
+        return prometheus_client.Histogram(f"{PREFIX}_{name}", text, labels, buckets=buckets, registry=self._registry)
 
 
 class _Gauges(Collector):

@@ -46,6 +46,25 @@ def test_arrivals_and_pushes_are_measured():
     assert found["idlebell_push_seconds_sum", (("kind", "webhook"),)] == pytest.approx(0.3)
 
 
+def test_time_from_the_word_of_new_mail_to_acceptance_is_by_kind_and_known_service():
+    sink = PrometheusSink()
+
+    def pushed(type_: str, outcome: str, since_ms: float, service: str) -> None:
+        who = SubscriptionId("sub_1"), NotificationId("ntf_1")
+        sink(facts.PushAttempted(*who, "webpush", type_, outcome, 201, 5.0, since_ms=since_ms, service=service))
+
+    pushed("new_mail", "accepted", 200.0, "mozilla")
+    pushed("new_mail", "accepted", 90_000.0, "mozilla")
+    pushed("new_mail", "retry", 200.0, "mozilla")
+    pushed("heartbeat", "accepted", 200.0, "mozilla")
+    pushed("new_mail", "accepted", 200.0, "a host/with a path")
+    found = samples(sink)
+    mozilla = ("kind", "webpush"), ("service", "mozilla")
+    assert found["idlebell_accepted_seconds_count", mozilla] == 2
+    assert found["idlebell_accepted_seconds_sum", mozilla] == pytest.approx(90.2)
+    assert found["idlebell_accepted_seconds_count", (("kind", "webpush"), ("service", "other"))] == 1
+
+
 def test_gauges_are_asked_when_somebody_looks():
     state = {"watching": 1}
     sink = PrometheusSink([Gauge("sessions", "Open sessions.", lambda: state, "state")])
