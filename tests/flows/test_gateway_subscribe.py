@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from flows.gateway_bench import UNREACHABLE, Bench, request
+from idlebell.gateway.legacy_shapes import RegisterRequest, UnregisterRequest
 from idlebell.gateway.policy import Policy
 from idlebell.gateway.reading import read
-from idlebell.gateway.shapes import RegisterRequest, SubtreeView, UnregisterRequest
+from idlebell.gateway.shapes import SubtreeView
 from idlebell.model.notification import LossReason, Reconnect
 from idlebell.model.problem import Fault, ProblemError
 from idlebell.model.selection import Personal

@@ -145,7 +145,11 @@ async def running_engine(
             clock,
             os.urandom,
             await signer_of(settings, store),
-            DeliverySettings(demands=demands_of(settings)),
+            DeliverySettings(
+                demands=demands_of(settings),
+                max_per_day=settings.push.max_per_day,
+                max_per_day_of_key=settings.push.max_per_day_of_key,
+            ),
             on_ended=lambda subscription: gateway.over((subscription,)),
         )
         keep = timedelta(seconds=settings.push.retry_for_seconds)

@@ -107,6 +107,7 @@ def policy_of(settings: Settings, egress: Egress, pool: ApprisePool | None, apps
         max_mailboxes=settings.imap.max_mailboxes,
         max_endpoints_per_account=settings.push.max_endpoints_per_account,
         demands=demands_of(settings),
+        max_per_day=settings.push.max_per_day,
         vapid_subject=bool(settings.push.vapid_subject or settings.server.public_url),
         registrations_per_minute=settings.limits.registrations_per_minute,
         subscriptions_per_key=settings.limits.subscriptions_per_key,

@@ -90,6 +90,8 @@ class Push(Section, frozen=True, kw_only=True):
     retry_for_seconds: Annotated[int, Meta(ge=60, le=28 * DAY)] = DAY
     verify_endpoints: bool = True
     verify_webpush: bool = False
+    max_per_day: Count = 50
+    max_per_day_of_key: Count = 500
     apprise_services: Annotated[tuple[str, ...], Parse(values.apprise_services, "json")] = ("usual",)
     apprise_processes: Annotated[int, Meta(ge=1, le=32)] = 2
     verify_people: bool = True

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from idlebell.deliver.allowance import Allowance, is_limited
 from idlebell.deliver.breaker import Breaker, State, reply_of
 from idlebell.deliver.carriers import Carriers
 from idlebell.deliver.codes import Codes
@@ -44,7 +45,7 @@ from idlebell.push.attempt import Entropy
 from idlebell.push.exchange import HttpResponse
 from idlebell.push.outcome import Accepted, Outcome, Refused, Retry
 from idlebell.push.vapid import VapidSigner
-from idlebell.store.contract import Dropped, EndpointGone, Settlement, Store, StoreError, Tried
+from idlebell.store.contract import Deferred, Dropped, EndpointGone, Settlement, Store, StoreError, Tried
 from idlebell.telemetry.facts import (
     BreakerChanged,
     Emit,
@@ -95,6 +96,7 @@ class Dispatcher:
         self._sender = Sender(carriers, emit, clock, entropy, signer)
         self._verifier = Verifier(store, self._sender, clock, entropy, self._settings)
         self._codes = Codes(store, self._sender, clock, entropy, emit, self._settings)
+        self._allowance = Allowance(store, self._settings)
         self._lanes = Lanes(self._settings)
         self._refusals: OrderedDict[PushUrl, int] = OrderedDict()
         self._in_flight: dict[NotificationId, asyncio.Task[None]] = {}
@@ -140,11 +142,14 @@ class Dispatcher:
         if self._direct >= self._settings.direct:
             return TestResult("not-sent", None, 0.0, "Too many tests at once; try again in a moment.")
         now = self._clock.now()
+        if (most := self._settings.max_per_day) and is_limited(endpoint) and await self.spent(endpoint) >= most:
+            return TestResult("not-sent", None, 0.0, f"The endpoint has had its {most} notifications of this day.")
         until = now + timedelta(seconds=self._settings.lease_seconds)
         enqueued = await self._store.enqueue([Draft(subscription.id, Test(), at=now, due_at=until, expires_at=until)])
         if not enqueued:
             return TestResult("not-sent", None, 0.0, "The subscription takes no notifications now.")
         (notification,) = enqueued
+        await self._allowance.wait_until(notification, endpoint, now)
         self._direct += 1
         try:
             sent = await self._sender.send(notification, endpoint, timeout_seconds=self._settings.timeout_seconds)
@@ -165,6 +170,10 @@ class Dispatcher:
     def lane_states(self) -> dict[str, int]:
         """Push services by the state of their breaker."""
         return self._lanes.states(self._clock.monotonic())
+
+    async def spent(self, endpoint: Endpoint) -> int:
+        """What an endpoint that has so many a day has had of this one."""
+        return await self._allowance.spent(endpoint, self._clock.now())
 
     def in_flight(self) -> int:
         return len(self._in_flight)
@@ -273,6 +282,9 @@ class Dispatcher:
             if seconds is not None:
                 now = self._clock.now()
                 return wait_unverified(notification, now, now + timedelta(seconds=seconds))
+        until = await self._allowance.wait_until(notification, endpoint, now)
+        if until is not None:
+            return Deferred(now, until)
         begun_at = self._clock.monotonic()
         sent = await self._sender.send(notification, endpoint, timeout_seconds=self._settings.timeout_seconds)
         self._learn(leased, sent, begun_at)

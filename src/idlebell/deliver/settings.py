@@ -32,6 +32,10 @@ class DeliverySettings:
     """At stop: how long pushes in flight may take to end."""
     demands: Demands = USUAL_DEMANDS
     """What an endpoint has to show before it is sent anything else."""
+    max_per_day: int = 50
+    """To an endpoint that reaches a person; 0: any number."""
+    max_per_day_of_key: int = 500
+    """To all such endpoints of an API key together; 0: any number."""
     verification_timeout_seconds: float = 10.0
     verification_every_seconds: float = 3_600.0
     """One challenge to one endpoint in this time, until it answers."""

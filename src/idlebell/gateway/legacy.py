@@ -5,16 +5,9 @@ from __future__ import annotations
 import re
 from typing import Final, Literal
 
+from idlebell.gateway.legacy_shapes import RegisterRequest, UnregisterRequest
 from idlebell.gateway.reading import Faults
-from idlebell.gateway.shapes import (
-    EndpointsShape,
-    ImapShape,
-    PasswordAuth,
-    RegisterRequest,
-    SimplePushShape,
-    SubscriptionRequest,
-    UnregisterRequest,
-)
+from idlebell.gateway.shapes import EndpointsShape, ImapShape, PasswordAuth, SimplePushShape, SubscriptionRequest
 from idlebell.model.secret import Secret
 
 WAIT_SECONDS: Final = 10

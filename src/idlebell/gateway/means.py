@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, NoReturn
 
+import msgspec
+
+from idlebell.deliver.allowance import is_limited
 from idlebell.deliver.dispatcher import Dispatcher
 from idlebell.gateway.callers import Caller
 from idlebell.gateway.discovery import DISCOVERY_SECONDS, Discover, Found, choose
@@ -16,7 +19,7 @@ from idlebell.gateway.keys import key_material
 from idlebell.gateway.policy import Policy
 from idlebell.gateway.reach import Reach
 from idlebell.gateway.registration import CONFLICTS, Registrar, present_floors
-from idlebell.gateway.shapes import SubscriptionView
+from idlebell.gateway.shapes import AllowanceView, SubscriptionView
 from idlebell.gateway.standing import verdict, view
 from idlebell.login.door import Door
 from idlebell.login.keyring import Keyring
@@ -57,7 +60,13 @@ class Means:
 
     async def view(self, subscription: Subscription) -> SubscriptionView:
         activity = await self.store.activity(subscription.id)
-        return view(subscription, self.status.of(subscription.account_id), activity, self.policy.demands)
+        shown = view(subscription, self.status.of(subscription.account_id), activity, self.policy.demands)
+        endpoint = subscription.endpoints.new_mail
+        if endpoint is None or not is_limited(endpoint):
+            return shown
+        spent = await self.dispatcher.spent(endpoint)
+        allowance = AllowanceView(max_per_day=self.policy.max_per_day, today=spent)
+        return msgspec.structs.replace(shown, allowance=allowance)
 
     async def visible(self, subscription: str, caller: Caller) -> Subscription:
         """ProblemError: ``unauthorized`` without a token; the same ``not-found`` for what is not there and what is not the

@@ -32,6 +32,8 @@ class Policy:
     max_mailboxes: int = 100
     max_endpoints_per_account: int = 10
     demands: Demands = USUAL_DEMANDS
+    max_per_day: int = 50
+    """To an endpoint that reaches a person; 0: any number."""
     """What endpoints have to show before they are used."""
     vapid_subject: bool = False
     """There is one: ``push.vapid_subject`` or ``server.public_url``."""

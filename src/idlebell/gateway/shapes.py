@@ -218,31 +218,6 @@ class VerifyRequest(Shape, frozen=True, kw_only=True):
     code: Secret | None = None
 
 
-class RegisterRequest(Shape, frozen=True, kw_only=True):
-    """POST /register, the form of 2013."""
-
-    username: str
-    password: Secret
-    new_mail_url: str = msgspec.field(name="onNewMessageURL")
-    reconnect_url: str = msgspec.field(name="onReconnectURL")
-    imap_server: str = msgspec.field(name="IMAPServer")
-
-    def __repr__(self) -> str:
-        return "RegisterRequest(…)"
-
-
-class UnregisterRequest(Shape, frozen=True, kw_only=True):
-    """POST /unregister. ``password`` may be left out where the subscription's own token is the bearer's."""
-
-    username: str
-    new_mail_url: str = msgspec.field(name="onNewMessageURL")
-    imap_server: str = msgspec.field(name="IMAPServer")
-    password: Secret | None = None
-
-    def __repr__(self) -> str:
-        return "UnregisterRequest(…)"
-
-
 # what goes out
 
 
@@ -284,6 +259,14 @@ class AlertView(Shape, frozen=True, kw_only=True):
 
     text: str
     at: datetime
+
+
+class AllowanceView(Shape, frozen=True, kw_only=True):
+    """Of ``new_mail``, where it reaches a person: how many it has had of this day (UTC), and how many it may have; 0: any
+    number."""
+
+    max_per_day: int
+    today: int
 
 
 State: TypeAlias = Literal[
@@ -359,6 +342,7 @@ class SubscriptionView(Shape, frozen=True, kw_only=True):
     last_event_at: datetime | None
     last_push: LastPushView | None
     counts: CountsView
+    allowance: AllowanceView | None
     alert: AlertView | None
     unverified: tuple[str, ...]
     endpoints: EndpointsView

@@ -114,6 +114,7 @@ def view(
             silenced=counts.silenced,
             withdrawn=counts.withdrawn,
         ),
+        allowance=None,
         alert=None
         if not live or status is None or status.alert is None
         else AlertView(text=status.alert.text, at=status.alert.at),
@@ -147,6 +148,7 @@ def unproven_view(subscription: Subscription, mailboxes: Iterable[str], now: dat
         last_event_at=None,
         last_push=None,
         counts=_NOTHING_COUNTED,
+        allowance=None,
         alert=None,
         unverified=(),
         endpoints=EndpointsView(new_mail=()),

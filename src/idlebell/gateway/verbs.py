@@ -18,6 +18,7 @@ from idlebell.gateway.feeds import Feeds
 from idlebell.gateway.filter_tests import FilterTests
 from idlebell.gateway.hushing import Hush
 from idlebell.gateway.ledger import LedgerView, ledger_view
+from idlebell.gateway.legacy_shapes import RegisterRequest, UnregisterRequest
 from idlebell.gateway.looking import Looking
 from idlebell.gateway.lookup import look_up
 from idlebell.gateway.means import Means
@@ -33,12 +34,10 @@ from idlebell.gateway.shapes import (
     HushRequest,
     LinkView,
     Page,
-    RegisterRequest,
     Registration,
     SubscriptionRequest,
     SubscriptionView,
     TestView,
-    UnregisterRequest,
     VerifyRequest,
 )
 from idlebell.gateway.trail_shapes import Deliveries, WhyView

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from litestar import Request, Response, post
 from litestar.handlers import HTTPRouteHandler
 
-from idlebell.gateway.shapes import RegisterRequest, UnregisterRequest
+from idlebell.gateway.legacy_shapes import RegisterRequest, UnregisterRequest
 from idlebell.rest.bodies import form
 from idlebell.rest.callers import basic_caller
 from idlebell.rest.subscriptions import registered

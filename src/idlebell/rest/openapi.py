@@ -12,6 +12,7 @@ import msgspec
 from idlebell import __version__
 from idlebell.gateway import shapes
 from idlebell.gateway.ledger import LedgerView
+from idlebell.gateway.legacy_shapes import RegisterRequest, UnregisterRequest
 from idlebell.gateway.preferences import READERS
 from idlebell.gateway.trail_shapes import Deliveries, WhyView
 from idlebell.gateway.trails import MESSAGE_ID_CHARACTERS
@@ -195,8 +196,8 @@ def _schemas() -> dict[str, Any]:
         shapes.HushRequest,
         shapes.DiscoverRequest,
         shapes.FilterTestRequest,
-        shapes.RegisterRequest,
-        shapes.UnregisterRequest,
+        RegisterRequest,
+        UnregisterRequest,
     )
     given = (
         shapes.SubscriptionView,

@@ -25,6 +25,7 @@ from idlebell.model.selection import Selection
 from idlebell.model.sighting import Sighting
 from idlebell.model.subscription import Activity, ApiKey, Floor, StandingProblem, Subscription
 from idlebell.model.trail import Delivery, KeptVerdict
+from idlebell.store.allowances import Allowances
 from idlebell.store.grants import Grants
 from idlebell.store.reminders import Reminders
 
@@ -265,7 +266,18 @@ class Unverified:
     tried: Tried | None = None
 
 
-Settlement: TypeAlias = Settled | Postponed | Dropped | EndpointGone | Unverified
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """Its endpoint has had what it may have in a day. New mail that was never attempted is held until ``due_at``, together with
+    what comes meanwhile; anything else waits. It is no attempt."""
+
+    at: datetime
+    due_at: datetime
+    status: int | None = None
+    tried: Tried | None = None
+
+
+Settlement: TypeAlias = Settled | Postponed | Dropped | EndpointGone | Unverified | Deferred
 
 Share: TypeAlias = Callable[[Sequence[bytes]], Mapping[bytes, int]]
 
@@ -424,7 +436,7 @@ class Keys(Protocol):
     async def remove_api_key(self, key: ApiKeyId) -> bool: ...
 
 
-class Store(Subscriptions, Cursors, Outbox, Reminders, Trails, Learnings, Keys, Grants, Protocol):
+class Store(Subscriptions, Cursors, Outbox, Reminders, Trails, Learnings, Keys, Grants, Allowances, Protocol):
     def fingerprint(self, value: bytes) -> bytes:
         """A keyed digest (32 bytes): equal values can be found again, and none can be guessed from the store alone."""
         ...

@@ -10,7 +10,7 @@ from idlebell.model.ids import NotificationId, SubscriptionId
 from idlebell.model.notification import Draft, NewMail, Notification
 from idlebell.model.trail import Delivery, KeptVerdict
 from idlebell.model.verdict import Outcome
-from idlebell.store.contract import Dropped, EndpointGone, Postponed, Settled, Settlement, Unverified
+from idlebell.store.contract import Deferred, Dropped, EndpointGone, Postponed, Settled, Settlement, Unverified
 from idlebell.store.holds import Unsent
 
 
@@ -92,3 +92,5 @@ def outcome_of(settlement: Settlement) -> str:
             return "gone"
         case Unverified():
             return "unverified"
+        case Deferred():
+            return "deferred"

@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 
 from idlebell.gateway.callers import Caller
+from idlebell.gateway.legacy_shapes import RegisterRequest, UnregisterRequest
 from idlebell.gateway.preferences import shown
 from idlebell.gateway.shapes import (
     CountsView,
@@ -27,12 +28,10 @@ from idlebell.gateway.shapes import (
     LinkView,
     MailboxStateView,
     Page,
-    RegisterRequest,
     Registration,
     SubscriptionRequest,
     SubscriptionView,
     TestView,
-    UnregisterRequest,
     VerifyRequest,
 )
 from idlebell.model.ids import ApiKeyId
@@ -66,6 +65,7 @@ VIEW = SubscriptionView(
     last_event_at=None,
     last_push=LastPushView(at=AT, version=1795310202972, status=201, outcome="accepted"),
     counts=CountsView(detected=0, accepted=0, coalesced=0, expired=0, refused=0, pending=0, silenced=0, withdrawn=0),
+    allowance=None,
     alert=None,
     unverified=(),
     endpoints=EndpointsView(new_mail=()),

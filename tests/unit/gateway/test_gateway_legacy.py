@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from idlebell.gateway.legacy import registration
-from idlebell.gateway.shapes import RegisterRequest
+from idlebell.gateway.legacy_shapes import RegisterRequest
 from idlebell.model.problem import ProblemError
 from idlebell.model.secret import Secret
 

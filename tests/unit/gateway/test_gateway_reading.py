@@ -4,15 +4,9 @@ from typing import Any
 
 import pytest
 
+from idlebell.gateway.legacy_shapes import RegisterRequest
 from idlebell.gateway.reading import MAX_ERRORS, Faults, pointer, read
-from idlebell.gateway.shapes import (
-    CredentialsRequest,
-    RegisterRequest,
-    SubscriptionRequest,
-    WebhookShape,
-    dec_hook,
-    schema_hook,
-)
+from idlebell.gateway.shapes import CredentialsRequest, SubscriptionRequest, WebhookShape, dec_hook, schema_hook
 from idlebell.model.problem import ProblemError
 from idlebell.model.secret import Secret
 

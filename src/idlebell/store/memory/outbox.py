@@ -17,6 +17,7 @@ from idlebell.store import changes, falling
 from idlebell.store.contract import (
     OVERDUE_AT_ONCE,
     RELEASED_AT_ONCE,
+    Deferred,
     Dropped,
     EndpointGone,
     Postponed,
@@ -28,19 +29,19 @@ from idlebell.store.contract import (
 )
 from idlebell.store.delivered import coalesced, delivered, merged_into, silenced
 from idlebell.store.falling import FALLEN_AT_ONCE
-from idlebell.store.holds import Hold, Unsent, after_coming, after_release, held, joined, placed, unsent
+from idlebell.store.holds import Hold, Unsent, after_coming, after_release, held, placed, unsent
 from idlebell.store.memory import behind
 from idlebell.store.memory.falls import Falls
 from idlebell.store.memory.heartbeats import Heartbeats
+from idlebell.store.memory.holds import MemoryHolds
 from idlebell.store.memory.rungs import Rungs
-from idlebell.store.memory.trails import MemoryTrails
 from idlebell.store.memory.waiting import Tally, Waiting, Waitings
 from idlebell.store.owed import due_at, moved_by
-from idlebell.store.routes import EPOCH, Route, route, routes, version_after
+from idlebell.store.routes import Route, route, routes, version_after
 from idlebell.store.sealing import KEY_BYTES, Sealer
 
 
-class MemoryOutbox(MemoryTrails):
+class MemoryOutbox(MemoryHolds):
     """Keeps :class:`~idlebell.store.contract.Outbox`, and the subscriptions whose it is."""
 
     def __init__(self, entropy: Callable[[int], bytes], pace: Pace) -> None:
@@ -53,8 +54,6 @@ class MemoryOutbox(MemoryTrails):
         self._falls = Falls(self._outbox, self._subscriptions, self._digest, self._save)
         self._heartbeats = Heartbeats()
         self._versions: dict[bytes, int] = {}
-        self._tallies: dict[SubscriptionId, Tally] = {}
-        self._holds_of: dict[SubscriptionId, Hold] = {}
         self._rungs = Rungs()
 
     async def enqueue(self, drafts: Sequence[Draft]) -> tuple[Notification, ...]:
@@ -106,7 +105,7 @@ class MemoryOutbox(MemoryTrails):
             return False
         subscription = self._subscriptions[entry.notification.subscription_id]
         endpoint, patient = entry.route.endpoint, entry.route.patience_seconds > 0
-        if not isinstance(settlement, Unverified):
+        if not isinstance(settlement, Unverified | Deferred):
             self._keep_deliveries(subscription.id, [delivered(*entry.named, settlement)])
         match settlement:
             case Settled():
@@ -140,6 +139,8 @@ class MemoryOutbox(MemoryTrails):
             case EndpointGone():
                 self._pushed(entry, settlement.at, settlement.status, "gone")
                 self._gone(entry, subscription, settlement)
+            case Deferred():
+                self._defer(entry, settlement.at, settlement.due_at)
             case Unverified():
                 meanwhile = changes.proven(subscription, entry.notification.content.role)
                 entry.due_at, entry.leased_until = settlement.at if meanwhile else settlement.due_at, None
@@ -273,32 +274,28 @@ class MemoryOutbox(MemoryTrails):
             return False
         if not isinstance(timing, Held) or attempted:
             return True
-        self._take(entry)
-        one = notification.subscription_id
         if isinstance(content, Reminder):
-            self._rungs.schedule(one, content.messages, timing.until)
-            return False
-        self._rungs.schedule(one, content.told, None)
-        hold = Hold(notification.id, content, notification.at, timing.until, notification.expires_at - entry.due_at)
-        before = self._holds_of.get(one)
-        self._holds_of[one] = hold if before is None else joined(before, hold)
-        if before is not None:
-            kept = merged_into(before.id, notification.id, notification.version, notification.at, now)
-            self._keep_deliveries(one, [kept])
+            self._take(entry)
+            self._rungs.schedule(notification.subscription_id, content.messages, timing.until)
+        else:
+            self._hold(entry, content, timing.until, now)
         return False
 
-    def _hurry(self, subscription: SubscriptionId) -> None:
-        """What is held is due, to be placed anew."""
-        hold = self._holds_of.get(subscription)
-        if hold is not None:
-            self._holds_of[subscription] = replace(hold, due_at=EPOCH)
+    def _hold(self, entry: Waiting, content: NewMail, until: datetime, now: datetime) -> None:
+        """New mail that was never sent is held instead."""
+        notification = entry.notification
+        self._take(entry)
+        self._rungs.schedule(notification.subscription_id, content.told, None)
+        keep = notification.expires_at - entry.due_at
+        self._hold_again(entry, Hold(notification.id, content, notification.at, until, keep), now)
 
-    def _give_up(self, subscription: SubscriptionId, outcome: str) -> None:
-        """What is held, if anything is, counted as ``outcome``."""
-        hold = self._holds_of.pop(subscription, None)
-        if hold is not None:
-            tally = self._tallies[subscription]
-            setattr(tally, outcome, getattr(tally, outcome) + hold.content.count)
+    def _defer(self, entry: Waiting, at: datetime, until: datetime) -> None:
+        content = entry.notification.content
+        if isinstance(content, NewMail) and not entry.notification.attempts:
+            self._hold(entry, content, until, at)
+            return
+        entry.due_at, entry.leased_until = until, None
+        self._move(entry)
 
     def _new_id(self) -> NotificationId:
         return notification_id(self._entropy(ID_ENTROPY_BYTES))

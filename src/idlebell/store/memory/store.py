@@ -37,6 +37,7 @@ from idlebell.store.contract import (
     WantedAccount,
 )
 from idlebell.store.delivered import told_of
+from idlebell.store.memory.allowances import MemoryAllowances
 from idlebell.store.memory.beats import MemoryBeats
 from idlebell.store.memory.grants import MemoryGrants
 from idlebell.store.memory.keys import MemoryKeys
@@ -47,7 +48,7 @@ from idlebell.store.memory.waiting import Tally
 from idlebell.store.routes import VERSIONS_KEPT_MS, microseconds
 
 
-class MemoryStore(MemoryReminders, MemoryBeats, MemoryLearnings, MemoryKeys, MemoryGrants):
+class MemoryStore(MemoryReminders, MemoryBeats, MemoryLearnings, MemoryKeys, MemoryGrants, MemoryAllowances):
     """Keeps :class:`~idlebell.store.contract.Store`. ``entropy`` gives that many random bytes. ``pace``: of subscriptions that
     wish none of their own."""
 

@@ -9,13 +9,14 @@ from typing import Final
 
 from idlebell.model.endpoint import Role
 from idlebell.model.ids import AccountId, NotificationId, SubscriptionId
-from idlebell.model.notification import Draft, Leased, Notification, Told
+from idlebell.model.notification import Draft, Leased, NewMail, Notification, Told
 from idlebell.model.subscription import Subscription
 from idlebell.model.trail import DELIVERIES_KEPT
 from idlebell.store import changes, codec
 from idlebell.store.contract import (
     OVERDUE_AT_ONCE,
     RELEASED_AT_ONCE,
+    Deferred,
     Dropped,
     EndpointGone,
     Postponed,
@@ -30,7 +31,7 @@ from idlebell.store.routes import microseconds, moment, route
 from idlebell.store.sqlite import rows, rungs
 from idlebell.store.sqlite.database import Database
 from idlebell.store.sqlite.queues import Queues
-from idlebell.store.sqlite.waiting import Waiting
+from idlebell.store.sqlite.waiting import Waiting, opened
 from idlebell.store.sqlite.withdrawals import withdraw
 
 # From lane to lane along the index: as many steps as there are lanes, however much waits in each.
@@ -159,7 +160,7 @@ class OutboxPart:
         queues = self._database.queues
         at, status = settlement.at, settlement.status
         came_at = moment(waiting.at_us)
-        if not isinstance(settlement, Unverified):
+        if not isinstance(settlement, Unverified | Deferred):
             kept = delivered(waiting.id, waiting.version, waiting.type, came_at, settlement)
             self._database.rings.keep_deliveries(connection, waiting.subscription, [kept])
         match settlement:
@@ -191,6 +192,8 @@ class OutboxPart:
             case EndpointGone():
                 queues.pushed(connection, waiting, at, status, "gone")
                 self._gone(connection, waiting, settlement)
+            case Deferred():
+                self._defer(connection, waiting, settlement)
             case Unverified():
                 meanwhile = changes.proven(self._subscription(connection, waiting), codec.ROLE_OF_TYPE[waiting.type])
                 due_at = settlement.at if meanwhile else settlement.due_at
@@ -202,6 +205,13 @@ class OutboxPart:
             own = [one for one in reversed(older) if one.subscription == subscription]
             kept = [coalesced(one.id, one.version, one.type, moment(one.at_us), at) for one in own[:DELIVERIES_KEPT]]
             self._database.rings.keep_deliveries(connection, subscription, kept)
+
+    def _defer(self, connection: sqlite3.Connection, waiting: Waiting, settlement: Deferred) -> None:
+        content = opened(self._database.sealer, waiting)
+        if isinstance(content, NewMail) and not waiting.attempts:
+            self._database.queues.hold(connection, waiting, content, settlement.due_at, settlement.at)
+        else:
+            self._database.queues.postpone(connection, waiting, microseconds(settlement.due_at), waiting.attempts)
 
     def _gone(self, connection: sqlite3.Connection, waiting: Waiting, settlement: EndpointGone) -> None:
         queues = self._database.queues

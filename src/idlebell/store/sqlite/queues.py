@@ -226,18 +226,25 @@ class Queues:
             return False
         if not isinstance(timing, Held) or waiting.attempts:
             return True
-        self.take(connection, [waiting])
         if isinstance(content, Reminder):
+            self.take(connection, [waiting])
             rungs.schedule(connection, waiting.subscription, content.messages, microseconds(timing.until))
-            return False
+        else:
+            self.hold(connection, waiting, content, timing.until, now)
+        return False
+
+    def hold(
+        self, connection: sqlite3.Connection, waiting: Waiting, content: NewMail, until: datetime, now: datetime
+    ) -> None:
+        """New mail that was never sent is held instead."""
+        came_at = moment(waiting.at_us)
+        self.take(connection, [waiting])
         rungs.rang(connection, waiting.subscription, content.told, None)
         keep = moment(waiting.expires_us) - moment(waiting.due_us)
-        hold = Hold(waiting.id, content, came_at, timing.until, keep)
-        into = self.holdings.join(connection, waiting.subscription, hold)
+        into = self.holdings.join(connection, waiting.subscription, Hold(waiting.id, content, came_at, until, keep))
         if into != waiting.id:
             kept = merged_into(into, waiting.id, waiting.version, came_at, now)
             self._trails.keep_deliveries(connection, waiting.subscription, [kept])
-        return False
 
     def by_id(self, connection: sqlite3.Connection, notification: NotificationId) -> Waiting | None:
         row = connection.execute(SELECT + "WHERE id = ?", (notification,)).fetchone()

@@ -11,6 +11,7 @@ from idlebell.rules.pace import NO_PACE, Pace
 from idlebell.store.contract import StoreError
 from idlebell.store.sealing import Sealer
 from idlebell.store.sqlite import opening
+from idlebell.store.sqlite.allowances import AllowancesPart
 from idlebell.store.sqlite.cursors import CursorsPart
 from idlebell.store.sqlite.database import Database
 from idlebell.store.sqlite.grants import GrantsPart
@@ -35,6 +36,7 @@ class SqliteStore(
     LearningsPart,
     KeysPart,
     GrantsPart,
+    AllowancesPart,
 ):
     """Keeps :class:`~idlebell.store.contract.Store`. Made by :func:`open_sqlite`."""
 

@@ -1,0 +1,66 @@
+"""What was spent on a day, and what waits for the next one."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from contracts.store_steps import counts, drain, enqueue, lease, put
+from idlebell.model.account import Account
+from idlebell.model.notification import NewMail, Reconnect
+from idlebell.store.contract import Deferred, Postponed, Store
+from store_samples import DAY, HOUR, NOW, SECOND
+
+
+async def test_all_names_have_room_or_nothing_is_counted(store: Store) -> None:
+    one, key = b"e" * 32, b"k" * 32
+    assert [await store.spend({one: 2, key: 0}, 10) for _ in range(3)] == [True, True, False]
+    assert await store.spend({one: 0}, 10)
+    assert [await store.spent(name, 10) for name in (one, key, b"other")] == [3, 2, 0]
+    assert not await store.spend({b"other": 5, key: 2}, 10)
+    assert await store.spent(b"other", 10) == 0
+
+
+async def test_a_new_day_begins_with_nothing_and_old_days_are_forgotten(store: Store) -> None:
+    assert await store.spend({b"e": 1}, 10)
+    assert await store.spend({b"e": 1}, 11)
+    assert not await store.spend({b"e": 1}, 10), "a clock that is set back a little finds what it counted"
+    assert await store.spend({b"e": 1}, 12)
+    assert [await store.spent(b"e", day) for day in (10, 11, 12)] == [0, 1, 1]
+
+
+async def test_deferred_mail_comes_as_one_when_its_time_has_come(store: Store, account: Account) -> None:
+    one = await put(store, account)
+    first = await enqueue(store, one, NewMail("INBOX", 1, 1, None))
+    (leased,) = await lease(store)
+    assert leased.notification.id == first.id
+    await store.settle(first.id, Deferred(NOW, NOW + HOUR))
+    assert await lease(store) == []
+    assert await store.waits(first.id) == NOW + HOUR
+    assert (await counts(store, one)).pending == 1
+
+    # What comes meanwhile joins it when its turn has come.
+    second = await enqueue(store, one, NewMail("INBOX", 1, 2, None), NOW + SECOND)
+    (leased,) = await lease(store, NOW + SECOND)
+    assert leased.notification.id == second.id
+    await store.settle(second.id, Deferred(NOW + SECOND, NOW + HOUR))
+    assert (await counts(store, one)).pending == 3
+    assert await store.release(NOW + HOUR - SECOND) == 0
+    assert await store.release(NOW + HOUR) == 1
+    (sent,) = await drain(store, NOW + HOUR)
+    assert isinstance(sent.content, NewMail)
+    assert (sent.content.count, sent.expires_at >= NOW + HOUR + DAY - timedelta(minutes=1)) == (3, True)
+    assert (await counts(store, one)).accepted == 3
+    assert [delivery.outcome for delivery in await store.deliveries(one.id)] == ["accepted", "merged"]
+
+
+async def test_what_is_no_mail_or_was_attempted_waits_as_it_is(store: Store, account: Account) -> None:
+    one = await put(store, account)
+    mail = await enqueue(store, one)
+    await lease(store)
+    await store.settle(mail.id, Postponed(NOW, NOW, 500))
+    await lease(store)
+    await store.settle(mail.id, Deferred(NOW, NOW + HOUR))
+    assert await lease(store) == []
+    (leased,) = await lease(store, NOW + HOUR)
+    assert (leased.notification.id, leased.notification.version) == (mail.id, mail.version)
+    assert not isinstance(leased.notification.content, Reconnect)
