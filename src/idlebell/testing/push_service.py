@@ -110,6 +110,8 @@ class PushService:
         self._scripts: dict[str, tuple[deque[ScriptedAnswer], ScriptedAnswer]] = {}
         self._changed = asyncio.Condition()
         self.received: deque[Received] = deque(maxlen=MAX_RECEIVED)
+        self.mood: Callable[[], ScriptedAnswer] = lambda: ORDERLY
+        """How the next request is answered whose resource has no script."""
 
     async def start(self) -> None:
         from aiohttp import web
@@ -242,8 +244,11 @@ class PushService:
         )
 
     def _next_answer(self, resource: _Resource, path: str) -> tuple[ScriptedAnswer, int]:
-        answers, then = self._scripts.get(path, (None, ORDERLY))
-        answer = answers.popleft() if answers else then
+        if path in self._scripts:
+            answers, then = self._scripts[path]
+            answer = answers.popleft() if answers else then
+        else:
+            answer = self.mood()
         ordinary = 201 if resource.kind == "webpush" else 200
         return answer, ordinary if answer.status is None else answer.status
 
