@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from contracts.store_steps import counts, drain, lease, put
+from contracts.store_steps import change, counts, drain, lease, put
 from idlebell.model.account import Account
 from idlebell.model.endpoint import Endpoints
 from idlebell.model.ids import SubscriptionId
@@ -17,7 +17,7 @@ from idlebell.model.notification import TOLD_KEPT, NewMail, Seen, Told
 from idlebell.model.preferences import Preferences, QuietHours, Then
 from idlebell.model.subscription import Counts, Payload
 from idlebell.store.contract import Postponed, Store
-from store_samples import DAY, HOUR, NOW, SECOND, draft, webhook
+from store_samples import DAY, HOUR, NOW, SECOND, draft, simplepush, webhook
 
 WITHDRAW = Preferences(withdraw=True)
 NIGHT = QuietHours("UTC", frozenset(range(7)), time(22), time(7), Then.COUNT)
@@ -124,3 +124,14 @@ async def test_what_is_silenced_has_not_rung(store: Store, account: Account) -> 
     first = await put(store, account, preferences=replace(WITHDRAW, muted_until=NOW + DAY), **TOLD)
     await ring(store, first.id, told(1))
     assert await store.rung(account.id, "INBOX") == {}
+
+
+async def test_what_was_read_rings_no_endpoint_that_only_knows_versions(store: Store, account: Account) -> None:
+    first = await put(store, account, preferences=WITHDRAW, **TOLD)
+    await ring(store, first.id, told(1))
+    await drain(store, NOW)
+    assert await withdraw(store, first.id, 1) == [seen(1)]
+    moved = Endpoints(simplepush("https://a.example/"), simplepush("https://b.example/"))
+    await change(store, first, preferences=Preferences(), payload=Payload.ALERT, endpoints=moved)
+    assert await drain(store, NOW + SECOND) == []
+    assert await counts(store, first) == Counts(detected=1, accepted=1)

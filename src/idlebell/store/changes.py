@@ -10,11 +10,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from idlebell.model.endpoint import Endpoints, Provable, Role
-from idlebell.model.notification import Content, Draft, Expiring, LossReason, NewMail, Reconnect, Reminder
+from idlebell.model.notification import Content, Draft, Expiring, LossReason, NewMail, Reconnect, Reminder, Seen
 from idlebell.model.proof import PROVEN
 from idlebell.model.selection import Selection
 from idlebell.model.subscription import Floor, Loss, Payload, Phase, StandingProblem, Subscription
 from idlebell.store.contract import Dropped, EndpointGone
+from idlebell.store.routes import Route
 
 RECONNECT_KEPT = timedelta(days=7)
 """How long a ``reconnect`` is worth sending (interface section 5)."""
@@ -65,6 +66,11 @@ def obsolete(subscription: Subscription, before: Subscription | None, type_of_co
     if type_of_content == Expiring.type:
         return before is not None and before.expiring_sent and not subscription.expiring_sent
     return False
+
+
+def nowhere(type_of_content: str, to: Route | None) -> bool:
+    """Has what waits of this type no place to go? To a kind that only knows versions a ``seen`` would be another ring."""
+    return to is None or (to.collapses and type_of_content == Seen.type)
 
 
 def said(subscription: Subscription, content: Content) -> Content:

@@ -346,7 +346,9 @@ class MemoryOutbox(MemoryHolds):
         notification = entry.notification
         to = self._route(notification.subscription_id, notification.content.role)
         subscription = self._subscriptions[notification.subscription_id]
-        if to is None or changes.obsolete(subscription, None, notification.content.type):
+        type_of_content = notification.content.type
+        lost = changes.nowhere(type_of_content, to) or changes.obsolete(subscription, None, type_of_content)
+        if to is None or lost:
             self._take(entry, "expired")
         elif to.endpoint != entry.route.endpoint:
             self._outbox.remove(entry)

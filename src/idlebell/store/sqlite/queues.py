@@ -306,7 +306,7 @@ class Queues:
         """To where its subscription now wants it, as something never sent; dropped where there is no such place."""
         _, paused, routes, _ = connection.execute(_STANDING, (waiting.subscription,)).fetchone()
         to = codec.decode_route(routes, codec.ROLE_OF_TYPE[waiting.type])
-        if to is None or (paused and waiting.type in changes.OF_MAIL):
+        if to is None or changes.nowhere(waiting.type, to) or (paused and waiting.type in changes.OF_MAIL):
             self.take(connection, [waiting], "expired")
         elif to.endpoint != waiting.endpoint:
             version = _next_version(connection, to.url, moment(waiting.at_us))
