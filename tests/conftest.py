@@ -26,6 +26,7 @@ from servers.courier_server import CourierServer, why_not_courier
 from servers.cyrus_server import CyrusServer, why_not_cyrus
 from servers.dovecot_server import DovecotServer, why_not_dovecot, why_not_sieve
 from servers.node import why_not_node
+from servers.telephone import why_not_twinkle
 from servers.tls_stacks import why_not_gnutls, why_not_java
 
 # How long an example takes says how busy the machine is; what must not take long has a test of its own.
@@ -60,6 +61,7 @@ PARTS: dict[str, Callable[[], str | None]] = {
     "chromium": why_not_chromium,
     "axe": why_not_axe,
     "node": why_not_node,
+    "twinkle": why_not_twinkle,
 }
 """What a test can need, and why it is not here (None: it is)."""
 _FIXTURES = {"dovecot", "cyrus", "courier", "firefox", "chromium"}

@@ -27,6 +27,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "chromium": ("chromium",),
     "node": ("nodejs",),
     "fonts": ("fonts-inter", "fonts-dejavu-core"),
+    "twinkle": ("twinkle-console",),
 }
 """What is asked for; what the machine lacks besides is asked of apt's own resolver."""
 
@@ -38,6 +39,7 @@ PROGRAMS = {
     "chromium": "lib/chromium/chromium",
     "node": "bin/node",
     "fonts": "share/fonts/truetype/dejavu",
+    "twinkle": "bin/twinkle-console",
 }
 """A program (or folder) of each, under ``/usr``, that shows whether it is there."""
 AS_INSTALLED = ("firefox", "chromium", "node")

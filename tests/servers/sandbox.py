@@ -53,7 +53,7 @@ def why_not(as_root: bool = False) -> str | None:
     if shutil.which("unshare") is None:
         return "unshare is missing (util-linux)"
     trial = subprocess.run(
-        [*_namespaces(), "sh", "-c", "mount -t overlay overlay -o lowerdir=/usr:/etc /usr"],
+        [*namespaces(), "sh", "-c", "mount -t overlay overlay -o lowerdir=/usr:/etc /usr"],
         capture_output=True, text=True, timeout=START_SECONDS, check=False,
     )  # fmt: skip
     if trial.returncode != 0:
@@ -62,7 +62,7 @@ def why_not(as_root: bool = False) -> str | None:
     return None
 
 
-def _namespaces() -> list[str]:
+def namespaces() -> list[str]:
     user = [] if os.geteuid() == 0 else ["--map-root-user"]
     return ["unshare", *user, "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child=KILL"]
 
@@ -203,4 +203,4 @@ class Sandbox:
         drop += ["setpriv", "--pdeathsig", "KILL"]
         lines.append("exec " + shlex.join([*drop, "sh", "-c", f"set -e\n{script}"]))
         # The first setpriv ties the whole to us: when the tests are killed, so is this, and with it the namespace.
-        return ["setpriv", "--pdeathsig", "KILL", *_namespaces(), "sh", "-c", "\n".join(lines)]
+        return ["setpriv", "--pdeathsig", "KILL", *namespaces(), "sh", "-c", "\n".join(lines)]

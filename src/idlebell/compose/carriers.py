@@ -19,9 +19,10 @@ from idlebell.net.connector import Connector
 from idlebell.net.egress import Egress
 from idlebell.net.fcm_sender import FcmSender
 from idlebell.net.http_client import HttpClient
+from idlebell.net.sip_client import SipClient
 from idlebell.net.tls_policy import TlsPolicy
 from idlebell.push.apns_key import ProviderToken
-from idlebell.push.exchange import ApnsPush, AppriseCall, CommandRun, FcmMessage, HttpRequest, Lines, Tokens
+from idlebell.push.exchange import ApnsPush, AppriseCall, CommandRun, FcmMessage, HttpRequest, Lines, SipRequest, Tokens
 from idlebell.push.google_account import ServiceAccount
 
 T = TypeVar("T")
@@ -38,6 +39,7 @@ class AppCarriers:
 
 def carriers_of(
     http: HttpClient,
+    sip: SipClient,
     pool: ApprisePool | None,
     apps: AppCarriers,
     on_line: Callable[[str], None] | None,
@@ -45,7 +47,7 @@ def carriers_of(
 ) -> Carriers:
     """What this process can send by. ``on_line`` writes to the terminal, where there is one; ``bird`` hears the tokens of
     the canary's mails, where one is kept."""
-    carriers = Carriers().add(HttpRequest, http.send).add(CommandRun, child_process.run)
+    carriers = Carriers().add(HttpRequest, http.send).add(CommandRun, child_process.run).add(SipRequest, sip.carry)
     if pool is not None:
         carriers.add(AppriseCall, pool.carry)
     if apps.google is not None:

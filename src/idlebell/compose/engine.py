@@ -49,6 +49,7 @@ from idlebell.net.dns import Resolver
 from idlebell.net.http_client import HttpClient
 from idlebell.net.secret_arena import SecretArena
 from idlebell.net.session_inbox import SessionInbox
+from idlebell.net.sip_client import SipClient
 from idlebell.net.tls_policy import TlsPolicy
 from idlebell.net.wheel import Wheel
 from idlebell.store.contract import Store
@@ -140,7 +141,7 @@ async def running_engine(
         )
         dispatcher = Dispatcher(
             store,
-            carriers_of(http, pool, apps, on_line, bird),
+            carriers_of(http, SipClient(connector, tls_policy, os.urandom), pool, apps, on_line, bird),
             emit,
             clock,
             os.urandom,

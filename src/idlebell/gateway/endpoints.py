@@ -12,21 +12,20 @@ from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
 
-from idlebell.gateway.policy import Offered
-from idlebell.gateway.reading import Faults
-from idlebell.gateway.shapes import (
+from idlebell.gateway.endpoint_shapes import (
     ApnsShape,
     AppriseShape,
     EndpointShape,
     EndpointsShape,
-    EndpointsView,
-    EndpointView,
     FcmShape,
-    ProblemView,
+    MwiShape,
     SimplePushShape,
     WebhookShape,
     WebPushShape,
 )
+from idlebell.gateway.policy import Offered
+from idlebell.gateway.reading import Faults
+from idlebell.gateway.shapes import EndpointsView, EndpointView, ProblemView
 from idlebell.model.endpoint import (
     ApnsEndpoint,
     AppriseEndpoint,
@@ -34,6 +33,7 @@ from idlebell.model.endpoint import (
     Endpoints,
     Failing,
     FcmEndpoint,
+    MwiEndpoint,
     Provable,
     PushUrl,
     Role,
@@ -41,12 +41,15 @@ from idlebell.model.endpoint import (
     WebhookEndpoint,
     WebPushEndpoint,
     same_endpoint,
+    takes_unseen,
 )
 from idlebell.model.proof import UNPROVEN
 from idlebell.model.secret import Secret
 from idlebell.model.subscription import Payload, Subscription
 from idlebell.model.trail import told_at
 from idlebell.net.host_name import BadHost, parse_host
+from idlebell.push.sip.uri import BadSipUri
+from idlebell.push.sip.uri import parse as parse_sip_uri
 
 BELLS_MAX: Final = 5
 """In a list of new_mail: a way for each kind of device somebody has, and no more than anybody waits for."""
@@ -95,8 +98,11 @@ def read_endpoints(
                 faults.add(f"{at}/new_mail/{place}", "is in the list already")
     else:
         bells = [read(shape.new_mail, f"{at}/new_mail")]
-    if shape.reconnect is None and bells and isinstance(bells[0], SimplePushEndpoint):
-        faults.add(f"{at}/reconnect", "is missing: with simplepush it is the only way to ask for credentials")
+    if shape.reconnect is None and bells and not bells[0].carries_body:
+        faults.add(f"{at}/reconnect", f"is missing: with {bells[0].kind} it is the only way to ask for credentials")
+    for role in Role:
+        if role is not Role.NEW_MAIL and isinstance(found.get(role.value), MwiEndpoint):
+            faults.add(f"{at}/{role.value}/type", "must not be mwi: a lamp tells of new mail only")
     return Endpoints(bells[0] if bells else None, **found, fallbacks=tuple(bells[1:]))
 
 
@@ -120,6 +126,10 @@ def read_endpoint(
         elif _APNS_TOKEN.fullmatch(shape.token) is None:
             faults.add(f"{at}/token", "must be a device token of Apple's, in hexadecimal")
         return ApnsEndpoint(shape.token.lower(), shape.sandbox)
+    if isinstance(shape, MwiShape):
+        if (fault := sip_fault(shape.url)) is not None:
+            faults.add(f"{at}/url", fault)
+        return MwiEndpoint(PushUrl(shape.url))
     text = _url_of(faults, shape, at)
     fault = None if text is None else url_fault(text, allow_plaintext=allow_plaintext)
     if fault is not None:
@@ -172,6 +182,17 @@ def _url_of(faults: Faults, shape: SimplePushShape | WebPushShape | WebhookShape
     return found
 
 
+def sip_fault(url: str) -> str | None:
+    """What is wrong with the form of a SIP URI; None: nothing. The answer holds nothing of the URI."""
+    try:
+        parse_host(parse_sip_uri(url).host)
+    except BadSipUri as error:
+        return str(error)
+    except BadHost as error:
+        return f"must have a valid host: {error}"
+    return None
+
+
 def url_fault(url: str, *, allow_plaintext: bool) -> str | None:
     """What is wrong with the form of a push URL; None: nothing. The answer holds nothing of the URL."""
     if len(url.encode("utf-8", "replace")) > URL_BYTES:
@@ -203,7 +224,7 @@ def payload_fault(payload: Payload, endpoints: Endpoints, *, allow_plaintext: bo
     if payload is Payload.ALERT or endpoints.new_mail is None:
         return None
     if not endpoints.new_mail.carries_body:
-        return "must be alert: simplepush carries no body"
+        return f"must be alert: {endpoints.new_mail.kind} carries no body"
     hooks = [one for one in endpoints.bells if isinstance(one, WebhookEndpoint)]
     if any(one.url.scheme != "https" for one in hooks) and not allow_plaintext:
         return "must be alert: the webhook is not https"
@@ -214,7 +235,7 @@ def withdraw_fault(endpoints: Endpoints) -> str | None:
     """Can the ``new_mail`` endpoints be told that messages were read?"""
     if any(isinstance(one, AppriseEndpoint) for one in endpoints.bells):
         return "needs a new_mail that is a program: what a person was told by apprise cannot be taken back"
-    if all(one.carries_body for one in endpoints.bells):
+    if all(takes_unseen(one) for one in endpoints.bells):
         return None
     return "needs a new_mail that carries a body: simplepush has no type"
 
@@ -256,7 +277,7 @@ def spelled(endpoint: Endpoint) -> dict[str, Any]:
             found["keys"] = {"p256dh": _base64url(point), "auth": _base64url(auth.reveal())}
         case WebhookEndpoint(secret=secret):
             found["secret"] = WEBHOOK_SECRET_PREFIX + base64.b64encode(secret.reveal()).decode("ascii")
-        case SimplePushEndpoint():
+        case SimplePushEndpoint() | MwiEndpoint():
             pass
     return found
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from idlebell.cost.exchange import Exchange
 from idlebell.cost.measured import IMAP
-from idlebell.gateway.shapes import Shape
+from idlebell.gateway.shape import Shape
 from idlebell.telemetry.ledger import Spent
 
 POLLED_SECONDS: Final = 120

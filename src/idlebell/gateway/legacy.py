@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import Final, Literal
 
+from idlebell.gateway.endpoint_shapes import EndpointsShape, SimplePushShape
 from idlebell.gateway.legacy_shapes import RegisterRequest, UnregisterRequest
 from idlebell.gateway.reading import Faults
-from idlebell.gateway.shapes import EndpointsShape, ImapShape, PasswordAuth, SimplePushShape, SubscriptionRequest
+from idlebell.gateway.shapes import ImapShape, PasswordAuth, SubscriptionRequest
 from idlebell.model.secret import Secret
 
 WAIT_SECONDS: Final = 10

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from idlebell.gateway.shapes import Shape
+from idlebell.gateway.shape import Shape
 from idlebell.model.secret import Secret
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from idlebell.gateway.endpoint_shapes import EndpointsShape
 from idlebell.gateway.endpoints import (
     heartbeat_fault,
     payload_fault,
@@ -18,7 +19,7 @@ from idlebell.gateway.endpoints import (
 from idlebell.gateway.policy import Policy
 from idlebell.gateway.preferences import READERS, read_preferences
 from idlebell.gateway.reading import Faults, read_into, unknown_member
-from idlebell.gateway.shapes import Auth, EndpointsShape
+from idlebell.gateway.shapes import Auth
 from idlebell.gateway.when import quiet_hours_json
 from idlebell.gateway.wish import (
     DEFAULT_MAILBOXES,

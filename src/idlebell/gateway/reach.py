@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from idlebell.model.endpoint import (
     ApnsEndpoint,
     AppriseEndpoint,
+    Endpoint,
     Endpoints,
     FcmEndpoint,
+    MwiEndpoint,
     PushUrl,
     WebPushEndpoint,
 )
@@ -17,6 +19,7 @@ from idlebell.model.problem import FieldError, Problem, ProblemError
 from idlebell.net.addresses import Address
 from idlebell.net.egress import Egress, Purpose
 from idlebell.net.errors import Unreachable
+from idlebell.push.sip.uri import Transport, parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +44,11 @@ class Reach:
             if isinstance(endpoint, AppriseEndpoint):
                 await self._look(endpoint, endpoints.named(role, endpoint))
                 continue
-            addresses = await self._addresses(endpoint.url)
+            host, port, purpose = _dialled(endpoint)
+            addresses = await self._addresses(host)
             if addresses is None:
                 continue  # the resolver failed: the first push finds out
-            purpose = Purpose.HTTPS if endpoint.url.scheme == "https" else Purpose.HTTP
-            if not any(self.egress.permits(one, endpoint.url.port, purpose) for one in addresses):
+            if not any(self.egress.permits(one, port, purpose) for one in addresses):
                 raise _refused(
                     "endpoint-not-allowed",
                     endpoints.named(role, endpoint),
@@ -64,11 +67,19 @@ class Reach:
             errors = (FieldError(f"/endpoints/{named}/url", fault),)
             raise ProblemError(Problem("invalid-request", "One member is not valid.", errors=errors))
 
-    async def _addresses(self, url: PushUrl) -> tuple[Address, ...] | None:
+    async def _addresses(self, host: str) -> tuple[Address, ...] | None:
         try:
-            return await self.resolve(url.host)
+            return await self.resolve(host)
         except Unreachable as error:
             return None if error.reason in ("dns", "timeout") else ()
+
+
+def _dialled(endpoint: Endpoint) -> tuple[str, int, Purpose]:
+    if isinstance(endpoint, MwiEndpoint):
+        phone = parse(endpoint.url.reveal())
+        return phone.host, phone.port, Purpose.SIP_TLS if phone.transport is Transport.TLS else Purpose.SIP
+    url = endpoint.url
+    return url.host, url.port, Purpose.HTTPS if url.scheme == "https" else Purpose.HTTP
 
 
 def _refused(code: str, named: str, detail: str) -> ProblemError:

@@ -13,7 +13,8 @@ from typing import Any, Final, TypeVar, cast, get_args, get_origin, get_type_hin
 
 import msgspec
 
-from idlebell.gateway.shapes import Shape, dec_hook
+from idlebell.gateway.shape import Shape
+from idlebell.gateway.shapes import dec_hook
 from idlebell.model.problem import FieldError, Problem, ProblemError
 
 S = TypeVar("S", bound=Shape)
@@ -29,7 +30,6 @@ LATER_MEMBERS: Final = frozenset(
     }
 )
 """Members that the interface names and that are not there yet: the answer says so instead of calling them unknown."""
-LATER_ENDPOINTS: Final = frozenset({"mwi"})
 MAX_ERRORS: Final = 50
 HINTS: Final = 5
 HINTED_CHARACTERS: Final = 40
@@ -123,9 +123,7 @@ def _plain(faults: Faults, kind: Any, body: Any, at: str) -> Any:
     except msgspec.ValidationError as error:
         # Of the message only the part before the path: the path is ours. It names types, never the value, but for tags.
         text = str(error).split(" - at ")[0]
-        if isinstance(body, dict) and isinstance(body.get("type"), str) and body["type"] in LATER_ENDPOINTS:
-            text, at = NOT_SUPPORTED, at + "/type"
-        elif isinstance(body, dict) and _shapes(kind):
+        if isinstance(body, dict) and _shapes(kind):
             text, at = "not a known type" if "type" in body else "is missing", at + "/type"
         elif "Invalid enum value" in text:
             text = "must be one of " + ", ".join(str(one) for one in _choices(kind))

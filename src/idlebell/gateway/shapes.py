@@ -10,6 +10,8 @@ from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 import msgspec
 
+from idlebell.gateway.endpoint_shapes import EndpointsShape
+from idlebell.gateway.shape import Shape
 from idlebell.model.secret import Secret
 from idlebell.model.subscription import ALSO
 
@@ -35,10 +37,6 @@ def schema_hook(kind: type) -> dict[str, Any]:
     raise NotImplementedError(f"no schema for {kind.__name__}")
 
 
-class Shape(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    pass
-
-
 # what comes in
 
 
@@ -62,82 +60,6 @@ class ImapShape(Shape, frozen=True, kw_only=True):
     username: str
     auth: Auth | None = None
     """None where a repeat is proven by the subscription's own token."""
-
-
-class SimplePushShape(Shape, frozen=True, kw_only=True, tag_field="type", tag="simplepush"):
-    url: str
-
-    def __repr__(self) -> str:
-        return "SimplePushShape(…)"
-
-
-class WebPushKeys(Shape, frozen=True, kw_only=True):
-    """base64url as browsers give it, with or without padding; the standard alphabet is taken too."""
-
-    p256dh: str
-    auth: Secret
-
-
-class WebPushShape(Shape, frozen=True, kw_only=True, tag_field="type", tag="webpush"):
-    """With ``url``, or as a browser spells its subscription (Push API, ``PushSubscription.toJSON``): ``endpoint``, and an
-    ``expirationTime`` that nothing follows from, since a push service tells itself when it is over."""
-
-    url: str | None = None
-    endpoint: str | None = None
-    expiration_time: float | None = msgspec.field(name="expirationTime", default=None)
-    keys: WebPushKeys
-
-    def __repr__(self) -> str:
-        return "WebPushShape(…)"
-
-
-class WebhookShape(Shape, frozen=True, kw_only=True, tag_field="type", tag="webhook"):
-    url: str
-    secret: Secret
-    """``whsec_`` and the base64 of 24 to 64 bytes (Standard Webhooks)."""
-
-    def __repr__(self) -> str:
-        return "WebhookShape(…)"
-
-
-class AppriseShape(Shape, frozen=True, kw_only=True, tag_field="type", tag="apprise"):
-    """``url``: as Apprise spells a service. It is a secret, and shown nowhere."""
-
-    url: str
-
-    def __repr__(self) -> str:
-        return "AppriseShape(…)"
-
-
-class FcmShape(Shape, frozen=True, kw_only=True, tag_field="type", tag="fcm"):
-    """``token``: FCM's registration token of a device."""
-
-    token: str
-
-    def __repr__(self) -> str:
-        return "FcmShape(…)"
-
-
-class ApnsShape(Shape, frozen=True, kw_only=True, tag_field="type", tag="apns"):
-    """``token``: Apple's token of a device, in hexadecimal. ``sandbox``: of a build that is being developed."""
-
-    token: str
-    sandbox: bool = False
-
-    def __repr__(self) -> str:
-        return "ApnsShape(…)"
-
-
-EndpointShape: TypeAlias = SimplePushShape | WebPushShape | WebhookShape | AppriseShape | FcmShape | ApnsShape
-
-
-class EndpointsShape(Shape, frozen=True, kw_only=True):
-    new_mail: EndpointShape | list[EndpointShape]
-    """A list: each is tried while those before it fail."""
-    reconnect: EndpointShape | None = None
-    heartbeat: EndpointShape | None = None
-    expiring: EndpointShape | None = None
-    reminder: EndpointShape | None = None
 
 
 _NAMED = msgspec.Meta(extra_json_schema={"enum": ["personal", "subscribed"]})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from idlebell.gateway.shapes import Shape
+from idlebell.gateway.shape import Shape
 
 
 class DeliveryView(Shape, frozen=True, kw_only=True):

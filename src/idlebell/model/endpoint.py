@@ -69,6 +69,8 @@ class PushUrl:
     @property
     def lane(self) -> str:
         """What one push service has in common. It may hold a secret: to be digested, never to be shown."""
+        if self.scheme in ("sip", "sips"):  # each phone is its own
+            return f"sip:{self._value.rpartition('@')[2].partition(';')[0].lower()}"
         return self.origin if self._is_http else f"{self.scheme}://{self._value.partition('://')[2].partition('/')[0]}"
 
     def __eq__(self, other: object) -> bool:
@@ -162,6 +164,17 @@ class ApnsEndpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class MwiEndpoint:
+    """The lamp of a desk phone (RFC 3842). ``url``: a SIP URI, which may hold a password. It knows only how many messages are
+    unread, so a newer count stands for the older ones; ``seen`` tells it the next."""
+
+    kind: ClassVar[str] = "mwi"
+    carries_body: ClassVar[bool] = False
+    audience: ClassVar[Audience] = Audience.OWN
+    url: PushUrl
+
+
+@dataclass(frozen=True, slots=True)
 class CommandEndpoint:
     """A command of the operator's own, run by ``sh -c``. Only the configuration and the command line make one."""
 
@@ -209,12 +222,18 @@ Endpoint: TypeAlias = (
     | AppriseEndpoint
     | FcmEndpoint
     | ApnsEndpoint
+    | MwiEndpoint
     | CommandEndpoint
     | TerminalEndpoint
     | CanaryEndpoint
 )
 Provable: TypeAlias = WebPushEndpoint | WebhookEndpoint | AppriseEndpoint
 """Kinds that keep how far their proof has come."""
+
+
+def takes_unseen(endpoint: Endpoint | None) -> bool:
+    """Does it show how many messages are unread, and that they were read?"""
+    return endpoint is not None and (endpoint.carries_body or isinstance(endpoint, MwiEndpoint))
 
 
 def unproven(endpoint: Endpoint, demands: Demands) -> Provable | None:

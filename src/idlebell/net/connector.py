@@ -105,6 +105,27 @@ class Connector:
                 failure = error
         raise failure
 
+    async def connect_datagrams(
+        self, host: str, port: int, purpose: Purpose, *, timeout_seconds: float
+    ) -> socket.socket:
+        """As :meth:`connect`, for datagrams: to the first address that may be dialled, whether or not somebody is there."""
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                address, *_ = self._permitted(await self._resolver.resolve(host), port, purpose)
+        except TimeoutError as error:
+            raise Unreachable("timeout", f"resolving {host}") from error
+        family = socket.AF_INET if isinstance(address, IPv4Address) else socket.AF_INET6
+        try:
+            sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        except OSError as error:
+            raise unreachable(error) from error
+        try:
+            sock.connect((str(address), port))  # sends nothing; from now on only its datagrams are let in
+        except OSError as error:
+            sock.close()
+            raise unreachable(error) from error
+        return sock
+
     def _permitted(self, addresses: Sequence[Address], port: int, purpose: Purpose) -> list[Address]:
         permitted: list[Address] = []
         refusal = Unreachable("no-such-name", "no address")

@@ -27,10 +27,13 @@ class Purpose(Enum):
     SMTP = "smtp"
     """Submission under TLS, implicit or by STARTTLS. Only the operator's configuration names such a server."""
     SMTP_PLAINTEXT = "smtp without tls"
+    SIP = "sip without tls"
+    """To a phone in a network that the operator allows; ``allow_plaintext`` is not asked, for nothing of a mail is in it."""
+    SIP_TLS = "sip"
 
     @property
     def encrypted(self) -> bool:
-        return self in (Purpose.IMAP, Purpose.HTTPS, Purpose.SMTP)
+        return self in (Purpose.IMAP, Purpose.HTTPS, Purpose.SMTP, Purpose.SIP_TLS)
 
     @property
     def imap(self) -> bool:
@@ -76,7 +79,7 @@ class Egress:
                 inside = "" if face == address else f" (inside {address})"
                 raise Unreachable("not-allowed", f"{face}{inside} is not public: {verdict.block}")
         if named:
-            if not purpose.encrypted and not self.allow_plaintext:
+            if not (purpose.encrypted or self.allow_plaintext or purpose is Purpose.SIP):
                 raise Unreachable("not-allowed", "no TLS, and network.allow_plaintext is off")
             return
         if not purpose.encrypted:

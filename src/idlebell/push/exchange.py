@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from idlebell.model.endpoint import PushUrl
+from idlebell.push.sip.uri import SipUri
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,31 @@ class TokensHeard:
 
 
 @dataclass(frozen=True, slots=True)
+class SipRequest:
+    """Outside of any dialog. ``cseq``: of its first sending; a retry has the same ``call_id`` and a greater one. ``headers``
+    come after those that every request has."""
+
+    method: str
+    uri: SipUri
+    call_id: str
+    from_tag: str
+    cseq: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SipResponse:
+    """``branch`` and ``method``: of the request that it answers. ``headers`` with lower-case names."""
+
+    status: int
+    branch: str
+    method: str
+    headers: dict[str, tuple[str, ...]] = field(repr=False)
+    body: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class NoResponse:
     """Nothing usable came back. ``reason`` is a stable word: ``timeout``, ``refused``, ``tls``, ``dns``, ``not-allowed``,
     ``broken``; ``detail`` is for the operator."""
@@ -119,10 +145,12 @@ class NoResponse:
     detail: str = ""
 
 
-Exchange: TypeAlias = HttpRequest | AppriseCall | FcmMessage | ApnsPush | CommandRun | Lines | Tokens
+Exchange: TypeAlias = HttpRequest | AppriseCall | FcmMessage | ApnsPush | SipRequest | CommandRun | Lines | Tokens
 Answer: TypeAlias = HttpResponse | NoResponse
 """To an HTTP request."""
-AnyAnswer: TypeAlias = HttpResponse | AppriseAnswered | CommandEnded | LinesWritten | TokensHeard | NoResponse
+AnyAnswer: TypeAlias = (
+    HttpResponse | AppriseAnswered | SipResponse | CommandEnded | LinesWritten | TokensHeard | NoResponse
+)
 """To any exchange."""
 
 
@@ -133,4 +161,4 @@ def body_bytes(exchange: Exchange) -> int:
 
 def status_of(answer: AnyAnswer) -> int | None:
     """HTTP's or a command's; None: it has none."""
-    return answer.status if isinstance(answer, HttpResponse | AppriseAnswered | CommandEnded) else None
+    return answer.status if isinstance(answer, HttpResponse | AppriseAnswered | SipResponse | CommandEnded) else None

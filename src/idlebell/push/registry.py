@@ -19,13 +19,14 @@ from idlebell.model.endpoint import (
     CommandEndpoint,
     Endpoint,
     FcmEndpoint,
+    MwiEndpoint,
     SimplePushEndpoint,
     TerminalEndpoint,
     WebhookEndpoint,
     WebPushEndpoint,
 )
 from idlebell.model.notification import Notification
-from idlebell.push import apns, apprise, canary, command, fcm, simplepush, terminal, webhook, webpush
+from idlebell.push import apns, apprise, canary, command, fcm, mwi, simplepush, terminal, webhook, webpush
 from idlebell.push.attempt import Attempt
 from idlebell.push.exchange import (
     Answer,
@@ -41,6 +42,8 @@ from idlebell.push.exchange import (
     Lines,
     LinesWritten,
     NoResponse,
+    SipRequest,
+    SipResponse,
     Tokens,
     TokensHeard,
 )
@@ -71,6 +74,7 @@ def _table(
     many: PushKind[AppriseEndpoint, AppriseCall, AppriseAnswered | NoResponse],
     google: PushKind[FcmEndpoint, FcmMessage, Answer],
     apple: PushKind[ApnsEndpoint, ApnsPush, Answer],
+    lamp: PushKind[MwiEndpoint, SipRequest, SipResponse | NoResponse],
     own: PushKind[CommandEndpoint, CommandRun, CommandEnded | NoResponse],
     here: PushKind[TerminalEndpoint, Lines, LinesWritten | NoResponse],
     round_trip: PushKind[CanaryEndpoint, Tokens, TokensHeard | NoResponse],
@@ -84,6 +88,7 @@ def _table(
             AppriseEndpoint.kind: many,
             FcmEndpoint.kind: google,
             ApnsEndpoint.kind: apple,
+            MwiEndpoint.kind: lamp,
             CommandEndpoint.kind: own,
             TerminalEndpoint.kind: here,
             CanaryEndpoint.kind: round_trip,
@@ -91,7 +96,7 @@ def _table(
     )
 
 
-KINDS: Final = _table(simplepush, webpush, webhook, apprise, fcm, apns, command, terminal, canary)
+KINDS: Final = _table(simplepush, webpush, webhook, apprise, fcm, apns, mwi, command, terminal, canary)
 
 
 def build(notification: Notification, endpoint: Endpoint, attempt: Attempt) -> Exchange:

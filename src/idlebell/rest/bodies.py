@@ -11,7 +11,7 @@ import msgspec
 from litestar import Request
 
 from idlebell.gateway.reading import read
-from idlebell.gateway.shapes import Shape
+from idlebell.gateway.shape import Shape
 from idlebell.rest.limits import MAX_FORM_FIELDS, MAX_JSON_DEPTH
 from idlebell.rest.problems import refuse
 

@@ -21,6 +21,7 @@ from idlebell.model.endpoint import (
     Endpoints,
     Failing,
     FcmEndpoint,
+    MwiEndpoint,
     PushUrl,
     Role,
     SimplePushEndpoint,
@@ -281,7 +282,7 @@ def decode_strings(encoded: str) -> tuple[str, ...]:
 def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
     members: dict[str, Any] = {"kind": endpoint.kind, "url": endpoint.url.reveal()}
     match endpoint:
-        case SimplePushEndpoint():
+        case SimplePushEndpoint() | MwiEndpoint():
             return members
         case AppriseEndpoint():
             return members | _proof(endpoint.proof)
@@ -316,6 +317,8 @@ def _read_endpoint(value: dict[str, Any]) -> Endpoint:
             return FcmEndpoint(value["token"])
         case ApnsEndpoint.kind:
             return ApnsEndpoint(value["token"], value["sandbox"])
+        case MwiEndpoint.kind:
+            return MwiEndpoint(url)
         case CommandEndpoint.kind:
             return CommandEndpoint(value["command"])
         case TerminalEndpoint.kind:

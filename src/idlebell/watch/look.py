@@ -12,6 +12,7 @@ from idlebell.imap.sequence_set import SequenceSet
 from idlebell.model.account import Account
 from idlebell.model.arrival import Arrival
 from idlebell.model.cursor import Cursor
+from idlebell.model.endpoint import takes_unseen
 from idlebell.model.ids import AccountId, SubscriptionId
 from idlebell.model.subscription import Floor, Subscription
 from idlebell.net.clock import Clock
@@ -306,7 +307,7 @@ class Looks:
                 await self._keep_look(mailbox, cursor, now)
             return NOTHING
         # Only who is told of it pays for the count of unseen messages.
-        tells = any(any(bell.carries_body for bell in one.endpoints.bells) for one in subscriptions)
+        tells = any(any(map(takes_unseen, one.endpoints.bells)) for one in subscriptions)
         unseen = await count_unseen(session) if tells else None
         # Who joined while the server was asked is told, too: the cursor is about to pass what came since.
         joined = await self._listening(mailbox)

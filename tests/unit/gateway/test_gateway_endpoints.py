@@ -9,6 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from idlebell.gateway.endpoint_shapes import EndpointsShape
 from idlebell.gateway.endpoints import (
     URL_BYTES,
     apprise_fault,
@@ -24,7 +25,6 @@ from idlebell.gateway.endpoints import (
 )
 from idlebell.gateway.policy import Offered
 from idlebell.gateway.reading import Faults, read
-from idlebell.gateway.shapes import EndpointsShape
 from idlebell.model.endpoint import (
     AppriseEndpoint,
     Endpoints,
