@@ -30,7 +30,7 @@ from idlebell.testing import mail
 from idlebell.testing.certificate import Authority
 from idlebell.testing.imap_server import Habits, ImapServer
 from idlebell.testing.push_service import PushService
-from idlebell.watch import mailbox_session
+from idlebell.watch import mailbox_session, parked
 from idlebell.watch.cadence import Cadence
 
 SHORT: Final = Deadlines(
@@ -183,8 +183,9 @@ async def scene(
     authority = Authority()
     facts: list[Fact] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(mailbox_session, "COMMAND_SECONDS", deadlines.command_seconds)
-        patch.setattr(mailbox_session, "IDLE_ACK_SECONDS", deadlines.idle_ack_seconds)
+        for module in (mailbox_session, parked):  # awake, and once its mail is told
+            patch.setattr(module, "COMMAND_SECONDS", deadlines.command_seconds)
+            patch.setattr(module, "IDLE_ACK_SECONDS", deadlines.idle_ack_seconds)
         if cadence is not None:
             patch.setattr(engine, "Cadence", lambda *_, **__: cadence)
         patch.setattr(parts, "open_connection", functools.partial(open_connection, deadlines=deadlines))
