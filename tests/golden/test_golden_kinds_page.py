@@ -11,6 +11,7 @@ from idlebell.model.endpoint import (
     AppriseEndpoint,
     Endpoint,
     FcmEndpoint,
+    MwiEndpoint,
     PushUrl,
     SimplePushEndpoint,
     WebhookEndpoint,
@@ -23,7 +24,7 @@ from idlebell.model.secret import Secret
 from idlebell.push import registry
 from idlebell.push.attempt import Attempt
 from idlebell.push.encryption import point, private_key
-from idlebell.push.exchange import AppriseCall, body_bytes
+from idlebell.push.exchange import AppriseCall, SipRequest, body_bytes
 
 PAGE = Path(__file__).parents[2] / "docs/reference/endpoints.md"
 NOW = datetime(2026, 11, 22, 4, 0, 0, tzinfo=UTC)
@@ -43,6 +44,7 @@ KINDS: dict[str, Endpoint] = {
     "apprise, an SMS": AppriseEndpoint(PushUrl("twilio://a:b@c/d")),
     "fcm": FcmEndpoint("x" * 163),
     "apns": ApnsEndpoint("ab" * 32),
+    "mwi": MwiEndpoint(PushUrl("sip:1001@192.0.2.7")),
 }
 
 
@@ -54,7 +56,7 @@ def size(endpoint: Endpoint, *messages: MessageSummary) -> int:
     request = registry.build(told, endpoint, Attempt(NOW, entropy))
     if isinstance(request, AppriseCall):
         return len((request.title + request.body).encode())
-    return body_bytes(request)
+    return len(request.body) if isinstance(request, SipRequest) else body_bytes(request)
 
 
 def test_the_bytes_of_each_kind_are_those_of_the_page() -> None:
