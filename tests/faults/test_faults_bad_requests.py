@@ -552,7 +552,7 @@ async def test_methods_that_a_path_does_not_have_are_405_with_those_it_has(stage
             answer = await stage.call(method, path)
             assert answer.is_problem("method-not-allowed"), (method, path, answer)
             assert answer.headers["Allow"]
-    assert (await stage.call("GET", "/v1/nowhere")).is_problem("not-found")
+    assert (await stage.call("GET", "/v1/nowhere")).is_problem("no-such-path")
 
 
 # --- the endpoint ---

@@ -10,6 +10,8 @@ from importlib.resources.abc import Traversable
 
 import pytest
 
+from idlebell.gateway.why import _ENDS, _VERDICTS
+from idlebell.model.verdict import Outcome
 from idlebell.rest.client_pages import PAGE_POLICY, WORKER_POLICY
 
 WEB = resources.files("idlebell").joinpath("web")
@@ -156,10 +158,14 @@ def test_no_token_is_put_into_a_url():
 
 
 def test_all_languages_say_the_same_things():
+    """But for what the gateway says itself, in English: problems, and why it rang or did not."""
     english = TEXTS["texts/en.json"]
+    why = {f"why.{outcome}" for outcome in (*_ENDS, *_VERDICTS) if outcome is not Outcome.RINGS}
+    why |= {"why.not-seen", "why.not-kept", "why.not-known"}
     for path, texts in TEXTS.items():
-        own = set(texts) - {key for key in texts if key.startswith("problem.")}
+        own = {key for key in texts if not key.startswith("problem.")} - why
         assert own == {key for key in english if not key.startswith("problem.")}, path
+        assert why <= set(texts) or texts is english, path
         for key, text in english.items():
             if key in texts:
                 assert _places(text) == _places(texts[key]), f"{path}: {key}"
