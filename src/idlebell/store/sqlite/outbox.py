@@ -122,7 +122,8 @@ class OutboxPart:
             served = (microseconds(settlement.at), waiting.endpoint)
             return connection.execute(_SERVED, served).fetchone() is not None
 
-        return await self._database.write(job)
+        # The service has it, and its lane is free for the next: only this endpoint waits.
+        return await self._database.write(job, patient=True)
 
     async def overdue(
         self, now: datetime, limit: int = OVERDUE_AT_ONCE
@@ -136,8 +137,7 @@ class OutboxPart:
                 given_up.append((waiting.subscription, waiting.id))
             return tuple(given_up)
 
-        # The service has it, and its lane is free for the next: only this endpoint waits.
-        return await self._database.write(job, patient=True)
+        return await self._database.write(job)
 
     async def waits(self, notification: NotificationId) -> datetime | None:
         query = "SELECT due_us FROM outbox WHERE id = ?1 UNION ALL SELECT due_us FROM holds WHERE id = ?1"
