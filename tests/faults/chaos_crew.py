@@ -11,7 +11,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -44,6 +44,8 @@ class Account:
     token: str = ""
     sent: list[datetime] = field(default_factory=list)
     """When each mail was handed in; the place in the list is its UID less one."""
+    supplied: dict[int, datetime] = field(default_factory=dict)
+    """When the gateway first had its credentials, by how often it had been killed before."""
 
 
 class MailServer:
@@ -102,7 +104,7 @@ class Crew:
     gateway: GatewayProcess
     services: dict[str, PushService]
     accounts: list[Account]
-    kills: int = 0
+    deaths: list[datetime] = field(default_factory=list)
     starts: list[float] = field(default_factory=list)
     """How long the gateway took from a kill until every app had sent its credentials."""
 
@@ -145,16 +147,18 @@ class Crew:
             assert uid == len(account.sent), (account.user, uid)
 
     async def kill(self, times: int, seconds: float) -> None:
-        """SIGKILL so many times, at random moments of about ``seconds``; one of five times the next may come while half of
-        the apps have called."""
+        """SIGKILL so many times, at random moments of about ``seconds``; one of five times the next comes while half of the
+        apps have called."""
         dice = random.Random(f"{self.seed} kills")
+        cut_short = False
         for _ in range(times):
-            await asyncio.sleep(dice.uniform(0.0, 2 * seconds / times))
+            await asyncio.sleep(0.0 if cut_short else dice.uniform(0.0, 2 * seconds / times))
             begun = time.monotonic()
             self.gateway.kill()
-            self.kills += 1
+            self.deaths.append(datetime.now(UTC))
             await self.gateway.start()
-            if dice.random() < 0.2:
+            cut_short = dice.random() < 0.2
+            if cut_short:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self.resupply(), dice.uniform(0.1, 1.0))
             else:
@@ -193,19 +197,31 @@ class Crew:
 
     def delays(self, service: str, since: datetime) -> list[float]:
         """Seconds from a mail to its first ring, of the mails handed in since then."""
-        found = []
+        return sorted((told - at).total_seconds() for _, at, told in self._first_told(service, since))
+
+    def debts(self, service: str, since: datetime) -> list[float]:
+        """As :meth:`delays`, of which only the time counts in which the gateway was up and had the account's credentials."""
+        return sorted(
+            sum(
+                max(0.0, (min(told, ended) - max(handed_in, account.supplied[life])).total_seconds())
+                for life, ended in enumerate((*self.deaths, told))
+                if life in account.supplied
+            )
+            for account, handed_in, told in self._first_told(service, since)
+        )
+
+    def _first_told(self, service: str, since: datetime) -> Iterator[tuple[Account, datetime, datetime]]:
+        """Of each mail handed in since then: whose it is, when it was handed in, and when a notification first told of it."""
         for account in self.accounts:
             if account.service != service:
                 continue
             seen: set[int] = set()
             for one in accepted(self.of(account)):
-                for uid in told_of(one):
-                    if uid not in seen:
-                        seen.add(uid)
-                        at = account.sent[uid - 1]
-                        if at >= since:
-                            found.append((one.at - at).total_seconds())
-        return sorted(found)
+                new = set(told_of(one)) - seen
+                seen |= new
+                for uid in new:
+                    if (at := account.sent[uid - 1]) >= since:
+                        yield account, at, one.at
 
     _found: dict[str, dict[str, list[Received]]] | None = None
 
@@ -237,6 +253,7 @@ class Crew:
         status, answer = await self.gateway.call("POST", "/v1/subscriptions", body)
         assert status == 201, answer
         account.id, account.token = answer["id"], answer["token"]
+        account.supplied[0] = datetime.now(UTC)
 
     async def _resupply(self, account: Account) -> None:
         body = {"auth": {"type": "password", "password": PASSWORD}, "wait_seconds": 0}
@@ -247,6 +264,7 @@ class Crew:
         except aiohttp.ClientError as error:
             raise AssertionError(f"{account.user}: {error!r}") from error
         assert status in (200, 202), answer
+        account.supplied.setdefault(len(self.deaths), datetime.now(UTC))
 
 
 @asynccontextmanager
