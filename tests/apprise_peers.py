@@ -76,6 +76,8 @@ class ApprisePeer:
             return web.json_response({"code": 40101, "http": 401, "error": "unauthorized"}, status=401)
         if given.get("topic") != "alice" or not isinstance(given.get("message"), str):
             self.faults.append(f"not ntfy's JSON: {sorted(given)}")
+        if "X-Icon" in request.headers or "icon" in given:
+            self.faults.append("a picture that a stranger serves")
         self.notes.append(given)
         return web.json_response({"id": "hwQ2YpKdmg", "event": "message", "topic": given["topic"]})
 

@@ -67,6 +67,10 @@ class Runner:
         self._asset = apprise.AppriseAsset(
             app_id="Idlebell",
             app_desc="Idlebell",
+            # Apprise's own pictures lie at a stranger's: whoever shows them tells that server when mail came.
+            image_url_mask="",
+            image_url_logo="",
+            image_path_mask="",
             async_mode=False,
             http_redirects=False,
             pem_autogen=False,
