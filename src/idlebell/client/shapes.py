@@ -74,7 +74,48 @@ class Webhook:
         return {"type": "webhook", "url": self.url, "secret": self.secret}
 
 
-Endpoint: TypeAlias = SimplePush | WebPush | Webhook
+@dataclass(frozen=True, slots=True)
+class Apprise:
+    """``url``: a service as Apprise spells it, with one target."""
+
+    url: str = field(repr=False)
+
+    def json(self) -> dict[str, Any]:
+        return {"type": "apprise", "url": self.url}
+
+
+@dataclass(frozen=True, slots=True)
+class Fcm:
+    """``token``: FCM's registration token of a device."""
+
+    token: str = field(repr=False)
+
+    def json(self) -> dict[str, Any]:
+        return {"type": "fcm", "token": self.token}
+
+
+@dataclass(frozen=True, slots=True)
+class Apns:
+    """``token``: Apple's token of a device, in hexadecimal. ``sandbox``: of a build that is being developed."""
+
+    token: str = field(repr=False)
+    sandbox: bool = False
+
+    def json(self) -> dict[str, Any]:
+        return {"type": "apns", "token": self.token, "sandbox": self.sandbox}
+
+
+@dataclass(frozen=True, slots=True)
+class Mwi:
+    """The lamp of a desk phone, for new mail alone. ``url``: ``sip:USER[:PASSWORD]@HOST[:PORT][;transport=udp|tcp|tls]``."""
+
+    url: str = field(repr=False)
+
+    def json(self) -> dict[str, Any]:
+        return {"type": "mwi", "url": self.url}
+
+
+Endpoint: TypeAlias = SimplePush | WebPush | Webhook | Apprise | Fcm | Apns | Mwi
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,19 +8,25 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, get_args
 
+import msgspec
 import pytest
 
 from idlebell.client import (
     ApiError,
+    Apns,
+    Apprise,
     AsyncClient,
     Client,
+    Endpoint,
     Event,
+    Fcm,
     GatewayUnreachableError,
     GoneError,
     Handle,
     MailServer,
+    Mwi,
     Password,
     SimplePush,
     Webhook,
@@ -28,6 +34,8 @@ from idlebell.client import (
 )
 from idlebell.client.calls import ANSWER_BYTES
 from idlebell.client.events import EVENT_BYTES, EventReader
+from idlebell.gateway.endpoint_shapes import ApnsShape, EndpointShape
+from idlebell.model.secret import Secret
 
 SHOWN = {
     "id": "sub_a",
@@ -272,9 +280,29 @@ def test_an_address_that_is_none_is_said(url: str) -> None:
             kind(url)
 
 
+EVERY_ENDPOINT: tuple[Endpoint, ...] = (
+    SimplePush("https://s3cret"),
+    WebPush("https://s3cret", "s3cret", "s3cret"),
+    Webhook("https://s3cret", "whsec_s3cret"),
+    Apprise("ntfys://s3cret@ntfy.example.org/topic"),
+    Fcm("s3cret"),
+    Apns("s3cret"),
+    Apns("s3cret", sandbox=True),
+    Mwi("sip:1001:s3cret@192.0.2.7"),
+)
+
+
+def test_the_gateway_reads_every_kind_of_endpoint() -> None:
+    assert {type(one) for one in EVERY_ENDPOINT} == set(get_args(Endpoint))
+    read = [
+        msgspec.convert(one.json(), EndpointShape, dec_hook=lambda _, text: Secret(text.encode()))
+        for one in EVERY_ENDPOINT
+    ]
+    assert {type(one) for one in read} == set(get_args(EndpointShape))
+    assert [one.sandbox for one in read if isinstance(one, ApnsShape)] == [False, True]
+
+
 def test_no_secret_is_shown() -> None:
-    shown = repr(
-        (Password("s3cret"), HANDLE, Webhook("https://s3cret", "whsec_s3cret"), WebPush("https://s3cret", "", "s3cret"))
-    )
+    shown = repr((Password("s3cret"), HANDLE, EVERY_ENDPOINT))
     assert "s3cret" not in shown
     assert "ibs_x" not in shown
