@@ -22,6 +22,7 @@ from hypothesis import settings
 from browser.axe import why_not_axe
 from browser.programs import why_not_chromium, why_not_firefox
 from faults.cable import why_not_cable
+from interop.npm_packages import why_not_npm_packages
 from servers.courier_server import CourierServer, why_not_courier
 from servers.cyrus_server import CyrusServer, why_not_cyrus
 from servers.dovecot_server import DovecotServer, why_not_dovecot, why_not_sieve
@@ -61,6 +62,7 @@ PARTS: dict[str, Callable[[], str | None]] = {
     "chromium": why_not_chromium,
     "axe": why_not_axe,
     "node": why_not_node,
+    "npm-packages": why_not_npm_packages,
     "twinkle": why_not_twinkle,
 }
 """What a test can need, and why it is not here (None: it is)."""

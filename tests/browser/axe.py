@@ -1,6 +1,6 @@
 """axe-core, which finds what keeps people out of a page: from a wheel that brings its one file, of which nothing else is used.
 
-Run as a program it fetches it, by the hash below.
+Run as a program (``python -m browser.axe`` in ``tests``) it fetches it, by the hash below.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from servers.wheels import download
+
 if TYPE_CHECKING:
     from browser.page import Page
 
@@ -19,7 +21,6 @@ WHEEL = "axe-playwright-python==0.1.8"
 SHA256 = "fdd263c998388f1a8e67cad02677e612d946248bd44d163be5e8650ea31f95f8"
 _MEMBER = "axe_playwright_python/axe.min.js"
 _FILE = Path(__file__).resolve().parents[2] / ".cache" / "browser" / f"axe-{SHA256[:16]}.min.js"
-FETCH_SECONDS = 300
 
 
 def why_not_axe() -> str | None:
@@ -39,13 +40,8 @@ async def violations(page: Page) -> list[str]:
 
 def fetch() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        wanted = Path(folder, "wanted.txt")
-        wanted.write_text(f"{WHEEL} --hash=sha256:{SHA256}\n")
-        pip = [sys.executable, "-m", "pip", "-qq", "--disable-pip-version-check", "--no-input", "download"]
         # Without what it depends on: that drives browsers, and ours are driven already.
-        command = [*pip, "--no-deps", "--only-binary", ":all:", "--require-hashes", "-r", str(wanted), "-d", folder]
-        subprocess.run(command, timeout=FETCH_SECONDS, check=True)
-        wheel = next(Path(folder).glob("*.whl"))
+        wheel = download(WHEEL, SHA256, Path(folder))
         _FILE.parent.mkdir(parents=True, exist_ok=True)
         fresh = _FILE.with_suffix(".new")
         with zipfile.ZipFile(wheel) as archive:
