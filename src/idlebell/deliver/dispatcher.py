@@ -19,14 +19,7 @@ from idlebell.deliver.breaker import Breaker, State, reply_of
 from idlebell.deliver.carriers import Carriers
 from idlebell.deliver.codes import Codes
 from idlebell.deliver.lanes import Heard, Lanes
-from idlebell.deliver.retry import (
-    KEY_REFUSED,
-    decide,
-    decide_test,
-    sentence,
-    wait_unverified,
-    word,
-)
+from idlebell.deliver.retry import decide, decide_test, sentence, wait_unverified, word
 from idlebell.deliver.sender import Sender, Sent
 from idlebell.deliver.settings import (
     ENDPOINTS_KEPT,
@@ -44,6 +37,7 @@ from idlebell.net.clock import Clock
 from idlebell.push.attempt import Entropy
 from idlebell.push.exchange import HttpResponse
 from idlebell.push.outcome import Accepted, Outcome, Refused, Retry
+from idlebell.push.services import DOUBTFUL
 from idlebell.push.vapid import VapidSigner
 from idlebell.store.contract import Deferred, Dropped, EndpointGone, Settlement, Store, StoreError, Tried
 from idlebell.telemetry.facts import (
@@ -326,7 +320,7 @@ class Dispatcher:
         """How often in a row, this time included, the endpoint refused our key."""
         if isinstance(outcome, Accepted):
             self._refusals.pop(endpoint.url, None)
-        if not (isinstance(outcome, Refused) and outcome.status in KEY_REFUSED):
+        if not (isinstance(outcome, Refused) and outcome.status in DOUBTFUL):
             return 0
         count = self._refusals[endpoint.url] = self._refusals.get(endpoint.url, 0) + 1
         self._refusals.move_to_end(endpoint.url)

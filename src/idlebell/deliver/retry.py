@@ -9,6 +9,7 @@ from idlebell.model.notification import Notification
 from idlebell.model.subscription import StandingProblem
 from idlebell.push.attempt import Entropy
 from idlebell.push.outcome import Accepted, Gone, Outcome, Refused, Retry, TooLarge
+from idlebell.push.services import DOUBTFUL
 from idlebell.store.contract import Dropped, EndpointGone, Postponed, Settled, Settlement, Unverified
 
 PAUSE_SECONDS_FIRST = 1.0
@@ -19,9 +20,8 @@ JITTER = 0.5
 SPREAD = 0.1
 """Up to this share is put on what a service asks for: never earlier than it said."""
 REFUSALS_MAX = 10
-"""Some push services answer 403 for ever for an endpoint that is gone. After so many in a row, while the same key is
+"""Some push services refuse the key for ever for an endpoint that is gone. After so many in a row, while the same key is
 accepted for other endpoints of the service, it is gone."""
-KEY_REFUSED = frozenset({401, 403})
 
 _WORDS: dict[type[Outcome], str] = {
     Accepted: "accepted",
@@ -77,7 +77,7 @@ def decide(
                 return Postponed(now, due_at, status)
             return Dropped(now, "expired", status, _problem("endpoint-failing", outcome, now))
         case Refused(status=status) if (
-            status is not None and status in KEY_REFUSED and refusals >= REFUSALS_MAX and key_works
+            status is not None and status in DOUBTFUL and refusals >= REFUSALS_MAX and key_works
         ):
             return _gone(now, status)
         case Refused(status=status) | TooLarge(status=status):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from idlebell.deliver.carriers import Carriers
-from idlebell.deliver.retry import KEY_REFUSED, sentence, word
+from idlebell.deliver.retry import sentence, word
 from idlebell.model.endpoint import Endpoint
 from idlebell.model.notification import Notification
 from idlebell.net.clock import Clock
@@ -14,7 +14,7 @@ from idlebell.push import registry
 from idlebell.push.attempt import Attempt, Entropy
 from idlebell.push.exchange import AnyAnswer, Exchange, NoResponse, body_bytes, status_of
 from idlebell.push.outcome import Outcome, Refused, TooLarge
-from idlebell.push.services import service_name
+from idlebell.push.services import DOUBTFUL, service_name
 from idlebell.push.vapid import VapidSigner
 from idlebell.telemetry.facts import Emit, PushAttempted
 
@@ -105,4 +105,4 @@ class Sender:
 
 
 def _doubts_signature(endpoint: Endpoint, outcome: Outcome) -> bool:
-    return endpoint.kind == "webpush" and isinstance(outcome, Refused) and outcome.status in KEY_REFUSED
+    return endpoint.kind == "webpush" and isinstance(outcome, Refused) and outcome.status in DOUBTFUL

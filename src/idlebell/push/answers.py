@@ -7,6 +7,7 @@ from email.utils import parsedate_to_datetime
 
 from idlebell.push.exchange import HttpResponse, NoResponse
 from idlebell.push.outcome import Refused, Retry
+from idlebell.push.services import ANY
 
 RETRY_AFTER_SECONDS_MIN = 1.0
 RETRY_AFTER_SECONDS_MAX = 3_600.0
@@ -14,7 +15,6 @@ RETRY_AFTER_SECONDS_MAX = 3_600.0
 _HEADER_CHARACTERS = 64
 """The longest HTTP-date has 33."""
 
-_WHOLE_SERVICE = frozenset({429, 503})
 _TRANSIENT = frozenset({408, 425, 429})
 _SENTENCES = {
     "timeout": "The push service did not answer in time.",
@@ -34,7 +34,7 @@ def transient(response: HttpResponse, now: datetime) -> Retry | None:
     """408, 425, 429 and 5xx: the same request may be taken later. None: it is something else."""
     if response.status not in _TRANSIENT and not 500 <= response.status <= 599:
         return None
-    return try_later(response, now, slow_down=response.status in _WHOLE_SERVICE)
+    return try_later(response, now, slow_down=response.status in ANY.throttled)
 
 
 def try_later(response: HttpResponse, now: datetime, *, slow_down: bool = False) -> Retry:

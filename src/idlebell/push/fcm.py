@@ -17,7 +17,8 @@ from idlebell.push.attempt import Attempt
 from idlebell.push.exchange import Answer, FcmMessage, HttpResponse, NoResponse
 from idlebell.push.outcome import Accepted, Gone, Outcome, Refused
 from idlebell.push.payload import fit
-from idlebell.push.webpush import TTL_SECONDS_MAX, topic, urgency
+from idlebell.push.services import TTL_SECONDS_MAX
+from idlebell.push.webpush import topic, urgency
 
 BODY_LIMITS: Final[tuple[int, ...]] = (4_000, 2_000, 0)
 """A data message has at most 4096 bytes, names included; what is smaller is tried where it was too large all the same; no

@@ -20,13 +20,9 @@ from idlebell.push.encryption import MAX_PLAINTEXT_BYTES, encrypt
 from idlebell.push.exchange import Answer, HttpRequest, HttpResponse, NoResponse
 from idlebell.push.outcome import Accepted, Gone, Outcome, TooLarge
 from idlebell.push.payload import fit
+from idlebell.push.services import GONE, THROTTLED, TTL_SECONDS_MAX, plaintext_limits, service_of
 
-BODY_LIMITS: tuple[int, ...] = (MAX_PLAINTEXT_BYTES, 2_641, 0)
-"""What every service takes (4096 encrypted); what Mozilla's bridges to phones take (2744 encrypted); no message at all."""
-TTL_SECONDS_MAX = 2_419_200
-"""28 days, the most that FCM keeps a message."""
-WNS_HOSTS = ".notify.windows.com"
-"""Edge's push service keeps a push for a device that is offline only where a header says so, and takes a TTL over 0 with it."""
+BODY_LIMITS: tuple[int, ...] = plaintext_limits()
 TOPIC_CHARACTERS = 32
 """RFC 8030 section 5.4."""
 
@@ -53,8 +49,7 @@ def build(notification: Notification, endpoint: WebPushEndpoint, attempt: Attemp
         ("Content-Encoding", "aes128gcm"),
         ("Content-Type", "application/octet-stream"),
     ]
-    if endpoint.url.host.endswith(WNS_HOSTS):
-        headers.append(("X-WNS-Cache-Policy", "cache"))
+    headers += service_of(endpoint.url.host).headers
     if attempt.signer is not None:
         headers.append(("Authorization", attempt.signer.authorization(endpoint.url.origin, attempt.now)))
     body = encrypt(
@@ -70,13 +65,13 @@ def read(answer: Answer, now: datetime) -> Outcome:
     if isinstance(answer, NoResponse):
         return silence(answer)
     status = answer.status
-    if 200 <= status <= 299:  # autopush says 201 only, others 200 and 202
+    if 200 <= status <= 299:
         return Accepted(status)
-    if status in (404, 410):  # RFC 8030 section 7.3; 410 by custom
+    if status in GONE:
         return Gone(status)
     if status == 413:
         return TooLarge(status)
-    if status == 406:  # WNS: throttled
+    if status in THROTTLED:
         return try_later(answer, now, slow_down=True)
     return transient(answer, now) or refused(answer, _reason(answer))
 
