@@ -53,14 +53,24 @@ class SimplePush:
 
 @dataclass(frozen=True, slots=True)
 class WebPush:
-    """A subscription of a browser or of a UnifiedPush distributor. Keys in base64url."""
+    """A subscription of a browser or of a UnifiedPush distributor. Keys in base64url. ``navigate``: an https URL; with it the
+    browser may show a push by itself (Declarative Web Push), under ``title`` if that is given, and a tap leads there."""
 
     url: str = field(repr=False)
     p256dh: str = field(repr=False)
     auth: str = field(repr=False)
+    navigate: str | None = field(default=None, repr=False)
+    title: str | None = field(default=None, repr=False)
 
     def json(self) -> dict[str, Any]:
-        return {"type": "webpush", "url": self.url, "keys": {"p256dh": self.p256dh, "auth": self.auth}}
+        found: dict[str, Any] = {
+            "type": "webpush",
+            "url": self.url,
+            "keys": {"p256dh": self.p256dh, "auth": self.auth},
+        }
+        if self.navigate is not None:
+            found["declarative"] = {"navigate": self.navigate} | ({} if self.title is None else {"title": self.title})
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,17 @@ class WebPushKeys(Shape, frozen=True, kw_only=True):
     auth: Secret
 
 
+class DeclarativeShape(Shape, frozen=True, kw_only=True):
+    """What a browser shows where no worker does: ``navigate``, an https URL, where a tap leads; ``title``, 1 to 80 characters,
+    in the place of ours."""
+
+    navigate: str
+    title: str | None = None
+
+    def __repr__(self) -> str:
+        return "DeclarativeShape(…)"
+
+
 class WebPushShape(Shape, frozen=True, kw_only=True, tag_field="type", tag="webpush"):
     """With ``url``, or as a browser spells its subscription (Push API, ``PushSubscription.toJSON``): ``endpoint``, and an
     ``expirationTime`` that nothing follows from, since a push service tells itself when it is over."""
@@ -32,6 +43,7 @@ class WebPushShape(Shape, frozen=True, kw_only=True, tag_field="type", tag="webp
     endpoint: str | None = None
     expiration_time: float | None = msgspec.field(name="expirationTime", default=None)
     keys: WebPushKeys
+    declarative: DeclarativeShape | None = None
 
     def __repr__(self) -> str:
         return "WebPushShape(…)"

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurv
 from idlebell.gateway.endpoint_shapes import (
     ApnsShape,
     AppriseShape,
+    DeclarativeShape,
     EndpointShape,
     EndpointsShape,
     FcmShape,
@@ -29,6 +30,7 @@ from idlebell.gateway.shapes import EndpointsView, EndpointView, ProblemView
 from idlebell.model.endpoint import (
     ApnsEndpoint,
     AppriseEndpoint,
+    Declarative,
     Endpoint,
     Endpoints,
     Failing,
@@ -45,9 +47,11 @@ from idlebell.model.endpoint import (
 )
 from idlebell.model.proof import UNPROVEN
 from idlebell.model.secret import Secret
+from idlebell.model.shown_text import shown
 from idlebell.model.subscription import Payload, Subscription
 from idlebell.model.trail import told_at
 from idlebell.net.host_name import BadHost, parse_host
+from idlebell.push.declarative import TITLE_CHARACTERS
 from idlebell.push.sip.uri import BadSipUri
 from idlebell.push.sip.uri import parse as parse_sip_uri
 
@@ -55,6 +59,8 @@ BELLS_MAX: Final = 5
 """In a list of new_mail: a way for each kind of device somebody has, and no more than anybody waits for."""
 URL_BYTES: Final = 1_000
 """As UnifiedPush bounds an endpoint; SimplePush URLs and webhooks are shorter."""
+NAVIGATE_BYTES: Final = 500
+"""It goes with each push, and takes the place of mail there."""
 P256DH_BYTES: Final = 65
 AUTH_BYTES: Final = 16
 WEBHOOK_SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - what every secret begins with
@@ -138,7 +144,7 @@ def read_endpoint(
     match shape:
         case SimplePushShape():
             return SimplePushEndpoint(url)
-        case WebPushShape(keys=keys):
+        case WebPushShape(keys=keys, declarative=wish):
             point, auth = decoded(keys.p256dh), decoded(keys.auth.text())
             if point is None or not _on_curve(point):
                 faults.add(
@@ -146,13 +152,28 @@ def read_endpoint(
                 )
             if auth is None or len(auth) != AUTH_BYTES:
                 faults.add(f"{at}/keys/auth", f"must be base64url of {AUTH_BYTES} bytes")
-            return WebPushEndpoint(url, point or b"", Secret(auth or b""))
+            declarative = None if wish is None else _declarative(faults, wish, f"{at}/declarative")
+            return WebPushEndpoint(url, point or b"", Secret(auth or b""), declarative=declarative)
         case WebhookShape(secret=given):
             secret = webhook_secret(given.text())
             if secret is None:
                 least, most = WEBHOOK_SECRET_BYTES
                 faults.add(f"{at}/secret", f"must be whsec_ and the base64 of {least} to {most} bytes")
             return WebhookEndpoint(url, Secret(secret or b""))
+
+
+def _declarative(faults: Faults, shape: DeclarativeShape, at: str) -> Declarative:
+    url, title = shape.navigate, shape.title
+    bare, _, fragment = url.partition("#")  # of an app that is one page the fragment is the place in it
+    if len(url.encode("utf-8", "replace")) > NAVIGATE_BYTES:
+        faults.add(f"{at}/navigate", f"must have at most {NAVIGATE_BYTES} bytes")
+    elif (fault := url_fault(bare, allow_plaintext=False)) is not None:
+        faults.add(f"{at}/navigate", fault)
+    elif fragment and _URL.fullmatch(fragment) is None:
+        faults.add(f"{at}/navigate", "must be a URL in ASCII; spell other characters with %")
+    if title is not None and (title != shown(title, TITLE_CHARACTERS) or not title):
+        faults.add(f"{at}/title", f"must be 1 to {TITLE_CHARACTERS} characters on one line")
+    return Declarative(url, title)
 
 
 def apprise_fault(url: str, offered: frozenset[str]) -> str | None:
@@ -273,8 +294,10 @@ def spelled(endpoint: Endpoint) -> dict[str, Any]:
             return {"type": endpoint.kind, "token": token}
         case ApnsEndpoint(token=token, sandbox=sandbox):
             return {"type": endpoint.kind, "token": token, "sandbox": sandbox}
-        case WebPushEndpoint(p256dh=point, auth=auth):
+        case WebPushEndpoint(p256dh=point, auth=auth, declarative=wish):
             found["keys"] = {"p256dh": _base64url(point), "auth": _base64url(auth.reveal())}
+            if wish is not None:
+                found["declarative"] = {"navigate": wish.navigate, "title": wish.title}
         case WebhookEndpoint(secret=secret):
             found["secret"] = WEBHOOK_SECRET_PREFIX + base64.b64encode(secret.reveal()).decode("ascii")
         case SimplePushEndpoint() | MwiEndpoint():

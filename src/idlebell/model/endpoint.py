@@ -94,8 +94,18 @@ class SimplePushEndpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Declarative:
+    """What a browser needs to show a push by itself. ``navigate``: an https URL, where a tap leads; ``title``: above the text,
+    in the place of the wording's."""
+
+    navigate: str = field(repr=False)
+    title: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class WebPushEndpoint:
-    """RFC 8030, 8291. ``p256dh``: 65 bytes, an uncompressed P-256 point; ``auth``: 16 bytes."""
+    """RFC 8030, 8291. ``p256dh``: 65 bytes, an uncompressed P-256 point; ``auth``: 16 bytes. ``declarative`` None: pushes are
+    for a worker or an app alone."""
 
     kind: ClassVar[str] = "webpush"
     carries_body: ClassVar[bool] = True
@@ -104,6 +114,7 @@ class WebPushEndpoint:
     p256dh: bytes
     auth: Secret
     proof: Proof = UNPROVEN
+    declarative: Declarative | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,11 +260,13 @@ def asked_of(endpoint: Endpoint) -> Asked | None:
 
 
 def same_endpoint(one: Endpoint, other: Endpoint) -> bool:
-    """Whatever has been shown of either."""
+    """Whatever has been shown of either, and however it wants to be told."""
     return _bare(one) == _bare(other)
 
 
 def _bare(endpoint: Endpoint) -> Endpoint:
+    if isinstance(endpoint, WebPushEndpoint):
+        return replace(endpoint, proof=UNPROVEN, declarative=None)
     return replace(endpoint, proof=UNPROVEN) if isinstance(endpoint, Provable) else endpoint
 
 

@@ -33,24 +33,30 @@ def body(notification: Notification) -> bytes:
     return _encode(_members(notification))
 
 
-def fit(notification: Notification, limit_bytes: int) -> bytes:
+def fit(notification: Notification, limit_bytes: int, beside: Members | None = None) -> bytes:
     """The body in at most ``limit_bytes``. Only what is said of messages is given up: the newest are kept as long as they fit,
     the first that does not has its preview and then its subject cut, those before it are left out. Texts have at least a third
     of the room, and share what descriptions leave evenly: a short one is whole, and what it does not need goes to the others.
     A body that was cut says ``"truncated": true``, and so does a message that was.
 
-    Where even the body without any message is longer, that body is the answer: there is no less to say.
+    ``beside``: members that come to it. Messages make room for them; they go where the body without any message does not.
+    Where even that body alone is longer, it is the answer: there is no less to say.
     """
-    whole = body(notification)
+    added = beside or {}
     content = notification.content
-    if len(whole) <= limit_bytes or not (isinstance(content, NewMail) and content.messages):
+    whole = _encode(_members(notification) | added)
+    if len(whole) <= limit_bytes:
         return whole
+    if not (isinstance(content, NewMail) and content.messages):
+        return fit(notification, limit_bytes) if added else whole
 
-    def with_messages(messages: tuple[MessageSummary, ...]) -> Notification:
-        return replace(notification, content=replace(content, messages=messages))
+    def with_messages(messages: tuple[MessageSummary, ...]) -> bytes:
+        return _encode(_members(replace(notification, content=replace(content, messages=messages)), cut=True) | added)
 
-    room = limit_bytes - len(_encode(_members(with_messages(()), cut=True)))
-    return _encode(_members(with_messages(fitting(content.messages, room, encoded_bytes)), cut=True))
+    room = limit_bytes - len(with_messages(()))
+    if room < 0 and added:
+        return fit(notification, limit_bytes)
+    return with_messages(fitting(content.messages, room, encoded_bytes))
 
 
 def encoded_bytes(message: MessageSummary) -> int:

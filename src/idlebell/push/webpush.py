@@ -16,6 +16,7 @@ from idlebell.model.endpoint import WebPushEndpoint
 from idlebell.model.notification import NewMail, Notification, Reminder, Seen
 from idlebell.push.answers import refused, silence, transient, try_later
 from idlebell.push.attempt import Attempt
+from idlebell.push.declarative import beside
 from idlebell.push.encryption import MAX_PLAINTEXT_BYTES, encrypt
 from idlebell.push.exchange import Answer, HttpRequest, HttpResponse, NoResponse
 from idlebell.push.outcome import Accepted, Gone, Outcome, TooLarge
@@ -52,8 +53,9 @@ def build(notification: Notification, endpoint: WebPushEndpoint, attempt: Attemp
     headers += service_of(endpoint.url.host).headers
     if attempt.signer is not None:
         headers.append(("Authorization", attempt.signer.authorization(endpoint.url.origin, attempt.now)))
+    wish = endpoint.declarative
     body = encrypt(
-        fit(notification, limit),
+        fit(notification, limit, None if wish is None else beside(notification, wish, topic(notification))),
         p256dh=endpoint.p256dh,
         auth=endpoint.auth.reveal(),
         entropy=attempt.entropy,

@@ -17,6 +17,7 @@ from idlebell.model.endpoint import (
     AppriseEndpoint,
     CanaryEndpoint,
     CommandEndpoint,
+    Declarative,
     Endpoint,
     Endpoints,
     Failing,
@@ -288,7 +289,9 @@ def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
             return members | _proof(endpoint.proof)
         case WebPushEndpoint():
             keys = {"p256dh": _base64(endpoint.p256dh), "auth": _base64(endpoint.auth.reveal())}
-            return members | keys | _proof(endpoint.proof)
+            wish = endpoint.declarative
+            declarative = {} if wish is None else {"declarative": [wish.navigate, wish.title]}
+            return members | keys | _proof(endpoint.proof) | declarative
         case WebhookEndpoint():
             return members | {"secret": _base64(endpoint.secret.reveal())} | _proof(endpoint.proof)
         case FcmEndpoint():
@@ -308,7 +311,9 @@ def _read_endpoint(value: dict[str, Any]) -> Endpoint:
             return SimplePushEndpoint(url)
         case WebPushEndpoint.kind:
             auth = Secret(base64.b64decode(value["auth"]))
-            return WebPushEndpoint(url, base64.b64decode(value["p256dh"]), auth, _read_proof(value))
+            wish = value.get("declarative")
+            declarative = None if wish is None else Declarative(*wish)
+            return WebPushEndpoint(url, base64.b64decode(value["p256dh"]), auth, _read_proof(value), declarative)
         case WebhookEndpoint.kind:
             return WebhookEndpoint(url, Secret(base64.b64decode(value["secret"])), _read_proof(value))
         case AppriseEndpoint.kind:

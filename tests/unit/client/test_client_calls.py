@@ -143,6 +143,13 @@ def test_a_registration_sends_what_the_api_wants(ask: Ask, gateway: Gateway) -> 
     ]
 
 
+def test_a_web_push_says_what_a_browser_is_to_show() -> None:
+    assert "declarative" not in WebPush("https://p/x", "P", "A").json()
+    assert WebPush("https://p/x", "P", "A", "https://app/").json()["declarative"] == {"navigate": "https://app/"}
+    named = WebPush("https://p/x", "P", "A", navigate="https://app/", title="Acme")
+    assert named.json()["declarative"] == {"navigate": "https://app/", "title": "Acme"}
+
+
 def test_a_list_of_endpoints_is_sent_and_shown_in_its_order(ask: Ask, gateway: Gateway) -> None:
     since = "2026-11-26T12:00:00Z"
     away = {"type": "/problems/endpoint-failing", "detail": "It did not take it.", "since": since}

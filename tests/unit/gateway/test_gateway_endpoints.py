@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from idlebell.gateway.endpoint_shapes import EndpointsShape
 from idlebell.gateway.endpoints import (
+    NAVIGATE_BYTES,
     URL_BYTES,
     apprise_fault,
     decoded,
@@ -27,6 +28,7 @@ from idlebell.gateway.policy import Offered
 from idlebell.gateway.reading import Faults, read
 from idlebell.model.endpoint import (
     AppriseEndpoint,
+    Declarative,
     Endpoints,
     Failing,
     PushUrl,
@@ -153,6 +155,64 @@ def test_a_subscription_has_one_url() -> None:
     assert set(faults_of(two)) == {"/endpoints/new_mail/endpoint"}
     del two["new_mail"]["endpoint"], two["new_mail"]["url"]
     assert faults_of(two) == {"/endpoints/new_mail/url": "is missing"}
+
+
+def declarative(**members: Any) -> dict[str, Any]:
+    given = webpush()
+    given["new_mail"]["declarative"] = members
+    return given
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"navigate": "https://app.example/inbox"},
+        {"navigate": "https://app.example/?a=b#/account/1", "title": "Acme Mail"},
+        {"navigate": "https://app.example/" + "x" * (NAVIGATE_BYTES - 20), "title": "é" * 80},
+    ],
+)
+def test_what_a_browser_is_to_show_comes_back_as_it_was_given(members: dict[str, Any]) -> None:
+    faults = Faults()
+    found = read_endpoints(faults, read(EndpointsShape, declarative(**members)), allow_plaintext=False)
+    faults.raise_any()
+    assert isinstance(found.new_mail, WebPushEndpoint)
+    assert found.new_mail.declarative == Declarative(members["navigate"], members.get("title"))
+    assert spelled(found.new_mail)["declarative"] == {"title": None, **members}
+
+
+@pytest.mark.parametrize(
+    ("members", "pointer"),
+    [
+        ({"navigate": url}, "navigate")
+        for url in (
+            "",
+            "/inbox",
+            "http://app.example/",
+            "javascript:alert(1)",
+            "https://u:p@app.example/",
+            "https://app.example/#ü",
+            "https://app.example/#a#b",
+            "https://app.example/" + "x" * (NAVIGATE_BYTES - 19),
+            "https://app.example/#" + "\ud800" * NAVIGATE_BYTES,
+        )
+    ]
+    + [
+        ({"navigate": "https://app.example/", "title": title}, "title")
+        for title in ("", " ", "a\nb", "\u202eliaM", "a" * 81, "\x00")
+    ],
+)
+def test_a_bad_wish_of_what_to_show_is_refused(members: dict[str, Any], pointer: str) -> None:
+    assert set(faults_of(declarative(**members))) == {f"/endpoints/new_mail/declarative/{pointer}"}
+
+
+def test_another_wish_of_what_to_show_keeps_what_the_endpoint_has_shown() -> None:
+    faults = Faults()
+    known = read_endpoints(faults, read(EndpointsShape, webpush()), allow_plaintext=False)
+    known = known.mapped(lambda own: replace(own, proof=PROVEN) if isinstance(own, WebPushEndpoint) else own)
+    shape = read(EndpointsShape, declarative(navigate="https://app.example/"))
+    found = with_proofs(read_endpoints(faults, shape, allow_plaintext=False), known).new_mail
+    assert isinstance(found, WebPushEndpoint)
+    assert (found.proof, found.declarative) == (PROVEN, Declarative("https://app.example/"))
 
 
 @pytest.mark.parametrize("spell", [base64.b64encode, base64.urlsafe_b64encode])

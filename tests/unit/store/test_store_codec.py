@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from idlebell.model.endpoint import (
     AppriseEndpoint,
     CanaryEndpoint,
     CommandEndpoint,
+    Declarative,
     Endpoints,
     FcmEndpoint,
     PushUrl,
@@ -23,6 +25,7 @@ from idlebell.model.endpoint import (
 from idlebell.model.ids import AccountId
 from idlebell.model.message import MessageSummary
 from idlebell.model.notification import NewMail
+from idlebell.model.proof import PROVEN
 from idlebell.model.selection import Personal, Selection, Subscribed, Subtree
 from idlebell.model.subscription import Floor
 from idlebell.store import codec
@@ -70,6 +73,8 @@ def test_strings_come_back(strings: list[str]) -> None:
         Endpoints(None),
         Endpoints(samples.simplepush()),
         Endpoints(samples.webpush(), samples.simplepush(), samples.webhook(), samples.webhook()),
+        Endpoints(replace(samples.webpush(), declarative=Declarative("https://app.example/"), proof=PROVEN)),
+        Endpoints(replace(samples.webpush(), declarative=Declarative("https://app.example/", "Acme"))),
         Endpoints(AppriseEndpoint(PushUrl("46elks://u:p@from/to")), AppriseEndpoint(PushUrl("ntfys://h/#a"))),
         Endpoints(FcmEndpoint("a:b"), ApnsEndpoint("ab" * 32), ApnsEndpoint("ab" * 32, sandbox=True)),
         Endpoints(CommandEndpoint("beep"), TerminalEndpoint(), CanaryEndpoint()),
