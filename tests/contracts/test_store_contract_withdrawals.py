@@ -15,6 +15,7 @@ from idlebell.model.ids import SubscriptionId
 from idlebell.model.message import MessageSummary
 from idlebell.model.notification import TOLD_KEPT, NewMail, Seen, Told
 from idlebell.model.preferences import Preferences, QuietHours, Then
+from idlebell.model.selection import Personal
 from idlebell.model.subscription import Counts, Payload
 from idlebell.store.contract import Postponed, Store
 from store_samples import DAY, HOUR, NOW, SECOND, draft, simplepush, webhook
@@ -135,3 +136,35 @@ async def test_what_was_read_rings_no_endpoint_that_only_knows_versions(store: S
     await change(store, first, preferences=Preferences(), payload=Payload.ALERT, endpoints=moved)
     assert await drain(store, NOW + SECOND) == []
     assert await counts(store, first) == Counts(detected=1, accepted=1)
+
+
+@pytest.mark.parametrize("quiet", [None, NIGHT])
+async def test_what_waits_in_a_mailbox_that_was_renamed_is_withdrawn(
+    store: Store, account: Account, quiet: QuietHours | None
+) -> None:
+    wish = replace(WITHDRAW, quiet_hours=quiet)
+    members = TOLD | {"preferences": wish, "selection": Personal(), "resolved": True, "mailboxes": ("INBOX", "Lists")}
+    first = await put(store, account, **members)
+    await ring(store, first.id, told(1, 2, mailbox="Lists"), told(3))
+    await store.renamed(account.id, "Lists", "Mail")
+    gone = Seen("Mail", 7, (1,), 0)
+    assert await store.withdraw([draft(first.id, gone, NOW + SECOND)]) == ()
+    assert await counts(store, first) == Counts(detected=3, pending=2, withdrawn=1)
+    await store.release(NOW + 4 * HOUR)
+    rung = [one.content for one in await drain(store, NOW + 4 * HOUR)]
+    found = [(one.mailbox, one.mailboxes, one.told) for one in rung if isinstance(one, NewMail)]
+    left, other = (Told("Mail", 7, 2),), (Told("INBOX", 7, 3),)
+    if quiet is None:
+        assert found == [("Mail", (), left), ("INBOX", (), other)]
+    else:
+        assert found == [(None, (("Mail", 1), ("INBOX", 1)), (*left, *other))]
+
+
+async def test_what_was_attempted_keeps_the_name_of_its_mailbox(store: Store, account: Account) -> None:
+    members = TOLD | {"preferences": WITHDRAW, "selection": Personal(), "resolved": True, "mailboxes": ("Lists",)}
+    first = await put(store, account, **members)
+    await ring(store, first.id, told(1, mailbox="Lists"))
+    (leased,) = await lease(store)
+    await store.renamed(account.id, "Lists", "Mail")
+    await store.settle(leased.notification.id, Postponed(NOW, NOW + SECOND, 503))
+    assert [one.content for one in await drain(store, NOW + SECOND)] == [told(1, mailbox="Lists")]

@@ -6,11 +6,12 @@ import json
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import replace
-from typing import Final
+from typing import Final, TypeVar
 
 from idlebell.model.message import MessageSummary
-from idlebell.model.notification import MAX_MESSAGES, TOLD_KEPT, NewMail, Told
+from idlebell.model.notification import MAX_MESSAGES, TOLD_KEPT, Content, NewMail, Reminder, Told
 
+_Content = TypeVar("_Content", bound=Content)
 NAMED_MAILBOXES: Final = 20
 NAMED_BYTES: Final = 1_000
 """Mailboxes that a notification of several names: so many, and their names so long together, fit every push service beside
@@ -42,6 +43,25 @@ def without(content: NewMail, gone: Collection[Told]) -> NewMail | None:
     fewer = Counter(one.mailbox for one in content.told if one in gone)
     mailboxes = tuple((name, kept) for name, came in content.mailboxes if (kept := came - fewer[name]) > 0)
     return replace(content, count=count, messages=messages, mailboxes=mailboxes, told=left)
+
+
+def renamed(content: _Content, old: str, new: str) -> _Content:
+    """The same, where the mailbox ``old`` is called ``new`` by now: it is told, and withdrawn, by that name."""
+    if isinstance(content, Reminder):
+        return replace(content, mailbox=new) if content.mailbox == old else content
+    if not isinstance(content, NewMail):
+        return content
+    counts: dict[str, int] = {}
+    for name, count in content.mailboxes:
+        called = new if name == old else name
+        counts[called] = counts.get(called, 0) + count
+    return replace(
+        content,
+        mailbox=new if content.mailbox == old else content.mailbox,
+        messages=tuple(replace(one, mailbox=new) if one.mailbox == old else one for one in content.messages),
+        mailboxes=tuple(counts.items()),
+        told=tuple(one._replace(mailbox=new) if one.mailbox == old else one for one in content.told),
+    )
 
 
 def _located(content: NewMail) -> tuple[MessageSummary, ...]:

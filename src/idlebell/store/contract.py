@@ -201,8 +201,8 @@ class Cursors(Protocol):
 
     async def renamed(self, account: AccountId, old: str, new: str) -> None:
         """The mailbox has another name. Its cursor moves (where ``new`` has one, that stays and the old one goes), as do
-        sightings, and name, floor and what rang of subscriptions with a selection. Those with fixed names keep what they
-        have."""
+        sightings, and name, floor, what rang and what waits to ring of subscriptions with a selection. Those with fixed
+        names keep what they have, as does what was attempted."""
         ...
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from idlebell.model.message import MessageSummary
-from idlebell.model.notification import MAX_MESSAGES, NewMail
-from idlebell.rules.merge import NAMED_BYTES, NAMED_MAILBOXES, merged
+from idlebell.model.notification import MAX_MESSAGES, Heartbeat, NewMail, Reminder, Told
+from idlebell.rules.merge import NAMED_BYTES, NAMED_MAILBOXES, merged, renamed
 
 
 def described(*uids: int, mailbox: str | None = None) -> tuple[MessageSummary, ...]:
@@ -48,3 +48,16 @@ def test_names_that_are_long_together_are_left_out() -> None:
     one = merged(NewMail("\x01" * NAMED_BYTES, 1, 1, 0), NewMail("Work", 1, 1, 0))
     assert one.mailboxes == (("Work", 1),)
     assert (one.mailbox, one.count) == (None, 2)
+
+
+def test_what_tells_of_a_renamed_mailbox_names_it_anew() -> None:
+    one = NewMail("Lists", 7, 1, None, described(1), told=(Told("Lists", 7, 1),))
+    assert renamed(one, "Lists", "Mail") == NewMail("Mail", 7, 1, None, described(1), told=(Told("Mail", 7, 1),))
+    both = merged(one, NewMail("Mail", 8, 2, None, described(2), told=(Told("Mail", 8, 2),)))
+    moved = renamed(both, "Lists", "Mail")
+    assert (moved.mailbox, moved.count, moved.mailboxes) == (None, 3, (("Mail", 3),))
+    assert [message.mailbox for message in moved.messages] == ["Mail", "Mail"]
+    assert moved.told == (Told("Mail", 7, 1), Told("Mail", 8, 2))
+    assert renamed(Reminder("Lists", 7, (1,)), "Lists", "Mail") == Reminder("Mail", 7, (1,))
+    for other in (Reminder("INBOX", 7, (1,)), Heartbeat(), NewMail("INBOX", 7, 1, None)):
+        assert renamed(other, "Lists", "Mail") == other

@@ -312,7 +312,7 @@ class MemoryStore(MemoryReminders, MemoryBeats, MemoryLearnings, MemoryKeys, Mem
             changed = changes.renamed(one, old, new)
             if changed is not None:
                 self._save(changed)
-                self._rungs.rename(one.id, old, new)
+                self._rename(one.id, old, new)
 
     # Store
 

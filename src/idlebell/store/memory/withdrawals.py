@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from idlebell.model.ids import AccountId, SubscriptionId
 from idlebell.model.notification import Draft, NewMail, Notification, Reminder, Seen, Told
-from idlebell.rules.merge import without
+from idlebell.rules.merge import renamed, without
 from idlebell.store.memory.outbox import MemoryOutbox
 from idlebell.store.memory.waiting import Waiting
 
@@ -34,6 +34,17 @@ class MemoryWithdrawals(MemoryOutbox):
                 told = replace(content, uids=tuple(sorted(one.uid for one in sent)))
                 committed += await self.enqueue([replace(draft, content=told)])
         return committed
+
+    def _rename(self, subscription: SubscriptionId, old: str, new: str) -> None:
+        """What rang, is held, or waits and was not attempted yet."""
+        self._rungs.rename(subscription, old, new)
+        hold = self._holds_of.get(subscription)
+        if hold is not None:
+            self._holds_of[subscription] = replace(hold, content=renamed(hold.content, old, new))
+        for entry in self._outbox.of_subscription(subscription):
+            if not (entry.notification.attempts or entry.leased_until is not None):
+                content = renamed(entry.notification.content, old, new)
+                entry.notification = replace(entry.notification, content=content)
 
     def _take_back(self, subscription: SubscriptionId, gone: frozenset[Told]) -> frozenset[Told]:
         """Those of ``gone`` that were not attempted yet: they never will be."""

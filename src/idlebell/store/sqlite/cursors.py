@@ -16,7 +16,7 @@ from idlebell.store import changes
 from idlebell.store.contract import NONE_KNOWN, ConflictError
 from idlebell.store.delivered import told_of
 from idlebell.store.routes import microseconds, moment
-from idlebell.store.sqlite import rows, rungs
+from idlebell.store.sqlite import rows, withdrawals
 from idlebell.store.sqlite.database import Database
 
 _READ: Final = (
@@ -102,7 +102,7 @@ class CursorsPart:
                 changed = changes.renamed(one, old, new)
                 if changed is not None:
                     queues.save(connection, changed)
-                    rungs.rename(connection, one.id, old, new)
+                    withdrawals.rename(self._database, connection, one.id, old, new)
 
         await self._database.write(job)
 

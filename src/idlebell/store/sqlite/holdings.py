@@ -11,7 +11,7 @@ from typing import Any, Final
 from idlebell.model.ids import NotificationId, SubscriptionId
 from idlebell.model.notification import Draft, NewMail, Told
 from idlebell.model.preferences import NO_PREFERENCES
-from idlebell.rules.merge import without
+from idlebell.rules.merge import renamed, without
 from idlebell.rules.pace import Pace
 from idlebell.rules.schedule import Held, Silenced, Timing
 from idlebell.store import codec
@@ -89,6 +89,11 @@ class Holdings:
             tallies.count(connection, subscription, hold.content.count - left.count, "withdrawn")
             self._write(connection, subscription, replace(hold, content=left))
         return gone.intersection(hold.content.told)
+
+    def rename(self, connection: sqlite3.Connection, subscription: SubscriptionId, old: str, new: str) -> None:
+        hold = self._get(connection, subscription)
+        if hold is not None and (content := renamed(hold.content, old, new)) != hold.content:
+            self._write(connection, subscription, replace(hold, content=content))
 
     def due(self, connection: sqlite3.Connection, now_us: int, limit: int) -> list[tuple[SubscriptionId, Hold]]:
         """What is damaged on disk can never be told: it is given up."""

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from idlebell.model.ids import SubscriptionId
 from idlebell.model.notification import Draft, NewMail, Notification, Reminder, Seen, Told
-from idlebell.rules.merge import without
+from idlebell.rules.merge import renamed, without
 from idlebell.store import changes
 from idlebell.store.sqlite import rungs, tallies
 from idlebell.store.sqlite.database import Database
@@ -28,6 +28,22 @@ def withdraw(database: Database, connection: sqlite3.Connection, drafts: Sequenc
             told = replace(content, uids=tuple(sorted(one.uid for one in sent)))
             committed += database.queues.enqueue_all(connection, [replace(draft, content=told)])
     return committed
+
+
+def rename(
+    database: Database, connection: sqlite3.Connection, subscription: SubscriptionId, old: str, new: str
+) -> None:
+    """What rang, is held, or waits and was not attempted yet."""
+    queues = database.queues
+    rungs.rename(connection, subscription, old, new)
+    queues.holdings.rename(connection, subscription, old, new)
+    for waiting in queues.of_subscription(connection, subscription):
+        if waiting.type not in changes.OF_MAIL or waiting.attempts or waiting.leased_us is not None:
+            continue
+        content = opened(database.sealer, waiting)
+        if content is not None and (moved := renamed(content, old, new)) != content:
+            covered = sealed(database.sealer, waiting.id, moved)
+            connection.execute("UPDATE outbox SET content = ? WHERE seq = ?", (covered, waiting.seq))
 
 
 def _take_back(
