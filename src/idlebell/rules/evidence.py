@@ -29,14 +29,16 @@ class Evidence:
     """``message`` from ``mailbox``. Its text is among its sections where it was fetched: see :attr:`text_missed`."""
 
     __slots__ = (
-        "_addresses", "_fields", "_folded", "_headers", "_text", "mailbox", "message", "text_missed",
+        "_addresses", "_fields", "_folded", "_headers", "_text", "_untold", "mailbox", "message", "text_missed",
     )  # fmt: skip
 
     def __init__(self, message: FetchData, mailbox: str) -> None:
         self.message = message
         self.mailbox = mailbox
         self.text_missed = False
-        """Was the text asked for, there is one, and it was not fetched? Then what a rule said without it is open."""
+        """Was the text asked for, there is one, and it was not fetched? Then what a rule said without it is open. Whoever has
+        several rules decide begins each with False."""
+        self._untold = False
         self._fields: dict[str, tuple[bytes, ...]] | None = None
         self._headers: dict[str, tuple[str, ...]] = {}
         self._folded: dict[str, str] = {}  # by name; the text without one
@@ -92,13 +94,14 @@ class Evidence:
         """The beginning of the text, decoded and without markup; empty where none was fetched."""
         if self._text is None:
             self._text = self._read_text()
+        self.text_missed = self.text_missed or self._untold
         return self._text
 
     def folded_text(self) -> str:
         """As :meth:`folded_header`."""
-        found = self._folded.get("")
+        text, found = self.text(), self._folded.get("")
         if found is None:
-            found = self._folded[""] = " ".join(fold(self.text()).split())
+            found = self._folded[""] = " ".join(fold(text).split())
         return found
 
     def _read_text(self) -> str:
@@ -108,7 +111,7 @@ class Evidence:
         for section in self.message.sections:
             if section.name.upper() == f"BODY[{found.section}]":
                 return part_text(found.part, section.content or b"")
-        self.text_missed = True
+        self._untold = True
         return ""
 
     @property

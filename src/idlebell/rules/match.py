@@ -52,6 +52,7 @@ class Hearing:
 
     def hears(self, evidence: Evidence) -> bool:
         """What cannot be told is not held back."""
+        evidence.text_missed = False
         rings = rule_of(self.filter).decide(evidence).rings or evidence.text_missed
         return rings and hushed_by(self.hushed, evidence) is None
 
@@ -177,7 +178,8 @@ class _Read:
         return found
 
     def decides(self, vip: str | None, message: FetchData, uid: int) -> bool:
-        """Is it a VIP's? Where there is no rule, or it cannot be read, nobody is one."""
+        """Is it a VIP's? Where there is no rule, or it cannot be read, nobody is one; nor by a text that could not be: a
+        server that gives none would have every mail ring at night."""
         if vip is None:
             return False
         rule = rule_of(vip)
@@ -190,6 +192,7 @@ def _decided(one: Subscription, message: FetchData, uid: int, read: _Read) -> Ve
     if rule is NO_FILTER and not hushed:
         return Verdict(one.id, uid, Outcome.RINGS)
     evidence = read.evidence(message, uid)
+    evidence.text_missed = False  # by another rule
     judgement = rule.decide(evidence)
     because = judgement.because
     if not judgement.rings:

@@ -17,6 +17,7 @@ from idlebell.model.notification import MAX_MESSAGES, Draft, NewMail
 from idlebell.model.preferences import Hushed, HushedBy, Preferences, QuietHours, Then
 from idlebell.model.subscription import Floor, Payload, Phase, Subscription
 from idlebell.model.verdict import Outcome, Verdict
+from idlebell.rules.evidence import Evidence
 from idlebell.rules.match import TEXT_MISSED, VIP, Hearing, listening, match, match_flood
 from idlebell.rules.needs import DECIDING, DESCRIBING, fetch_items
 
@@ -204,6 +205,19 @@ def test_a_vip_rule_that_cannot_be_read_lets_nobody_through() -> None:
 
     assert [draft.content for draft in matched.drafts] == [NewMail("INBOX", 7, 1, 3)], "the store counts it"
     assert [(one.outcome, one.because) for one in matched.verdicts] == [(Outcome.MUTED, ("muted",))]
+
+
+def test_a_text_that_is_missed_lets_through_only_who_was_asked_for_it() -> None:
+    """Neither a subscription with another filter, whoever is judged first, nor a VIP."""
+    unread = replace(BOSS, body=BodyPart("TEXT", "PLAIN", (), None, None, "7BIT", 12))
+    text = replace(ONE, preferences=Preferences(filter='{"text":"lunch"}', vip='{"text":"dinner"}'))
+    sender = replace(ONE, id=SubscriptionId("sub_2"), preferences=Preferences(filter='{"from":"friend"}'))
+    both = replace(ONE, id=SubscriptionId("sub_3"), preferences=Preferences(filter='{"from":"friend","text":"lunch"}'))
+    judged = match([text, sender, both, text], "INBOX", 7, (Arrival(unread),), 3, NOW, KEEP).verdicts
+    assert [one.outcome for one in judged] == [Outcome.RINGS, Outcome.FILTERED, Outcome.FILTERED, Outcome.RINGS]
+    assert not any(one.vip for one in judged)
+    evidence = Evidence(unread, "INBOX")
+    assert [Hearing.of(one).hears(evidence) for one in (text, sender, both, text)] == [True, False, False, True]
 
 
 def test_hush_and_vip_cost_the_headers_that_they_look_at() -> None:
