@@ -27,6 +27,8 @@ LOOKS_AT_ONCE: Final = 5
 """While mail goes on to come into a mailbox that is open for a look; what comes later is told by its STATUS."""
 POLL_SHARE: Final = 0.9
 """Of ``poll_seconds``: all of them together take their time, too."""
+READING_ITEMS: Final = (*STATUS_ITEMS, "UNSEEN")
+"""Where somebody wants to know whether what rang is read or gone: that moves no UIDNEXT."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class _Owed:
 
 class Beside:
     """Of one session. STATUS tells of them, said under NOTIFY, told along with LIST or asked for; only one where there is more
-    than was announced is opened."""
+    than was announced is opened, or where messages changed or went and somebody wants to know that of what rang."""
 
     __slots__ = (
         "_account",
@@ -50,6 +52,7 @@ class Beside:
         "_listed",
         "_means",
         "_owed",
+        "_reading",
         "_reports",
         "_session",
     )
@@ -73,6 +76,7 @@ class Beside:
         self._again = NO_MAILBOXES  # NOTIFY says nothing of what comes to a mailbox while it is open for its look
         self._owed: dict[str, _Owed] = {}
         self._listed: dict[str, StatusData] = {}
+        self._reading = False  # somebody wants to know what of all that rang is read or gone
 
     def look_at_all(self) -> None:
         """At the next turn, whatever has been said of them."""
@@ -106,6 +110,10 @@ class Beside:
         due = now >= self._all_at
         if not assignment.others or not (due or said or self._listed or self._again or self._owed):
             return False
+        try:
+            self._reading = await self._caught.withdraws()
+        except StoreError as error:
+            self._means.emit(StoreFailed(str(error)))
         if due:
             # Under NOTIFY every thorough probe asks for them.
             told = self._reports.chosen.way is Way.NOTIFY
@@ -129,7 +137,7 @@ class Beside:
         if sum(one not in self._listed for one in mailboxes) < TOGETHER or not self._session.has("LIST-STATUS"):
             return
         try:
-            told = await self._session.status_of_all(STATUS_ITEMS)
+            told = await self._session.status_of_all(READING_ITEMS if self._reading else STATUS_ITEMS)
         except LookRefusedError as refusal:
             self._means.emit(LookFailed(self._account.id, refusal.command, shown(refusal.text)))
             return
@@ -139,15 +147,18 @@ class Beside:
         again, owed = mailbox in self._again, self._owed.pop(mailbox, None)
         if again:
             self._again -= {mailbox}
-        status = status or await self._session.status(mailbox, STATUS_ITEMS)
         try:
+            concerned = self._reading and await self._caught.concerned(mailbox)
+            if status is None or (concerned and status.unseen is None and not said):
+                status = await self._session.status(mailbox, READING_ITEMS if concerned else STATUS_ITEMS)
             ahead = status is None or await self._caught.ahead(mailbox, status)
         except StoreError as error:
             self._means.emit(StoreFailed(str(error)))
             self._owe(mailbox, owed)
             return
         poll = self._means.cadence.poll
-        if not ahead:
+        stood = None if status is None or not concerned else self._standing(mailbox, status)
+        if not ahead and (stood is None or stood == self._books.stood.get(mailbox)):
             await self._reports.unchanged(mailbox, poll)
             return
         if self._session.open_mailbox == mailbox:
@@ -168,7 +179,10 @@ class Beside:
         else:
             if told and (found.messages or not again):
                 self._again |= {mailbox}
-            if status is not None and not found.messages:
+            self._books.stood.pop(mailbox, None)
+            if stood is not None and not (ahead and status is not None and status.unseen is None):
+                self._books.stood[mailbox] = stood  # else it is looked at once more, for nobody knows what it was
+            if status is not None and ahead and not found.messages:
                 self._caught.was_hollow(mailbox, status)
         await self._reports.watching(mailbox, poll)
         if told and found.messages and owed is None:
@@ -176,6 +190,11 @@ class Beside:
                 self._books.lapses.told(Promise.NOTIFY)
             elif found.waited:
                 self._books.lapses.unsaid(Promise.NOTIFY, self._means.clock.monotonic(), sure=found.waited_long)
+
+    def _standing(self, mailbox: str, status: StatusData) -> tuple[int | None, int | None]:
+        """Messages and unseen ones; where it does not tell of these, as it was told last."""
+        _, unseen = self._books.stood.get(mailbox, (None, None))
+        return status.messages, unseen if status.unseen is None else status.unseen
 
     def _owe(self, mailbox: str, before: _Owed | None) -> None:
         failures = 1 if before is None else before.failures + 1

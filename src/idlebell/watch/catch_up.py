@@ -128,6 +128,14 @@ class CatchUp:
         except StoreError as error:
             self.store_failed(error)
 
+    async def withdraws(self) -> bool:
+        """Does anybody want to know of what is read or gone, in whichever mailbox? StoreError."""
+        return any(one.preferences.withdraw for one in await self._means.store.of_account(self._account.id))
+
+    async def concerned(self, mailbox: str) -> bool:
+        """Does anybody want to know whether what rang in it is read or gone? StoreError."""
+        return await self._withdrawals.concerned(mailbox)
+
     async def ahead(self, mailbox: str, status: StatusData) -> bool:
         """Does ``status`` tell of more than was looked at? StoreError."""
         cursor = await self._means.store.cursor(self._account.id, mailbox)

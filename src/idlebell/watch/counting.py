@@ -1,8 +1,9 @@
-"""Counts and finds messages of the open mailbox without fetching them."""
+"""Counts and finds messages of the open mailbox without fetching what is in them."""
 
 from __future__ import annotations
 
-from idlebell.imap.responses import ESearchData, SearchData
+from idlebell.imap.responses import ESearchData, FetchData, SearchData
+from idlebell.imap.sequence_set import STAR, SequenceSet
 from idlebell.watch.answers import LookRefusedError
 from idlebell.watch.mailbox_session import MailboxSession
 
@@ -37,6 +38,12 @@ async def newest(session: MailboxSession, first: int, last: int, criteria: str, 
             break
         found = await uids_of(session, f"UID {max(first, end - SEARCH_WINDOW + 1)}:{end} {criteria}") + found
     return found[-most:]
+
+
+async def last_message(session: MailboxSession) -> FetchData | None:
+    """UID and date of the last message; None where there is none."""
+    fetched = await session.fetch(SequenceSet(((STAR, STAR),)), ("UID", "INTERNALDATE")) if session.exists else ()
+    return max((one for one in fetched if one.uid is not None), key=lambda one: one.uid or 0, default=None)
 
 
 async def _count(session: MailboxSession, criteria: str) -> int:

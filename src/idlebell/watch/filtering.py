@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from idlebell.imap.responses import FetchData
+from idlebell.imap.responses import Condition, FetchData
 from idlebell.imap.sequence_set import SequenceSet
 from idlebell.model.arrival import Arrival
 from idlebell.model.notification import Told
@@ -110,11 +110,15 @@ async def only(session: MailboxSession, message: Told, rule: Rule) -> tuple[Fetc
 
 
 async def flags_of(session: MailboxSession, messages: Sequence[Told]) -> tuple[FetchData, ...]:
-    """Of ``messages`` of the open mailbox, with their UIDs. What is gone, or had another UIDVALIDITY, is not among them."""
+    """Of ``messages`` of the open mailbox, with their UIDs. What is gone, or had another UIDVALIDITY, is not among them.
+    LookRefusedError: a replica that lags does not show all of them yet."""
     wanted = sorted({one.uid for one in messages if one.uid_validity == session.uid_validity})
-    if not wanted or not session.exists:
+    if not wanted:
         return ()
-    fetched = await session.fetch(SequenceSet.of(wanted), ("UID", "FLAGS"))
+    fetched = await session.fetch(SequenceSet.of(wanted), ("UID", "FLAGS")) if session.exists else ()
+    shown = {one.uid for one in fetched}
+    if session.reached is not None and any(uid > session.reached and uid not in shown for uid in wanted):
+        raise LookRefusedError("UID FETCH", Condition.NO, None, "It does not show them yet.")
     return tuple(one for one in fetched if one.uid in wanted)
 
 

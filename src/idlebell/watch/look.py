@@ -25,7 +25,7 @@ from idlebell.telemetry.status import Status
 from idlebell.watch.answers import Extent
 from idlebell.watch.cadence import Cadence
 from idlebell.watch.contents import with_contents
-from idlebell.watch.counting import count_new, count_unseen
+from idlebell.watch.counting import count_new, count_unseen, last_message
 from idlebell.watch.detect import (
     DATE_ITEM,
     FLOOD_MESSAGES,
@@ -119,6 +119,8 @@ class Books:
     """When it was last asked which mailboxes there are."""
     appeared: dict[str, datetime | None] = field(default_factory=dict)
     """Mailboxes that a survey found new, and when the one before it was: they were made later."""
+    stood: dict[str, tuple[int | None, int | None]] = field(default_factory=dict)
+    """Messages and unseen ones of mailboxes beside the open one, as STATUS told before the last look at what rang there."""
 
     @property
     def plain(self) -> bool:
@@ -129,6 +131,7 @@ class Books:
         """Nobody wants it any more."""
         self.looked_at.pop(mailbox, None)
         self.appeared.pop(mailbox, None)
+        self.stood.pop(mailbox, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +242,7 @@ class Looks:
         lagless = cursor is None and hosts.clock_lag_seconds(host) is None
         if not (unknown and (extent.uid_next is None or lagless)):
             return extent
-        last = await self._session.last_message()
+        last = await last_message(self._session)
         if last is not None and last.internal_date is not None:
             hosts.saw_date(host, last.internal_date)
         if extent.uid_next is not None:
@@ -264,7 +267,7 @@ class Looks:
         if await self._is_flood(cursor, behind):
             uid_next = extent.uid_next if extent is not None else None
             if uid_next is None:
-                last = await session.last_message()
+                last = await last_message(session)
                 uid_next = 1 if last is None or last.uid is None else last.uid + 1
             counts = await count_heard(session, mailbox, first, uid_next - 1, since, subscriptions)
             decision = decide_count(cursor, counts, uid_next, session.exists)

@@ -24,7 +24,7 @@ from idlebell.imap.responses import (
     UntaggedResponse,
     VanishedData,
 )
-from idlebell.imap.sequence_set import STAR, SequenceSet
+from idlebell.imap.sequence_set import SequenceSet
 from idlebell.imap.short_lines import line_bytes, shortened
 from idlebell.net.clock import Clock
 from idlebell.net.detached import Detached
@@ -34,6 +34,7 @@ from idlebell.watch.census import passed_over
 from idlebell.watch.lapses import events_lost
 from idlebell.watch.pause import Pause
 from idlebell.watch.strategy import NO_MAILBOXES
+from idlebell.watch.unasked import tells_of_changes
 
 COMMAND_SECONDS = 60.0
 """A command that has no answer after this long never gets one."""
@@ -50,7 +51,7 @@ class MailboxSession:
 
     __slots__ = (
         "_alert", "_attended", "_clock", "_connection", "_interrupted", "_names_changed", "_news", "_notified",
-        "_overflowed", "_passed_over", "_pause", "_silenced", "_statuses", "_touched", "_view", "quiet_since",
+        "_overflowed", "_passed_over", "_pause", "_silenced", "_statuses", "_touched", "_view", "quiet_since", "reached",
     )  # fmt: skip
 
     def __init__(self, connection: ImapConnection, clock: Clock) -> None:
@@ -71,6 +72,8 @@ class MailboxSession:
         self._alert: str | None = None
         self.quiet_since: float | None = None
         """Since when nothing was to be said by either side, by the monotonic clock; None while something is."""
+        self.reached: int | None = None
+        """The highest UID that the open mailbox has had, as far as it shows here; None: that is not known."""
 
     # --- what is known ---
 
@@ -107,8 +110,7 @@ class MailboxSession:
     @property
     def stirred(self) -> bool:
         """Has it said anything at all that asks for something to be done?"""
-        told = self._news or bool(self._statuses) or self._names_changed or self._overflowed
-        return told or self._alert is not None
+        return bool(self._news or self._statuses or self._names_changed or self._overflowed or self._alert is not None)
 
     def looked(self) -> None:
         self._news = False
@@ -163,6 +165,7 @@ class MailboxSession:
             raise MailboxRefusedError(mailbox, reply.completed.condition, reply.completed.code, reply.completed.text)
         self._news = False
         view = self._view
+        self.reached = None if view.uid_next is None else view.uid_next - 1
         if view.uid_validity is None:
             # RFC 9051 section 6.3.2 requires it. Without one no UID can be trusted from one session to the next, so the
             # epoch is one that never changes: the most that such a server allows.
@@ -171,19 +174,16 @@ class MailboxSession:
 
     # --- questions about the open mailbox ---
 
-    async def last_message(self) -> FetchData | None:
-        """UID and date of the last message; None where there is none."""
-        fetched = await self.fetch(SequenceSet(((STAR, STAR),)), ("UID", "INTERNALDATE")) if self.exists else ()
-        return max((one for one in fetched if one.uid is not None), key=lambda one: one.uid or 0, default=None)
-
     async def fetch(self, uids: SequenceSet, items: tuple[str, ...]) -> tuple[FetchData, ...]:
         fetched: list[FetchData] = []
-        touched = self._touched
         for command in shortened(c.UidFetch(uids, items), line_bytes(self._connection.capabilities)):
+            touched = self._touched
             reply = await self._run(command)
+            self._touched = touched or tells_of_changes(reply.untagged, uids)  # what was asked for is no news of flags
             self._expect(reply, "UID FETCH")
             fetched += (one for one in reply.untagged if isinstance(one, FetchData))
-        self._touched = touched  # what was asked for is no news of flags
+        if self.reached is not None:
+            self.reached = max((self.reached, *(one.uid or 0 for one in fetched)))
         return tuple(fetched)
 
     # --- questions about others ---
@@ -339,7 +339,7 @@ class MailboxSession:
     def detach(self) -> Detached | None:
         """Strips a session that rests in IDLE: whoever holds what it gives can go on by :meth:`resumed`, and this one can do
         nothing any more. None: the session knows more than that."""
-        if self.stirred or self._interrupted or self._alert is not None or self._silenced:
+        if self.stirred or self._touched or self._interrupted or self._silenced:
             return None
         return self._connection.detach()
 

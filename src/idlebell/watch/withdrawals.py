@@ -49,6 +49,9 @@ class Withdrawals:
         except LookRefusedError:
             return  # of what is gone, some servers say NO (RFC 2180 section 4.1); a look that found new mail is no failure
         unread = {one.uid for one in fetched if not any(map(one.has_flag, DEALT_WITH))}
+        shown = {one.uid for one in fetched}
+        # Not here yet: a replica that lags behind the one by which it rang.
+        unread |= {uid for uid in uids if uid not in shown and session.reached is not None and uid > session.reached}
         if unread.issuperset(uids):
             return
         unseen = await count_unseen(session)
