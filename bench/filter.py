@@ -1,9 +1,10 @@
-"""Decisions of a filter per CPU second, one core, and what the worst filter and the worst message cost:
-``python bench/filter.py``.
+"""Decisions of a filter per CPU second, one core, what the worst filter and the worst message cost, and what HTML takes that is
+told as text: ``python bench/filter.py``.
 
 A decision is all that happens between the FETCH and the verdict: fields are found, unfolded and decoded (RFC 2047), folded and
 searched. The worst is looked for among messages as large as they are fetched, in forms that are slow to read, under filters as
-large as they may be; each is judged several times and the fastest counts, so that what else the machine does is not in it.
+large as they may be: every header with every text. Each is judged several times and the fastest counts, so that what else the
+machine does is not in it.
 """
 
 from __future__ import annotations
@@ -12,14 +13,19 @@ import argparse
 import base64
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from idlebell.imap.responses import BodyPart, FetchData, Section
+from idlebell.imap.responses import BodyPart, FetchData, Multipart, Section
 from idlebell.rules.body_text import TEXT_BYTES
+from idlebell.rules.content import BEGINNING_BYTES
 from idlebell.rules.evidence import HEADER_BYTES, Evidence
-from idlebell.rules.filter import TEXT_TOKENS, TOKENS, read_filter
+from idlebell.rules.filter import CONDITIONS, HEADER_NAMES, REPEATING_TOKENS, TEXT_TOKENS, TOKENS, read_filter
+from idlebell.rules.html_text import text_of_html
+from idlebell.rules.needs import WHOLE_HEADER_BYTES
 from idlebell.rules.search_text import TOKEN_CHARACTERS
+from idlebell.rules.structure import PARTS
 
 CPU_SECONDS = 1.0
 AGAIN = 3
@@ -120,12 +126,14 @@ def texts() -> dict[str, tuple[str, str, bytes]]:
 
 
 def filters() -> dict[str, Any]:
-    """As many words as there may be, in forms that are slow to search for."""
+    """As many words as there may be, in forms that are slow to search for: first as many of those that overlap themselves as
+    there may be, most of them looked for in the text, and then such as overlap themselves just less."""
     half = TOKEN_CHARACTERS // 2
+    near = ["aaa" + "ab" * number + "c" for number in range(TOKENS - REPEATING_TOKENS)]
     words = {
         "short": [chr(ord("b") + number % 24) * (1 + number // 24) for number in range(TOKENS)],
-        "periodic": ["a" * (half - number % 20) + "b" + "a" * half for number in range(TOKENS)],
-        "long": ["a" * (TOKEN_CHARACTERS - 1 - number % 30) + "b" for number in range(TOKENS)],
+        "periodic": ["a" * (half - number) + "b" + "a" * half for number in range(REPEATING_TOKENS)] + near,
+        "long": ["a" * (TOKEN_CHARACTERS - 1 - number) + "b" for number in range(REPEATING_TOKENS)] + near,
         "ending": ["b" + "a" * (TOKEN_CHARACTERS - 1 - number % 30) for number in range(TOKENS)],
     }
     return {
@@ -138,6 +146,63 @@ def filters() -> dict[str, Any]:
         }
         for name, found in words.items()
     }
+
+
+def many_conditions() -> dict[str, tuple[Any, FetchData]]:
+    """As many conditions and header fields as there may be."""
+    names = [f"X-A-Long-Name-Of-A-Field-{number:03}" for number in range(HEADER_NAMES)]
+    fields = {"operator": "OR", "conditions": [{"header": [name, "aaabab"]} for name in names]}
+    whole = b"".join(name.encode() + b": " + filled(b"=?utf-8?b?77e6?= ", 1_060) + b"\r\n" for name in names)
+    asked = {"isBulk": False, "hasAttachment": False, "notKeyword": "z"}
+    picture = BodyPart("IMAGE", "PNG", (), b"<x>", None, "BASE64", 10)
+    bulk = filled(b"Precedence: a\r\nAuto-Submitted: no\r\n", HEADER_BYTES)
+    large = replace(message(bulk), body=Multipart((picture,) * PARTS, "MIXED", ()), flags=tuple(map(str, range(300))))
+    return {
+        f"{HEADER_NAMES} fields of a header of {WHOLE_HEADER_BYTES // 1_024} KiB": (
+            fields,
+            replace(message(b""), sections=(Section("BODY[HEADER]", 0, whole[:WHOLE_HEADER_BYTES]),)),
+        ),
+        "100 conditions": ({"operator": "AND", "conditions": [asked] * (CONDITIONS // len(asked))}, large),
+    }
+
+
+def pages() -> dict[str, str]:
+    """HTML as long as it is told."""
+    row = (
+        '<tr><td style="padding:0 12px;color:#333" class="x y" align="left"><p style="margin:0">Some words of a newsletter, '
+        '<a href="https://example.org/track?id=12345678901234567890">a link</a> and&nbsp;more words.</p></td></tr>\n'
+    )
+    names = " ".join(f"a{number:x}" for number in range(10_000))
+    costly = {
+        "tags": "<b>",
+        "items": "<li>",
+        "breaks": "<br>",
+        "cells": "<td>",
+        "nested tables": "<table><tr><td>",
+        "fonts": "<font size=1>",
+        "pictures": "<img alt=a>",
+        "attributes": "<a b c d>",
+        "styles": f"<i style='{'display:' * 10}'>",
+        "words": "a b ",
+        "references": "&lt;",
+        "open brackets": "<",
+        "scripts": "<script></script>",
+        "NUL": "\x00",
+    }
+    found = {name: piece * (BEGINNING_BYTES // len(piece)) for name, piece in costly.items()}
+    found["verbatim"] = "<pre>" + "é\n" * (BEGINNING_BYTES // 3)
+    found["one tag"] = f"<a {names}"[:BEGINNING_BYTES] + ">"
+    found["a newsletter"] = ("<table>" + row * 300)[:BEGINNING_BYTES]
+    return found
+
+
+def told_ms(markup: str) -> float:
+    best = float("inf")
+    for _ in range(AGAIN):
+        started = time.process_time()
+        text_of_html(markup)
+        best = min(best, (time.process_time() - started) * 1_000)
+    return best
 
 
 def cost_ms(rule: Any, one: FetchData) -> float:
@@ -165,17 +230,21 @@ def main() -> None:
 
     costs: list[tuple[float, str]] = []
     rules = {name: read_filter(one) for name, one in filters().items()}
-    longest = b"Subject: " + b"a" * (HEADER_BYTES - 9)
-    for name, judge in rules.items():
-        for of, header in headers().items():
-            costs.append((cost_ms(judge, message(header, b"a" * TEXT_BYTES)), f"header of {of}, {name} words"))
-        for of, (subtype, encoding, raw) in texts().items():
-            part = BodyPart("TEXT", subtype, (("CHARSET", b"utf-8"),), None, None, encoding, len(raw))
-            costs.append((cost_ms(judge, message(longest, raw, part)), f"{of}, {name} words"))
+    for of, (subtype, encoding, raw) in texts().items():
+        part = BodyPart("TEXT", subtype, (("CHARSET", b"utf-8"),), None, None, encoding, len(raw))
+        for above, header in headers().items():
+            one = message(header, raw, part)
+            costs += [(cost_ms(judge, one), f"header of {above}, {of}, {name} words") for name, judge in rules.items()]
+    costs += [(cost_ms(read_filter(judge), one), name) for name, (judge, one) in many_conditions().items()]
     costs.sort(reverse=True)
     print(f"the worst of {len(costs)} pairs of a message and a filter:")
     for cost, what in costs[:8]:
-        print(f"  {what:60} {cost:6.2f} ms")
+        print(f"  {what:76} {cost:6.2f} ms")
+
+    told = sorted(((told_ms(markup), name) for name, markup in pages().items()), reverse=True)
+    print(f"HTML of {BEGINNING_BYTES // 1_024} KiB to text, of {len(told)} the worst and a newsletter:")
+    for cost, name in (*told[:5], *(one for one in told[5:] if one[1] == "a newsletter")):
+        print(f"  {name:76} {cost:6.2f} ms")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ from __future__ import annotations
 import binascii
 import html
 import re
+from html.entities import html5
+from itertools import islice
 from typing import Final
 
 from idlebell.imap.responses import BodyPart
@@ -17,6 +19,8 @@ TEXT_BYTES: Final = 16_384
 
 TAGS_WITH_WORDS: Final = 500
 """Tags that are looked at for their ``alt`` and ``title``."""
+SHOWN_ATTRIBUTES: Final = 500
+"""Of ``alt`` and ``title``, that are read."""
 INVISIBLE_ELEMENTS: Final = 100
 """What follows so many is not looked at."""
 
@@ -26,7 +30,7 @@ REFERENCES: Final = 1_000
 # With its semicolon: without one each letter would be looked up, and there are thousands of names.
 _REFERENCE: Final = re.compile(r"&(?:#[0-9]{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 _COMMENT: Final = re.compile(r"<!--(?:[^-]++|-(?!->))*+(?:-->|\Z)")
-_INVISIBLE: Final = re.compile(r"<(head|style|script|template)\b[^<>]*+>?", re.IGNORECASE)
+_INVISIBLE: Final = re.compile(r"<(?=[hst])(head|style|script|template)\b[^<>]*+>?", re.IGNORECASE)
 _TAG: Final = re.compile(r"<[A-Za-z/!?][^<>]*+>?")
 _SHOWN_ATTRIBUTE: Final = re.compile(
     r"""\b(?:alt|title)\s{0,8}+=\s{0,8}+(?:"([^"]*+)"|'([^']*+)'|([^\s"'>]++))""", re.IGNORECASE
@@ -55,13 +59,17 @@ def words_of_html(markup: str) -> str:
     """RFC 8621 section 4.4.1: neither tags and most attributes nor what is in head, styles and scripts, but ``alt`` and
     ``title``."""
     markup = _without_invisible(_COMMENT.sub("", markup))
-    if _SHOWN_ATTRIBUTE.search(markup) is not None:
-        markup = _TAG.sub(_shown_of, markup, count=TAGS_WITH_WORDS)
+    if any(name in markup.lower() for name in ("alt", "title")):  # ten times as fast as the expression
+        left = SHOWN_ATTRIBUTES
+
+        def shown_of(tag: re.Match[str]) -> str:
+            nonlocal left
+            shown = [one[1] or one[2] or one[3] or "" for one in islice(_SHOWN_ATTRIBUTE.finditer(tag[0]), left)]
+            left -= len(shown)
+            return " " + " ".join(shown) + " "
+
+        markup = _TAG.sub(shown_of, markup, count=TAGS_WITH_WORDS)
     return _unescaped(_TAG.sub(" ", markup))
-
-
-def _shown_of(tag: re.Match[str]) -> str:
-    return " " + "".join((one[1] or one[2] or one[3] or "") + " " for one in _SHOWN_ATTRIBUTE.finditer(tag[0]))
 
 
 def _without_invisible(markup: str) -> str:
@@ -81,4 +89,10 @@ def _without_invisible(markup: str) -> str:
 
 
 def _unescaped(text: str) -> str:
-    return _REFERENCE.sub(lambda found: html.unescape(found[0]), text, count=REFERENCES) if "&" in text else text
+    return _REFERENCE.sub(_character, text, count=REFERENCES) if "&" in text else text
+
+
+def _character(found: re.Match[str]) -> str:
+    """A name that is known is taken from the table at once: ``html.unescape`` searches the text that it is given once more."""
+    reference = found[0]
+    return html5.get(reference[1:]) or html.unescape(reference)

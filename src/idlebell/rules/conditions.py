@@ -6,11 +6,10 @@ from datetime import datetime
 from typing import Final
 
 from idlebell.rules.evidence import Evidence
+from idlebell.rules.search_text import Sought, stands_in
 
 TEXT_HEADERS: Final = ("from", "to", "cc", "bcc", "subject")
 """RFC 8621 section 4.4.1, ``text``."""
-BULK_HEADERS: Final = ("list-id", "precedence", "auto-submitted")
-_BULK_PRECEDENCES: Final = frozenset({"bulk", "list", "junk"})
 
 
 def has_word(name: str, token: str, evidence: Evidence) -> bool:
@@ -18,21 +17,21 @@ def has_word(name: str, token: str, evidence: Evidence) -> bool:
     return token in evidence.folded_header(name)
 
 
-def has_words(name: str, tokens: tuple[str, ...], evidence: Evidence) -> bool:
+def has_words(name: str, tokens: tuple[Sought, ...], evidence: Evidence) -> bool:
     """As :func:`has_word`, of them all."""
     value = evidence.folded_header(name)
-    return all(token in value for token in tokens)
+    return all(stands_in(token, value) for token in tokens)
 
 
-def contains_in_text(tokens: tuple[str, ...], evidence: Evidence) -> bool:
+def contains_in_text(tokens: tuple[Sought, ...], evidence: Evidence) -> bool:
     text = evidence.folded_text()
-    return all(token in text for token in tokens)
+    return all(stands_in(token, text) for token in tokens)
 
 
-def contains_anywhere(tokens: tuple[str, ...], evidence: Evidence) -> bool:
+def contains_anywhere(tokens: tuple[Sought, ...], evidence: Evidence) -> bool:
     """In a header field that a reader sees or in the text, which is asked for only where it must be."""
     told = [evidence.folded_header(name) for name in TEXT_HEADERS]
-    rest = [token for token in tokens if not any(token in value for value in told)]
+    rest = [token for token in tokens if not any(stands_in(token, value) for value in told)]
     return not rest or contains_in_text(tuple(rest), evidence)
 
 
@@ -70,17 +69,4 @@ def is_in(mailboxes: frozenset[str], wanted: bool, evidence: Evidence) -> bool:
 
 
 def is_bulk(wanted: bool, evidence: Evidence) -> bool:
-    return _is_bulk(evidence) is wanted
-
-
-def _is_bulk(evidence: Evidence) -> bool:
-    """A mailing list (RFC 2919), what calls itself bulk, or what no person sent (RFC 3834 section 5)."""
-    fields = evidence.fields()
-    if "list-id" in fields:
-        return True
-    if "precedence" in fields and any(value.lower() in _BULK_PRECEDENCES for value in evidence.header("precedence")):
-        return True
-    if "auto-submitted" not in fields:
-        return False
-    submitted = (value.partition(";")[0].strip().lower() for value in evidence.header("auto-submitted"))
-    return any(value not in ("no", "") for value in submitted)
+    return evidence.is_bulk is wanted

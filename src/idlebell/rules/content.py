@@ -68,7 +68,8 @@ def readable(part: BodyPart, raw: bytes, *, cut: bool) -> tuple[str, bool]:
     less than all?"""
     text = decoded_part(part, raw, cut=cut)
     if part.subtype.lower() == "html":
-        text = text_of_html(text)
+        text, more = text_of_html(text)
+        cut = cut or more
     elif _parameter(part, "format") == b"flowed":
         text = _unflowed(text, deleting=_parameter(part, "delsp") == b"yes")
     tidy, more = tidy_lines(text, TEXT_CHARACTERS)

@@ -14,14 +14,17 @@ from idlebell.imap.responses import Address, Envelope, FetchData
 from idlebell.rules.body_text import part_text
 from idlebell.rules.fold import FOLDED_CHARACTERS, fold
 from idlebell.rules.header_text import fields, header_text
-from idlebell.rules.mail_address import MailAddress, read_addresses
+from idlebell.rules.mail_address import TOKENS, MailAddress, read_addresses
 from idlebell.rules.structure import has_attachment, text_part
 
 HEADER_BYTES: Final = 8_192
-"""Of the header fields that a rule asks for, as they are fetched together."""
+"""Of the header fields that a rule asks for, as they are fetched together, and as they are decoded where the whole header was
+fetched for them."""
 
 _SYSTEM_KEYWORDS: Final = {"\\seen": "$seen", "\\flagged": "$flagged", "\\answered": "$answered", "\\draft": "$draft"}
 """RFC 8621 section 4.1.1."""
+BULK_HEADERS: Final = ("list-id", "precedence", "auto-submitted")
+_BULK_PRECEDENCES: Final = frozenset({"bulk", "list", "junk"})
 _HEADER_SECTIONS: Final = ("BODY[HEADER.FIELDS ", "BODY[HEADER]", "RFC822.HEADER")
 
 
@@ -29,7 +32,8 @@ class Evidence:
     """``message`` from ``mailbox``. Its text is among its sections where it was fetched: see :attr:`text_missed`."""
 
     __slots__ = (
-        "_addresses", "_fields", "_folded", "_headers", "_text", "_untold", "mailbox", "message", "text_missed",
+        "_addresses", "_fields", "_folded", "_has_attachment", "_header_room", "_headers", "_is_bulk", "_keywords",
+        "_text", "_untold", "mailbox", "message", "text_missed",
     )  # fmt: skip
 
     def __init__(self, message: FetchData, mailbox: str) -> None:
@@ -41,9 +45,14 @@ class Evidence:
         self._untold = False
         self._fields: dict[str, tuple[bytes, ...]] | None = None
         self._headers: dict[str, tuple[str, ...]] = {}
+        self._header_room = HEADER_BYTES  # to be decoded yet
         self._folded: dict[str, str] = {}  # by name; the text without one
         self._addresses: dict[str, tuple[MailAddress, ...]] = {}
         self._text: str | None = None
+        # Each is asked once, however many conditions ask.
+        self._is_bulk: bool | None = None
+        self._has_attachment: bool | None = None
+        self._keywords: frozenset[str] | None = None
 
     # --- the header ---
 
@@ -59,8 +68,25 @@ class Evidence:
             raw = self.raw_header(name)
             if not raw:
                 return ()
-            found = self._headers[name] = tuple([header_text(one[:HEADER_BYTES]) for one in raw])
+            if len(raw) == 1 and len(raw[0]) <= self._header_room:
+                self._header_room -= len(raw[0])
+                found = (header_text(raw[0]),)
+            else:
+                found = tuple([header_text(one) for one in self._within_room(raw)])
+            self._headers[name] = found
         return found
+
+    def _within_room(self, raw: tuple[bytes, ...]) -> tuple[bytes, ...]:
+        size = sum(map(len, raw))
+        if size > self._header_room:
+            kept: list[bytes] = []
+            size = 0
+            for one in raw:
+                kept.append(one[: self._header_room - size])
+                size += len(kept[-1])
+            raw = tuple(kept)
+        self._header_room -= size
+        return raw
 
     def folded_header(self, name: str) -> str:
         """All fields of that name, a line each, as :func:`~idlebell.rules.fold.fold` has them; one space between words."""
@@ -74,7 +100,9 @@ class Evidence:
         """Of all fields of that name."""
         found = self._addresses.get(name)
         if found is None:
-            found = tuple(one for raw in self.raw_header(name) for one in read_addresses(raw[:HEADER_BYTES]))
+            # RFC 5322 section 3.6 allows one field of that name; more share what one may cost.
+            tokens = TOKENS // max(1, len(self.raw_header(name)))
+            found = tuple(one for raw in self.raw_header(name) for one in read_addresses(raw[:HEADER_BYTES], tokens))
             self._addresses[name] = found
         return found
 
@@ -87,6 +115,24 @@ class Evidence:
                     found.update(fields(section.content))
             self._fields = found
         return self._fields
+
+    @property
+    def is_bulk(self) -> bool:
+        """A mailing list (RFC 2919), what calls itself bulk, or what no person sent (RFC 3834 section 5)."""
+        if self._is_bulk is None:
+            self._is_bulk = self._read_bulk()
+        return self._is_bulk
+
+    def _read_bulk(self) -> bool:
+        fields = self.fields()
+        if "list-id" in fields:
+            return True
+        if "precedence" in fields and any(value.lower() in _BULK_PRECEDENCES for value in self.header("precedence")):
+            return True
+        if "auto-submitted" not in fields:
+            return False
+        submitted = (value.partition(";")[0].strip().lower() for value in self.header("auto-submitted"))
+        return any(value not in ("no", "") for value in submitted)
 
     # --- the body ---
 
@@ -117,7 +163,9 @@ class Evidence:
     @property
     def has_attachment(self) -> bool:
         """As its structure says."""
-        return has_attachment(self.message.body)
+        if self._has_attachment is None:
+            self._has_attachment = has_attachment(self.message.body)
+        return self._has_attachment
 
     # --- what the server says ---
 
@@ -134,7 +182,9 @@ class Evidence:
     @property
     def keywords(self) -> frozenset[str]:
         """In lower case, as JMAP spells them: ``$seen`` for \\Seen (RFC 8621 section 4.1.1)."""
-        return frozenset(map(_keyword, self.message.flags or ()))
+        if self._keywords is None:
+            self._keywords = frozenset(map(_keyword, self.message.flags or ()))
+        return self._keywords
 
 
 def _keyword(flag: str) -> str:

@@ -437,5 +437,6 @@ REFUSED: Final[list[tuple[Json, str, str]]] = [
     (both(*[{"minSize": 1}] * 101), "/conditions", "100"),
     (both(both(*[{"minSize": 1}] * 60), both(*[{"minSize": 1}] * 60)), "/conditions/1/conditions/37", "100"),
     (both(*[{"header": [f"X-{number}"]} for number in range(31)]), "/conditions/30/header/0", "30"),
+    (either(*[{"subject": f"*****{number}"} for number in range(9)]), "/conditions/8/subject", "repeat themselves"),
     (both(both(both(both(both(both(both(both({})))))))), "/conditions/0" * 8, "deeper"),
 ]

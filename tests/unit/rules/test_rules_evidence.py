@@ -33,6 +33,17 @@ def test_a_field_that_comes_in_two_sections_is_there_once() -> None:
     ) == ("<1@x>",)
 
 
+def test_all_header_fields_together_are_decoded_within_their_bound() -> None:
+    evidence = with_header(
+        b"X-A: " + b"a" * 5_000 + b"\r\nX-B: " + b"b" * 2_000 + b"\r\n" + (b"X-C: " + b"c" * 999 + b"\r\n") * 3
+    )
+
+    found = [value for name in ("x-a", "x-b", "x-c", "x-a") for value in evidence.header(name)]
+    assert [len(value) for value in found[:3]] == [5_000, 2_000, 999]
+    assert sum(map(len, found[:5])) <= HEADER_BYTES
+    assert found[5] == "a" * 5_000
+
+
 def test_header_over_its_bound_is_cut() -> None:
     (value,) = with_header(b"Subject: " + b"x" * 1_000_000).header("subject")
 

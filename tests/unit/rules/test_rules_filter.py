@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from filter_cases import CASES, MESSAGES, REFUSED
 
+from idlebell.imap.responses import BodyPart, FetchData, Section
 from idlebell.rules.compiled import canonical, rule_of
 from idlebell.rules.evidence import Evidence
 from idlebell.rules.filter import BECAUSE, CONDITION_NAMES, FilterError, read_filter
@@ -20,6 +21,17 @@ def decide(filter_: Any, message: str) -> bool:
 @pytest.mark.parametrize(("filter_", "message", "rings"), CASES)
 def test_filter_lets_ring_what_it_says(filter_: Any, message: str, rings: bool) -> None:
     assert decide(filter_, message) is rings
+
+
+@pytest.mark.parametrize("name", ["subject", "body", "text"])
+@pytest.mark.parametrize(("word", "rings"), [("*****SPAM*****", True), ("spam*****", True), ("******", False)])
+def test_word_that_repeats_itself_is_found_as_any_other(name: str, word: str, rings: bool) -> None:
+    said = b"It is *****spam***** again\r\n"
+    part = BodyPart("TEXT", "PLAIN", (), None, None, "7BIT", len(said))
+    sections = (Section("BODY[HEADER.FIELDS (SUBJECT)]", 0, b"Subject: " + said), Section("BODY[1]", 0, said))
+    evidence = Evidence(FetchData(1, uid=1, body=part, sections=sections), "INBOX")
+
+    assert read_filter({name: word}).decide(evidence).rings is rings
 
 
 def test_table_is_as_large_as_it_claims_and_has_every_condition() -> None:

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from idlebell.rules.charsets import codec_named
-from idlebell.rules.header_text import FIELDS, fields, header_text
+from idlebell.rules.header_text import ENCODED_WORDS, FIELDS, fields, header_text
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,7 @@ from idlebell.rules.header_text import FIELDS, fields, header_text
         (b"(=?ISO-8859-1?Q?a?= =?ISO-8859-2?Q?_b?=)", "(a b)"),
         (b"=?utf-8?q?=E2=98?= =?utf-8?q?=A0?=", "☠"),
         (b"=?utf-8*en?q?a?=", "a"),
+        (b"=?utf-8?q?a==41=b=4=?=", "a=A=b=4="),
         (b"=?utf-8?q?with space?=", "with space"),
         (b"=?x-nobody-knows?q?caf=C3=A9?=", "café"),
         (b"=?us-ascii?q?caf=E9?=", "café"),
@@ -58,6 +59,11 @@ def test_what_is_no_field_is_passed_over(raw: bytes) -> None:
 
 def test_field_that_is_cut_counts_as_far_as_it_goes() -> None:
     assert fields(b"Subject: very lo") == {"subject": (b" very lo",)}
+
+
+def test_encoded_words_are_bounded() -> None:
+    text = header_text(b"=?utf-8?q?a?= " * (ENCODED_WORDS + 1))
+    assert text == "a" * ENCODED_WORDS + " =?utf-8?q?a?="
 
 
 def test_fields_are_bounded() -> None:

@@ -37,13 +37,26 @@ from idlebell.rules.html_text import text_of_html
     ],
 )
 def test_what_a_reader_sees(markup: str, text: str) -> None:
-    assert text_of_html(markup) == text
+    assert text_of_html(markup) == (text, False)
 
 
 def test_depth_hides_nothing() -> None:
-    assert text_of_html("<div>" * 9_000 + "<p>deep") == "deep"
+    assert text_of_html("<div>" * 2_900 + "<p>deep") == ("deep", False)
+
+
+def test_what_is_nothing_but_tags_is_cut_and_says_so() -> None:
+    text, cut = text_of_html("<p>first" + "<div>" * 9_000 + "<p>deep")
+    assert (text, cut) == ("first", True)
+
+
+def test_pieces_that_it_is_read_in_show_nowhere() -> None:
+    markup = "<p title='a > b'>caf&eacute; \u00fc\u20ac\U0001f600 <!-- no --><b>w</b>ord<script>a<b</script></p>"
+    text, cut = text_of_html(markup * 60)
+    assert (text, cut) == ("\n\n".join(["café \u00fc\u20ac\U0001f600 word"] * 60), False)
+    shifted, cut = text_of_html("x" + markup * 60)
+    assert (shifted, cut) == ("x\n\n" + text, False)
 
 
 @given(st.text(st.sampled_from("<>/!-ab \"'=&#;p?x\x00\x01é\ud800[]"), max_size=200) | st.text(max_size=100))
 def test_whatever_it_is_there_is_a_text_and_not_more_than_there_was(markup: str) -> None:
-    assert len(text_of_html(markup)) <= max(2 * len(markup), 10)
+    assert len(text_of_html(markup)[0]) <= max(2 * len(markup), 10)

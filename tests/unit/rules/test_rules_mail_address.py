@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from idlebell.rules.mail_address import ADDRESSES, MailAddress, read_addresses
+from idlebell.rules.mail_address import ADDRESSES, TOKENS, MailAddress, read_addresses
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,11 @@ def test_addresses_are_told_apart(raw: bytes, found: list[tuple[str, str]]) -> N
 def test_parts_of_an_address() -> None:
     assert (MailAddress("", "a@x@b.c").local_part, MailAddress("", "a@x@b.c").domain) == ("a@x", "b.c")
     assert (MailAddress("", "root").local_part, MailAddress("", "root").domain) == ("root", "")
+
+
+def test_what_follows_more_words_than_addresses_have_is_not_looked_at() -> None:
+    assert [one.address for one in read_addresses(b"a@b.c," + b": " * TOKENS + b",d@e.f")] == ["a@b.c"]
+    assert len(read_addresses(b'"Ann Example" <ann@mail.example.org>, ' * 220)) == 220  # 8 KiB
 
 
 @pytest.mark.parametrize("raw", [b"(" * 16_000, b"<" * 16_000, b'"\\' * 8_000, b"a@b," * 4_000, b"((((a)" * 2_000])
