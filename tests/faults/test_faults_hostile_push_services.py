@@ -17,9 +17,9 @@ HANGING = {
     "never": ScriptedAnswer(manner=Manner.NEVER),
     "late": ScriptedAnswer(delay_seconds=600),
     "drip": ScriptedAnswer(manner=Manner.DRIP),
-    "interim": ScriptedAnswer(manner=Manner.INTERIM_FLOOD),
 }
 FAILING = {
+    "interim": ScriptedAnswer(manner=Manner.INTERIM_FLOOD),
     "cut": ScriptedAnswer(manner=Manner.CUT),
     "garbage": ScriptedAnswer(manner=Manner.GARBAGE),
     "moved": ScriptedAnswer(status=301, location="/trap"),
