@@ -372,7 +372,8 @@ async def test_released_leases_can_be_taken_at_once(store: Store, account: Accou
     await lease(store)
     await store.release_leases()
     assert await store.next_due(NOW) == NOW
-    assert [leased.notification for leased in await lease(store)] == [one]
+    # It may have been sent before the kill: it changes no more.
+    assert [leased.notification for leased in await lease(store)] == [replace(one, attempts=1)]
 
 
 # Kinds that only know versions

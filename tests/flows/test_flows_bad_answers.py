@@ -70,7 +70,7 @@ async def test_everything_that_a_push_service_can_do_wrong_has_the_outcome_of_th
         resolver = FakeResolver(rebind_test=[["127.0.0.9"], ["10.1.2.3"]])
         client = HttpClient(egress, resolver, TlsPolicy(ca_file))
         stack.push_async_callback(client.close)
-        played = scene(clock, client, DeliverySettings(timeout_seconds=2.0))
+        played = scene(clock, client, DeliverySettings(timeout_seconds=5.0))
         urls = [await url_of(bad, authority, stack) for bad in BAD]
         subscriptions = [await played.subscribe(SimplePushEndpoint(PushUrl(url))) for url in urls]
         for subscription in subscriptions:

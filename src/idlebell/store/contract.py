@@ -369,7 +369,7 @@ class Outbox(Protocol):
         ...
 
     async def release_leases(self) -> None:
-        """At start: whoever held a lease is dead."""
+        """At start: whoever held a lease is dead. What was leased may have been sent, so it counts as attempted once."""
         ...
 
     async def heartbeats_due(self, now: datetime, limit: int) -> tuple[Subscription, ...]:

@@ -170,6 +170,8 @@ class MemoryOutbox(MemoryHolds):
         for entry in list(self._outbox.by_id.values()):
             if entry.leased_until is not None:
                 entry.leased_until = None
+                attempts = max(1, entry.notification.attempts)
+                entry.notification = replace(entry.notification, attempts=attempts)
                 self._move(entry)
 
     # inside

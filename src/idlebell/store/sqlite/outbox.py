@@ -152,7 +152,7 @@ class OutboxPart:
 
         def job(connection: sqlite3.Connection) -> None:
             for waiting in queues.leased(connection):
-                queues.postpone(connection, waiting, waiting.due_us, waiting.attempts)
+                queues.postpone(connection, waiting, waiting.due_us, max(1, waiting.attempts))
 
         await self._database.write(job)
 
