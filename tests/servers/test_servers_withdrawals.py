@@ -6,6 +6,7 @@ import asyncio
 import ssl
 from pathlib import Path
 
+import pytest
 from imapclient import IMAPClient
 
 from gateway_process import GatewayProcess, subscription
@@ -67,6 +68,7 @@ async def test_what_is_read_or_removed_is_withdrawn(dovecot: DovecotServer, tmp_
         await until_withdrawn(1, 2, 3)
 
 
+@pytest.mark.long
 async def test_what_is_unread_still_rings_again_once_whatever_dies(dovecot: DovecotServer, tmp_path: Path) -> None:
     user = dovecot.add_user()
     short = "from idlebell.gateway import preferences; preferences.REMIND_AFTER_SECONDS = range(1, 3601)\n"

@@ -23,6 +23,7 @@ from idlebell.gateway.shapes import SubscriptionView
 from idlebell.model.account import ImapTarget, Tls
 from idlebell.model.ids import AccountId
 from idlebell.model.problem import Fault
+from idlebell.model.proof import USUAL_DEMANDS
 from idlebell.model.subscription import Activity, Counts
 from idlebell.net.errors import SubmissionRefused, Unreachable
 from idlebell.net.smtp_client import Letter, Login
@@ -42,7 +43,7 @@ SUBSCRIPTION = samples.subscription(AccountId("acc_1"))
 def seen(watch: Watch = Watch.WATCHING, counts: Counts | None = None) -> SubscriptionView:
     fault = None if watch is Watch.WATCHING else Fault("unreachable", "The mail server cannot be reached.")
     status = AccountStatus({"INBOX": MailboxStatus("INBOX", watch, fault=fault)})
-    return standing.view(SUBSCRIPTION, status, Activity(counts or Counts()))
+    return standing.view(SUBSCRIPTION, status, Activity(counts or Counts()), USUAL_DEMANDS)
 
 
 @dataclass
