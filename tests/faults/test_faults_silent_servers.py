@@ -73,6 +73,7 @@ async def test_a_mailbox_that_may_not_be_read_any_more_is_left_alone(tmp_path: P
         assert alice.calls() == []
 
 
+@pytest.mark.long
 async def test_ten_thousand_mails_of_a_gap_are_one_notification(tmp_path: Path, noticed: Noticed) -> None:
     """F29."""
     async with watched(tmp_path) as alice:
