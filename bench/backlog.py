@@ -29,13 +29,13 @@ from typing import Final
 from idlebell.deliver.carriers import Carriers
 from idlebell.deliver.dispatcher import Dispatcher
 from idlebell.deliver.pruning import Pruner
-from idlebell.model.account import Account, ImapTarget, Retention, Tls
+from idlebell.model.account import Account, ImapTarget, Tls
 from idlebell.model.endpoint import Endpoints, PushUrl, WebhookEndpoint
 from idlebell.model.ids import NotificationId, SubscriptionId, subscription_id
 from idlebell.model.notification import Draft, NewMail
 from idlebell.model.proof import PROVEN
 from idlebell.model.secret import Secret
-from idlebell.model.subscription import Payload, Phase, Subscription
+from idlebell.model.subscription import Subscription
 from idlebell.net.clock import Clock
 from idlebell.net.dns import Resolver
 from idlebell.net.egress import Egress
@@ -45,6 +45,7 @@ from idlebell.push.exchange import HttpRequest
 from idlebell.store.sealing import Sealer
 from idlebell.store.sqlite import SqliteStore, open_sqlite
 from idlebell.telemetry.facts import BreakerChanged, Fact, PushAttempted
+from rig.stored import stored
 
 KEY: Final = bytes(range(32))
 ALIVE: Final = 20
@@ -92,22 +93,8 @@ async def service(*, answers: bool) -> AsyncIterator[int]:
 
 
 def subscription(account: Account, number: int, port: int) -> Subscription:
-    now = datetime.now(UTC)
-    endpoint = WebhookEndpoint(PushUrl(f"http://127.0.0.1:{port}/{number}"), Secret(KEY), PROVEN)
-    return Subscription(
-        id=subscription_id(number.to_bytes(15, "big")),
-        account_id=account.id,
-        key_digest=number.to_bytes(32, "big"),
-        owner=None,
-        mailboxes=("INBOX",),
-        endpoints=Endpoints(endpoint),
-        payload=Payload.ALERT,
-        retention=Retention.SESSION,
-        lease_seconds=86_400,
-        created_at=now,
-        expires_at=now + timedelta(days=30),
-        phase=Phase.ACTIVE,
-    )
+    url = PushUrl(f"http://127.0.0.1:{port}/{number}")
+    return stored(account, number, Endpoints(WebhookEndpoint(url, Secret(KEY), PROVEN)))
 
 
 def draft(to: SubscriptionId) -> Draft:

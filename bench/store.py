@@ -21,17 +21,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from idlebell.model.account import Account, ImapTarget, Retention, Tls
+from idlebell.model.account import Account, ImapTarget, Tls
 from idlebell.model.cursor import Cursor
 from idlebell.model.endpoint import Endpoints, PushUrl, SimplePushEndpoint
 from idlebell.model.ids import subscription_id
 from idlebell.model.notification import Draft, NewMail
-from idlebell.model.subscription import Payload, Phase, Subscription
+from idlebell.model.subscription import Subscription
 from idlebell.model.trail import KeptVerdict
 from idlebell.model.verdict import Outcome
 from idlebell.store.contract import Settled, Tried
 from idlebell.store.sealing import Sealer
 from idlebell.store.sqlite import SqliteStore, open_sqlite
+from rig.stored import stored
 
 CALLERS = (1, 16, 64)
 BUILDERS = 64
@@ -51,23 +52,8 @@ class Rate:
 
 
 def subscription(account: Account, number: int) -> Subscription:
-    return Subscription(
-        id=subscription_id(number.to_bytes(15, "big")),
-        account_id=account.id,
-        key_digest=number.to_bytes(32, "big"),
-        owner=None,
-        mailboxes=("INBOX",),
-        endpoints=Endpoints(
-            SimplePushEndpoint(PushUrl(f"https://push.example.net/{number}/mail")),
-            SimplePushEndpoint(PushUrl(f"https://push.example.net/{number}/reconnect")),
-        ),
-        payload=Payload.ALERT,
-        retention=Retention.SESSION,
-        lease_seconds=86_400,
-        created_at=NOW,
-        expires_at=NOW + timedelta(days=30),
-        phase=Phase.ACTIVE,
-    )
+    mail, reconnect = (PushUrl(f"https://push.example.net/{number}/{role}") for role in ("mail", "reconnect"))
+    return stored(account, number, Endpoints(SimplePushEndpoint(mail), SimplePushEndpoint(reconnect)))
 
 
 async def measured(name: str, callers: int, seconds: float, step: Callable[[int], Awaitable[None]]) -> Rate:

@@ -30,13 +30,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from idlebell.deliver.carriers import Carriers
 from idlebell.deliver.dispatcher import Dispatcher
-from idlebell.model.account import ImapTarget, Retention, Tls
+from idlebell.model.account import ImapTarget, Tls
 from idlebell.model.endpoint import Endpoint, Endpoints, PushUrl, SimplePushEndpoint, WebhookEndpoint, WebPushEndpoint
-from idlebell.model.ids import subscription_id
 from idlebell.model.notification import Draft, NewMail
 from idlebell.model.proof import PROVEN
 from idlebell.model.secret import Secret
-from idlebell.model.subscription import Payload, Phase, Subscription
 from idlebell.net.clock import Clock
 from idlebell.net.dns import Resolver
 from idlebell.net.egress import Egress
@@ -53,6 +51,7 @@ from idlebell.telemetry.fan_out import fan_out
 from idlebell.telemetry.log_sink import LogSink
 from idlebell.telemetry.prometheus_sink import PrometheusSink
 from rig.hook import SAMPLE_SECONDS, Hook
+from rig.stored import stored
 
 POINT: Final = point(private_key(os.urandom))
 AT_ONCE: Final = 64
@@ -103,25 +102,10 @@ async def deliver(order: dict[str, Any], folder: Path) -> dict[str, Any]:
         VapidSigner(VapidKey.generate(os.urandom), "mailto:ops@example.org"),
     )
     account = await store.account(ImapTarget("imap.example.org", 993, Tls.IMPLICIT), "user@example.org")
-    now = datetime.now(UTC)
+    origins = order["origins"]
+    urls = [f"{origins[number % len(origins)]}/push/{number}-{'u' * 64}" for number in range(order["count"])]
     subscriptions = [
-        Subscription(
-            id=subscription_id(number.to_bytes(15, "big")),
-            account_id=account.id,
-            key_digest=number.to_bytes(32, "big"),
-            owner=None,
-            mailboxes=("INBOX",),
-            endpoints=Endpoints(
-                endpoint(order["kind"], f"{order['origins'][number % len(order['origins'])]}/push/{number}-{'u' * 64}")
-            ),
-            payload=Payload.ALERT,
-            retention=Retention.SESSION,
-            lease_seconds=86_400,
-            created_at=now,
-            expires_at=now + timedelta(days=30),
-            phase=Phase.ACTIVE,
-        )
-        for number in range(order["count"])
+        stored(account, number, Endpoints(endpoint(order["kind"], url))) for number, url in enumerate(urls)
     ]
     for start in range(0, len(subscriptions), AT_ONCE):
         await asyncio.gather(*(store.put(one) for one in subscriptions[start : start + AT_ONCE]))

@@ -15,12 +15,12 @@ from datetime import timedelta
 from functools import partial
 from typing import Final
 
+from idlebell.deliver.proving import TRIES, store_changed, verification
 from idlebell.deliver.retry import pause_seconds, refusal_problem
 from idlebell.deliver.sender import Sender
 from idlebell.deliver.settings import ENDPOINTS_KEPT, DeliverySettings
 from idlebell.model.endpoint import Endpoint, Provable, PushUrl, same_endpoint, unproven
-from idlebell.model.ids import ID_ENTROPY_BYTES, SubscriptionId, notification_id
-from idlebell.model.notification import Notification, Verification
+from idlebell.model.ids import SubscriptionId
 from idlebell.model.proof import CODE_LIVES, Asked, Audience, Demand
 from idlebell.model.secret import Secret
 from idlebell.model.subscription import StandingProblem, Subscription
@@ -40,8 +40,6 @@ ASKED_ANEW: Final = timedelta(hours=1)
 """After a code that nobody read back, when mail waits for an app; a person is asked anew only where somebody wants it."""
 SENT_AT_ONCE: Final = 256
 """Codes on their way. One more is not sent; it can be asked for again."""
-_TRIES: Final = 5
-"""Of a compare-and-set that others are changing too."""
 _DAY_SECONDS: Final = 86_400.0
 
 
@@ -67,7 +65,7 @@ class Codes:
     async def ask(self, subscription: Subscription) -> Subscription:
         """Sends a code to each of its endpoints that needs one and has none that stands, where it may. The code is stored
         first; returned is what is stored then. Sending goes on by itself."""
-        for _ in range(_TRIES):
+        for _ in range(TRIES):
             asked = [(one, self._code(one)) for one in self._askable(subscription)]
             if not asked:
                 return subscription
@@ -164,14 +162,11 @@ class Codes:
             self._emit(SupervisorCaught("codes", where_raised(error)))
 
     async def _send(self, subscription: SubscriptionId, endpoint: Provable, proof: Asked) -> Outcome:
-        """Again and again while the code stands. The version is the time: a code comes before anything else that the endpoint
-        gets from this subscription."""
-        now = self._clock.now()
-        version = int(now.timestamp() * 1000)
-        one, content = notification_id(self._entropy(ID_ENTROPY_BYTES)), Verification(proof.code.text())
+        """Again and again while the code stands."""
+        first = verification(subscription, proof.code.text(), self._clock.now(), proof.until, self._entropy)
         attempts = 0
         while True:
-            code = Notification(one, subscription, content, version, now, proof.until, attempts)
+            code = replace(first, attempts=attempts)
             sent = await self._sender.send(code, endpoint, timeout_seconds=self._settings.timeout_seconds)
             if not isinstance(sent.outcome, Retry):
                 return sent.outcome
@@ -183,16 +178,13 @@ class Codes:
 
     async def _tell(self, subscription: SubscriptionId, endpoint: Provable, outcome: Outcome) -> None:
         """The subscription shows that its code could not be sent."""
-        for _ in range(_TRIES):
-            stored = await self._store.get(subscription)
-            if stored is None or not any(same_endpoint(own, endpoint) for _, own in stored.endpoints):
-                return
-            problem = refusal_problem(outcome, self._clock.now())
-            try:
-                await self._store.put(replace(stored, problem=problem))
-            except ConflictError:
-                continue
-            return
+        problem = refusal_problem(outcome, self._clock.now())
+
+        def troubled(stored: Subscription) -> Subscription:
+            concerns = any(same_endpoint(own, endpoint) for _, own in stored.endpoints)
+            return replace(stored, problem=problem) if concerns else stored
+
+        await store_changed(self._store, subscription, troubled)
 
 
 def _asked_of(asked: Sequence[tuple[Provable, Asked]], own: Endpoint) -> Endpoint:

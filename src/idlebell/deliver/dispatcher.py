@@ -126,7 +126,6 @@ class Dispatcher:
 
         It goes through the outbox for its version alone: enqueued so that no lane takes it while it is sent from here, and
         useless by the time it would be due, so that a crash in between sends nothing late. StoreError is the caller's.
-
         """
         endpoint = subscription.endpoints.serving(Role.NEW_MAIL)
         if endpoint is None:
@@ -157,8 +156,8 @@ class Dispatcher:
         return TestResult(word(sent.outcome), status, sent.took_ms, sentence(sent.outcome))
 
     async def verify_webhook(self, subscription: SubscriptionId, endpoint: WebhookEndpoint) -> VerifyResult:
-        """Asks a webhook whether it wants our notifications: at registration, before it is stored. The caller stores it with
-        as proven where the result is. Takes at most ``verification_timeout_seconds`` for each request."""
+        """Asks a webhook whether it wants our notifications: at registration, before it is stored. The caller stores it as
+        proven where the result is. Takes at most ``verification_timeout_seconds`` for each request."""
         return await self._verifier.verify(subscription, endpoint)
 
     def lane_states(self) -> dict[str, int]:

@@ -11,20 +11,19 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 
+from idlebell.deliver.proving import store_changed, verification
 from idlebell.deliver.sender import Sender
 from idlebell.deliver.settings import ENDPOINTS_KEPT, DeliverySettings
 from idlebell.model.endpoint import Endpoint, PushUrl, WebhookEndpoint, same_endpoint
-from idlebell.model.ids import ID_ENTROPY_BYTES, SubscriptionId, notification_id
-from idlebell.model.notification import Notification, Verification
+from idlebell.model.ids import SubscriptionId
 from idlebell.model.proof import PROVEN
+from idlebell.model.subscription import Subscription
 from idlebell.net.clock import Clock
 from idlebell.push.attempt import Entropy
 from idlebell.push.webhook import answers_challenge
-from idlebell.store.contract import ConflictError, Subscriptions
+from idlebell.store.contract import Subscriptions
 
 CODE_ENTROPY_BYTES = 24
-_TRIES = 5
-"""Of a compare-and-set that others are changing too."""
 
 
 class Challenge(StrEnum):
@@ -59,10 +58,7 @@ class Verifier:
         self._asked: OrderedDict[PushUrl, float] = OrderedDict()
 
     async def verify(self, subscription: SubscriptionId, endpoint: WebhookEndpoint) -> VerifyResult:
-        """Sends the challenge and checks the answer. Stores nothing.
-
-        The version is the time: a challenge comes before anything else that the endpoint gets from this subscription.
-        """
+        """Sends the challenge and checks the answer. Stores nothing."""
         wait = self._asked.get(endpoint.url, float("-inf")) + self._settings.verification_every_seconds
         wait -= self._clock.monotonic()
         if wait > 0:
@@ -73,15 +69,8 @@ class Verifier:
             self._asked.popitem(last=False)
         now = self._clock.now()
         code = base64.urlsafe_b64encode(self._entropy(CODE_ENTROPY_BYTES)).decode("ascii")
-        challenge = Notification(
-            notification_id(self._entropy(ID_ENTROPY_BYTES)),
-            subscription,
-            Verification(code),
-            int(now.timestamp() * 1000),
-            now,
-            now + timedelta(seconds=self._settings.verification_timeout_seconds),
-            0,
-        )
+        until = now + timedelta(seconds=self._settings.verification_timeout_seconds)
+        challenge = verification(subscription, code, now, until, self._entropy)
         sent = await self._sender.send(challenge, endpoint, timeout_seconds=self._settings.verification_timeout_seconds)
         if not answers_challenge(sent.answer, code):
             return VerifyResult(Challenge.UNANSWERED, self._settings.verification_every_seconds)
@@ -96,18 +85,11 @@ class Verifier:
         return result
 
     async def _store_verified(self, subscription: SubscriptionId, endpoint: WebhookEndpoint) -> None:
-        for _ in range(_TRIES):
-            stored = await self._store.get(subscription)
-            if stored is None:
-                return
+        def proven(stored: Subscription) -> Subscription:
             endpoints = stored.endpoints.mapped(lambda own: _proven(own) if same_endpoint(own, endpoint) else own)
-            if endpoints == stored.endpoints:
-                return
-            try:
-                await self._store.put(replace(stored, endpoints=endpoints))
-            except ConflictError:
-                continue
-            return
+            return replace(stored, endpoints=endpoints)
+
+        await store_changed(self._store, subscription, proven)
 
 
 def _proven(endpoint: Endpoint) -> Endpoint:

@@ -9,7 +9,7 @@ from idlebell.model.proof import USUAL_DEMANDS, Demands
 from idlebell.net.egress import Egress
 
 SUPPORTED_RETENTIONS = frozenset({Retention.SESSION, Retention.MEMORY})
-"""The others wait for their issues; the interface names them already."""
+"""The others are not there yet; the interface names them already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +32,9 @@ class Policy:
     max_mailboxes: int = 100
     max_endpoints_per_account: int = 10
     demands: Demands = USUAL_DEMANDS
+    """What endpoints have to show before they are used."""
     max_per_day: int = 50
     """To an endpoint that reaches a person; 0: any number."""
-    """What endpoints have to show before they are used."""
     vapid_subject: bool = False
     """There is one: ``push.vapid_subject`` or ``server.public_url``."""
     registrations_per_minute: int = 60

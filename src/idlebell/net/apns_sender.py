@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Protocol
-
 from idlebell.model.endpoint import PushUrl
-from idlebell.net.fcm_sender import Send
+from idlebell.net.fcm_sender import Now, Send
 from idlebell.push.apns import KEY_FAULTS, reason
 from idlebell.push.apns_key import ProviderToken
 from idlebell.push.exchange import Answer, ApnsPush, HttpRequest, NoResponse
-
-
-class Now(Protocol):
-    def now(self) -> datetime: ...
 
 
 class ApnsSender:

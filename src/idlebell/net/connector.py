@@ -114,11 +114,7 @@ class Connector:
                 address, *_ = self._permitted(await self._resolver.resolve(host), port, purpose)
         except TimeoutError as error:
             raise Unreachable("timeout", f"resolving {host}") from error
-        family = socket.AF_INET if isinstance(address, IPv4Address) else socket.AF_INET6
-        try:
-            sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-        except OSError as error:
-            raise unreachable(error) from error
+        sock = _opened(address, socket.SOCK_DGRAM)
         try:
             sock.connect((str(address), port))  # sends nothing; from now on only its datagrams are let in
         except OSError as error:
@@ -159,11 +155,7 @@ class Connector:
         raise failure
 
     async def _dial_from(self, source: str | None, address: Address, port: int, purpose: Purpose) -> socket.socket:
-        family = socket.AF_INET if isinstance(address, IPv4Address) else socket.AF_INET6
-        try:
-            sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-        except OSError as error:
-            raise unreachable(error) from error
+        sock = _opened(address, socket.SOCK_STREAM)
         try:
             set_options(sock, self._keep_alive)
             if source is not None:
@@ -183,6 +175,15 @@ class Connector:
             sock.close()
             raise
         return sock
+
+
+def _opened(address: Address, kind: int) -> socket.socket:
+    """A socket of ``kind`` for this family. Unreachable: the process may have no more."""
+    family = socket.AF_INET if isinstance(address, IPv4Address) else socket.AF_INET6
+    try:
+        return socket.socket(family, kind | socket.SOCK_NONBLOCK)
+    except OSError as error:
+        raise unreachable(error) from error
 
 
 def _bind(sock: socket.socket, source: str) -> None:

@@ -10,7 +10,6 @@ import base64
 import binascii
 import hmac
 import os
-import stat
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -19,6 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from idlebell.store.contract import StoreError
+from idlebell.store.private_file import NotAFileError, OpenToOthersError, read_private
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
@@ -76,7 +76,7 @@ def load_or_make_key(path: Path, *, may_make: bool) -> bytes:
     """The key in ``path``: 32 bytes as they are or in base64. Where there is none, one is made if ``may_make`` says so: the
     caller knows that nothing is sealed yet. StoreError names the path and the mend."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        content = read_private(path, _KEY_FILE_MAX_BYTES + 1)
     except FileNotFoundError:
         if not may_make:
             raise StoreError(
@@ -85,15 +85,10 @@ def load_or_make_key(path: Path, *, may_make: bool) -> bytes:
         return _make_key(path)
     except OSError as error:
         raise StoreError(f"The key file {path} cannot be read: {error.strerror}.") from None
-    try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise StoreError(f"The key file {path} is not a file: name one in [store] key_file.")
-        if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise StoreError(f"The key file {path} is open to others than its owner: run chmod 600 {path}.")
-        content = os.read(descriptor, _KEY_FILE_MAX_BYTES + 1)
-    finally:
-        os.close(descriptor)
+    except NotAFileError:
+        raise StoreError(f"The key file {path} is not a file: name one in [store] key_file.") from None
+    except OpenToOthersError:
+        raise StoreError(f"The key file {path} is open to others than its owner: run chmod 600 {path}.") from None
     key = _decoded(content)
     if key is None:
         raise StoreError(

@@ -25,6 +25,11 @@ class Waiting:
     """Of its messages, how many came to it behind a retry."""
 
     @property
+    def tried(self) -> bool:
+        """It was sent, or may have been."""
+        return self.notification.attempts > 0 or self.leased_until is not None
+
+    @property
     def messages(self) -> int:
         content = self.notification.content
         return content.count if isinstance(content, NewMail) else 0

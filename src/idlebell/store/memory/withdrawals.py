@@ -42,7 +42,7 @@ class MemoryWithdrawals(MemoryOutbox):
         if hold is not None:
             self._holds_of[subscription] = replace(hold, content=renamed(hold.content, old, new))
         for entry in self._outbox.of_subscription(subscription):
-            if not (entry.notification.attempts or entry.leased_until is not None):
+            if not entry.tried:
                 content = renamed(entry.notification.content, old, new)
                 entry.notification = replace(entry.notification, content=content)
 
@@ -60,10 +60,9 @@ class MemoryWithdrawals(MemoryOutbox):
                 self._holds_of[subscription] = replace(hold, content=left)
         for entry in self._outbox.of_subscription(subscription):
             content = entry.notification.content
-            tried = entry.notification.attempts or entry.leased_until is not None
-            if isinstance(content, Reminder) and not tried:
+            if isinstance(content, Reminder) and not entry.tried:
                 self._unremind(entry, content, gone)
-            if tried or not isinstance(content, NewMail) or gone.isdisjoint(content.told):
+            if entry.tried or not isinstance(content, NewMail) or gone.isdisjoint(content.told):
                 continue
             taken |= gone.intersection(content.told)
             left = without(content, gone)

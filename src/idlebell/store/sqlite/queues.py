@@ -32,7 +32,7 @@ from idlebell.store.sqlite.falls import Falls, patience_us
 from idlebell.store.sqlite.holdings import Holdings
 from idlebell.store.sqlite.rings import Rings as Trails
 from idlebell.store.sqlite.rows import Rows
-from idlebell.store.sqlite.waiting import SELECT, Waiting, opened, sealed
+from idlebell.store.sqlite.waiting import Waiting, found, opened, sealed
 
 _STANDING: Final = "SELECT phase, paused, routes, iif(scheduled, details, NULL) FROM subscriptions WHERE id = ?"
 
@@ -87,14 +87,14 @@ class Queues:
         stays = not (rerouted or changes.closes(subscription, before) or subscription.paused or subscription.phase.over)
         if stays and not proven:
             return subscription
-        found = self.of_subscription(connection, subscription.id)
+        own = self.of_subscription(connection, subscription.id)
         if subscription.phase.over:
-            self.take(connection, found, "expired")
+            self.take(connection, own, "expired")
             return subscription
-        found = [waiting for waiting in found if waiting.leased_us is None]
-        obsolete = [waiting for waiting in found if changes.obsolete(subscription, before, waiting.type)]
+        own = [waiting for waiting in own if waiting.leased_us is None]
+        obsolete = [waiting for waiting in own if changes.obsolete(subscription, before, waiting.type)]
         self.take(connection, obsolete, "expired")
-        for waiting in found:
+        for waiting in own:
             if waiting not in obsolete:
                 self.move(connection, waiting)
         if proven:
@@ -247,21 +247,18 @@ class Queues:
             self._trails.keep_deliveries(connection, waiting.subscription, [kept])
 
     def by_id(self, connection: sqlite3.Connection, notification: NotificationId) -> Waiting | None:
-        row = connection.execute(SELECT + "WHERE id = ?", (notification,)).fetchone()
-        return None if row is None else Waiting._make(row)
+        return next(iter(found(connection, "WHERE id = ?", notification)), None)
 
     def of_subscription(self, connection: sqlite3.Connection, subscription: SubscriptionId) -> list[Waiting]:
         """Oldest first."""
-        found = connection.execute(SELECT + "WHERE subscription = ? ORDER BY version", (subscription,))
-        return [Waiting._make(row) for row in found]
+        return found(connection, "WHERE subscription = ? ORDER BY version", subscription)
 
     def older(self, connection: sqlite3.Connection, than: Waiting) -> list[Waiting]:
-        query = SELECT + "WHERE endpoint = ? AND version < ? ORDER BY version"
-        return [Waiting._make(row) for row in connection.execute(query, (than.endpoint, than.version))]
+        query = "WHERE endpoint = ? AND version < ? ORDER BY version"
+        return found(connection, query, than.endpoint, than.version)
 
     def leased(self, connection: sqlite3.Connection) -> list[Waiting]:
-        found = connection.execute(SELECT + "WHERE leased_us IS NOT NULL ORDER BY seq")
-        return [Waiting._make(row) for row in found]
+        return found(connection, "WHERE leased_us IS NOT NULL ORDER BY seq")
 
     def take(self, connection: sqlite3.Connection, taken: Sequence[Waiting], outcome: str | None = None) -> bool:
         """Out of the outbox, counted as ``outcome`` (what had come to one that is accepted: as coalesced); None: with it goes
@@ -321,16 +318,16 @@ class Queues:
 
     def lease(self, connection: sqlite3.Connection, endpoint: bytes, now_us: int, until_us: int) -> Leased | None:
         """What is next of an endpoint that is ready. None: nothing of it can be sent after all."""
-        found = connection.execute(SELECT + "WHERE endpoint = ? ORDER BY version LIMIT 2", (endpoint,)).fetchall()
-        waiting = Waiting._make(found[0])
+        first = found(connection, "WHERE endpoint = ? ORDER BY version LIMIT 2", endpoint)
+        waiting = first[0]
         attempts = waiting.attempts
-        if len(found) > 1 or waiting.leased_us is not None:
+        if len(first) > 1 or waiting.leased_us is not None:
             # A lease that is still here has lapsed.
             query = "UPDATE outbox SET leased_us = NULL WHERE endpoint = ? AND leased_us IS NOT NULL"
             connection.execute(query, (endpoint,))
-        if waiting.collapses and len(found) > 1:
-            query = SELECT + "WHERE endpoint = ? AND due_us <= ? ORDER BY version DESC LIMIT 1"
-            waiting = Waiting._make(connection.execute(query, (endpoint, now_us)).fetchone())
+        if waiting.collapses and len(first) > 1:
+            query = "WHERE endpoint = ? AND due_us <= ? ORDER BY version DESC LIMIT 1"
+            (waiting,) = found(connection, query, endpoint, now_us)
             query = "SELECT max(attempts) FROM outbox WHERE endpoint = ? AND version <= ?"
             (attempts,) = connection.execute(query, (endpoint, waiting.version)).fetchone()
         leased = self._opened(connection, waiting, attempts, moment(now_us))

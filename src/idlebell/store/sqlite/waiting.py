@@ -31,13 +31,18 @@ class Waiting(NamedTuple):
     patience_us: int | None
     content: bytes
 
+    @property
+    def tried(self) -> bool:
+        """It was sent, or may have been."""
+        return self.attempts > 0 or self.leased_us is not None
 
-SELECT: Final = f"SELECT {', '.join(Waiting._fields)} FROM outbox "  # noqa: S608 (constant columns)
+
+_SELECT: Final = f"SELECT {', '.join(Waiting._fields)} FROM outbox "  # noqa: S608 (constant columns)
 
 
 def found(connection: sqlite3.Connection, query: str, *values: object) -> list[Waiting]:
-    """``query``: what stands behind :data:`SELECT`."""
-    return [Waiting._make(row) for row in connection.execute(SELECT + query, values)]
+    """``query``: what stands behind ``SELECT`` and ``FROM``."""
+    return [Waiting._make(row) for row in connection.execute(_SELECT + query, values)]
 
 
 def sealed(sealer: Sealer, notification: NotificationId, content: Content) -> bytes:

@@ -38,7 +38,7 @@ def rename(
     rungs.rename(connection, subscription, old, new)
     queues.holdings.rename(connection, subscription, old, new)
     for waiting in queues.of_subscription(connection, subscription):
-        if waiting.type not in changes.OF_MAIL or waiting.attempts or waiting.leased_us is not None:
+        if waiting.type not in changes.OF_MAIL or waiting.tried:
             continue
         content = opened(database.sealer, waiting)
         if content is not None and (moved := renamed(content, old, new)) != content:
@@ -53,7 +53,7 @@ def _take_back(
     queues = database.queues
     taken = queues.holdings.withdraw(connection, subscription, gone)
     for waiting in queues.of_subscription(connection, subscription):
-        if waiting.type not in changes.OF_MAIL or waiting.attempts or waiting.leased_us is not None:
+        if waiting.type not in changes.OF_MAIL or waiting.tried:
             continue
         content = opened(database.sealer, waiting)
         if isinstance(content, Reminder):
