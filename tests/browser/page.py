@@ -12,6 +12,9 @@ from browser.remote import RemoteError
 
 WAIT_SECONDS = 45.0
 """For what must come: a hundred times what it takes, so that a busy machine fails no test."""
+PRESSES = 5
+PRESS_SECONDS = 3.0
+"""Until a press has reached what it was for, or something else."""
 _PAUSE_SECONDS = 0.03
 
 
@@ -63,20 +66,40 @@ class Page(ABC):
         await self.until(f"document.querySelectorAll({json.dumps(selector)}).length")
 
     async def click(self, selector: str) -> None:
-        """Waits until it can be seen, is enabled and stays in its place: a view may still be scrolling or unfolding."""
+        """Waits until it can be seen, is enabled and stays in its place: a view may still be scrolling or unfolding. Where that
+        moved it all the same between the look and the press, it is pressed again."""
         name = json.dumps(selector)
-        x, y = await self.until(
-            f"""(async () => {{
-              const one = document.querySelector({name});
-              if (!one || one.disabled || !one.checkVisibility()) return null;
-              one.scrollIntoView({{block: "center", behavior: "instant"}});
-              const before = one.getBoundingClientRect().y;
-              for (let frames = 0; frames < 3; frames += 1) await new Promise(requestAnimationFrame);
-              const box = one.getBoundingClientRect();
-              return box.width && box.y === before ? [box.x + box.width / 2, box.y + box.height / 2] : null;
-            }})()"""
-        )
-        await self.click_at(x, y)
+        for _ in range(PRESSES):
+            x, y = await self.until(
+                f"""(async () => {{
+                  const one = document.querySelector({name});
+                  if (!one || one.disabled || !one.checkVisibility()) return null;
+                  one.scrollIntoView({{block: "center", behavior: "instant"}});
+                  const before = one.getBoundingClientRect().y;
+                  for (let frames = 0; frames < 3; frames += 1) await new Promise(requestAnimationFrame);
+                  const box = one.getBoundingClientRect();
+                  if (!box.width || box.y !== before) return null;
+                  self.pressed = false;
+                  one.addEventListener("click", () => (self.pressed = true), {{once: true, capture: true}});
+                  return [box.x + box.width / 2, box.y + box.height / 2];
+                }})()"""
+            )
+            await self.click_at(x, y)
+            if await self._was_pressed():
+                return
+        raise AssertionError(f"{selector} moved away from each press\n{await self._look()}")
+
+    async def _was_pressed(self) -> bool:
+        """A page that it led to another one knows nothing of it any more."""
+        end = time.monotonic() + PRESS_SECONDS
+        while time.monotonic() < end:
+            try:
+                if await self.evaluate("self.pressed !== false"):
+                    return True
+            except RemoteError:
+                return True
+            await asyncio.sleep(_PAUSE_SECONDS)
+        return False
 
     async def fill(self, selector: str, text: str) -> None:
         """As a password manager fills a field."""
