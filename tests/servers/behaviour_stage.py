@@ -23,6 +23,8 @@ Result = TypeVar("Result")
 
 RING_SECONDS: Final = 60
 """Longer than any way takes, on a machine that is busy with other tests."""
+THOROUGH_SECONDS: Final = 180
+"""Some more than four probes, of which the last asks STATUS: it finds what a server does not say at NOOP."""
 CLIENT_SECONDS: Final = 120
 """A server where several clients hold each other up by locks, as Courier does, may take long over an answer."""
 SENTINEL: Final = "sentinel"
@@ -129,7 +131,7 @@ class Stage:
     ) -> None:
         """Its cursor is set, under another UIDVALIDITY than ``but_not``, and it is watched in this mode."""
         try:
-            async with asyncio.timeout(RING_SECONDS):
+            async with asyncio.timeout(seconds):
                 while True:
                     known = await self.watched(box)
                     if (
