@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -10,10 +11,11 @@ import pytest
 from contracts.store_steps import GONE, change, counts, enqueue, lease, put
 from idlebell.model.account import Account
 from idlebell.model.endpoint import Endpoints
+from idlebell.model.message import MessageSummary
 from idlebell.model.notification import Notification
-from idlebell.model.subscription import Counts, LastPush, StandingProblem, Subscription
+from idlebell.model.subscription import Counts, LastPush, Payload, StandingProblem, Subscription
 from idlebell.store.contract import Dropped, Postponed, Settled, Settlement, Store
-from store_samples import DAY, HOUR, NOW, SECOND, new_mail, simplepush, webhook
+from store_samples import DAY, HOUR, LEASE, NOW, SECOND, new_mail, simplepush, webhook
 
 
 async def one_at_a_time(store: Store, now: datetime) -> list[Notification]:
@@ -140,3 +142,17 @@ async def test_a_push_to_another_subscription_mends_nothing(store: Store, accoun
     await change(store, first, problem=StandingProblem("endpoint-failing", "It is down.", NOW))
     await store.settle((await enqueue(store, second)).id, Settled(NOW, 201))
     assert await problem_of(store, first) is not None
+
+
+async def test_what_a_lapsed_lease_may_have_sent_never_changes(store: Store, account: Account) -> None:
+    first = await put(store, account, endpoints=Endpoints(webhook()), payload=Payload.CONTENT)
+    one = await enqueue(store, first, replace(new_mail(), messages=(MessageSummary(uid=10, size=1),)))
+    await lease(store)
+    await lease(store, NOW + LEASE)
+    await change(store, first, payload=Payload.ALERT)
+    two = await enqueue(store, first, at=NOW + LEASE)
+    await store.settle(one.id, Postponed(NOW + LEASE, NOW + HOUR, 503))
+    again = await lease(store, NOW + HOUR)
+    assert [leased.notification for leased in again] == [replace(one, attempts=2)]
+    await store.settle(one.id, Settled(NOW + HOUR, 201))
+    assert [leased.notification.id for leased in await lease(store, NOW + HOUR)] == [two.id]

@@ -334,7 +334,8 @@ class Outbox(Protocol):
     async def lease(self, lane: bytes, now: datetime, until: datetime, limit: int) -> tuple[Leased, ...]:
         """Takes up to ``limit`` due notifications of a lane until ``until``, the longest waiting first; an endpoint that was
         just served stands behind those that were not. Per endpoint only the oldest waiting one is taken, so that order is kept;
-        where the endpoint's kind only knows versions (SimplePush), the newest one instead, which supersedes the older. New mail
+        where the endpoint's kind only knows versions (SimplePush), the newest one instead, which supersedes the older. A lease
+        that has lapsed may have led to a push, so it counts as an attempt (:meth:`release_leases`). New mail
         that may not ring any more is held or silenced instead, but for what was attempted before: that is only silenced."""
         ...
 

@@ -168,10 +168,7 @@ class MemoryOutbox(MemoryHolds):
 
     async def release_leases(self) -> None:
         for entry in list(self._outbox.by_id.values()):
-            if entry.leased_until is not None:
-                entry.leased_until = None
-                attempts = max(1, entry.notification.attempts)
-                entry.notification = replace(entry.notification, attempts=attempts)
+            if entry.lapse():
                 self._move(entry)
 
     # inside
@@ -363,7 +360,7 @@ class MemoryOutbox(MemoryHolds):
 
     def _lease(self, queue: list[Waiting], now: datetime, until: datetime) -> Leased | None:
         for entry in queue:
-            entry.leased_until = None
+            entry.lapse()
         chosen = queue[0]
         if chosen.route.collapses:
             chosen = [entry for entry in queue if entry.due_at <= now][-1]

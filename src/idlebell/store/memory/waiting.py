@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from idlebell.model.ids import NotificationId, SubscriptionId
@@ -33,6 +33,13 @@ class Waiting:
     def messages(self) -> int:
         content = self.notification.content
         return content.count if isinstance(content, NewMail) else 0
+
+    def lapse(self) -> bool:
+        """Its lease has come to nothing, if it has one: it may have been sent, so it counts as attempted once."""
+        leased, self.leased_until = self.leased_until is not None, None
+        if leased and not self.notification.attempts:
+            self.notification = replace(self.notification, attempts=1)
+        return leased
 
     @property
     def named(self) -> tuple[NotificationId, int, str, datetime]:

@@ -44,7 +44,9 @@ WITH RECURSIVE lanes (lane) AS (
 SELECT lane, (SELECT min(ready_us) FROM queues WHERE queues.lane = lanes.lane) AS ready_us
 FROM lanes WHERE lane IS NOT NULL AND ready_us <= ? ORDER BY ready_us, lane LIMIT ?
 """
-_READY: Final = "SELECT endpoint FROM queues WHERE lane = ? AND ready_us <= ? ORDER BY ready_us, endpoint LIMIT ?"
+_READY: Final = (
+    "SELECT endpoint, leased FROM queues WHERE lane = ? AND ready_us <= ? ORDER BY ready_us, endpoint LIMIT ?"
+)
 # A lease that has lapsed is none.
 _NEXT: Final = """
 SELECT min(ready_us) FROM (
@@ -247,7 +249,7 @@ def _lease(
     connection: sqlite3.Connection, queues: Queues, lane: bytes, now_us: int, until_us: int, limit: int
 ) -> tuple[Leased, ...]:
     ready = connection.execute(_READY, (lane, now_us, limit)).fetchall()
-    taken = [queues.lease(connection, endpoint, now_us, until_us) for (endpoint,) in ready]
+    taken = [queues.lease(connection, endpoint, now_us, until_us, lapsed=bool(leased)) for endpoint, leased in ready]
     return tuple(leased for leased in taken if leased is not None)
 
 

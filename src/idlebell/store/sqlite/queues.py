@@ -50,6 +50,11 @@ SET ready_us = max(ifnull(held_us, min(ready_us, excluded.ready_us)), min(ready_
 WHERE leased = 0 AND ?
 """
 
+# What was leased may have been sent.
+_LAPSE: Final = """
+UPDATE outbox SET leased_us = NULL, attempts = max(attempts, 1) WHERE endpoint = ? AND leased_us IS NOT NULL
+"""
+
 # What :func:`~idlebell.store.routes.version_after` says, in one statement.
 _VERSION: Final = """
 INSERT INTO versions (url, last) VALUES (?, ?)
@@ -316,15 +321,16 @@ class Queues:
             self._reckon(connection, waiting.endpoint)
             connection.execute(_QUEUE, (to.endpoint, to.lane, due_us, to.collapses))
 
-    def lease(self, connection: sqlite3.Connection, endpoint: bytes, now_us: int, until_us: int) -> Leased | None:
-        """What is next of an endpoint that is ready. None: nothing of it can be sent after all."""
+    def lease(
+        self, connection: sqlite3.Connection, endpoint: bytes, now_us: int, until_us: int, *, lapsed: bool
+    ) -> Leased | None:
+        """What is next of an endpoint that is ready; ``lapsed``: it was leased. None: nothing of it can be sent after all."""
+        if lapsed:
+            connection.execute(_LAPSE, (endpoint,))
+            self._reckon(connection, endpoint)
         first = found(connection, "WHERE endpoint = ? ORDER BY version LIMIT 2", endpoint)
         waiting = first[0]
         attempts = waiting.attempts
-        if len(first) > 1 or waiting.leased_us is not None:
-            # A lease that is still here has lapsed.
-            query = "UPDATE outbox SET leased_us = NULL WHERE endpoint = ? AND leased_us IS NOT NULL"
-            connection.execute(query, (endpoint,))
         if waiting.collapses and len(first) > 1:
             query = "WHERE endpoint = ? AND due_us <= ? ORDER BY version DESC LIMIT 1"
             (waiting,) = found(connection, query, endpoint, now_us)
