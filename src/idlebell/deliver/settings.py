@@ -39,6 +39,9 @@ class DeliverySettings:
     verification_timeout_seconds: float = 10.0
     verification_every_seconds: float = 3_600.0
     """One challenge to one endpoint in this time, until it answers."""
+    verifications_waited_for: int = 5
+    """So many in that time where somebody registers it and waits: who mistyped the secret, or started the receiver too late,
+    shall not have to wait an hour to mend it."""
     direct: int = 32
     """Tests and challenges at once."""
 

@@ -1,18 +1,19 @@
 """Does a webhook want our notifications? It is asked once, with a code that only its receiver can repeat.
 
-Whoever registers a stranger's URL so gets that stranger one small signed request an hour, and nothing else.
+Whoever registers a stranger's URL so gets that stranger a few small signed requests an hour, and nothing else.
 """
 
 from __future__ import annotations
 
 import base64
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 
 from idlebell.deliver.proving import store_changed, verification
-from idlebell.deliver.sender import Sender
+from idlebell.deliver.retry import sentence
+from idlebell.deliver.sender import Sender, Sent
 from idlebell.deliver.settings import ENDPOINTS_KEPT, DeliverySettings
 from idlebell.model.endpoint import Endpoint, PushUrl, WebhookEndpoint, same_endpoint
 from idlebell.model.ids import SubscriptionId
@@ -20,6 +21,7 @@ from idlebell.model.proof import PROVEN
 from idlebell.model.subscription import Subscription
 from idlebell.net.clock import Clock
 from idlebell.push.attempt import Entropy
+from idlebell.push.outcome import Accepted
 from idlebell.push.webhook import answers_challenge
 from idlebell.store.contract import Subscriptions
 
@@ -31,15 +33,17 @@ class Challenge(StrEnum):
     UNANSWERED = "unanswered"
     """No 2xx with the code in time."""
     TOO_SOON = "too-soon"
-    """It was asked within the hour, and did not answer then: it is not asked now."""
+    """It was asked as often as it may be within the hour, and did not answer then: it is not asked now."""
 
 
 @dataclass(frozen=True, slots=True)
 class VerifyResult:
-    """``next_in_seconds``: how long until it may be asked again, 0 where it is verified."""
+    """``next_in_seconds``: how long until it may be asked again, 0 where that is now. ``detail``: to whoever owns the
+    endpoint, what came instead of the code; empty where it is verified."""
 
     challenge: Challenge
     next_in_seconds: float = 0.0
+    detail: str = ""
 
     @property
     def verified(self) -> bool:
@@ -55,34 +59,47 @@ class Verifier:
         self._clock = clock
         self._entropy = entropy
         self._settings = settings
-        self._asked: OrderedDict[PushUrl, float] = OrderedDict()
+        self._asked: OrderedDict[PushUrl, deque[float]] = OrderedDict()
 
     async def verify(self, subscription: SubscriptionId, endpoint: WebhookEndpoint) -> VerifyResult:
-        """Sends the challenge and checks the answer. Stores nothing."""
-        wait = self._asked.get(endpoint.url, float("-inf")) + self._settings.verification_every_seconds
-        wait -= self._clock.monotonic()
-        if wait > 0:
-            return VerifyResult(Challenge.TOO_SOON, wait)
-        self._asked[endpoint.url] = self._clock.monotonic()
-        self._asked.move_to_end(endpoint.url)
-        if len(self._asked) > ENDPOINTS_KEPT:
-            self._asked.popitem(last=False)
+        """Sends the challenge and checks the answer, while somebody waits for it. Stores nothing."""
+        return await self._ask(subscription, endpoint, self._settings.verifications_waited_for)
+
+    async def verify_stored(self, subscription: SubscriptionId, endpoint: WebhookEndpoint) -> VerifyResult:
+        """As :meth:`verify` for what nobody waits for, so at most once an hour; an endpoint that has answered is stored as
+        verified."""
+        result = await self._ask(subscription, endpoint, 1)
+        if result.verified:
+            await self._store_verified(subscription, endpoint)
+        return result
+
+    async def _ask(self, subscription: SubscriptionId, endpoint: WebhookEndpoint, most: int) -> VerifyResult:
+        """``most``: how often an endpoint is asked within the hour."""
+        if (wait := self._wait_seconds(endpoint, most)) > 0:
+            return VerifyResult(Challenge.TOO_SOON, wait, "It was asked as often as it may be within an hour.")
+        self._note(endpoint)
         now = self._clock.now()
         code = base64.urlsafe_b64encode(self._entropy(CODE_ENTROPY_BYTES)).decode("ascii")
         until = now + timedelta(seconds=self._settings.verification_timeout_seconds)
         challenge = verification(subscription, code, now, until, self._entropy)
         sent = await self._sender.send(challenge, endpoint, timeout_seconds=self._settings.verification_timeout_seconds)
         if not answers_challenge(sent.answer, code):
-            return VerifyResult(Challenge.UNANSWERED, self._settings.verification_every_seconds)
+            return VerifyResult(Challenge.UNANSWERED, self._wait_seconds(endpoint, most), _instead(sent))
         self._asked.pop(endpoint.url, None)
         return VerifyResult(Challenge.VERIFIED)
 
-    async def verify_stored(self, subscription: SubscriptionId, endpoint: WebhookEndpoint) -> VerifyResult:
-        """As :meth:`verify`; an endpoint that has answered is stored as verified."""
-        result = await self.verify(subscription, endpoint)
-        if result.verified:
-            await self._store_verified(subscription, endpoint)
-        return result
+    def _wait_seconds(self, endpoint: WebhookEndpoint, most: int) -> float:
+        asked = self._asked.get(endpoint.url, ())
+        if len(asked) < most:
+            return 0.0
+        return max(0.0, asked[-most] + self._settings.verification_every_seconds - self._clock.monotonic())
+
+    def _note(self, endpoint: WebhookEndpoint) -> None:
+        kept: deque[float] = deque(maxlen=self._settings.verifications_waited_for)
+        self._asked.setdefault(endpoint.url, kept).append(self._clock.monotonic())
+        self._asked.move_to_end(endpoint.url)
+        if len(self._asked) > ENDPOINTS_KEPT:
+            self._asked.popitem(last=False)
 
     async def _store_verified(self, subscription: SubscriptionId, endpoint: WebhookEndpoint) -> None:
         def proven(stored: Subscription) -> Subscription:
@@ -90,6 +107,12 @@ class Verifier:
             return replace(stored, endpoints=endpoints)
 
         await store_changed(self._store, subscription, proven)
+
+
+def _instead(sent: Sent) -> str:
+    if isinstance(sent.outcome, Accepted):
+        return f"It answered {sent.outcome.status} without the code."
+    return sentence(sent.outcome)
 
 
 def _proven(endpoint: Endpoint) -> Endpoint:

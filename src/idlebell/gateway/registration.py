@@ -221,7 +221,7 @@ class Registrar:
                 continue
             result = await self._dispatcher.verify_webhook(subscription, waits)
             if not result.verified:
-                detail = "The webhook did not answer its verification with the code."
+                detail = f"The webhook did not answer its verification with the code. {result.detail}".rstrip()
                 return Fault("endpoint-unverified", detail, retry_after_seconds=max(1, int(result.next_in_seconds)))
             answered.append(waits)
         return endpoints.mapped(partial(_with_answers, answered))

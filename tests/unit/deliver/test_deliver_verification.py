@@ -51,19 +51,50 @@ async def test_codes_are_never_the_same() -> None:
     assert len(codes) == 2
 
 
-async def test_who_does_not_answer_is_asked_once_an_hour() -> None:
+@pytest.mark.parametrize(
+    ("answer", "detail"),
+    [
+        (NoResponse("timeout"), "The push service did not answer in time."),
+        (HttpResponse(401, {}, b""), "The push service answered 401."),
+        (HttpResponse(200, {}, b"{}"), "It answered 200 without the code."),
+    ],
+)
+async def test_what_came_instead_of_the_code_is_told(answer: Answer, detail: str) -> None:
+    played = scene(VirtualClock(), ScriptedHttp(lambda request: answer))
+    subscription = await played.subscribe(UNVERIFIED)
+    result = await played.dispatcher.verify_webhook(subscription.id, UNVERIFIED)
+    assert (result.challenge, result.detail) == (Challenge.UNANSWERED, detail)
+
+
+async def test_while_somebody_waits_a_challenge_may_be_repeated_at_once_but_not_for_ever() -> None:
+    clock = VirtualClock()
+    played = scene(clock, ScriptedHttp(lambda request: HttpResponse(401, {}, b"")))
+    subscription = await played.subscribe(UNVERIFIED)
+    verify = played.dispatcher.verify_webhook
+    for waits in (0.0, 0.0, 0.0, 0.0, 3_560.0):
+        asked = await verify(subscription.id, UNVERIFIED)
+        assert (asked.challenge, asked.next_in_seconds) == (Challenge.UNANSWERED, waits)
+        await clock.advance(10)
+    again = await verify(subscription.id, UNVERIFIED)
+    assert (again.challenge, again.next_in_seconds) == (Challenge.TOO_SOON, 3_550.0)
+    assert len(played.http.requests) == 5
+    await clock.advance(3_550)
+    played.http.respond = echo
+    assert (await verify(subscription.id, UNVERIFIED)).verified
+
+
+async def test_nobody_waiting_it_is_asked_once_an_hour_however_it_was_asked_before() -> None:
     clock = VirtualClock()
     played = scene(clock, ScriptedHttp(lambda request: NoResponse("timeout")))
     subscription = await played.subscribe(UNVERIFIED)
-    verify = played.dispatcher.verify_webhook
-    assert (await verify(subscription.id, UNVERIFIED)).challenge is Challenge.UNANSWERED
+    verify_stored = played.dispatcher._verifier.verify_stored
+    await played.dispatcher.verify_webhook(subscription.id, UNVERIFIED)
     await clock.advance(600)
-    again = await verify(subscription.id, UNVERIFIED)
-    assert (again.challenge, again.next_in_seconds) == (Challenge.TOO_SOON, 3_000.0)
-    assert len(played.http.requests) == 1
+    by_itself = await verify_stored(subscription.id, UNVERIFIED)
+    assert (by_itself.challenge, by_itself.next_in_seconds) == (Challenge.TOO_SOON, 3_000.0)
     await clock.advance(3_000)
-    played.http.respond = echo
-    assert (await verify(subscription.id, UNVERIFIED)).verified
+    assert (await verify_stored(subscription.id, UNVERIFIED)).next_in_seconds == 3_600.0
+    assert len(played.http.requests) == 2
 
 
 async def test_what_is_remembered_of_challenges_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
