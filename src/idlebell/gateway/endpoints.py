@@ -233,6 +233,10 @@ def url_fault(url: str, *, allow_plaintext: bool) -> str | None:
         return "must have no user name or password"
     if port == 0 or parts.netloc.endswith(":"):
         return "must have a port from 1 to 65535, or none"
+    # urlsplit() reads [::1]x as ::1, and [v1.x] as a name.
+    spelled_host = f"[{host}]" if ":" in host else host
+    if parts.netloc.lower().removeprefix(spelled_host).partition(":")[0]:
+        return "must be a URL with a valid host and port"
     try:
         parse_host(host)
     except BadHost as error:
