@@ -78,8 +78,8 @@ class Verifying:
 
         stored = await means.update(found.id, read)
         if not reading.right:
-            more = f"{reading.left} more may be tried." if reading.left else "No code stands: ask for a new one."
-            raise ProblemError(Problem("code-wrong", f"The code is not the one that was sent. {more}"))
+            detail = f"The code is not the one that was sent. {what_next(reading, means.clock.now())}"
+            raise ProblemError(Problem("code-wrong", detail))
         means.dispatcher.nudge()
         means.tell(stored, "verified")
         return await means.view(stored)
@@ -88,8 +88,8 @@ class Verifying:
         means = self._means
         stored = await means.dispatcher.ask_codes(found)
         if stored.endpoints == found.endpoints:
-            detail = "A code was sent already, or as many as may be sent in a day."
-            seconds = _seconds_until_next(found, means.clock.now())
+            detail = "A code was sent within the last ten minutes, or as many as may be sent in a day."
+            seconds = _seconds_until_next(found.endpoints, means.clock.now())
             raise ProblemError(Problem("too-many-requests", detail, retry_after_seconds=seconds))
         return await means.view(stored)
 
@@ -112,7 +112,16 @@ def _mended(subscription: Subscription, demands: Demands) -> StandingProblem | N
     return None if ours and not _unproven(subscription, demands) else problem
 
 
-def _seconds_until_next(subscription: Subscription, now: datetime) -> int:
-    codes = [asked for _, own in subscription.endpoints if (asked := asked_of(own)) is not None and asked.until > now]
+def what_next(reading: Reading, now: datetime) -> str:
+    """After a wrong code. One that was tried too often still has to wait for its end before another is sent."""
+    if reading.left:
+        return f"{reading.left} more may be tried."
+    if any((asked := asked_of(own)) is not None and asked.until > now for _, own in reading.endpoints):
+        return f"No code stands: ask for a new one in {_seconds_until_next(reading.endpoints, now)} seconds."
+    return "No code stands: ask for a new one."
+
+
+def _seconds_until_next(endpoints: Endpoints, now: datetime) -> int:
+    codes = [asked for _, own in endpoints if (asked := asked_of(own)) is not None and asked.until > now]
     seconds = [(asked.until - now).total_seconds() for asked in codes]
     return int(min(seconds, default=CODE_LIVES.total_seconds())) + 1

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from idlebell.gateway.verifying import Reading, read_back
+from idlebell.gateway.verifying import Reading, read_back, what_next
 from idlebell.model.endpoint import Endpoints, PushUrl, SimplePushEndpoint, WebPushEndpoint, asked_of
 from idlebell.model.proof import CODE_LIVES, PROVEN, TRIES_MAX, UNPROVEN, Asked, Proof
 from idlebell.model.secret import Secret
@@ -58,6 +58,14 @@ def test_it_is_good_for_ten_minutes() -> None:
     assert read(Endpoints(web(asked(ago=CODE_LIVES - timedelta(seconds=1)))), "12345678").right
     late = Endpoints(web(asked(ago=CODE_LIVES)))
     assert read(late, "12345678") == Reading(late, right=False, left=0)
+
+
+def test_who_tried_too_often_is_told_when_to_ask_for_a_new_one() -> None:
+    first = read(Endpoints(web(asked(tries=TRIES_MAX - 2, ago=timedelta(minutes=9)))), "1")
+    assert what_next(first, NOW) == "1 more may be tried."
+    last = read(first.endpoints, "1")
+    assert what_next(last, NOW) == "No code stands: ask for a new one in 61 seconds."
+    assert what_next(last, NOW + timedelta(minutes=1)) == "No code stands: ask for a new one."
 
 
 def test_where_none_was_sent_none_is_right() -> None:
