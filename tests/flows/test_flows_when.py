@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -211,6 +212,11 @@ async def test_whoever_is_hushed_rings_no_more_until_it_is_undone(scene: Scene) 
     payloads = await scene.ring(3)
     assert [one["subject"] for payload in payloads for one in payload["messages"]] == ["One", "Three", "Four"]
     assert (await scene.counted("accepted", 3))["detected"] == 3, "who is hushed is nobody's new mail"
+
+    many = [{"sender": f"news{number}@example.org"} for number in range(20)]
+    calls = [scene.gateway.call("POST", f"{scene.path}/hush", one, token=scene.token) for one in many]
+    assert {status for status, _ in await asyncio.gather(*calls)} == {200}, "many changes at once take turns"
+    assert len((await scene.patch())["hushed"]) == 20
 
 
 async def test_a_message_names_whom_to_hush(scene: Scene) -> None:

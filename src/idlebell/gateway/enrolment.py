@@ -142,7 +142,7 @@ class Enrolment:
         assert wish.endpoints.new_mail is not None
         key = means.key(owner, wish.target, wish.username, wish.endpoints.new_mail)
         token = subscription_token(means.entropy(TOKEN_ENTROPY_BYTES))
-        async with means.registrar.turn(key):
+        async with means.registrar.turns.of(key):
             known = await means.store.by_key(key)
             _check(known, wish, means.policy.allow_plaintext)
             attempt = means.registrar.find(key, wish, credentials) if known is not None else None

@@ -72,7 +72,7 @@ class Joining:
         await means.reach.check(wish.endpoints, vapid_subject=means.policy.vapid_subject)
         key = means.key(source.owner, account.target, account.username, wish.endpoints.new_mail)
         token = subscription_token(means.entropy(TOKEN_ENTROPY_BYTES))
-        async with means.registrar.turn(key):
+        async with means.registrar.turns.of(key):
             known = await means.store.by_key(key)
             base = self._copied(source, key, wish.endpoints) if known is None else known
             wanted = self._enrolment.joined(base, wish)

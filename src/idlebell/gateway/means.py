@@ -84,20 +84,21 @@ class Means:
     ) -> Subscription:
         """Stores what ``change`` makes of it, reading again where somebody else was faster. ProblemError ``conflict`` where
         another subscription has the key that it would get."""
-        for _ in range(CONFLICTS):
-            stored = await self.store.get(subscription)
-            if stored is None:
-                raise ProblemError(Problem("not-found", "The subscription was ended meanwhile."))
-            wanted = await change(stored)
-            try:
-                return await self.store.put(wanted)
-            except ConflictError:
-                other = await self.store.by_key(wanted.key_digest)
-                if other is not None and other.id != subscription:
-                    raise ProblemError(
-                        Problem("conflict", "Another subscription has this account and new_mail endpoint.")
-                    ) from None
-        raise ProblemError(Problem("overloaded", "The subscription is being changed by too many at once."))
+        async with self.registrar.turns.of(subscription):
+            for _ in range(CONFLICTS):
+                stored = await self.store.get(subscription)
+                if stored is None:
+                    raise ProblemError(Problem("not-found", "The subscription was ended meanwhile."))
+                wanted = await change(stored)
+                try:
+                    return await self.store.put(wanted)
+                except ConflictError:
+                    other = await self.store.by_key(wanted.key_digest)
+                    if other is not None and other.id != subscription:
+                        raise ProblemError(
+                            Problem("conflict", "Another subscription has this account and new_mail endpoint.")
+                        ) from None
+            raise ProblemError(Problem("overloaded", "The subscription is being changed by too many at once."))
 
     def covers(self, before: Subscription, wanted: Subscription) -> bool:
         """Can the mailboxes that ``wanted`` adds be watched without new credentials? Over any session of the account they

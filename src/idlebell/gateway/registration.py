@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
 from idlebell.deliver.dispatcher import Dispatcher
+from idlebell.gateway.turns import Turns
 from idlebell.gateway.wish import Wish
 from idlebell.login.door import LOGIN_SECONDS, Door, LoginFailed
 from idlebell.login.keyring import Keyring
@@ -158,7 +158,8 @@ class Registrar:
         self._budget = budget
         self._groups: dict[bytes, _Group] = {}
         self._under_way = 0
-        self._makers: dict[bytes, tuple[asyncio.Lock, int]] = {}
+        self.turns = Turns()
+        """Of a key, for finding or making its subscription; of a subscription, for changing it."""
 
     def find(self, key: bytes, wish: Wish, credentials: Credentials) -> Attempt | None:
         """An attempt under way that asks for the same with the same credentials."""
@@ -191,19 +192,6 @@ class Registrar:
         group = self._groups.get(attempt.order.key)
         if group is not None:
             group.promised = True
-
-    @asynccontextmanager
-    async def turn(self, key: bytes) -> AsyncIterator[None]:
-        """For finding or making the subscription of a key: one request at a time."""
-        lock, users = self._makers.get(key, (asyncio.Lock(), 0))
-        self._makers[key] = (lock, users + 1)
-        try:
-            async with lock:
-                yield
-        finally:
-            lock, users = self._makers.pop(key)
-            if users > 1:
-                self._makers[key] = (lock, users - 1)
 
     def cancel(self, subscription: SubscriptionId) -> None:
         """The subscription is ended: nothing goes on for it."""
@@ -321,6 +309,10 @@ class Registrar:
         return sessions_worth(missing, way, self._budget(order.account.target.host), found_by_list=False)
 
     async def _activate(self, order: Order, endpoints: Endpoints, opened: list[ImapConnection]) -> Accepted | Fault:
+        async with self.turns.of(order.subscription):
+            return await self._activate_now(order, endpoints, opened)
+
+    async def _activate_now(self, order: Order, endpoints: Endpoints, opened: list[ImapConnection]) -> Accepted | Fault:
         for _ in range(CONFLICTS):
             previous = await self._store.get(order.subscription)
             account = order.account
