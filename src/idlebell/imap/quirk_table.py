@@ -330,6 +330,14 @@ QUIRKS: Final[tuple[Quirk, ...]] = (
         greeting=_DOVECOT,
     ),
     Quirk(
+        "deleted-under-us",
+        "Dovecot",
+        "Of an open mailbox that was deleted and made again a session may hear only '* NO Internal error occurred', and STATUS"
+        " of what was there before; the mailbox is opened anew at such a complaint.",
+        "RFC 9051 section 7.1.2: an untagged NO is a warning; section 7.1.5: BYE ends a session that cannot go on",
+        greeting=_DOVECOT,
+    ),
+    Quirk(
         "notify-names-break-list",
         "Dovecot 2.3",
         "A session that asked for MailboxName loses its list of mailboxes at a rename within half a second of another change:"

@@ -16,8 +16,6 @@ from idlebell.imap.responses import (
     FetchData,
     ListData,
     NamespaceData,
-    PlainCode,
-    ResponseCode,
     SearchData,
     StatusData,
     StatusResponse,
@@ -33,6 +31,7 @@ from idlebell.watch.answers import Extent, Listing, LookRefusedError, MailboxRef
 from idlebell.watch.census import passed_over
 from idlebell.watch.lapses import events_lost
 from idlebell.watch.pause import Pause
+from idlebell.watch.remarks import Remarks
 from idlebell.watch.strategy import NO_MAILBOXES
 from idlebell.watch.unasked import tells_of_changes
 
@@ -50,8 +49,9 @@ class MailboxSession:
     is over."""
 
     __slots__ = (
-        "_alert", "_attended", "_clock", "_connection", "_interrupted", "_names_changed", "_news", "_notified",
+        "_attended", "_clock", "_connection", "_interrupted", "_names_changed", "_news", "_notified",
         "_overflowed", "_passed_over", "_pause", "_silenced", "_statuses", "_touched", "_view", "quiet_since", "reached",
+        "remarks",
     )  # fmt: skip
 
     def __init__(self, connection: ImapConnection, clock: Clock) -> None:
@@ -69,7 +69,7 @@ class MailboxSession:
         self._overflowed = False
         self._notified: tuple[c.EventGroup, ...] = ()
         self._silenced = False  # NONE is in force
-        self._alert: str | None = None
+        self.remarks = Remarks()
         self.quiet_since: float | None = None
         """Since when nothing was to be said by either side, by the monotonic clock; None while something is."""
         self.reached: int | None = None
@@ -110,7 +110,13 @@ class MailboxSession:
     @property
     def stirred(self) -> bool:
         """Has it said anything at all that asks for something to be done?"""
-        return bool(self._news or self._statuses or self._names_changed or self._overflowed or self._alert is not None)
+        told = self._news or self._statuses or self._names_changed or self._overflowed or self.remarks.alert
+        return bool(told or self.doubtful)
+
+    @property
+    def doubtful(self) -> bool:
+        """Has it complained in a way that makes it worth opening the mailbox anew?"""
+        return self.remarks.doubted and self.remarks.doubtful(self._clock.monotonic())
 
     def looked(self) -> None:
         self._news = False
@@ -148,11 +154,6 @@ class MailboxSession:
             self._silenced = True
         return overflowed
 
-    def take_alert(self) -> str | None:
-        """What the server wants its user to read (RFC 9051 section 7.1), given once."""
-        alert, self._alert = self._alert, None
-        return alert
-
     # --- opening ---
 
     async def examine(self, mailbox: str) -> Extent:
@@ -164,6 +165,7 @@ class MailboxSession:
             self._view = None
             raise MailboxRefusedError(mailbox, reply.completed.condition, reply.completed.code, reply.completed.text)
         self._news = False
+        self.remarks.opened(self._clock.monotonic())
         view = self._view
         self.reached = None if view.uid_next is None else view.uid_next - 1
         if view.uid_validity is None:
@@ -339,7 +341,7 @@ class MailboxSession:
     def detach(self) -> Detached | None:
         """Strips a session that rests in IDLE: whoever holds what it gives can go on by :meth:`resumed`, and this one can do
         nothing any more. None: the session knows more than that."""
-        if self.stirred or self._touched or self._interrupted or self._silenced:
+        if self.stirred or self._touched or self._interrupted or self._silenced or self.remarks.doubted:
             return None
         return self._connection.detach()
 
@@ -410,7 +412,7 @@ class MailboxSession:
         self._apply(reply.untagged)
         if self._view is not None and reply.completed.code is not None:
             self._view.note(reply.completed.code)
-        self._note_alert(reply.completed.code, reply.completed.text)
+        self.remarks.read(reply.completed.code, reply.completed.text)
 
     def _apply(self, said: Iterable[UntaggedResponse]) -> None:
         view = self._view
@@ -429,15 +431,11 @@ class MailboxSession:
                 case ListData():
                     self._names_changed = bool(self._notified)
                 case StatusResponse():
-                    self._note_alert(response.code, response.text)
+                    self.remarks.heed(response)
                     if self._notified and events_lost(response):
                         self._overflowed = True
             if view is not None and view.apply(response):
                 self._news = True
-
-    def _note_alert(self, code: ResponseCode | None, text: str) -> None:
-        if isinstance(code, PlainCode) and code.name == "ALERT":
-            self._alert = text
 
     async def search(self, criteria: str, *returning: str) -> ESearchData | SearchData | None:
         """What fits ``criteria`` in the open mailbox; ``returning`` needs ESEARCH."""

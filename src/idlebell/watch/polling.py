@@ -36,6 +36,8 @@ class Polling:
         rungs = LADDER if lapses.rung is None else (lapses.rung,)
         if lapses.rung is not None and self._polls % EXAMINE_EVERY == 0:
             rungs = (lapses.rung, Rung.EXAMINE)
+        if self._session.doubtful:
+            rungs = (Rung.EXAMINE,)
         answered = True
         for rung in dict.fromkeys(rungs):
             try:

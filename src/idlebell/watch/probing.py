@@ -76,6 +76,10 @@ class Probing:
         except StoreError as error:
             self._caught.store_failed(error)
             return
+        if self._session.doubtful:
+            # What the session has open may be gone, and it is mute then.
+            await self._caught.open(primary, self._shut_out_seconds)
+            return
         if not (ahead or self._session.news):
             self._caught.looks.settled = True
             return

@@ -157,7 +157,7 @@ class Watcher:
                 await self._arrange(assignment)
                 if await self._beside.look(assignment, self._stays(assignment)):
                     await self._opened(assignment.primary)
-                if (alert := self._session.take_alert()) is not None:
+                if (alert := self._session.remarks.take_alert()) is not None:
                     self._reports.alert(alert)
                 if self._beside.again:
                     continue
@@ -362,7 +362,7 @@ class Watcher:
             if (await self._caught.look(assignment.primary)).messages:
                 self._books.lapses.told(Promise.IDLE)
                 self._rang = True
-        elif quiet or suspected or self._caught.failures:
+        elif quiet or suspected or self._caught.failures or self._session.doubtful:
             await self._probing.ask(assignment.primary)
 
     # --- parked ---
