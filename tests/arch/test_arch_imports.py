@@ -52,6 +52,7 @@ VOCABULARY = {
     "store.allowances": "a part of the store's contract",
     "store.contract": "the types of what is stored",
     "store.grants": "a part of the store's contract",
+    "store.keys": "a part of the store's contract",
     "store.reminders": "a part of the store's contract",
     "watch": "its docstring",
 }

@@ -11,12 +11,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from browser.client_steps import CARDS, add_account, deliver, kept, shown
 from browser.firefox import Firefox
 from browser.page import Page
 from browser.push_server import PushServer
 from gateway_process import GatewayProcess
+from idlebell.cli import main
 from idlebell.testing import mail
 from servers.dovecot_server import DovecotServer
 from servers.mail_server import User
@@ -31,6 +33,13 @@ TEND = "navigator.serviceWorker.ready.then(one => self.idlebell.upkeep.tend(one,
 async def gateway(dovecot: DovecotServer, tmp_path: Path) -> AsyncIterator[GatewayProcess]:
     async with GatewayProcess(tmp_path, dovecot.ca_file) as gateway:
         yield gateway
+
+
+async def keys(gateway: GatewayProcess, *words: str) -> str:
+    """What ``idlebell keys`` prints."""
+    found = await asyncio.to_thread(CliRunner().invoke, main, ["keys", *words, "--config", str(gateway.config)])
+    assert found.exit_code == 0, found.output
+    return found.stdout.strip()
 
 
 async def when(page: Page, holds: str) -> None:
@@ -62,6 +71,30 @@ async def test_a_gateway_that_lost_everything_is_registered_with_anew(
     await shown(page, "All is new")
     await page.click("#test-bell")
     await page.until("document.querySelector('#test-result').textContent.includes('Heard after')")
+
+
+async def test_a_browser_moves_over_to_a_key_that_was_rotated(
+    firefox: Firefox, push_server: PushServer, gateway: GatewayProcess, dovecot: DovecotServer
+) -> None:
+    """Its old push subscription still rings; the next start of the page makes one of the new key, and the old key is free."""
+    user, page = dovecot.add_user(), firefox.page
+    await add_account(page, gateway, dovecot, user)
+    (before,) = await kept(page)
+    key = await keys(gateway, "rotate-vapid")
+    await deliver(dovecot, user, mail.make(subject="With the old key"))
+    await shown(page, "With the old key")
+
+    await page.open("about:blank")
+    await page.open(f"{gateway.url}/#/account/{before['id']}")
+    await when(page, f"one.endpoint_url !== {before['endpoint_url']!r}")
+    (after,) = await kept(page)
+    assert after["id"] == before["id"]
+    lines = (await keys(gateway, "list")).splitlines()
+    assert [line.rpartition(" ")[2] for line in lines if line.startswith(key)] == ["1"]
+    assert [line.rpartition(" ")[2] for line in lines if not line.startswith(key)] == ["0"]
+    await deliver(dovecot, user, mail.make(subject="With the new key"))
+    await shown(page, "With the new key")
+    assert not push_server.refused
 
 
 async def test_a_kept_password_that_is_refused_is_forgotten_and_asked_for(

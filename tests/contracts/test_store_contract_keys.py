@@ -12,6 +12,7 @@ from idlebell.model.endpoint import Endpoints
 from idlebell.model.ids import ApiKeyId
 from idlebell.model.subscription import ApiKey
 from idlebell.store.contract import Store
+from idlebell.store.keys import StoredVapidKey
 from store_samples import DAY, NOW, draft, webhook
 
 # Keys
@@ -22,6 +23,27 @@ async def test_the_first_vapid_key_stands(store: Store) -> None:
     assert await store.put_vapid_key(b"first") == b"first"
     assert await store.put_vapid_key(b"second") == b"first"
     assert await store.vapid_key() == b"first"
+
+
+async def test_a_vapid_key_that_was_rotated_is_kept_until_it_is_removed(store: Store) -> None:
+    assert await store.vapid_keys() == ()
+    await store.rotate_vapid_key(b"first", NOW)
+    assert await store.vapid_keys() == (StoredVapidKey(b"first"),)
+    await store.rotate_vapid_key(b"second", NOW)
+    await store.rotate_vapid_key(b"third", NOW + DAY)
+    assert await store.vapid_key() == await store.put_vapid_key(b"fourth") == b"third"
+    first, second = StoredVapidKey(b"first", NOW), StoredVapidKey(b"second", NOW + DAY)
+    assert await store.vapid_keys() == (StoredVapidKey(b"third"), second, first)
+    assert await store.remove_vapid_key(b"third") is False, "the current one"
+    assert await store.remove_vapid_key(b"first") is True
+    assert await store.remove_vapid_key(b"first") is False
+    assert await store.vapid_keys() == (StoredVapidKey(b"third"), second)
+
+
+async def test_keys_are_in_order_also_where_the_clock_was_set_back(store: Store) -> None:
+    for number, at in enumerate((NOW, NOW, NOW - DAY, NOW - DAY)):
+        await store.rotate_vapid_key(b"%d" % number, at)
+    assert [one.der for one in await store.vapid_keys()] == [b"3", b"2", b"1", b"0"]
 
 
 async def test_api_keys_are_found_by_their_hash_listed_and_removed(store: Store) -> None:

@@ -161,7 +161,7 @@ async def test_a_push_with_another_key_than_subscribed_with_is_refused_by_the_se
     other = base64.urlsafe_b64encode(b"\x04" + os.urandom(64)).rstrip(b"=").decode()
     given = played.good.make_webpush_subscription(application_server_key=other)
     result = await played.scene.dispatcher.send_test(await played.scene.subscribe(endpoint_of(given)))
-    assert (result.outcome, result.status) == ("refused", 400)
+    assert (result.outcome, result.status) == ("refused", 403)
     assert "another application server key" in result.detail
 
 

@@ -23,7 +23,7 @@ MAX_NAME_CHARS = 100
 
 @click.group()
 def keys() -> None:
-    """API keys, invitations and the VAPID key: make, list, revoke, show."""
+    """API keys, invitations, VAPID keys: make, list, rotate, revoke."""
 
 
 @keys.command()
@@ -110,7 +110,10 @@ def invite(name: str, uses: int, days: int, config: Path | None) -> None:
 @keys.command("list")
 @config_option
 def list_(config: Path | None) -> None:
-    """List API keys and invitations. None itself is shown: only hashes are kept."""
+    """List API keys, invitations and VAPID keys.
+
+    Of a VAPID key the public half is shown. Of the others none itself is: only hashes are kept.
+    """
 
     async def work(store: Store) -> list[str]:
         return [
@@ -124,27 +127,33 @@ def list_(config: Path | None) -> None:
                 f"until {one.expires_at:%Y-%m-%d}  {one.name}"
                 for one in await store.invitations()
             ),
+            *await _vapid_keys(store),
         ]
 
     for line in with_store(loaded(config), work):
         click.echo(line)
 
 
-@keys.command()
+@keys.command(short_help="Revoke an API key, an invitation or a retired VAPID key.")
 @click.argument("key_id", metavar="ID")
 @config_option
 def revoke(key_id: str, config: Path | None) -> None:
-    """Revoke an API key (key_…) or an invitation (inv_…) by its id. What was subscribed by it goes on until it ends."""
+    """Revoke an API key (key_…) or an invitation (inv_…) by its id, or a retired VAPID key by its public half.
+
+    What was subscribed by the former goes on until it ends. What was by the latter rings no more until its app subscribes anew.
+    """
     from idlebell.model.ids import ApiKeyId
     from idlebell.model.invitation import InvitationId
 
     async def work(store: Store) -> bool:
         if key_id.startswith("inv_"):
             return await store.remove_invitation(InvitationId(key_id))
-        return await store.remove_api_key(ApiKeyId(key_id))
+        if key_id.startswith("key_"):
+            return await store.remove_api_key(ApiKeyId(key_id))
+        return await _revoke_vapid(store, key_id)
 
     if not with_store(loaded(config), work):
-        raise Failure(f"there is no API key or invitation {key_id[:40]!r}; see idlebell keys list")
+        raise Failure(f"there is no key or invitation {key_id[:100]!r}; see idlebell keys list")
     click.echo(f"{key_id} is revoked", err=True)
 
 
@@ -163,6 +172,52 @@ def vapid(config: Path | None) -> None:
         return VapidKey.load(der).public_key
 
     click.echo(with_store(loaded(config), work))
+
+
+@keys.command("rotate-vapid", short_help="Make another application server key the current one.")
+@config_option
+def rotate_vapid(config: Path | None) -> None:
+    """Make another application server key of Web Push the current one, and show its public half.
+
+    What was subscribed with the old one goes on to be signed by it. A gateway that serves need not be restarted.
+    """
+    import secrets
+
+    from idlebell.deliver.old_keys import KEYS_KEPT_MAX
+    from idlebell.push.vapid import VapidKey
+
+    async def work(store: Store) -> str:
+        if len(await store.vapid_keys()) >= KEYS_KEPT_MAX:
+            raise Failure(
+                f"{KEYS_KEPT_MAX} VAPID keys are kept, as many as may be: idlebell keys list says who needs the old ones, "
+                "and idlebell keys revoke takes one"
+            )
+        key = VapidKey.generate(secrets.token_bytes)
+        await store.rotate_vapid_key(key.der(), datetime.now(UTC))
+        return key.public_key
+
+    click.echo(with_store(loaded(config), work))
+
+
+async def _vapid_keys(store: Store) -> list[str]:
+    from idlebell.deliver.old_keys import needed, public
+
+    kept = await store.vapid_keys()
+    users = await needed(store, kept) if kept else {}
+    return [
+        f"{public(key)}  VAPID, {f'retired {key.retired_at:%Y-%m-%d}' if key.retired_at else 'current'}, "
+        f"subscriptions: {users.get(public(key), 0)}"
+        for key in kept
+    ]
+
+
+async def _revoke_vapid(store: Store, public_key: str) -> bool:
+    from idlebell.deliver.old_keys import public
+
+    found = next((one for one in await store.vapid_keys() if public(one) == public_key), None)
+    if found is not None and found.retired_at is None:
+        raise Failure("this is the current VAPID key: make another by idlebell keys rotate-vapid first")
+    return found is not None and await store.remove_vapid_key(found.der)
 
 
 def _check_name(name: str) -> None:

@@ -54,13 +54,15 @@ class SimplePush:
 @dataclass(frozen=True, slots=True)
 class WebPush:
     """A subscription of a browser or of a UnifiedPush distributor. Keys in base64url. ``navigate``: an https URL; with it the
-    browser may show a push by itself (Declarative Web Push), under ``title`` if that is given, and a tap leads there."""
+    browser may show a push by itself (Declarative Web Push), under ``title`` if that is given, and a tap leads there.
+    ``application_server_key``: what was subscribed with, as ``vapid_key`` gave it then."""
 
     url: str = field(repr=False)
     p256dh: str = field(repr=False)
     auth: str = field(repr=False)
     navigate: str | None = field(default=None, repr=False)
     title: str | None = field(default=None, repr=False)
+    application_server_key: str | None = None
 
     def json(self) -> dict[str, Any]:
         found: dict[str, Any] = {
@@ -70,6 +72,8 @@ class WebPush:
         }
         if self.navigate is not None:
             found["declarative"] = {"navigate": self.navigate} | ({} if self.title is None else {"title": self.title})
+        if self.application_server_key is not None:
+            found["application_server_key"] = self.application_server_key
         return found
 
 

@@ -28,6 +28,7 @@ from idlebell.deliver.settings import (
     STORE_PAUSE_SECONDS_MIN,
     DeliverySettings,
 )
+from idlebell.deliver.signing import Signing
 from idlebell.deliver.verification import Verifier, VerifyResult
 from idlebell.model.endpoint import Endpoint, Provable, PushUrl, Role, WebhookEndpoint, unproven
 from idlebell.model.ids import NotificationId, SubscriptionId
@@ -87,7 +88,8 @@ class Dispatcher:
         self._entropy = entropy
         self._settings = settings or DeliverySettings()
         self._on_ended = on_ended
-        self._sender = Sender(carriers, emit, clock, entropy, signer)
+        signing = None if signer is None else Signing(store, signer, clock)
+        self._sender = Sender(carriers, emit, clock, entropy, signing)
         self._verifier = Verifier(store, self._sender, clock, entropy, self._settings)
         self._codes = Codes(store, self._sender, clock, entropy, emit, self._settings)
         self._allowance = Allowance(store, self._settings)

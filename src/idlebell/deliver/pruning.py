@@ -1,5 +1,5 @@
 """What time alone brings about: leases end, which is told before; a ``reconnect`` that nobody answered is repeated; what was
-kept of messages is forgotten."""
+kept of messages is forgotten, and keys that nobody needs any more."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Protocol
 
+from idlebell.deliver.old_keys import drop_needless
 from idlebell.model.subscription import Subscription
 from idlebell.net.clock import Clock
 from idlebell.store.contract import (
@@ -19,8 +20,10 @@ from idlebell.store.contract import (
     Subscriptions,
     Trails,
 )
+from idlebell.store.keys import Keys
 from idlebell.telemetry.facts import (
     Emit,
+    Noted,
     NotificationDropped,
     StoreFailed,
     SubscriptionChanged,
@@ -37,9 +40,11 @@ OVERDUE_PAUSE_SECONDS = 0.1
 TOLD_PAUSE_SECONDS = 1.0
 """Between two steps, so that thousands of reminders after an outage do not come at once, nor all apps whose leases began
 together renew them together."""
+KEYS_EVERY_SECONDS = 3_600.0
+"""Who needs an old key stands in every subscription, sealed."""
 
 
-class PrunedStore(Subscriptions, Outbox, Trails, Protocol):
+class PrunedStore(Subscriptions, Outbox, Trails, Keys, Protocol):
     """What there is to prune."""
 
 
@@ -64,6 +69,7 @@ class Pruner:
         self._clock = clock
         self._on_expired = on_expired
         self._on_told = on_told
+        self._keys_at = float("-inf")
         self._loop: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -87,6 +93,10 @@ class Pruner:
         await self._tell(self._store.remind)
         while await self._store.forget_trails(self._clock.now()) >= TRAILS_AT_ONCE:
             await self._clock.sleep(TOLD_PAUSE_SECONDS)
+        if self._clock.monotonic() - self._keys_at >= KEYS_EVERY_SECONDS:
+            for key in await drop_needless(self._store, self._clock.now()):
+                self._emit(Noted(f"The old application server key {key} is forgotten: nobody needs it."))
+            self._keys_at = self._clock.monotonic()
 
     async def _give_up(self) -> None:
         """What was not sent while it was of use."""

@@ -127,10 +127,11 @@ class Changes:
 
     async def _checked_endpoints(self, before: Subscription, wanted: Subscription) -> Endpoints:
         means = self._means
-        if wanted.endpoints == before.endpoints:
-            return wanted.endpoints
-        await means.reach.check(wanted.endpoints, vapid_subject=means.policy.vapid_subject)
-        return await means.verified(before.id, wanted.endpoints)
+        endpoints = await means.keyed(wanted.endpoints, before.endpoints)
+        if endpoints == before.endpoints:
+            return endpoints
+        await means.reach.check(endpoints, vapid_subject=means.policy.vapid_subject)
+        return await means.verified(before.id, endpoints)
 
     async def _patched(self, stored: Subscription, patch: Mapping[str, Any], endpoints: Endpoints) -> Subscription:
         """``stored`` with the patch, and what follows from it: its key, and where its mailboxes begin."""

@@ -37,13 +37,16 @@ class DeclarativeShape(Shape, frozen=True, kw_only=True):
 
 class WebPushShape(Shape, frozen=True, kw_only=True, tag_field="type", tag="webpush"):
     """With ``url``, or as a browser spells its subscription (Push API, ``PushSubscription.toJSON``): ``endpoint``, and an
-    ``expirationTime`` that nothing follows from, since a push service tells itself when it is over."""
+    ``expirationTime`` that nothing follows from, since a push service tells itself when it is over. ``application_server_key``:
+    which key of this gateway's the app subscribed with, as ``GET /v1/vapid`` told it then; left out: the current one, unless
+    the endpoint is known."""
 
     url: str | None = None
     endpoint: str | None = None
     expiration_time: float | None = msgspec.field(name="expirationTime", default=None)
     keys: WebPushKeys
     declarative: DeclarativeShape | None = None
+    application_server_key: str | None = None
 
     def __repr__(self) -> str:
         return "WebPushShape(…)"

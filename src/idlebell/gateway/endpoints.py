@@ -144,7 +144,7 @@ def read_endpoint(
     match shape:
         case SimplePushShape():
             return SimplePushEndpoint(url)
-        case WebPushShape(keys=keys, declarative=wish):
+        case WebPushShape(keys=keys, declarative=wish, application_server_key=ours):
             point, auth = decoded(keys.p256dh), decoded(keys.auth.text())
             if point is None or not _on_curve(point):
                 faults.add(
@@ -153,7 +153,11 @@ def read_endpoint(
             if auth is None or len(auth) != AUTH_BYTES:
                 faults.add(f"{at}/keys/auth", f"must be base64url of {AUTH_BYTES} bytes")
             declarative = None if wish is None else _declarative(faults, wish, f"{at}/declarative")
-            return WebPushEndpoint(url, point or b"", Secret(auth or b""), declarative=declarative)
+            key = None if ours is None else decoded(ours)
+            if ours is not None and (key is None or not _on_curve(key)):
+                faults.add(f"{at}/application_server_key", "must be a key as GET /v1/vapid shows it")
+            named = None if key is None else _base64url(key)
+            return WebPushEndpoint(url, point or b"", Secret(auth or b""), UNPROVEN, declarative, named)
         case WebhookShape(secret=given):
             secret = webhook_secret(given.text())
             if secret is None:
@@ -325,6 +329,7 @@ def endpoints_view(subscription: Subscription) -> EndpointsView:
             EndpointView(
                 type=own.kind,
                 host=own.url.host,
+                application_server_key=own.application_server_key if isinstance(own, WebPushEndpoint) else None,
                 used=place == endpoints.place,
                 problem=None if place not in failing else _trouble(failing[place]),
             )

@@ -73,6 +73,8 @@ class Enrolment:
         if wish.target == TO_DISCOVER:
             wish = replace(wish, target=await means.discovered(wish.username, began, wish.wait_seconds))
         owner, existing = await self._find(wish, caller)
+        endpoints = await means.keyed(wish.endpoints, None if existing is None else existing.endpoints)
+        wish = replace(wish, endpoints=endpoints)
         held = caller.holds_token_of(existing)
         if existing is not None and held and has_shown_right(existing) and self._token_is_enough(existing, wish):
             return await self._renew(existing, wish)

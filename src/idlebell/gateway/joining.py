@@ -74,6 +74,8 @@ class Joining:
         token = subscription_token(means.entropy(TOKEN_ENTROPY_BYTES))
         async with means.registrar.turns.of(key):
             known = await means.store.by_key(key)
+            keyed = await means.keyed(wish.endpoints, None if known is None else known.endpoints)
+            wish = replace(wish, endpoints=keyed)
             base = self._copied(source, key, wish.endpoints) if known is None else known
             wanted = self._enrolment.joined(base, wish)
             if not means.covers(source, wanted):

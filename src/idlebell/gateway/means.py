@@ -13,6 +13,7 @@ import msgspec
 
 from idlebell.deliver.allowance import is_limited
 from idlebell.deliver.dispatcher import Dispatcher
+from idlebell.gateway.application_server import keyed
 from idlebell.gateway.callers import Caller
 from idlebell.gateway.discovery import DISCOVERY_SECONDS, Discover, Found, choose
 from idlebell.gateway.keys import key_material
@@ -114,6 +115,10 @@ class Means:
 
     async def floors(self, subscription: Subscription) -> tuple[Floor, ...]:
         return await present_floors(self.store, self.status, subscription)
+
+    async def keyed(self, endpoints: Endpoints, known: Endpoints | None) -> Endpoints:
+        """See :func:`idlebell.gateway.application_server.keyed`."""
+        return await keyed(endpoints, known, self.store, self.entropy)
 
     async def verified(self, subscription: SubscriptionId, endpoints: Endpoints) -> Endpoints:
         """ProblemError ``endpoint-unverified``: a webhook has not answered its challenge."""

@@ -216,10 +216,11 @@ class HushedView(Shape, frozen=True, kw_only=True):
 
 
 class EndpointView(Shape, frozen=True, kw_only=True):
-    """``used``: new mail goes there now."""
+    """``used``: new mail goes there now. ``application_server_key``: of a Web Push, which key signs what it is sent."""
 
     type: str
     host: str
+    application_server_key: str | None
     used: bool
     problem: ProblemView | None
 

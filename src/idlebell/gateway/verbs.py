@@ -9,6 +9,7 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from idlebell.deliver.dispatcher import Dispatcher
 from idlebell.gateway import legacy, trails
+from idlebell.gateway.application_server import current
 from idlebell.gateway.callers import Caller
 from idlebell.gateway.changing import Changes
 from idlebell.gateway.discovery import Discover, no_discovery
@@ -52,7 +53,6 @@ from idlebell.model.subscription import StandingProblem, Subscription
 from idlebell.net.clock import Clock
 from idlebell.net.look_inbox import LookInbox
 from idlebell.net.session_inbox import SessionInbox
-from idlebell.push.vapid import VapidKey
 from idlebell.store.contract import Store, StoreError
 from idlebell.telemetry.facts import Emit, StoreFailed
 from idlebell.telemetry.ledger import NOTHING
@@ -330,10 +330,7 @@ class Gateway:
     @_store_told
     async def vapid_public_key(self) -> str:
         """The application server key for ``PushManager.subscribe``: base64url of 65 bytes. One is made where there is none."""
-        der = await self._means.store.vapid_key()
-        if der is None:
-            der = await self._means.store.put_vapid_key(VapidKey.generate(self._means.entropy).der())
-        return VapidKey.load(der).public_key
+        return await current(self._means.store, self._means.entropy)
 
     @_store_told
     async def stats(self, caller: Caller) -> dict[str, Any]:

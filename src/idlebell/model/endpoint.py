@@ -105,7 +105,8 @@ class Declarative:
 @dataclass(frozen=True, slots=True)
 class WebPushEndpoint:
     """RFC 8030, 8291. ``p256dh``: 65 bytes, an uncompressed P-256 point; ``auth``: 16 bytes. ``declarative`` None: pushes are
-    for a worker or an app alone."""
+    for a worker or an app alone. ``application_server_key``: with which of our keys the app subscribed, in base64url; its push
+    service takes pushes of that one only (RFC 8292 section 4). None: it was stored when there was but one."""
 
     kind: ClassVar[str] = "webpush"
     carries_body: ClassVar[bool] = True
@@ -115,6 +116,7 @@ class WebPushEndpoint:
     auth: Secret
     proof: Proof = UNPROVEN
     declarative: Declarative | None = None
+    application_server_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,13 +262,13 @@ def asked_of(endpoint: Endpoint) -> Asked | None:
 
 
 def same_endpoint(one: Endpoint, other: Endpoint) -> bool:
-    """Whatever has been shown of either, and however it wants to be told."""
+    """Whatever has been shown of either, however it wants to be told, and whoever may tell it."""
     return _bare(one) == _bare(other)
 
 
 def _bare(endpoint: Endpoint) -> Endpoint:
     if isinstance(endpoint, WebPushEndpoint):
-        return replace(endpoint, proof=UNPROVEN, declarative=None)
+        return replace(endpoint, proof=UNPROVEN, declarative=None, application_server_key=None)
     return replace(endpoint, proof=UNPROVEN) if isinstance(endpoint, Provable) else endpoint
 
 

@@ -291,7 +291,9 @@ def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
             keys = {"p256dh": _base64(endpoint.p256dh), "auth": _base64(endpoint.auth.reveal())}
             wish = endpoint.declarative
             declarative = {} if wish is None else {"declarative": [wish.navigate, wish.title]}
-            return members | keys | _proof(endpoint.proof) | declarative
+            ours = endpoint.application_server_key
+            signed = {} if ours is None else {"signed": ours}
+            return members | keys | _proof(endpoint.proof) | declarative | signed
         case WebhookEndpoint():
             return members | {"secret": _base64(endpoint.secret.reveal())} | _proof(endpoint.proof)
         case FcmEndpoint():
@@ -313,7 +315,8 @@ def _read_endpoint(value: dict[str, Any]) -> Endpoint:
             auth = Secret(base64.b64decode(value["auth"]))
             wish = value.get("declarative")
             declarative = None if wish is None else Declarative(*wish)
-            return WebPushEndpoint(url, base64.b64decode(value["p256dh"]), auth, _read_proof(value), declarative)
+            point = base64.b64decode(value["p256dh"])
+            return WebPushEndpoint(url, point, auth, _read_proof(value), declarative, value.get("signed"))
         case WebhookEndpoint.kind:
             return WebhookEndpoint(url, Secret(base64.b64decode(value["secret"])), _read_proof(value))
         case AppriseEndpoint.kind:

@@ -2,8 +2,8 @@
 
 Every method is atomic and, once it returns, durable. A method that writes may be called from many tasks at once. The parts
 (:class:`Subscriptions`, :class:`Cursors`, :class:`Outbox`, :class:`~idlebell.store.reminders.Reminders`, :class:`Trails`,
-:class:`Learnings`, :class:`Keys`, :class:`~idlebell.store.grants.Grants`) are separate protocols because a store without
-transactions across its parts must be able to keep them; what has to be one step is one method of one part.
+:class:`Learnings`, :class:`~idlebell.store.keys.Keys`, :class:`~idlebell.store.grants.Grants`) are separate protocols because
+a store without transactions across its parts must be able to keep them; what has to be one step is one method of one part.
 
 All times are aware datetimes in UTC, given by the caller: a store has no clock.
 """
@@ -23,10 +23,11 @@ from idlebell.model.learnt import Learnt
 from idlebell.model.notification import Draft, Leased, LossReason, Notification, Told
 from idlebell.model.selection import Selection
 from idlebell.model.sighting import Sighting
-from idlebell.model.subscription import Activity, ApiKey, Floor, StandingProblem, Subscription
+from idlebell.model.subscription import Activity, Floor, StandingProblem, Subscription
 from idlebell.model.trail import Delivery, KeptVerdict
 from idlebell.store.allowances import Allowances
 from idlebell.store.grants import Grants
+from idlebell.store.keys import Keys
 from idlebell.store.reminders import Reminders
 
 CURSORS_KEPT: Final = 200
@@ -417,24 +418,6 @@ class Learnings(Protocol):
         """Replaces what was known of ``host``. At most :data:`~idlebell.model.learnt.HOSTS_KEPT` are kept: the one written
         longest ago goes."""
         ...
-
-
-class Keys(Protocol):
-    async def vapid_key(self) -> bytes | None:
-        """The application server's private key (PKCS 8, DER), unsealed."""
-        ...
-
-    async def put_vapid_key(self, der: bytes) -> bytes:
-        """Stores it unless there is one; returns the one that stands."""
-        ...
-
-    async def api_key(self, token_hash: bytes) -> ApiKey | None: ...
-
-    async def api_keys(self) -> tuple[ApiKey, ...]: ...
-
-    async def put_api_key(self, key: ApiKey) -> None: ...
-
-    async def remove_api_key(self, key: ApiKeyId) -> bool: ...
 
 
 class Store(Subscriptions, Cursors, Outbox, Reminders, Trails, Learnings, Keys, Grants, Allowances, Protocol):

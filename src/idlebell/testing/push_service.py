@@ -2,7 +2,7 @@
 than the real ones (it decrypts, and checks every header and signature), and can be told to misbehave.
 
 A resource is a path with its kind. What arrives is recorded as :class:`Received`; what is not as it should be is answered
-with 400 and has ``fault`` say why.
+with 400, or 403 where the key is another than the app subscribed with, and has ``fault`` say why.
 """
 
 from __future__ import annotations
@@ -222,9 +222,9 @@ class PushService:
             plain, version, payload = self._check(resource, request.method, path, headers, body)
         except FaultError as fault:
             await self._record(
-                Received(resource.kind, path, datetime.now(UTC), None, None, headers, body, 400, str(fault))
+                Received(resource.kind, path, datetime.now(UTC), None, None, headers, body, fault.status, str(fault))
             )
-            return web.json_response({"errno": 110, "message": str(fault)}, status=400)
+            return web.json_response({"errno": 110, "message": str(fault)}, status=fault.status)
         answer, status = self._next_answer(resource, path)
         recorded = None if answer.manner is not Manner.ORDERLY else status
         await self._record(Received(resource.kind, path, datetime.now(UTC), version, payload, headers, plain, recorded))

@@ -22,7 +22,15 @@ _AUTHORIZATION = re.compile(r"vapid t=([\w-]+)\.([\w-]+)\.([\w-]+), k=([\w-]{87}
 
 
 class FaultError(Exception):
-    """The request is not as it should be; the text says what."""
+    """The request is not as it should be; the text says what. ``status``: how that is answered."""
+
+    status = 400
+
+
+class OtherKeyError(FaultError):
+    """Another key than the app subscribed with (RFC 8292 section 4.2)."""
+
+    status = 403
 
 
 def check_webpush(
@@ -51,7 +59,7 @@ def _check_vapid(authorization: str, origin: str, application_server_key: str | 
         raise FaultError("Authorization is not RFC 8292's")
     head, claimed, signature, key = match.groups()
     if application_server_key not in (None, key):
-        raise FaultError("another application server key than subscribed with")
+        raise OtherKeyError("another application server key than subscribed with")
     raw = _unbase64url(signature)
     der = encode_dss_signature(int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big"))
     try:

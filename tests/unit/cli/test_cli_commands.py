@@ -141,7 +141,7 @@ def test_an_api_key_is_made_listed_and_revoked(run):
     again = run("keys", "revoke", key)
     assert (again.exit_code, again.stderr) == (
         1,
-        f"idlebell: there is no API key or invitation {key!r}; see idlebell keys list\n",
+        f"idlebell: there is no key or invitation {key!r}; see idlebell keys list\n",
     )
 
 
@@ -178,6 +178,25 @@ def test_the_vapid_key_is_made_once(run):
     first = run("keys", "vapid").output.strip()
     assert len(first) == 87
     assert run("keys", "vapid").output.strip() == first
+
+
+def test_a_vapid_key_is_rotated_listed_and_revoked(run):
+    first = run("keys", "vapid").output.strip()
+    second = run("keys", "rotate-vapid").output.strip()
+    assert len(second) == 87
+    assert run("keys", "vapid").output.strip() == second != first
+    listed = run("keys", "list").output.splitlines()
+    assert listed[0] == f"{second}  VAPID, current, subscriptions: 0"
+    assert re.fullmatch(rf"{first}  VAPID, retired \d{{4}}-\d\d-\d\d, subscriptions: 0", listed[1])
+    current = run("keys", "revoke", second)
+    assert (current.exit_code, "rotate-vapid first" in current.stderr) == (1, True)
+    assert run("keys", "revoke", first).exit_code == 0
+    assert run("keys", "revoke", first).exit_code == 1
+    for _ in range(4):
+        assert run("keys", "rotate-vapid").exit_code == 0
+    full = run("keys", "rotate-vapid")
+    assert (full.exit_code, len(full.stderr.splitlines())) == (1, 1)
+    assert "5 VAPID keys are kept" in full.stderr
 
 
 def test_a_store_that_is_none_is_one_line(run, tmp_path):

@@ -145,6 +145,8 @@ def test_a_registration_sends_what_the_api_wants(ask: Ask, gateway: Gateway) -> 
 
 def test_a_web_push_says_what_a_browser_is_to_show() -> None:
     assert "declarative" not in WebPush("https://p/x", "P", "A").json()
+    assert "application_server_key" not in WebPush("https://p/x", "P", "A").json()
+    assert WebPush("https://p/x", "P", "A", application_server_key="K").json()["application_server_key"] == "K"
     assert WebPush("https://p/x", "P", "A", "https://app/").json()["declarative"] == {"navigate": "https://app/"}
     named = WebPush("https://p/x", "P", "A", navigate="https://app/", title="Acme")
     assert named.json()["declarative"] == {"navigate": "https://app/", "title": "Acme"}

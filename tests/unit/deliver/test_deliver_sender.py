@@ -10,6 +10,7 @@ import pytest
 
 from idlebell.deliver.carriers import Carriers, to_canary
 from idlebell.deliver.sender import Sender
+from idlebell.deliver.signing import Signing
 from idlebell.model.endpoint import CanaryEndpoint, Endpoint
 from idlebell.model.ids import NotificationId, SubscriptionId
 from idlebell.model.message import MessageSummary
@@ -19,6 +20,7 @@ from idlebell.push.encryption import decrypt
 from idlebell.push.exchange import Answer, HttpRequest, HttpResponse, NoResponse, Tokens
 from idlebell.push.outcome import Accepted, Refused, Retry, TooLarge
 from idlebell.push.vapid import VapidSigner
+from idlebell.store.memory import MemoryStore
 from idlebell.telemetry.facts import Fact, PushAttempted
 from idlebell.testing.virtual_clock import VirtualClock
 from unit.deliver.deliver_scene import AUTH, BROWSER, SIGNER_KEY, ScriptedHttp, hook, simple, web
@@ -35,7 +37,8 @@ def notification(content: Content) -> Notification:
 def sender(http: ScriptedHttp, facts: list[Fact] | None = None, signer: VapidSigner | None = None) -> Sender:
     emit = (facts if facts is not None else []).append
     carriers = Carriers().add(HttpRequest, http.send)
-    return Sender(carriers, emit, CLOCK, os.urandom, signer or VapidSigner(SIGNER_KEY, None))
+    signing = Signing(MemoryStore(os.urandom), signer or VapidSigner(SIGNER_KEY, None), CLOCK)
+    return Sender(carriers, emit, CLOCK, os.urandom, signing)
 
 
 def taking(limit: int) -> ScriptedHttp:

@@ -399,3 +399,22 @@ def test_a_list_that_is_the_same_fails_where_it_failed() -> None:
     known = Endpoints(one, fallbacks=(other,), failing=(Failing(0, now, now),))
     assert with_proofs(replace(known, failing=()), known) == known
     assert with_proofs(Endpoints(other, fallbacks=(one,)), known).failing == ()
+
+
+def test_a_web_push_may_name_the_key_that_it_was_made_with() -> None:
+    given = {
+        "type": "webpush",
+        "url": "https://push.example.net/w",
+        "keys": {"p256dh": b64url(POINT), "auth": b64url(AUTH)},
+    }
+    padded = base64.b64encode(POINT).decode()
+    for spelt in (b64url(POINT), padded):
+        shape = read(EndpointsShape, {"new_mail": given | {"application_server_key": spelt}})
+        (bell,) = read_endpoints(Faults(), shape, allow_plaintext=False).bells
+        assert isinstance(bell, WebPushEndpoint)
+        assert bell.application_server_key == b64url(POINT)
+        assert "application_server_key" not in spelled(bell), "of another push subscription it would be wrong"
+    for wrong in ("", "B" * 87, b64url(POINT)[:-2], "\n"):
+        assert set(faults_of({"new_mail": given | {"application_server_key": wrong}})) == {
+            "/endpoints/new_mail/application_server_key"
+        }

@@ -75,6 +75,7 @@ def test_strings_come_back(strings: list[str]) -> None:
         Endpoints(samples.webpush(), samples.simplepush(), samples.webhook(), samples.webhook()),
         Endpoints(replace(samples.webpush(), declarative=Declarative("https://app.example/"), proof=PROVEN)),
         Endpoints(replace(samples.webpush(), declarative=Declarative("https://app.example/", "Acme"))),
+        Endpoints(replace(samples.webpush(), application_server_key="B" * 87)),
         Endpoints(AppriseEndpoint(PushUrl("46elks://u:p@from/to")), AppriseEndpoint(PushUrl("ntfys://h/#a"))),
         Endpoints(FcmEndpoint("a:b"), ApnsEndpoint("ab" * 32), ApnsEndpoint("ab" * 32, sandbox=True)),
         Endpoints(CommandEndpoint("beep"), TerminalEndpoint(), CanaryEndpoint()),

@@ -1,26 +1,43 @@
-"""The VAPID key and the API keys, in memory."""
+"""The VAPID keys and the API keys, in memory."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import datetime
+
 from idlebell.model.ids import ApiKeyId
 from idlebell.model.subscription import ApiKey
+from idlebell.store.keys import StoredVapidKey
 
 
 class MemoryKeys:
-    """Keeps :class:`~idlebell.store.contract.Keys`."""
+    """Keeps :class:`~idlebell.store.keys.Keys`."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._vapid_key: bytes | None = None
+        self._vapid_keys: list[StoredVapidKey] = []
         self._api_keys: dict[ApiKeyId, ApiKey] = {}
 
     async def vapid_key(self) -> bytes | None:
-        return self._vapid_key
+        return self._vapid_keys[0].der if self._vapid_keys else None
 
     async def put_vapid_key(self, der: bytes) -> bytes:
-        if self._vapid_key is None:
-            self._vapid_key = der
-        return self._vapid_key
+        if not self._vapid_keys:
+            self._vapid_keys.append(StoredVapidKey(der))
+        return self._vapid_keys[0].der
+
+    async def vapid_keys(self) -> tuple[StoredVapidKey, ...]:
+        return tuple(self._vapid_keys)
+
+    async def rotate_vapid_key(self, der: bytes, now: datetime) -> None:
+        before = [replace(one, retired_at=one.retired_at or now) for one in self._vapid_keys]
+        self._vapid_keys = [StoredVapidKey(der), *before]
+
+    async def remove_vapid_key(self, der: bytes) -> bool:
+        kept = [one for one in self._vapid_keys if one.retired_at is None or one.der != der]
+        found = len(kept) < len(self._vapid_keys)
+        self._vapid_keys = kept
+        return found
 
     async def api_key(self, token_hash: bytes) -> ApiKey | None:
         return next((key for key in self._api_keys.values() if key.token_hash == token_hash), None)

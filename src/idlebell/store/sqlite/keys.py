@@ -1,13 +1,16 @@
-"""The VAPID key and the API keys."""
+"""The VAPID keys and the API keys. Of the former the current one is the secret called ``vapid``; one that was retired has when
+that was, in microseconds since the epoch, behind it in its name."""
 
 from __future__ import annotations
 
 import sqlite3
+from datetime import datetime
 from typing import Any, Final
 
 from idlebell.model.ids import ApiKeyId
 from idlebell.model.subscription import ApiKey
 from idlebell.store import codec
+from idlebell.store.keys import StoredVapidKey
 from idlebell.store.routes import microseconds, moment
 from idlebell.store.sealing import Sealer
 from idlebell.store.sqlite.database import Database
@@ -19,11 +22,13 @@ ON CONFLICT (id) DO UPDATE
 SET name = excluded.name, token_hash = excluded.token_hash, scopes = excluded.scopes, created_us = excluded.created_us,
     expires_us = excluded.expires_us
 """
-_VAPID_CONTEXT: Final = b"secrets\0value\0vapid"
+_CURRENT: Final = "vapid"
+_RETIRED: Final = "vapid "
+_KEEP: Final = "INSERT INTO secrets (name, value) VALUES (?, ?)"
 
 
 class KeysPart:
-    """Keeps :class:`~idlebell.store.contract.Keys`."""
+    """Keeps :class:`~idlebell.store.keys.Keys`."""
 
     _database: Database
 
@@ -37,9 +42,45 @@ class KeysPart:
             standing = _vapid(connection, sealer)
             if standing is not None:
                 return standing
-            sealed = sealer.seal(der, _VAPID_CONTEXT)
-            connection.execute("INSERT INTO secrets (name, value) VALUES ('vapid', ?)", (sealed,))
+            connection.execute(_KEEP, (_CURRENT, sealer.seal(der, _context(_CURRENT))))
             return der
+
+        return await self._database.write(job)
+
+    async def vapid_keys(self) -> tuple[StoredVapidKey, ...]:
+        sealer = self._database.sealer
+        return tuple(
+            StoredVapidKey(sealer.open(value, _context(name)), _retired_at(name))
+            for name, value in self._database.read(_vapid_rows)
+        )
+
+    async def rotate_vapid_key(self, der: bytes, now: datetime) -> None:
+        sealer = self._database.sealer
+
+        def job(connection: sqlite3.Connection) -> None:
+            standing = _vapid(connection, sealer)
+            if standing is not None:
+                retired = [_retired_at(name) for name, _ in _vapid_rows(connection)]
+                latest = max((microseconds(at) for at in retired if at is not None), default=0)
+                # Whatever the clock does: the one that was retired last has the greatest number, and no name comes twice.
+                name = f"{_RETIRED}{max(microseconds(now), latest + 1)}"
+                connection.execute(_KEEP, (name, sealer.seal(standing, _context(name))))
+                connection.execute("DELETE FROM secrets WHERE name = ?", (_CURRENT,))
+            connection.execute(_KEEP, (_CURRENT, sealer.seal(der, _context(_CURRENT))))
+
+        await self._database.write(job)
+
+    async def remove_vapid_key(self, der: bytes) -> bool:
+        sealer = self._database.sealer
+
+        def job(connection: sqlite3.Connection) -> bool:
+            found = [
+                (name,)
+                for name, value in _vapid_rows(connection)
+                if name != _CURRENT and sealer.open(value, _context(name)) == der
+            ]
+            connection.executemany("DELETE FROM secrets WHERE name = ?", found)
+            return bool(found)
 
         return await self._database.write(job)
 
@@ -69,8 +110,22 @@ class KeysPart:
 
 
 def _vapid(connection: sqlite3.Connection, sealer: Sealer) -> bytes | None:
-    row = connection.execute("SELECT value FROM secrets WHERE name = 'vapid'").fetchone()
-    return None if row is None else sealer.open(row[0], _VAPID_CONTEXT)
+    row = connection.execute("SELECT value FROM secrets WHERE name = ?", (_CURRENT,)).fetchone()
+    return None if row is None else sealer.open(row[0], _context(_CURRENT))
+
+
+def _vapid_rows(connection: sqlite3.Connection) -> list[tuple[str, bytes]]:
+    """The current one first, then those that were retired, the last of them first."""
+    found = connection.execute("SELECT name, value FROM secrets WHERE name GLOB 'vapid*'").fetchall()
+    return sorted(found, key=lambda row: (row[0] != _CURRENT, -int(row[0].removeprefix(_CURRENT) or 0)))
+
+
+def _retired_at(name: str) -> datetime | None:
+    return None if name == _CURRENT else moment(int(name.removeprefix(_RETIRED)))
+
+
+def _context(name: str) -> bytes:
+    return b"secrets\0value\0" + name.encode("ascii")
 
 
 def _api_key(row: tuple[Any, ...]) -> ApiKey:

@@ -27,10 +27,11 @@
     return a.length === b.length && a.every((byte, index) => byte === b[index]);
   }
 
-  // The browser's subscription as an endpoint of the interface. A subscription made for another key of the gateway is of no
-  // use any more and is made anew.
+  // The browser's subscription as an endpoint of the interface. A subscription that was made for an older key of the gateway is
+  // made anew for the current one, so that nobody needs the old one any more.
   async function endpoint(registration) {
-    const key = bytesOf((await api.vapid()).public_key);
+    const { public_key: current } = await api.vapid();
+    const key = bytesOf(current);
     let found = await registration.pushManager.getSubscription();
     if (found && !sameBytes(found.options.applicationServerKey, key)) {
       await found.unsubscribe();
@@ -38,7 +39,7 @@
     }
     found ??= await registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key });
     const { endpoint: url, keys } = found.toJSON();
-    return { type: "webpush", url, keys: { p256dh: keys.p256dh, auth: keys.auth } };
+    return { type: "webpush", url, keys: { p256dh: keys.p256dh, auth: keys.auth }, application_server_key: current };
   }
 
   const lease = (view) => ({ expires_at: Date.parse(view.expires_at), lease_seconds: LEASE_SECONDS, renewed_at: Date.now() });
