@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from contracts.store_steps import counts, drain, enqueue, lease, put
 from idlebell.model.account import Account
+from idlebell.model.endpoint import Endpoints, Failing
 from idlebell.model.notification import NewMail, Reconnect
-from idlebell.store.contract import Deferred, Postponed, Store
-from store_samples import DAY, HOUR, NOW, SECOND
+from idlebell.store.contract import Deferred, Postponed, Settled, Store
+from store_samples import DAY, HOUR, NOW, SECOND, new_mail, webhook
 
 
 async def test_all_names_have_room_or_nothing_is_counted(store: Store) -> None:
@@ -64,3 +65,35 @@ async def test_what_is_no_mail_or_was_attempted_waits_as_it_is(store: Store, acc
     (leased,) = await lease(store, NOW + HOUR)
     assert (leased.notification.id, leased.notification.version) == (mail.id, mail.version)
     assert not isinstance(leased.notification.content, Reconnect)
+
+
+async def test_what_one_endpoint_may_not_have_today_the_next_one_gets(store: Store, account: Account) -> None:
+    first, second = webhook("https://a.example.net/"), webhook("https://b.example.net/")
+    one = await put(store, account, endpoints=Endpoints(first, fallbacks=(second,)))
+
+    async def next_of(at: datetime) -> tuple[str, int]:
+        (leased,) = await lease(store, at)
+        assert isinstance(leased.notification.content, NewMail)
+        return leased.endpoint.url.host[:1], leased.notification.content.count
+
+    mails = [await enqueue(store, one, new_mail(count), NOW) for count in (1, 2)]
+    assert await next_of(NOW) == ("a", 1)
+    await store.settle(mails[0].id, Deferred(NOW, NOW + HOUR))
+    assert await store.release(NOW) == 0
+    assert await next_of(NOW) == ("b", 1)
+    stored = await store.get(one.id)
+    assert stored is not None
+    assert stored.endpoints.failing == (Failing(0, NOW, NOW + HOUR, spent=True),)
+    await store.settle(mails[0].id, Settled(NOW, 201))
+    assert await next_of(NOW) == ("b", 2)
+
+    # Nor may the last: it is held, and when the day begins the first is used again.
+    await store.settle(mails[1].id, Deferred(NOW, NOW + HOUR))
+    assert await lease(store, NOW) == []
+    assert await store.next_due(NOW) == NOW + HOUR
+    await store.release(NOW + HOUR)
+    assert await next_of(NOW + HOUR) == ("a", 2)
+    stored = await store.get(one.id)
+    assert stored is not None
+    assert stored.endpoints.failing == ()
+    assert (await counts(store, one)).pending == 2

@@ -23,6 +23,7 @@ from idlebell.telemetry.facts import Fact
 from idlebell.testing import mail
 from idlebell.testing.certificate import Authority
 from idlebell.testing.imap_server import Habits, ImapServer
+from idlebell.testing.push_service import PushService
 
 PASSWORD = "hunter2"
 
@@ -30,7 +31,8 @@ PASSWORD = "hunter2"
 async def test_a_mail_is_told_by_ntfy_and_by_sms_and_no_secret_is_shown(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Declared: ntfy. Over REST: an SMS. Both with the sender and the subject, each in its service's own words."""
+    """Declared: ntfy. Over REST: an SMS. Both with the sender and the subject, each in its service's own words. Of SMS there is
+    one a day, so the next mail goes to the next endpoint."""
     authority = Authority()
     (tmp_path / "ca.pem").write_bytes(authority.ca_pem)
     (tmp_path / "password").write_text(PASSWORD)
@@ -40,6 +42,7 @@ async def test_a_mail_is_told_by_ntfy_and_by_sms_and_no_secret_is_shown(
     async with (
         ImapServer(habits=Habits(tls_context=tls)) as imap,
         ApprisePeer(tls) as peer,
+        PushService(tls, host="localhost") as service,
         aiohttp.ClientSession() as http,
     ):
         imap.add_user("alice", PASSWORD)
@@ -47,6 +50,7 @@ async def test_a_mail_is_told_by_ntfy_and_by_sms_and_no_secret_is_shown(
             server=sections.Server(listen=Address("127.0.0.1", 0)),
             store=sections.Store(url=f"sqlite:{tmp_path}/idlebell.db"),
             imap=sections.Imap(ca_file=tmp_path / "ca.pem"),
+            push=sections.Push(max_per_day=1),
             network=sections.NetworkAccess(allow=(ip_network("127.0.0.0/8"), ip_network("::1/128"))),
             watch=(
                 sections.Watch(
@@ -59,7 +63,8 @@ async def test_a_mail_is_told_by_ntfy_and_by_sms_and_no_secret_is_shown(
         async with compose.running(settings, emit_also=facts.append) as running:
             url = f"{running.url}/v1/subscriptions"
             endpoint = {"type": "apprise", "url": peer.sms}
-            asked = subscription(imap.tls_port, "alice", PASSWORD, {"new_mail": endpoint}, payload="summary")
+            bells = {"new_mail": [endpoint, service.make_webhook()]}
+            asked = subscription(imap.tls_port, "alice", PASSWORD, bells, payload="summary")
             for broken, pointer in (
                 ({"type": "apprise", "url": "smseagles://x"}, "/endpoints/new_mail/url"),
                 ({"type": "apprise", "url": peer.sms + "/15557654321"}, "/endpoints/new_mail/url"),
@@ -96,6 +101,17 @@ async def test_a_mail_is_told_by_ntfy_and_by_sms_and_no_secret_is_shown(
                     if '"outcome":"accepted"' in shown:
                         break
                     await asyncio.sleep(0.02)
+            imap.deliver("alice", mail.make(subject="Another"))
+            (told,) = await service.wait_for(lambda one: one.type == "new_mail")
+            assert told.payload is not None
+            assert [one["subject"] for one in told.payload["messages"]] == ["Another"]
+            assert len(peer.messages) == 2
+            async with http.get(f"{url}/{registered['id']}", headers=bearer) as answer:
+                view = await answer.json()
+            first, second = view["endpoints"]["new_mail"]
+            assert (first["used"], first["problem"]["type"]) == (False, "/problems/endpoint-spent")
+            assert (second["used"], second["problem"]) == (True, None)
+            assert (view["allowance"], view["problem"]) == ({"max_per_day": 1, "today": 1}, None)
             async with http.get(f"{url}/{registered['id']}/deliveries", headers=bearer) as answer:
                 shown += await answer.text()
     said = shown + caplog.text + repr(facts) + repr(settings)

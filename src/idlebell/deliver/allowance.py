@@ -1,7 +1,8 @@
 """What reaches a person, or costs by the piece, has so many notifications a day: an endpoint, and an API key with all of its.
 
-New mail above that is held until the next day begins (UTC), where it comes as one notification with a count. Everything else -
-that credentials are needed, that a lease ends - is sent all the same, and counted.
+New mail above that goes to the next endpoint of a list, or is held until the next day begins (UTC), where it comes as one
+notification with a count; a reminder waits. Everything else - that credentials are needed, that a lease ends - is sent all the
+same, and counted.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Final, Protocol
 from idlebell.deliver.settings import DeliverySettings
 from idlebell.model.endpoint import AppriseEndpoint, Endpoint
 from idlebell.model.ids import ApiKeyId, SubscriptionId
-from idlebell.model.notification import NewMail, Notification
+from idlebell.model.notification import NewMail, Notification, Reminder
 from idlebell.model.proof import Audience
 from idlebell.model.subscription import Subscription
 from idlebell.store.allowances import Allowances
@@ -52,7 +53,7 @@ class Allowance:
             return None
         subscription = await self._store.get(notification.subscription_id)
         owner = None if subscription is None else subscription.owner
-        bounded = isinstance(notification.content, NewMail)
+        bounded = isinstance(notification.content, NewMail | Reminder)
         limits = {self._of_endpoint(endpoint): self._settings.max_per_day if bounded else 0}
         if owner is not None:
             limits[self._of_key(owner)] = self._settings.max_per_day_of_key if bounded else 0

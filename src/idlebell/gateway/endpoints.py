@@ -339,9 +339,14 @@ def endpoints_view(subscription: Subscription) -> EndpointsView:
 
 
 def _trouble(one: Failing) -> ProblemView:
-    then = "it is being tried again" if one.probe_at is None else f"it is tried again after {told_at(one.probe_at)}"
-    detail = f"It did not take new mail in time, so the next one is used; {then}."
-    return ProblemView(type="/problems/endpoint-failing", detail=detail, since=one.since)
+    if one.spent and one.probe_at is not None:
+        code = "endpoint-spent"
+        detail = f"It has had its notifications of this day, so the next one is used until {told_at(one.probe_at)}."
+    else:
+        code = "endpoint-failing"
+        then = "it is being tried again" if one.probe_at is None else f"it is tried again after {told_at(one.probe_at)}"
+        detail = f"It did not take new mail in time, so the next one is used; {then}."
+    return ProblemView(type=f"/problems/{code}", detail=detail, since=one.since)
 
 
 def with_proofs(endpoints: Endpoints, known: Endpoints | None) -> Endpoints:

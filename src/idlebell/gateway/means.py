@@ -62,8 +62,8 @@ class Means:
     async def view(self, subscription: Subscription) -> SubscriptionView:
         activity = await self.store.activity(subscription.id)
         shown = view(subscription, self.status.of(subscription.account_id), activity, self.policy.demands)
-        endpoint = subscription.endpoints.new_mail
-        if endpoint is None or not is_limited(endpoint):
+        endpoint = next((one for one in subscription.endpoints.bells if is_limited(one)), None)
+        if endpoint is None:
             return shown
         spent = await self.dispatcher.spent(endpoint)
         allowance = AllowanceView(max_per_day=self.policy.max_per_day, today=spent)

@@ -275,12 +275,14 @@ def _bare(endpoint: Endpoint) -> Endpoint:
 @dataclass(frozen=True, slots=True)
 class Failing:
     """An endpoint of the list of ``new_mail`` that has not taken what it was to take in time. ``place``: in the list.
-    ``probe_at``: until when it is passed over; None: it is being tried again. ``probes``: how often it was."""
+    ``probe_at``: until when it is passed over; None: it is being tried again. ``probes``: how often it was. ``spent``: nothing
+    is wrong with it, but it has had what it may have in a day."""
 
     place: int
     since: datetime
     probe_at: datetime | None
     probes: int = 0
+    spent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

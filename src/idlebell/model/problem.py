@@ -454,6 +454,15 @@ PROBLEMS = _table(
         "Check the endpoint; it is tried again.",
     ),
     Entry(
+        "endpoint-spent",
+        "The endpoint has had its notifications of this day",
+        422,
+        _O,
+        Retry.LATER,
+        Severity.INFO,
+        "Wait for the next day (UTC), or ask the operator about push.max_per_day.",
+    ),
+    Entry(
         "vapid-subject-missing",
         "Web Push needs the operator's address",
         422,

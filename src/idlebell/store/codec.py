@@ -74,7 +74,8 @@ def encode_endpoints(endpoints: Endpoints) -> bytes:
         members["fallbacks"] = [_endpoint(own) for own in endpoints.fallbacks]
     if endpoints.failing:
         members["failing"] = [
-            [one.place, microseconds(one.since), _optional(one.probe_at), one.probes] for one in endpoints.failing
+            [one.place, microseconds(one.since), _optional(one.probe_at), one.probes, *([True] if one.spent else [])]
+            for one in endpoints.failing
         ]
     return _dump(members)
 
@@ -84,8 +85,8 @@ def decode_endpoints(encoded: bytes) -> Endpoints:
     found = {role.value: _read_endpoint(value[role.value]) for role in Role if role.value in value}
     fallbacks = tuple(_read_endpoint(one) for one in value.get("fallbacks", ()))
     failing = tuple(
-        Failing(place, moment(since), _moment(probe_at), probes)
-        for place, since, probe_at, probes in value.get("failing", ())
+        Failing(place, moment(since), _moment(probe_at), probes, *spent)
+        for place, since, probe_at, probes, *spent in value.get("failing", ())
     )
     return Endpoints(**{"new_mail": None, **found}, fallbacks=fallbacks, failing=failing)
 

@@ -269,8 +269,9 @@ class Unverified:
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """Its endpoint has had what it may have in a day. New mail that was never attempted is held until ``due_at``, together with
-    what comes meanwhile; anything else waits. It is no attempt."""
+    """Its endpoint has had what it may have in a day. New mail that was never attempted goes to the next of a list, with all
+    that comes until ``due_at``; where there is none, it is held until then, together with what comes meanwhile. Anything else
+    waits. It is no attempt."""
 
     at: datetime
     due_at: datetime
@@ -351,7 +352,7 @@ class Outbox(Protocol):
         the endpoint. An id that is no longer there is no error: the subscription may have ended meanwhile. A settled
         ``reconnect`` moves the loss on (:meth:`~idlebell.model.subscription.Loss.accepted`). What was accepted shows that the
         endpoint works: a problem that says otherwise is over. It is kept as a delivery in the same step (:class:`Trails`).
-        True: more may wait for the endpoint, due now or later."""
+        True: more may wait for the endpoint, or for the next of its list, due now or later."""
         ...
 
     async def overdue(

@@ -2,7 +2,8 @@
 
 A notification waits for an endpoint that has others behind it for as long as its subscription says. What was not accepted by
 then passes that endpoint over, with all that waits for it; after a pause that grows it is tried again with the next that comes,
-and is passed over at once if that fails. What is accepted ends the trouble. None as an answer means: nothing changes.
+and is passed over at once if that fails. What is accepted ends the trouble. One that has had what it may have in a day is
+passed over until the next. None as an answer means: nothing changes.
 """
 
 from __future__ import annotations
@@ -40,14 +41,20 @@ def place_of(endpoints: Endpoints, fingerprint: Fingerprint, endpoint: bytes) ->
 
 def fallen(subscription: Subscription, place: int | None, now: datetime) -> Subscription | None:
     """The endpoint at ``place``, which new mail goes to, has not taken what it was to take."""
-    endpoints = subscription.endpoints
-    if subscription.phase.over or place != endpoints.place or place + 1 >= len(endpoints.bells):
+    if place is None or not _has_next(subscription, place):
         return None
-    known = _failing(endpoints, place)
+    known = _failing(subscription.endpoints, place)
     probes = 0 if known is None else known.probes + 1
     seconds = min(PROBE_SECONDS_FIRST * 2.0 ** min(probes, 16), PROBE_SECONDS_MAX)
     since = now if known is None else known.since
     return _with(subscription, place, Failing(place, since, now + timedelta(seconds=seconds), probes))
+
+
+def spent(subscription: Subscription, place: int | None, now: datetime, until: datetime) -> Subscription | None:
+    """The endpoint at ``place``, which new mail goes to, may have no more before ``until``."""
+    if place is None or not _has_next(subscription, place):
+        return None
+    return _with(subscription, place, Failing(place, now, until, spent=True))
 
 
 def probed(subscription: Subscription, now: datetime) -> Subscription | None:
@@ -55,7 +62,7 @@ def probed(subscription: Subscription, now: datetime) -> Subscription | None:
     endpoints = subscription.endpoints
     over = [one for one in endpoints.failing if one.probe_at is not None and one.probe_at <= now]
     for one in over:
-        subscription = _with(subscription, one.place, replace(one, probe_at=None))
+        subscription = _with(subscription, one.place, None if one.spent else replace(one, probe_at=None))
     return subscription if over else None
 
 
@@ -77,6 +84,11 @@ def probe_at(subscription: Subscription) -> datetime | None:
     if subscription.phase.over:
         return None
     return min((one.probe_at for one in subscription.endpoints.failing if one.probe_at is not None), default=None)
+
+
+def _has_next(subscription: Subscription, place: int) -> bool:
+    endpoints = subscription.endpoints
+    return not subscription.phase.over and place == endpoints.place and place + 1 < len(endpoints.bells)
 
 
 def _failing(endpoints: Endpoints, place: int) -> Failing | None:

@@ -10,11 +10,11 @@ from idlebell.deliver.allowance import Allowance, day_of, is_limited, next_day
 from idlebell.deliver.settings import DeliverySettings
 from idlebell.model.endpoint import AppriseEndpoint, PushUrl
 from idlebell.model.ids import ApiKeyId, NotificationId, SubscriptionId
-from idlebell.model.notification import LossReason, NewMail, Notification, Reconnect
+from idlebell.model.notification import LossReason, NewMail, Notification, Reconnect, Reminder
 from idlebell.model.proof import Demand, Demands
 from idlebell.push.exchange import AppriseAnswered, AppriseCall
 from idlebell.testing.virtual_clock import VirtualClock
-from unit.deliver.deliver_scene import Scene, scene, simple
+from unit.deliver.deliver_scene import Scene, scene, simple, web
 
 SMS = AppriseEndpoint(PushUrl("twilio://sid:token@15550000000/15551234567"))
 NTFY = AppriseEndpoint(PushUrl("ntfys://h/alice"))
@@ -78,6 +78,39 @@ async def test_above_it_mail_waits_for_the_next_day_and_comes_as_one() -> None:
     assert len(calls) == 4
     assert "3 new messages" in calls[3].body
     assert await made.dispatcher.spent(SMS) == 1
+    await made.dispatcher.stop()
+
+
+async def test_above_it_mail_goes_to_the_next_endpoint_of_the_list() -> None:
+    clock, calls = VirtualClock(), []
+    made = limited(clock, calls)
+    one = await made.subscribe(SMS)
+    subscription = await made.store.put(replace(one, endpoints=replace(one.endpoints, fallbacks=(web(),))))
+    made.dispatcher.start()
+    for number in range(1, 6):
+        await made.ring(subscription, mail())
+        await settled(made, subscription.id, accepted=number, pending=0)
+    assert (len(calls), len(made.http.urls())) == (2, 3)
+
+    clock.suspend((next_day(clock.now()) - clock.now()).total_seconds() + 1)
+    await made.ring(subscription, mail())
+    await settled(made, subscription.id, accepted=6, pending=0)
+    assert (len(calls), len(made.http.urls())) == (3, 3)
+    await made.dispatcher.stop()
+
+
+async def test_a_reminder_is_bounded_as_mail_is() -> None:
+    clock, calls = VirtualClock(), []
+    made = limited(clock, calls, most=1)
+    subscription = await made.subscribe(SMS)
+    made.dispatcher.start()
+    await made.ring(subscription, mail())
+    await settled(made, subscription.id, accepted=1)
+    reminder = await made.ring(subscription, Reminder("INBOX", 1, (1,)))
+    async with asyncio.timeout(10):
+        while await made.store.waits(reminder.id) != next_day(clock.now()):
+            await asyncio.sleep(0)
+    assert len(calls) == 1
     await made.dispatcher.stop()
 
 

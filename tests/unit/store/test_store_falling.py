@@ -66,6 +66,19 @@ def test_nothing_falls_from_where_it_does_not_go_or_from_the_last() -> None:
     assert falling.fallen(subscription(phase=Phase.ENDED), 0, NOW) is None
 
 
+def test_one_that_has_had_its_share_of_a_day_is_passed_over_until_the_next() -> None:
+    found = falling.spent(subscription(), 0, NOW, NOW + MINUTE)
+    assert found is not None
+    assert found.endpoints.failing == (Failing(0, NOW, NOW + MINUTE, spent=True),)
+    assert (found.endpoints.place, falling.probe_at(found)) == (1, NOW + MINUTE)
+    again = falling.probed(found, NOW + MINUTE)
+    assert again is not None
+    assert again.endpoints == LIST, "nothing was wrong with it, so nothing is to be tried"
+    assert falling.spent(found, 0, NOW, NOW + MINUTE) is None
+    assert falling.spent(found, None, NOW, NOW + MINUTE) is None
+    assert falling.spent(subscription(Failing(0, NOW, NOW), Failing(1, NOW, NOW)), 2, NOW, NOW) is None, "the last"
+
+
 def test_the_next_to_be_tried_again_is_the_earliest() -> None:
     two = subscription(Failing(0, NOW, NOW + MINUTE), Failing(1, NOW, NOW + SECOND))
     assert falling.probe_at(two) == NOW + SECOND
@@ -79,7 +92,7 @@ def test_an_endpoint_of_the_list_is_known_by_its_digest() -> None:
 
 
 def test_a_list_and_what_fails_of_it_is_read_as_it_was_written() -> None:
-    failing = (Failing(0, NOW, NOW + MINUTE, 3), Failing(1, NOW, None))
+    failing = (Failing(0, NOW, NOW + MINUTE, 3), Failing(1, NOW, None), Failing(2, NOW, NOW, spent=True))
     for endpoints in (Endpoints(A), LIST, replace(LIST, failing=failing)):
         assert codec.decode_endpoints(codec.encode_endpoints(endpoints)) == endpoints
 

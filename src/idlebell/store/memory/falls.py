@@ -58,6 +58,15 @@ class Falls:
             self._save(changed)
         return changed is not None
 
+    def spent(self, entry: Waiting, now: datetime, until: datetime) -> bool:
+        """As :meth:`fall`, until then."""
+        one = self._subscriptions[entry.notification.subscription_id]
+        place = falling.place_of(one.endpoints, self._fingerprint, entry.route.endpoint)
+        changed = falling.spent(one, place, now, until)
+        if changed is not None:
+            self._save(changed)
+        return changed is not None
+
     def failed(self, subscription: SubscriptionId, endpoint: bytes, now: datetime) -> None:
         """An attempt: enough where the endpoint is being tried again."""
         one = self._subscriptions[subscription]

@@ -132,7 +132,7 @@ class MemoryOutbox(MemoryHolds):
             case Dropped():
                 self._pushed(entry, settlement.at, settlement.status, settlement.outcome)
                 if settlement.outcome == "refused" and patient and self._falls_instead(entry, settlement.at):
-                    return endpoint in self._outbox.queues
+                    return True
                 self._take(entry, settlement.outcome)
                 if settlement.problem is not None:
                     self._save_if(changes.troubled(subscription, settlement.problem))
@@ -140,7 +140,8 @@ class MemoryOutbox(MemoryHolds):
                 self._pushed(entry, settlement.at, settlement.status, "gone")
                 self._gone(entry, subscription, settlement)
             case Deferred():
-                self._defer(entry, settlement.at, settlement.due_at)
+                if self._defer(entry, settlement.at, settlement.due_at):
+                    return True
             case Unverified():
                 meanwhile = changes.proven(subscription, entry.notification.content.role)
                 entry.due_at, entry.leased_until = settlement.at if meanwhile else settlement.due_at, None
@@ -288,13 +289,22 @@ class MemoryOutbox(MemoryHolds):
         keep = notification.expires_at - entry.due_at
         self._hold_again(entry, Hold(notification.id, content, notification.at, until, keep), now)
 
-    def _defer(self, entry: Waiting, at: datetime, until: datetime) -> None:
+    def _defer(self, entry: Waiting, at: datetime, until: datetime) -> bool:
+        """True: it went to another endpoint."""
         content = entry.notification.content
+        if entry.route.patience_seconds and not entry.notification.attempts:
+            # Somebody behind it may have more left.
+            endpoint, entry.due_at, entry.leased_until = entry.route.endpoint, at, None
+            self._move(entry)
+            moved = entry.notification.id not in self._outbox.by_id or entry.route.endpoint != endpoint
+            if moved or self._falls.spent(entry, at, until):
+                return True
         if isinstance(content, NewMail) and not entry.notification.attempts:
             self._hold(entry, content, until, at)
-            return
-        entry.due_at, entry.leased_until = until, None
-        self._move(entry)
+        else:
+            entry.due_at, entry.leased_until = until, None
+            self._move(entry)
+        return False
 
     def _new_id(self) -> NotificationId:
         return notification_id(self._entropy(ID_ENTROPY_BYTES))

@@ -56,6 +56,13 @@ class Falls:
             self._save(connection, changed)
         return changed is not None
 
+    def spent(self, connection: sqlite3.Connection, waiting: Waiting, now: datetime, until: datetime) -> bool:
+        """As :meth:`fall`, until then."""
+        changed = falling.spent(*self._standing(connection, waiting), now, until)
+        if changed is not None:
+            self._save(connection, changed)
+        return changed is not None
+
     def failed(self, connection: sqlite3.Connection, waiting: Waiting, now: datetime) -> None:
         """An attempt: enough where the endpoint is being tried again."""
         if waiting.patience_us is not None and falling.probing(*self._standing(connection, waiting)):

@@ -120,9 +120,9 @@ class OutboxPart:
             waiting = self._database.queues.by_id(connection, notification)
             if waiting is None:
                 return False
-            self._settle(connection, waiting, settlement)
+            fell = self._settle(connection, waiting, settlement)
             served = (microseconds(settlement.at), waiting.endpoint)
-            return connection.execute(_SERVED, served).fetchone() is not None
+            return connection.execute(_SERVED, served).fetchone() is not None or fell
 
         # The service has it, and its lane is free for the next: only this endpoint waits.
         return await self._database.write(job, patient=True)
@@ -158,7 +158,8 @@ class OutboxPart:
 
         await self._database.write(job)
 
-    def _settle(self, connection: sqlite3.Connection, waiting: Waiting, settlement: Settlement) -> None:
+    def _settle(self, connection: sqlite3.Connection, waiting: Waiting, settlement: Settlement) -> bool:
+        """True: it went to another endpoint."""
         queues = self._database.queues
         at, status = settlement.at, settlement.status
         came_at = moment(waiting.at_us)
@@ -186,7 +187,7 @@ class OutboxPart:
                     queues.postpone(connection, waiting, microseconds(at), waiting.attempts + 1)
                     still = queues.by_id(connection, waiting.id)
                     if still is None or still.endpoint != waiting.endpoint or queues.falls.fall(connection, still, at):
-                        return
+                        return True
                 queues.take(connection, [waiting], settlement.outcome)
                 if settlement.problem is not None:
                     subscription = self._subscription(connection, waiting)
@@ -195,11 +196,12 @@ class OutboxPart:
                 queues.pushed(connection, waiting, at, status, "gone")
                 self._gone(connection, waiting, settlement)
             case Deferred():
-                self._defer(connection, waiting, settlement)
+                return self._defer(connection, waiting, settlement)
             case Unverified():
                 meanwhile = changes.proven(self._subscription(connection, waiting), codec.ROLE_OF_TYPE[waiting.type])
                 due_at = settlement.at if meanwhile else settlement.due_at
                 queues.postpone(connection, waiting, microseconds(due_at), waiting.attempts)
+        return False
 
     def _coalesced(self, connection: sqlite3.Connection, older: Sequence[Waiting], at: datetime) -> None:
         """Two subscriptions may have the same endpoint."""
@@ -208,12 +210,22 @@ class OutboxPart:
             kept = [coalesced(one.id, one.version, one.type, moment(one.at_us), at) for one in own[:DELIVERIES_KEPT]]
             self._database.rings.keep_deliveries(connection, subscription, kept)
 
-    def _defer(self, connection: sqlite3.Connection, waiting: Waiting, settlement: Deferred) -> None:
+    def _defer(self, connection: sqlite3.Connection, waiting: Waiting, settlement: Deferred) -> bool:
+        queues, at = self._database.queues, settlement.at
+        if waiting.patience_us is not None and not waiting.attempts:
+            # Somebody behind it may have more left.
+            queues.postpone(connection, waiting, microseconds(at), 0)
+            still = queues.by_id(connection, waiting.id)
+            moved = still is None or still.endpoint != waiting.endpoint
+            if still is None or moved or queues.falls.spent(connection, still, at, settlement.due_at):
+                return True
+            waiting = still
         content = opened(self._database.sealer, waiting)
         if isinstance(content, NewMail) and not waiting.attempts:
-            self._database.queues.hold(connection, waiting, content, settlement.due_at, settlement.at)
+            queues.hold(connection, waiting, content, settlement.due_at, at)
         else:
-            self._database.queues.postpone(connection, waiting, microseconds(settlement.due_at), waiting.attempts)
+            queues.postpone(connection, waiting, microseconds(settlement.due_at), waiting.attempts)
+        return False
 
     def _gone(self, connection: sqlite3.Connection, waiting: Waiting, settlement: EndpointGone) -> None:
         queues = self._database.queues
