@@ -270,7 +270,9 @@ async def test_at_the_end_of_its_lease_a_subscription_expires_and_loses_its_queu
     first = await put(store, account, 1, expires_at=NOW, loss=Loss(LossReason.RESTART, NOW))
     kept = await put(store, account, 2, expires_at=NOW + timedelta(microseconds=1))
     await enqueue(store, first, new_mail(3))
+    assert await store.next_lapse() == NOW
     (expired,) = await store.expire(NOW)
+    assert await store.next_lapse() == kept.expires_at
     assert expired == await store.get(first.id)
     assert (expired.phase, expired.over_since, expired.loss) == (Phase.EXPIRED, NOW, None)
     assert await counts(store, first) == Counts(detected=3, expired=3)
@@ -288,6 +290,7 @@ async def test_a_lease_ends_in_every_phase(store: Store, account: Account, phase
 
 async def test_a_declared_subscription_has_no_lease(store: Store, account: Account) -> None:
     await put(store, account, expires_at=NOW, declared=True)
+    assert await store.next_lapse() is None
     assert await store.expire(NOW + DAY) == ()
 
 

@@ -32,7 +32,9 @@ from idlebell.telemetry.facts import (
 )
 
 EVERY_SECONDS = 30.0
-"""A lease may live this much longer than it says; the shortest is a minute."""
+"""Between two looks. No lease begins and ends between them: the shortest is a minute."""
+LEASES_PAUSE_SECONDS = 1.0
+"""Between two looks at leases that end one after another: a lease may live this much longer than it says."""
 TOLD_AT_ONCE = 100
 """In one step of the store."""
 OVERDUE_PAUSE_SECONDS = 0.1
@@ -70,24 +72,42 @@ class Pruner:
         self._on_expired = on_expired
         self._on_told = on_told
         self._keys_at = float("-inf")
-        self._loop: asyncio.Task[None] | None = None
+        self._loops: tuple[asyncio.Task[None], ...] = ()
 
     def start(self) -> None:
-        self._loop = asyncio.create_task(self._run(), name="pruner")
+        self._loops = (
+            asyncio.create_task(self._supervised(self._end_on_time), name="pruner of leases"),
+            asyncio.create_task(self._supervised(self._tidy), name="pruner"),
+        )
 
     async def stop(self) -> None:
-        if self._loop is not None:
-            self._loop.cancel()
-            await asyncio.gather(self._loop, return_exceptions=True)
+        for loop in self._loops:
+            loop.cancel()
+        await asyncio.gather(*self._loops, return_exceptions=True)
 
     async def prune(self) -> None:
         """Once. StoreError where the store cannot."""
+        await self._end()
+        await self._tidy()
+
+    async def _end(self) -> None:
         while expired := await self._store.expire(self._clock.now()):
             for subscription in expired:
                 self._emit(SubscriptionChanged(subscription.id, subscription.account_id, "expired"))
             self._on_expired(expired)
             if len(expired) < EXPIRED_AT_ONCE:
                 break
+
+    async def _end_on_time(self) -> float:
+        """Ends leases; returned is how long until the next one ends."""
+        await self._end()
+        ends = await self._store.next_lapse()
+        if ends is None:
+            return EVERY_SECONDS
+        return max(LEASES_PAUSE_SECONDS, min((ends - self._clock.now()).total_seconds(), EVERY_SECONDS))
+
+    async def _tidy(self) -> float:
+        """All that may take its time; no lease waits for it."""
         await self._give_up()
         await self._tell(self._store.warn)
         await self._tell(self._store.remind)
@@ -97,6 +117,7 @@ class Pruner:
             for key in await drop_needless(self._store, self._clock.now()):
                 self._emit(Noted(f"The old application server key {key} is forgotten: nobody needs it."))
             self._keys_at = self._clock.monotonic()
+        return EVERY_SECONDS
 
     async def _give_up(self) -> None:
         """What was not sent while it was of use."""
@@ -114,12 +135,14 @@ class Pruner:
                 break
             await self._clock.sleep(TOLD_PAUSE_SECONDS)
 
-    async def _run(self) -> None:
+    async def _supervised(self, step: Callable[[], Awaitable[float]]) -> None:
+        """Again and again, after as many seconds as ``step`` says."""
         while True:
+            seconds = EVERY_SECONDS
             try:
-                await self.prune()
+                seconds = await step()
             except StoreError as error:
                 self._emit(StoreFailed(str(error)))
             except Exception as error:
                 self._emit(SupervisorCaught("pruner", where_raised(error)))
-            await self._clock.sleep(EVERY_SECONDS)
+            await self._clock.sleep(seconds)

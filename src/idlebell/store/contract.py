@@ -113,6 +113,10 @@ class Subscriptions(Protocol):
         over for longer than they are shown, up to ``limit`` of each, and returns the newly expired."""
         ...
 
+    async def next_lapse(self) -> datetime | None:
+        """When :meth:`expire` has something to move next; None: no lease runs."""
+        ...
+
     async def activity(self, subscription: SubscriptionId) -> Activity: ...
 
     async def counts(self) -> dict[str, int]:

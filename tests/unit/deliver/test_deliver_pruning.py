@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from idlebell.deliver.pruning import EVERY_SECONDS, TOLD_AT_ONCE, Pruner
+from idlebell.deliver.pruning import EVERY_SECONDS, LEASES_PAUSE_SECONDS, TOLD_AT_ONCE, Pruner
 from idlebell.model.notification import LossReason
 from idlebell.model.subscription import Phase, Subscription
 from idlebell.model.trail import KEPT_FOR
@@ -38,12 +38,21 @@ async def pruned() -> AsyncIterator[Pruned]:
     await one.pruner.stop()
 
 
-async def test_a_lease_that_is_over_ends_the_subscription_within_half_a_minute(pruned: Pruned) -> None:
+async def test_a_lease_that_is_over_ends_the_subscription_at_once(
+    pruned: Pruned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long it takes meanwhile to tell others of their losses."""
+
+    async def remind(now: object, limit: int) -> int:
+        return limit
+
+    monkeypatch.setattr(pruned.scene.store, "remind", remind)
     subscription = await pruned.scene.subscribe(simple())
+    await pruned.clock.advance(EVERY_SECONDS / 3)
     pruned.pruner.start()
-    await pruned.clock.advance(3600 - 1)
+    await pruned.clock.advance(3600 - EVERY_SECONDS / 3 - 1)
     assert pruned.expired == []
-    await pruned.clock.advance(1 + EVERY_SECONDS)
+    await pruned.clock.advance(1)
     assert [(one.id, one.phase) for one in pruned.expired] == [(subscription.id, Phase.EXPIRED)]
     assert pruned.scene.of(SubscriptionChanged) == [
         SubscriptionChanged(subscription.id, subscription.account_id, "expired")
@@ -80,6 +89,19 @@ async def test_the_end_of_a_lease_is_told_once_before_it_comes(pruned: Pruned) -
     assert len(pruned.scene.http.requests) == 1
     assert [one.id for one in pruned.expired] == [subscription.id]
     await pruned.scene.dispatcher.stop()
+
+
+async def test_leases_that_end_one_after_another_are_looked_at_once_a_second(pruned: Pruned) -> None:
+    for _ in range(2):
+        await pruned.scene.subscribe(simple())
+        await pruned.clock.advance(0.5)
+    pruned.pruner.start()
+    await pruned.clock.advance(3600 - 1)
+    assert len(pruned.expired) == 1
+    await pruned.clock.advance(0.5)
+    assert len(pruned.expired) == 1
+    await pruned.clock.advance(LEASES_PAUSE_SECONDS - 0.5)
+    assert len(pruned.expired) == 2
 
 
 async def test_many_reminders_are_paced(pruned: Pruned, monkeypatch: pytest.MonkeyPatch) -> None:

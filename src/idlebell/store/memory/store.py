@@ -170,6 +170,10 @@ class MemoryStore(MemoryReminders, MemoryBeats, MemoryLearnings, MemoryKeys, Mem
         self._versions = {url: last for url, last in self._versions.items() if last >= oldest}
         return tuple(newly)
 
+    async def next_lapse(self) -> datetime | None:
+        running = (one for one in self._subscriptions.values() if not one.phase.over and not one.declared)
+        return min((one.expires_at for one in running), default=None)
+
     async def activity(self, subscription: SubscriptionId) -> Activity:
         tally = self._tallies.get(subscription, Tally())
         pending = sum(entry.messages for entry in self._outbox.of_subscription(subscription))

@@ -132,6 +132,11 @@ class SubscriptionsPart:
 
         return await self._database.write(job)
 
+    async def next_lapse(self) -> datetime | None:
+        query = "SELECT min(lapses_us) FROM subscriptions WHERE lapses_us IS NOT NULL"
+        (lapses_us,) = self._database.read(lambda connection: connection.execute(query).fetchone())
+        return None if lapses_us is None else moment(lapses_us)
+
     async def activity(self, subscription: SubscriptionId) -> Activity:
         row = self._database.read(lambda connection: connection.execute(_ACTIVITY, (subscription,)).fetchone())
         return Activity(Counts()) if row is None else _activity(row)
