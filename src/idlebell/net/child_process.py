@@ -20,13 +20,15 @@ REAP_SECONDS = 5.0
 
 async def run(command: CommandRun, *, timeout_seconds: float) -> CommandEnded | NoResponse:
     """Runs the command once for each input, one after another, through ``sh -c``, and says how it went: the first status
-    that is not 0, else 0. NoResponse: it could not be started, or took longer than ``timeout_seconds`` in all (then it is
-    killed, with all that it started)."""
+    that is not 0, else 0. One that fails keeps none of the others from running: each is of a message of its own.
+    NoResponse: it could not be started, or took longer than ``timeout_seconds`` in all (then it is killed, with all that it
+    started)."""
     status = 0
     try:
         async with asyncio.timeout(timeout_seconds):
             for given in command.inputs:
-                status = status or await _run_once(command.command, given)
+                ended = await _run_once(command.command, given)
+                status = status or ended
     except TimeoutError:
         return NoResponse("timeout", f"the command ran longer than {timeout_seconds:g} s and was ended")
     except OSError as error:

@@ -22,8 +22,10 @@ def build(notification: Notification, endpoint: TerminalEndpoint, attempt: Attem
         case NewMail(messages=()):
             return Lines((f"{at}  {_names(content)}  {content.count} new",))
         case NewMail():
+            lines = [f"{at}  {one.mailbox or _names(content)}  {_described(one)}" for one in content.messages]
+            more = content.count - len(lines)
             return Lines(
-                tuple(f"{at}  {one.mailbox or _names(content)}  {_described(one)}" for one in content.messages)
+                (*((f"{at}  {_names(content)}  {more} more, and of them the newest:",) if more else ()), *lines)
             )
         case Reconnect():
             return Lines((f"{at}  the session is lost: {content.reason.value}",))

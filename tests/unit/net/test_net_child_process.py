@@ -29,14 +29,14 @@ async def test_our_environment_is_not_handed_on(tmp_path: Path, monkeypatch: pyt
     assert "PATH=" in out.read_text()
 
 
-async def test_first_failure_is_told_and_ends_the_row(tmp_path: Path) -> None:
+async def test_first_failure_is_told_and_the_others_are_run_all_the_same(tmp_path: Path) -> None:
     out = tmp_path / "out"
     run = CommandRun(
-        f"echo x >> {out}; exit $IDLEBELL_UID", (given(b"", UID="0"), given(b"", UID="3"), given(b"", UID="0"))
+        f"echo x >> {out}; exit $IDLEBELL_UID", (given(b"", UID="0"), given(b"", UID="3"), given(b"", UID="4"))
     )
 
     assert await child_process.run(run, timeout_seconds=30) == CommandEnded(3)
-    assert out.read_text() == "x\nx\n"
+    assert out.read_text() == "x\nx\nx\n"
 
 
 async def test_command_that_does_not_read_its_input_is_no_failure() -> None:
