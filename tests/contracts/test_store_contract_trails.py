@@ -104,7 +104,8 @@ async def test_a_verdict_that_rings_later_says_until_when(store: Store, account:
     await commit(store, account, verdict(first.id, 12), rings=True)
     held, rang = await store.verdicts(first.id)
     assert (rang.outcome, held.outcome) == (Outcome.RINGS, Outcome.HELD)
-    assert held.because == ("quiet hours, a digest, or others just before it, until 2026-11-22 04:10:00 UTC",)
+    because = "quiet hours, a digest, the day's allowance, or others just before it, until 2026-11-22 04:10:00 UTC"
+    assert held.because == (because,)
 
 
 async def test_what_is_held_has_the_identity_of_what_it_rings_as(store: Store, account: Account) -> None:

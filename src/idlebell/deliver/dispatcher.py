@@ -35,8 +35,9 @@ from idlebell.model.ids import NotificationId, SubscriptionId
 from idlebell.model.notification import Draft, Leased, Test
 from idlebell.model.subscription import Phase, Subscription
 from idlebell.net.clock import Clock
+from idlebell.push.answers import silence_of
 from idlebell.push.attempt import Entropy
-from idlebell.push.exchange import HttpResponse
+from idlebell.push.exchange import NoResponse, status_of
 from idlebell.push.outcome import Accepted, Outcome, Refused, Retry
 from idlebell.push.services import DOUBTFUL
 from idlebell.push.vapid import VapidSigner
@@ -154,8 +155,7 @@ class Dispatcher:
         await self._store.settle(notification.id, settlement)
         await self._tell(notification.subscription_id, notification.id, settlement)
         self.nudge()  # what came in meanwhile waited behind it
-        status = sent.answer.status if isinstance(sent.answer, HttpResponse) else None
-        return TestResult(word(sent.outcome), status, sent.took_ms, sentence(sent.outcome))
+        return TestResult(word(sent.outcome), status_of(sent.answer), sent.took_ms, sentence(sent.outcome))
 
     async def verify_webhook(self, subscription: SubscriptionId, endpoint: WebhookEndpoint) -> VerifyResult:
         """Asks a webhook whether it wants our notifications: at registration, before it is stored. The caller stores it as
@@ -389,7 +389,8 @@ class Dispatcher:
 
 
 def _tried(settlement: Settlement, sent: Sent, endpoint: Endpoint) -> Settlement:
-    return replace(settlement, tried=Tried(sent.took_ms, endpoint.url.host))
+    silence = silence_of(sent.answer) if isinstance(sent.answer, NoResponse) else None
+    return replace(settlement, tried=Tried(sent.took_ms, endpoint.url.host, silence))
 
 
 def _breaker_changed(host: str, breaker: Breaker, sent: Sent) -> BreakerChanged:

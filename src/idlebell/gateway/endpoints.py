@@ -344,8 +344,10 @@ def _trouble(one: Failing) -> ProblemView:
         detail = f"It has had its notifications of this day, so the next one is used until {told_at(one.probe_at)}."
     else:
         code = "endpoint-failing"
-        then = "it is being tried again" if one.probe_at is None else f"it is tried again after {told_at(one.probe_at)}"
-        detail = f"It did not take new mail in time, so the next one is used; {then}."
+        then = "the next mail tries it again"
+        if one.probe_at is not None:
+            then = f"it is passed over until {told_at(one.probe_at)}"
+        detail = f"It did not take new mail in time; {then}."
     return ProblemView(type=f"/problems/{code}", detail=detail, since=one.since)
 
 

@@ -9,7 +9,8 @@ from idlebell.gateway.shape import Shape
 
 class DeliveryView(Shape, frozen=True, kw_only=True):
     """One attempt at a notification, or how it ended without one (then ``took_ms`` is null). ``host``: of the push service.
-    ``since_ms``: from when what it tells of happened, which for new mail is the mail server's word of it."""
+    ``since_ms``: from when what it tells of happened, which for new mail is the mail server's word of it. ``detail``: why no
+    answer came; null where one came, or nothing was sent."""
 
     notification: str
     version: int
@@ -21,6 +22,7 @@ class DeliveryView(Shape, frozen=True, kw_only=True):
     since_ms: float
     host: str
     next_at: datetime | None
+    detail: str | None
 
 
 class Deliveries(Shape, frozen=True, kw_only=True):

@@ -224,7 +224,8 @@ class Gateway:
             detail = "The subscription has not shown its right to the account yet."
             return TestView(outcome="not-sent", status=None, took_ms=0.0, detail=detail)
         result = await self._means.dispatcher.send_test(found)
-        return TestView(outcome=result.outcome, status=result.status, took_ms=result.took_ms, detail=result.detail)
+        took_ms = round(result.took_ms, 1)
+        return TestView(outcome=result.outcome, status=result.status, took_ms=took_ms, detail=result.detail)
 
     @_store_told
     async def test_filter(self, subscription: str, request: FilterTestRequest, caller: Caller) -> FilterTestView:

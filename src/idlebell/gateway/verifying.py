@@ -74,7 +74,7 @@ class Verifying:
             nonlocal reading
             reading = read_back(stored.endpoints, code, means.clock.now())
             read = replace(stored, endpoints=reading.endpoints)
-            return replace(read, problem=_mended(read, means.policy.demands))
+            return replace(read, problem=mended(read, means.policy.demands))
 
         stored = await means.update(found.id, read)
         if not reading.right:
@@ -106,9 +106,10 @@ def _unproven(subscription: Subscription, demands: Demands) -> bool:
     return any(unproven(own, demands) is not None for _, own in subscription.endpoints)
 
 
-def _mended(subscription: Subscription, demands: Demands) -> StandingProblem | None:
+def mended(subscription: Subscription, demands: Demands) -> StandingProblem | None:
+    """A code that was read back has arrived, whatever its service said when it was sent."""
     problem = subscription.problem
-    ours = problem is not None and problem.code == "endpoint-unverified"
+    ours = problem is not None and problem.code in ("endpoint-unverified", "endpoint-refused", "endpoint-failing")
     return None if ours and not _unproven(subscription, demands) else problem
 
 

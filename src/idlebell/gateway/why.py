@@ -14,6 +14,7 @@ from idlebell.model.ids import NotificationId
 from idlebell.model.subscription import Subscription
 from idlebell.model.trail import KEPT_FOR, Delivery, KeptVerdict, told_at
 from idlebell.model.verdict import Outcome
+from idlebell.push.answers import SILENCES, UNREACHABLE
 from idlebell.store.trail_codec import SURELY_KEPT
 
 _MARKS: Final = {
@@ -76,9 +77,10 @@ def delivery_view(one: Delivery) -> DeliveryView:
         outcome=one.outcome,
         status=one.status,
         took_ms=one.took_ms,
-        since_ms=max(0.0, (one.at - one.came_at).total_seconds() * 1000),
+        since_ms=max(0.0, round((one.at - one.came_at).total_seconds() * 1000, 1)),
         host=one.host,
         next_at=one.next_at,
+        detail=_silence(one),
     )
 
 
@@ -182,14 +184,26 @@ def _end(
 
 
 def _attempt(one: Delivery) -> StepView:
-    said = f"{one.host or 'the endpoint'} answered {one.status}" if one.status else f"no answer of {one.host or 'it'}"
-    if one.took_ms is None:
-        said = "nothing was sent"
-    else:
-        said += f" after {one.took_ms:.0f} ms"
+    said = "nothing was sent" if one.took_ms is None else f"{_answered(one)} after {one.took_ms:.0f} ms"
+    if (silence := _silence(one)) is not None:
+        said += f" ({silence.rstrip('.')})"
     if one.next_at is not None:
         said += f"; tried again at {told_at(one.next_at)}"
     return StepView(step="attempt", at=one.at, outcome=one.outcome, detail=said)
+
+
+def _answered(one: Delivery) -> str:
+    where = one.host or "the endpoint"
+    if one.status:
+        return f"{where} answered {one.status}"
+    if one.silence is not None:
+        return f"no answer from {where}"
+    # A command and a terminal have no status of HTTP's, and an answer of Apprise's may have none.
+    return "done" if one.outcome == "accepted" else f"not taken by {where}"
+
+
+def _silence(one: Delivery) -> str | None:
+    return None if one.silence is None else SILENCES.get(one.silence, SILENCES[UNREACHABLE])
 
 
 def _seen(one: KeptVerdict) -> str:

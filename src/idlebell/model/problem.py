@@ -204,12 +204,12 @@ PROBLEMS = _table(
     ),
     Entry(
         "conflict",
-        "Another subscription has this key",
+        "The subscription as it is does not allow this",
         409,
         _C,
         Retry.NEVER,
         Severity.INFO,
-        "End the other subscription or choose another endpoint.",
+        "Read the detail, which names what stands against it; GET shows how the subscription is.",
     ),
     Entry(
         "credentials-needed",

@@ -83,6 +83,7 @@ class Delivery:
     """When the answer was there."""
     outcome: str
     status: int | None
+    """None: there was no answer, or it has none."""
     took_ms: float | None
     """None: nothing was sent."""
     host: str
@@ -90,6 +91,8 @@ class Delivery:
     next_at: datetime | None = None
     """When it is tried again."""
     into: NotificationId | None = None
+    silence: str | None = None
+    """Why no answer came: ``timeout``, ``tls``, ``broken`` or ``unreachable``; None: one came, or nothing was sent."""
 
 
 def told_at(at: datetime) -> str:

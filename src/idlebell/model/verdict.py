@@ -24,7 +24,7 @@ class Outcome(StrEnum):
     """Its sender or list rings no more."""
     MUTED = "muted"
     HELD = "held"
-    """Told later: quiet hours, a digest, or others just before it."""
+    """Told later: quiet hours, a digest, the day's allowance, or others just before it."""
     WITHDRAWN = "withdrawn"
     """Read or gone elsewhere before it was told."""
     RINGS = "rings"

@@ -16,18 +16,25 @@ _HEADER_CHARACTERS = 64
 """The longest HTTP-date has 33."""
 
 _TRANSIENT = frozenset({408, 425, 429})
-_SENTENCES = {
+UNREACHABLE = "unreachable"
+"""One word for refused, unknown and not allowed: whoever registers endpoints shall not learn our network from it."""
+SILENCES = {
     "timeout": "The push service did not answer in time.",
     "tls": "The push service's certificate does not verify, or its TLS failed.",
     "broken": "The push service's answer broke off or is not HTTP.",
+    UNREACHABLE: "The push service cannot be reached.",
 }
-_UNREACHABLE = "The push service cannot be reached."
-"""One sentence for refused, unknown and not allowed: whoever registers endpoints shall not learn our network from it."""
+"""What the owner of an endpoint is told of why there was no answer, by what is kept of it."""
+
+
+def silence_of(answer: NoResponse) -> str:
+    """Why there was none, as a word of :data:`SILENCES`."""
+    return answer.reason if answer.reason in SILENCES else UNREACHABLE
 
 
 def silence(answer: NoResponse) -> Retry:
     """No usable answer; the operator's log has ``answer.detail``, the user is told this."""
-    return Retry(_SENTENCES.get(answer.reason, _UNREACHABLE))
+    return Retry(SILENCES[silence_of(answer)])
 
 
 def transient(response: HttpResponse, now: datetime) -> Retry | None:

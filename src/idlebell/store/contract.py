@@ -213,10 +213,12 @@ class Cursors(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What an attempt took. ``host``: of the push service; empty where there is none."""
+    """What an attempt took. ``host``: of the push service; empty where there is none. ``silence``: why there was no answer
+    (:class:`~idlebell.model.trail.Delivery`)."""
 
     took_ms: float
     host: str
+    silence: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

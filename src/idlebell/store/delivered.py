@@ -56,6 +56,7 @@ def delivered(
         took_ms=None if tried is None else tried.took_ms,
         host="" if tried is None else tried.host,
         next_at=settlement.due_at if isinstance(settlement, Postponed | Unverified) else None,
+        silence=None if tried is None else tried.silence,
     )
 
 

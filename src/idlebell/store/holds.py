@@ -100,9 +100,11 @@ Unsent: TypeAlias = tuple[Outcome, str, NotificationId | None]
 """What became of mail that rings, but not now, a sentence, and the notification that is to tell of it."""
 
 
-def unsent(hold: tuple[NotificationId, datetime] | None) -> Unsent:
-    """``hold``: which it became, and when that rings; None: it is silenced."""
+def unsent(hold: tuple[NotificationId, datetime] | None, at: datetime) -> Unsent:
+    """Of what came ``at``. ``hold``: which it became, and when that rings; None: it is silenced."""
     if hold is None:
         return Outcome.MUTED, "it was muted, or in quiet hours that drop what comes", None
     one, until = hold
-    return Outcome.HELD, f"quiet hours, a digest, or others just before it, until {told_at(until)}", one
+    because = "quiet hours, a digest, the day's allowance, or others just before it"
+    # What was held may be placed anew with what has come: then nobody knows yet until when.
+    return Outcome.HELD, f"{because}, until {told_at(until)}" if until > at else because, one

@@ -109,7 +109,7 @@ def encode_delivery(one: Delivery) -> bytes:
         one.type,
         _ms(one.came_at),
         one.outcome,
-        one.status,
+        one.status if one.silence is None else one.silence,
         None if one.took_ms is None else round(one.took_ms, 1),
         one.host,
         None if one.next_at is None else _ms(one.next_at),
@@ -126,11 +126,12 @@ def decode_delivery(value: list[Any]) -> Delivery:
         came_at=_moment(came_ms),
         at=_moment(at_ms),
         outcome=outcome,
-        status=status,
+        status=None if isinstance(status, str) else status,
         took_ms=took_ms,
         host=host,
         next_at=None if next_ms is None else _moment(next_ms),
         into=NotificationId(into[0]) if into else None,
+        silence=status if isinstance(status, str) else None,
     )
 
 

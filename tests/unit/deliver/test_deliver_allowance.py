@@ -66,6 +66,8 @@ async def test_above_it_mail_waits_for_the_next_day_and_comes_as_one() -> None:
     assert await made.dispatcher.spent(SMS) == 2
     found = await made.dispatcher.send_test(subscription)
     assert (found.outcome, found.detail) == ("not-sent", "The endpoint has had its 2 notifications of this day.")
+    found = await made.dispatcher.send_test(await made.subscribe(NTFY))
+    assert (found.outcome, found.status, calls.pop().title) == ("accepted", 200, "Idlebell")
 
     # That credentials are needed is told all the same.
     await made.ring(subscription, Reconnect(LossReason.REJECTED))

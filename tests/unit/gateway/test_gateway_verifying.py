@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from idlebell.gateway.verifying import Reading, read_back, what_next
+from idlebell.gateway.verifying import Reading, mended, read_back, what_next
 from idlebell.model.endpoint import Endpoints, PushUrl, SimplePushEndpoint, WebPushEndpoint, asked_of
-from idlebell.model.proof import CODE_LIVES, PROVEN, TRIES_MAX, UNPROVEN, Asked, Proof
+from idlebell.model.ids import AccountId
+from idlebell.model.proof import CODE_LIVES, PROVEN, TRIES_MAX, UNPROVEN, Asked, Demand, Demands, Proof
 from idlebell.model.secret import Secret
-from store_samples import NOW
+from idlebell.model.subscription import StandingProblem
+from store_samples import NOW, subscription
 
 SIMPLE = SimplePushEndpoint(PushUrl("https://push.example.net/s"))
 
@@ -79,3 +82,15 @@ def test_one_code_proves_what_it_was_sent_to_and_costs_the_others_no_try() -> No
     assert found.endpoints == Endpoints(web(PROVEN), web(PROVEN), expiring=other)
     wrong = read(Endpoints(mail, expiring=other), "5").endpoints
     assert [one.tries for _, own in wrong if (one := asked_of(own)) is not None] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("code", "stays"),
+    [("endpoint-unverified", False), ("endpoint-refused", False), ("endpoint-failing", False), ("session-lost", True)],
+)
+def test_a_code_that_was_read_back_has_arrived_whatever_its_service_said(code: str, stays: bool) -> None:
+    demands = Demands(app=Demand.CODE)
+    problem = StandingProblem(code, "…", NOW)
+    one = replace(subscription(AccountId("acc_1"), 1), endpoints=Endpoints(web(PROVEN), SIMPLE), problem=problem)
+    assert mended(one, demands) == (problem if stays else None)
+    assert mended(replace(one, endpoints=Endpoints(web(asked()), SIMPLE)), demands) == problem

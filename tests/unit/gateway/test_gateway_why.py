@@ -48,6 +48,27 @@ def test_a_ring_is_told_with_its_attempts_and_how_long_it_took() -> None:
 
 
 @pytest.mark.parametrize(
+    ("delivery", "said"),
+    [
+        (replace(RETRY, status=None, next_at=None), "not taken by push.example.net after 12 ms"),
+        (
+            replace(RETRY, status=None, next_at=None, silence="tls"),
+            "no answer from push.example.net after 12 ms (The push service's certificate does not verify, or its TLS failed)",
+        ),
+        (
+            replace(RETRY, status=None, next_at=None, silence="of a later version", host=""),
+            "no answer from the endpoint after 12 ms (The push service cannot be reached)",
+        ),
+        (replace(ACCEPTED, status=0, host=""), "done after 12 ms"),
+        (replace(ACCEPTED, outcome="expired", took_ms=None, status=None), "nothing was sent"),
+    ],
+)
+def test_an_attempt_without_an_answer_is_told_with_its_reason(delivery: Delivery, said: str) -> None:
+    (fate,) = explain([RINGS], Kept(FIRST, [RINGS], [delivery], {}), NOW).messages
+    assert next(step.detail for step in fate.steps if step.step == "attempt") == said
+
+
+@pytest.mark.parametrize(
     ("kept", "outcome"),
     [
         (Kept(FIRST, [RINGS], [], {ID: NOW}), "pending"),

@@ -56,7 +56,8 @@ def test_a_verdict_comes_back_but_for_what_is_cut(
 
 
 def test_a_delivery_comes_back() -> None:
-    for one in (DELIVERY, replace(DELIVERY, status=None, took_ms=None, host="", next_at=AT + HOUR)):
+    unsent = replace(DELIVERY, status=None, took_ms=None, host="", next_at=AT + HOUR)
+    for one in (DELIVERY, unsent, replace(DELIVERY, status=None, silence="timeout")):
         assert opened(encode_delivery(one), decode_delivery) == (one,)
 
 

@@ -21,6 +21,13 @@ test("a bell that was never sent has no answer", () => {
   assert.equal(more, "");
 });
 
+test("a bell without an answer says why there was none", () => {
+  const detail = "The push service did not answer in time.";
+  const told = bellText(texts, { ...bell, outcome: "retry", status: null, took_ms: 15_000, detail });
+  assert.match(plain(told.more), /^after 15/);
+  assert.equal(told.detail, detail);
+});
+
 test("what a later gateway says is shown as it is", () => {
   assert.equal(plain(bellText(texts, { ...bell, type: "new", outcome: "lost" }).head), "Something else: lost");
 });

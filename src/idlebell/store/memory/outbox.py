@@ -245,7 +245,7 @@ class MemoryOutbox(MemoryHolds):
         if self._route(subscription.id, draft.content.role) is None:
             return None
         hold = self._holds_of.get(subscription.id)
-        return unsent((hold.id, hold.due_at) if hold is not None and hold.at >= draft.at else None)
+        return unsent((hold.id, hold.due_at) if hold is not None and hold.at >= draft.at else None, draft.at)
 
     def _release(self, subscription: Subscription, now: datetime) -> None:
         hold, wish, tally = self._holds_of[subscription.id], subscription.preferences, self._tallies[subscription.id]

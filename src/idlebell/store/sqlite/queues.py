@@ -137,7 +137,7 @@ class Queues:
             return None
         if codec.decode_route(row[2], draft.content.role) is None:
             return None
-        return unsent(self.holdings.telling(connection, draft.subscription_id, draft.at))
+        return unsent(self.holdings.telling(connection, draft.subscription_id, draft.at), draft.at)
 
     def enqueue(self, connection: sqlite3.Connection, draft: Draft) -> Notification | None:
         """Whether or not its subscription is paused. None: it has nowhere to go."""

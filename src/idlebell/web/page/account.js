@@ -3,7 +3,7 @@
 import { foreign, h } from "./dom.js";
 import { delayChart, gatewayPart } from "./chart.js";
 import { digestSection, elsewhereSection, hushedSection, muteSection, opensSection, quietSection, remindSection, saysSection } from "./controls.js";
-import { bellsSection } from "./bells.js";
+import { bellsSection, outcomeText } from "./bells.js";
 import { offers } from "./capabilities.js";
 import { follow } from "./events.js";
 import { filterSection, vipSection } from "./filters.js";
@@ -114,7 +114,7 @@ function factRows(texts, record) {
     ["alive", ago(view.last_seen_alive_at)],
     ["next", ahead(view.next_check_at)],
     ["mail", ago(view.last_event_at)],
-    ["push", push ? texts.say(push.outcome === "accepted" ? "facts.push.accepted" : "facts.push.other", { ago: ago(push.at), outcome: push.outcome }) : texts.say("never")],
+    ["push", push ? texts.say(push.outcome === "accepted" ? "facts.push.accepted" : "facts.push.other", { ago: ago(push.at), outcome: outcomeText(texts, push.outcome) }) : texts.say("never")],
     ["rung", texts.say("facts.count", { count: view.counts?.detected ?? 0 })],
     ["until", view.expires_at ? texts.date(new Date(view.expires_at)) : "–"],
   ];

@@ -10,13 +10,16 @@ const SHOWN = 8;
 const OUTCOMES = new Set(["accepted", "retry", "refused", "gone", "expired", "silenced", "merged", "unverified", "coalesced"]);
 const TYPES = new Set(["new_mail", "reminder", "seen", "reconnect", "expiring", "verification", "test", "heartbeat"]);
 
-// "new mail: taken by push.example.org in 80 ms". `one`: an item of GET …/deliveries.
+export function outcomeText(texts, outcome) {
+  return texts.say(OUTCOMES.has(outcome) ? `bells.outcome.${outcome}` : "bells.outcome.other", { outcome });
+}
+
+// "new mail: taken by push.example.org in 80 ms". `one`: an item of GET …/deliveries. `detail`: the gateway's own sentence.
 export function bellText(texts, one) {
   const type = texts.say(TYPES.has(one.type) ? `bells.type.${one.type}` : "bells.type.other");
   const taken = Number.isFinite(one.took_ms) ? texts.say("bells.took", { duration: texts.duration(one.took_ms) }) : null;
-  const said = texts.say(OUTCOMES.has(one.outcome) ? `bells.outcome.${one.outcome}` : "bells.outcome.other", { outcome: one.outcome });
   const status = Number.isFinite(one.status) ? texts.say("bells.status", { host: one.host ?? "–", status: String(one.status) }) : null;
-  return { head: `${type}: ${said}`, more: [status, taken].filter(Boolean).join(", ") };
+  return { head: `${type}: ${outcomeText(texts, one.outcome)}`, more: [status, taken].filter(Boolean).join(", "), detail: one.detail || "" };
 }
 
 export async function bellsSection(context, current) {
@@ -48,8 +51,9 @@ export async function bellsSection(context, current) {
 }
 
 function bell(texts, one) {
-  const { head, more } = bellText(texts, one);
-  return h("li.result", { "data-outcome": one.outcome }, h("span.note", {}, texts.clock(new Date(one.at))), h("span", {}, head), more ? h("span.note", {}, more) : null);
+  const { head, more, detail } = bellText(texts, one);
+  const notes = [more ? h("span.note", {}, more) : null, detail ? h("span.note", { lang: "en" }, detail) : null];
+  return h("li.result", { "data-outcome": one.outcome }, h("span.note", {}, texts.clock(new Date(one.at))), h("span", {}, head), ...notes);
 }
 
 // The gateway speaks English, and says more in it than its code: in another language the code's sentence, and what decided it
