@@ -22,6 +22,7 @@ SUPERVISORS = {
     "watch/reminders.py": 1,
     "deliver/pruning.py": 1,
     "gateway/registration.py": 1,
+    "login/renewals.py": 1,
     "net/apprise_worker.py": 1,  # a plugin of somebody else's, in a process of its own
     "store/sqlite/writer.py": 1,  # hands it to whoever waits for the batch
     "watch/fleet.py": 4,  # the round, starting what it found, reconciling, and opening sessions again

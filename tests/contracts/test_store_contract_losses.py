@@ -48,6 +48,16 @@ async def test_why_it_was_lost_is_shown_until_there_is_a_session_again(store: St
     assert stored.problem is None
 
 
+async def test_credentials_that_were_refused_are_why_whatever_ended_the_session(store: Store, account: Account) -> None:
+    refused = StandingProblem("token-refused", "The provider refused the refresh token (invalid_grant).", NOW)
+    await put(store, account, problem=refused)
+    lost = StandingProblem("session-lost", "The connection to the mail server was lost.", NOW + SECOND)
+    assert await store.record_loss(account.id, LossReason.CONNECTION_LOST, NOW, NOW, problem=lost) == 1
+    stored = await store.get(sub_id(1))
+    assert stored is not None
+    assert stored.problem == refused
+
+
 @pytest.mark.parametrize(
     "members", [{"declared": True}, {"phase": Phase.REJECTED}, {"phase": Phase.EXPIRED}, {"phase": Phase.ENDED}]
 )

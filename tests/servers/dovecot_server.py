@@ -117,6 +117,22 @@ service imap-login {{
 # Both sockets are opened by processes that have a user's id by then. A login process stays for each session under TLS unless
 # service_count = 0 lets one serve thousands.
 
+_OAUTH2 = """\
+auth_mechanisms = plain login scram-sha-256 xoauth2 oauthbearer
+passdb {{
+  driver = oauth2
+  mechanisms = xoauth2 oauthbearer
+  args = {folder}/oauth2.conf
+}}
+"""
+_INTROSPECTION = """\
+introspection_mode = post
+introspection_url = {url}
+username_attribute = sub
+active_attribute = active
+active_value = true
+"""
+
 _OF_ONE_UID = "driver = static\n  args = uid={uid} gid={uid} home={folder}/home/%u"
 _OF_OWN_UIDS = "driver = passwd-file\n  args = {folder}/users\n  default_fields = home={folder}/home/%u"
 OWN_UIDS_APART = 100_000
@@ -132,6 +148,9 @@ class DovecotServer(SandboxedServer):
     ``hibernates_after_seconds``: a session that is so long in IDLE is handed to the one process ``imap-hibernate``, and its own
     ends, until something happens; see :meth:`processes`. 0: never, as Dovecot has it by itself.
 
+    ``introspection_url``: of an OpenID provider that it asks about access tokens (RFC 7662), so that XOAUTH2 and OAUTHBEARER
+    are offered.
+
     Users ``alice``/``apass`` and ``bob``/``bpass`` are there; :meth:`add_user` makes more at any time.
     """
 
@@ -143,6 +162,7 @@ class DovecotServer(SandboxedServer):
         *,
         own_uids: bool = False,
         hibernates_after_seconds: int = 0,
+        introspection_url: str = "",
     ) -> None:
         super().__init__(Sandbox("dovecot", packages.find("dovecot"), keep_root=own_uids))
         sandbox = self.sandbox
@@ -163,6 +183,9 @@ class DovecotServer(SandboxedServer):
         )  # fmt: skip
         if hibernates_after_seconds:
             text += _HIBERNATES.format(seconds=hibernates_after_seconds)
+        if introspection_url:
+            sandbox.write("oauth2.conf", _INTROSPECTION.format(url=introspection_url))
+            text += _OAUTH2.format(folder=sandbox.folder)
         sandbox.write("dovecot.conf", text + "".join(f"{key} = {value}\n" for key, value in (options or {}).items()))
         self.add_user("alice", "apass")
         self.add_user("bob", "bpass")

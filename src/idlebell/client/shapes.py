@@ -27,7 +27,29 @@ class AccessToken:
         return {"type": "oauth2", "access_token": self.text}
 
 
-Auth: TypeAlias = Password | AccessToken
+@dataclass(frozen=True, slots=True)
+class RefreshToken:
+    """OAuth 2: with retention ``memory`` the gateway gets access tokens by itself. It must be the gateway's own: where refresh
+    tokens rotate, only the last one works, and the gateway has it. ``access_token``: a first one, where there is one."""
+
+    text: str = field(repr=False)
+    token_url: str
+    client_id: str
+    client_secret: str | None = field(default=None, repr=False)
+    access_token: str | None = field(default=None, repr=False)
+
+    def json(self) -> dict[str, str]:
+        optional = {"client_secret": self.client_secret, "access_token": self.access_token}
+        return {
+            "type": "oauth2",
+            "refresh_token": self.text,
+            "token_url": self.token_url,
+            "client_id": self.client_id,
+            **{name: value for name, value in optional.items() if value is not None},
+        }
+
+
+Auth: TypeAlias = Password | AccessToken | RefreshToken
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,8 @@ class Step(StrEnum):
     RESUPPLY = "resupply"
     """Send the credentials again: :meth:`Client.resupply`."""
     ASK = "ask"
-    """The mail server refused them: only the user knows the new ones. Sending the same again may lock the account."""
+    """The mail server refused them, or a provider the refresh token: only the user knows the new ones, or signs in again.
+    Sending the same again may lock the account."""
     REGISTER = "register"
     """The subscription is no more: subscribe anew."""
 
@@ -28,6 +29,7 @@ _BY_STATE = {
     "expired": Step.REGISTER,
     "ended": Step.REGISTER,
 }
+_TOKEN_REFUSED = "/problems/token-refused"  # noqa: S105 - a kind of problem
 
 
 def renew_at(subscription: Subscription) -> datetime:
@@ -38,6 +40,9 @@ def renew_at(subscription: Subscription) -> datetime:
 def next_step(subscription: Subscription, now: datetime) -> Step:
     """After GET, at every start and whenever an app wakes."""
     step = _BY_STATE.get(subscription.state, Step.NOTHING)
+    problem = subscription.problem
+    if problem is not None and problem.type == _TOKEN_REFUSED and step is not Step.REGISTER:
+        return Step.ASK  # perhaps while a session lives, which nothing could open again
     if step is Step.NOTHING and now >= renew_at(subscription):
         return Step.RENEW
     return step
@@ -48,7 +53,7 @@ def step_after(cause: Push | ApiError) -> Step:
     match cause:
         case GoneError():
             return Step.REGISTER
-        case ApiError(code="authentication-failed"):
+        case ApiError(code="authentication-failed" | "token-refused"):
             return Step.ASK
         case Push(type="reconnect", reason="rejected"):
             return Step.ASK

@@ -41,6 +41,7 @@ from idlebell.gateway.reach import Reach
 from idlebell.gateway.verbs import Gateway
 from idlebell.login.door import Door
 from idlebell.login.keyring import Keyring
+from idlebell.login.renewals import Renewals
 from idlebell.net.clock import Clock
 from idlebell.net.clock_watch import JumpReason, watch_clock
 from idlebell.net.connector import Connector
@@ -125,6 +126,7 @@ async def running_engine(
         post = post_of(settings, connector, tls_policy, clock) if canary else None
         rhythm = Rhythm(settings.canary.every_seconds, settings.canary.late_seconds)
         bird = None if post is None else Canary(post, rhythm, clock, os.urandom, emit)
+        renewals = Renewals(http.send, keyring, clock, random.random, emit)
         door = Door(
             connect,
             keyring,
@@ -138,6 +140,7 @@ async def running_engine(
             free=lambda: places.sessions - fleet.sessions() - sessions.untaken(),
             returning=lambda: fleet.returning(),  # noqa: PLW0108
             support_url=settings.imap.support_url,
+            renewals=renewals,
         )
         dispatcher = Dispatcher(
             store,
@@ -216,6 +219,7 @@ async def running_engine(
         pruner.start()
         heartbeats.start()
         reminding.start()
+        renewals.start()
         if bird is not None:
             bird.start(partial(accounts.standing, bird.account))
         try:
@@ -225,6 +229,7 @@ async def running_engine(
             if bird is not None:
                 await bird.stop()
             clocks.cancel()
+            await renewals.stop()
             await gateway.stop()
             await reminding.stop()
             await fleet.stop()

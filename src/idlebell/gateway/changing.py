@@ -7,13 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 from idlebell.gateway.callers import Caller
+from idlebell.gateway.credentials import read_auth, retention_fault
 from idlebell.gateway.means import Means
 from idlebell.gateway.patching import patched, read_patch_auth
 from idlebell.gateway.reading import Faults
 from idlebell.gateway.registration import Accepted, Order, has_shown_right
 from idlebell.gateway.shapes import WAIT_SECONDS_MAX, CredentialsRequest, SubscriptionView
-from idlebell.gateway.wish import check_wait, read_auth
-from idlebell.model.account import BearerCredentials, Credentials, Retention
+from idlebell.gateway.wish import check_wait
+from idlebell.model.account import Credentials
 from idlebell.model.endpoint import Endpoints
 from idlebell.model.problem import Fault, Problem, ProblemError
 from idlebell.model.subscription import Phase, Subscription
@@ -29,7 +30,7 @@ class Changes:
             caller.needs_secrecy()
         before = await means.visible(subscription, caller)
         _check_living(before)
-        credentials = read_patch_auth(patch)
+        credentials = read_patch_auth(patch, means.policy)
         try:
             wanted = patched(before, patch, means.policy, means.clock.now())
             _check_retention(before, credentials, "/auth")
@@ -58,7 +59,7 @@ class Changes:
         before = await means.visible(subscription, caller)
         _check_living(before)
         faults = Faults()
-        credentials = read_auth(faults, request.auth, "/auth")
+        credentials = read_auth(faults, request.auth, "/auth", allow_plaintext=means.policy.allow_plaintext)
         check_wait(faults, request.wait_seconds)
         faults.raise_any()
         _check_retention(before, credentials, "/auth")
@@ -160,9 +161,10 @@ def _check_living(subscription: Subscription) -> None:
 
 
 def _check_retention(subscription: Subscription, credentials: Credentials | None, at: str) -> None:
-    if isinstance(credentials, BearerCredentials) and subscription.retention is not Retention.SESSION:
+    fault = retention_fault(credentials, subscription.retention)
+    if fault is not None:
         faults = Faults()
-        faults.add(at, "must be a password: this subscription's credentials are kept, and an access token ends")
+        faults.add(at, f"does not fit this subscription, whose retention {fault}")
         faults.raise_any()
 
 

@@ -9,16 +9,17 @@ from typing import Final
 import msgspec
 
 from idlebell.gateway.callers import Caller
+from idlebell.gateway.credentials import copied, retention_fault
 from idlebell.gateway.endpoints import heartbeat_fault, payload_fault, with_proofs
 from idlebell.gateway.joining import Joining
 from idlebell.gateway.limits import RateLimit
 from idlebell.gateway.means import Means
 from idlebell.gateway.reading import Faults
-from idlebell.gateway.registration import CONFLICTS, Accepted, Attempt, Order, copied, has_shown_right
+from idlebell.gateway.registration import CONFLICTS, Accepted, Attempt, Order, has_shown_right
 from idlebell.gateway.shapes import LinkView, Registration, SubscriptionRequest
 from idlebell.gateway.standing import unproven_view
 from idlebell.gateway.wish import DEFAULT_MAILBOXES, TO_DISCOVER, Wish, read_wish, with_mailboxes
-from idlebell.model.account import Account, BearerCredentials, Credentials, Retention
+from idlebell.model.account import Account, Credentials, Retention
 from idlebell.model.endpoint import Endpoints
 from idlebell.model.ids import (
     ID_ENTROPY_BYTES,
@@ -435,6 +436,7 @@ def _check(known: Subscription | None, wish: Wish, allow_plaintext: bool) -> Non
     if fault is not None:
         faults.add("/endpoints/heartbeat", f"is missing: heartbeat_seconds {fault}")
     retention = wish.retention or (known.retention if known is not None else Retention.SESSION)
-    if isinstance(wish.credentials, BearerCredentials) and retention is not Retention.SESSION:
-        faults.add("/retention", "must be session with an access token alone: it ends before it could be used again")
+    fault = retention_fault(wish.credentials, retention)
+    if fault is not None:
+        faults.add("/retention", fault)
     faults.raise_any()

@@ -149,8 +149,9 @@ class Means:
         self.nudge(subscription.account_id)
 
     async def refuse(self, fault: Fault, began: float, wait_seconds: float) -> NoReturn:
-        """The answer 422. ``unreachable`` comes after a floor, or when the caller's patience ends."""
-        if fault.code == "unreachable":
+        """The answer 422. ``unreachable`` comes after a floor, or when the caller's patience ends; so does what tells of the
+        token endpoint that an app has named."""
+        if fault.code in ("unreachable", "token-unavailable"):
             await self.floor(began, wait_seconds)
         raise ProblemError(fault.problem())
 

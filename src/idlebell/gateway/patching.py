@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from idlebell.gateway.credentials import read_auth
 from idlebell.gateway.endpoint_shapes import EndpointsShape
 from idlebell.gateway.endpoints import (
     heartbeat_fault,
@@ -25,7 +26,6 @@ from idlebell.gateway.wish import (
     DEFAULT_MAILBOXES,
     check_lease,
     read_also,
-    read_auth,
     read_heartbeat,
     read_mailboxes,
     read_payload,
@@ -41,13 +41,14 @@ MEMBERS: Final = frozenset(
 )
 
 
-def read_patch_auth(patch: Mapping[str, Any]) -> Credentials | None:
+def read_patch_auth(patch: Mapping[str, Any], policy: Policy) -> Credentials | None:
     """``auth`` of a patch, owned by the caller from now on. ProblemError where it is not valid."""
     if patch.get("auth") is None:
         return None
     faults = Faults()
     auth = read_into(faults, Auth, patch["auth"], "/auth")
-    credentials = None if faults.count else read_auth(faults, auth, "/auth")
+    allow_plaintext = policy.allow_plaintext
+    credentials = None if faults.count else read_auth(faults, auth, "/auth", allow_plaintext=allow_plaintext)
     faults.raise_any()
     return credentials
 

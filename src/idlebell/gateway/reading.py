@@ -22,11 +22,7 @@ S = TypeVar("S", bound=Shape)
 NOT_SUPPORTED: Final = "not supported by this version"
 LATER_MEMBERS: Final = frozenset(
     {
-        "client_id",
-        "client_secret",
-        "refresh_token",
         "tls_pin_sha256",
-        "token_url",
     }
 )
 """Members that the interface names and that are not there yet: the answer says so instead of calling them unknown."""

@@ -7,25 +7,24 @@ nobody waits any more, it goes on for ten minutes, and what it comes to is told 
 from __future__ import annotations
 
 import asyncio
-import hmac
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
 from idlebell.deliver.dispatcher import Dispatcher
+from idlebell.gateway.credentials import same_credentials
 from idlebell.gateway.turns import Turns
 from idlebell.gateway.wish import Wish
 from idlebell.login.door import LOGIN_SECONDS, Door, LoginFailed
 from idlebell.login.keyring import Keyring
 from idlebell.login.refusal import no_room, refuses_credentials
-from idlebell.model.account import Account, BearerCredentials, Credentials, PasswordCredentials, Retention
+from idlebell.model.account import Account, Credentials, RenewableCredentials, Retention
 from idlebell.model.endpoint import Endpoint, Endpoints, Provable, WebhookEndpoint, same_endpoint, unproven
 from idlebell.model.ids import AccountId, SubscriptionId
 from idlebell.model.notification import Draft, LossReason, Reconnect
 from idlebell.model.problem import Fault, Problem, ProblemError, Retry
 from idlebell.model.proof import PROVEN, Demands
-from idlebell.model.secret import Secret
 from idlebell.model.subscription import Floor, Loss, Phase, StandingProblem, Subscription
 from idlebell.net.clock import Clock
 from idlebell.net.imap_connection import ImapConnection
@@ -275,6 +274,11 @@ class Registrar:
                 endpoints = await self.verified(order.subscription, order.endpoints)
                 if isinstance(endpoints, Fault):
                     return endpoints
+                if isinstance(order.credentials, RenewableCredentials):
+                    # The last that can be refused: what is spent by it is spent by what is kept.
+                    fault = await self._door.renewable(order.credentials)
+                    if fault is not None:
+                        return fault
                 while len(opened) < needed and order.retention is Retention.SESSION and self._door.has_room():
                     try:
                         opened.append(
@@ -391,26 +395,6 @@ def _with_answers(answered: Iterable[Endpoint], endpoint: Endpoint) -> Endpoint:
 def has_shown_right(subscription: Subscription) -> bool:
     """Was a login ever its proof? Only an active subscription is given floors, so one that has any was active once."""
     return subscription.phase is Phase.ACTIVE or bool(subscription.floors)
-
-
-def copied(credentials: Credentials) -> Credentials:
-    """Another copy, to be wiped by another owner."""
-    match credentials:
-        case PasswordCredentials(password):
-            return PasswordCredentials(Secret(password.reveal()))
-        case BearerCredentials(access_token):
-            return BearerCredentials(Secret(access_token.reveal()))
-
-
-def same_credentials(one: Credentials, other: Credentials) -> bool:
-    """In constant time: who asks may be guessing."""
-    match one, other:
-        case PasswordCredentials(), PasswordCredentials():
-            return hmac.compare_digest(one.password.reveal(), other.password.reveal())
-        case BearerCredentials(), BearerCredentials():
-            return hmac.compare_digest(one.access_token.reveal(), other.access_token.reveal())
-        case _:
-            return False
 
 
 async def present_floors(store: Store, status: Status, subscription: Subscription) -> tuple[Floor, ...]:

@@ -45,7 +45,13 @@ class PasswordAuth(Shape, frozen=True, kw_only=True, tag_field="type", tag="pass
 
 
 class OAuth2Auth(Shape, frozen=True, kw_only=True, tag_field="type", tag="oauth2"):
-    access_token: Secret
+    """An access token, or a refresh token with what it takes to use it, or both."""
+
+    access_token: Secret | None = None
+    refresh_token: Secret | None = None
+    token_url: str | None = None
+    client_id: str | None = None
+    client_secret: Secret | None = None
 
 
 Auth: TypeAlias = PasswordAuth | OAuth2Auth

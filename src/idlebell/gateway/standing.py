@@ -48,7 +48,10 @@ def state_of(subscription: Subscription, status: AccountStatus | None) -> State:
         case Phase.PENDING | Phase.ACTIVE:
             pass
     if subscription.loss is not None:
-        return "rejected" if subscription.loss.reason is LossReason.REJECTED else "needs_credentials"
+        # Where the token endpoint refused, no mail server rejected anything.
+        refresh = subscription.problem is not None and subscription.problem.code == "token-refused"
+        rejected = subscription.loss.reason is LossReason.REJECTED and not refresh
+        return "rejected" if rejected else "needs_credentials"
     if subscription.phase is Phase.PENDING:
         return "connecting"
     if subscription.paused:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import replace
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from idlebell.deliver.dispatcher import Dispatcher
@@ -25,6 +24,7 @@ from idlebell.gateway.lookup import look_up
 from idlebell.gateway.means import Means
 from idlebell.gateway.policy import Policy
 from idlebell.gateway.reach import Reach
+from idlebell.gateway.refused import refused
 from idlebell.gateway.registration import Registrar, has_shown_right
 from idlebell.gateway.shapes import (
     CredentialsRequest,
@@ -49,7 +49,7 @@ from idlebell.login.keyring import Keyring
 from idlebell.model.account import Account
 from idlebell.model.ids import AccountId, ApiKeyId, SubscriptionId, token_hash
 from idlebell.model.problem import Fault, Problem, ProblemError
-from idlebell.model.subscription import StandingProblem, Subscription
+from idlebell.model.subscription import Subscription
 from idlebell.net.clock import Clock
 from idlebell.net.look_inbox import LookInbox
 from idlebell.net.session_inbox import SessionInbox
@@ -359,16 +359,10 @@ class Gateway:
             self._means.nudge(subscription.account_id)
 
     async def credentials_refused(self, account: AccountId, subscription: SubscriptionId, fault: Fault) -> None:
-        """The server refused credentials that were kept: its app sees why. The session may go on with another's."""
-        now = self._means.clock.now()
-
-        async def troubled(stored: Subscription) -> Subscription:
-            return replace(stored, problem=StandingProblem(fault.code, fault.detail, now))
-
+        """Credentials that were kept are refused: its app sees why. The session may go on with another's. Where it goes on with
+        nobody's, as after a renewal that was refused ahead of time, the app is asked before the session is lost."""
         try:
-            await self._means.update(subscription, troubled)
-        except ProblemError:
-            return  # it ended meanwhile
+            await refused(self._means, account, subscription, fault)
         except StoreError as error:
             self._means.emit(StoreFailed(str(error)))
 

@@ -6,20 +6,20 @@ fault with its pointer.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias
 
 import msgspec
 
+from idlebell.gateway.credentials import check_text, read_auth, retention_fault
 from idlebell.gateway.discovery import domain_of
 from idlebell.gateway.endpoints import heartbeat_fault, payload_fault, read_endpoints, withdraw_fault
 from idlebell.gateway.policy import SUPPORTED_RETENTIONS, Policy
 from idlebell.gateway.preferences import members, read_preferences
 from idlebell.gateway.reading import NOT_SUPPORTED, Faults, unknown_member
-from idlebell.gateway.shapes import WAIT_SECONDS_MAX, Auth, ImapShape, OAuth2Auth, PasswordAuth, SubscriptionRequest
-from idlebell.model.account import BearerCredentials, Credentials, ImapTarget, PasswordCredentials, Retention, Tls
+from idlebell.gateway.shapes import WAIT_SECONDS_MAX, ImapShape, SubscriptionRequest
+from idlebell.model.account import Credentials, ImapTarget, Retention, Tls
 from idlebell.model.endpoint import Endpoints
 from idlebell.model.selection import Personal, Selection, Subscribed, Subtree
 from idlebell.model.subscription import (
@@ -34,9 +34,6 @@ from idlebell.model.subscription import (
 from idlebell.net.host_name import BadHost, parse_host
 
 USERNAME_BYTES: Final = 1_000
-PASSWORD_BYTES: Final = 4_096
-ACCESS_TOKEN_BYTES: Final = 16_384
-"""Some providers' tokens hold a whole signed document."""
 MAILBOX_BYTES: Final = 1_000
 TO_DISCOVER: Final = ImapTarget("", 0, Tls.IMPLICIT)
 """What a wish without a host has as its target, until :mod:`idlebell.gateway.discovery` has found one."""
@@ -74,8 +71,9 @@ def read_wish(request: SubscriptionRequest, policy: Policy) -> Wish:
         faults.raise_any()
     assert imap is not None
     target = _target(faults, imap, policy)
-    _check_text(faults, "/imap/username", imap.username, USERNAME_BYTES)
-    credentials = None if imap.auth is None else read_auth(faults, imap.auth, "/imap/auth")
+    check_text(faults, "/imap/username", imap.username, USERNAME_BYTES)
+    plaintext = policy.allow_plaintext
+    credentials = None if imap.auth is None else read_auth(faults, imap.auth, "/imap/auth", allow_plaintext=plaintext)
     endpoints = read_endpoints(
         faults, request.endpoints, allow_plaintext=policy.allow_plaintext, offered=policy.offered
     )
@@ -86,7 +84,7 @@ def read_wish(request: SubscriptionRequest, policy: Policy) -> Wish:
         fault = payload_fault(payload, endpoints, allow_plaintext=policy.allow_plaintext)
         if fault is not None:
             faults.add("/payload", fault)
-    retention = None if request.retention is None else _retention(faults, request, policy)
+    retention = None if request.retention is None else _retention(faults, request.retention, credentials, policy)
     if request.lease_seconds is not None:
         check_lease(faults, request.lease_seconds)
     also = None if request.also is None else read_also(faults, request.also)
@@ -113,18 +111,6 @@ def read_wish(request: SubscriptionRequest, policy: Policy) -> Wish:
         request.wait_seconds,
         credentials,
     )
-
-
-def read_auth(faults: Faults, auth: Auth, at: str) -> Credentials:
-    match auth:
-        case PasswordAuth(password=password):
-            _check_text(faults, f"{at}/password", password.text(), PASSWORD_BYTES)
-            return PasswordCredentials(password)
-        case OAuth2Auth(access_token=token):
-            text = token.text()
-            if not text or len(text) > ACCESS_TOKEN_BYTES or any(not "!" <= one <= "~" for one in text):
-                faults.add(f"{at}/access_token", "must be visible ASCII characters (RFC 6750 section 2.1)")
-            return BearerCredentials(token)
 
 
 def read_mailboxes(faults: Faults, given: Any, policy: Policy, at: str = "/mailboxes") -> Mailboxes:
@@ -190,7 +176,7 @@ def _name(faults: Faults, given: Any, at: str) -> str:
     if not isinstance(given, str):
         faults.add(at, "must be a string")
         return ""
-    _check_text(faults, at, given, MAILBOX_BYTES)
+    check_text(faults, at, given, MAILBOX_BYTES)
     return "INBOX" if given.upper() == "INBOX" else given
 
 
@@ -240,21 +226,12 @@ def _target(faults: Faults, imap: ImapShape, policy: Policy) -> ImapTarget:
     return ImapTarget(host, port, tls)
 
 
-def _retention(faults: Faults, request: SubscriptionRequest, policy: Policy) -> Retention:
-    retention = Retention(request.retention or Retention.SESSION)
+def _retention(faults: Faults, given: str, credentials: Credentials | None, policy: Policy) -> Retention:
+    retention = Retention(given)
     if retention not in SUPPORTED_RETENTIONS:
         faults.add("/retention", NOT_SUPPORTED)
     elif retention not in policy.retentions:
         faults.add("/retention", "is not allowed by the operator")
-    elif retention is not Retention.SESSION and request.imap is not None and isinstance(request.imap.auth, OAuth2Auth):
-        faults.add("/retention", "must be session with an access token alone: it ends before it could be used again")
+    elif (fault := retention_fault(credentials, retention)) is not None:
+        faults.add("/retention", fault)
     return retention
-
-
-def _check_text(faults: Faults, at: str, text: str, most: int) -> None:
-    if not text:
-        faults.add(at, "must not be empty")
-    elif len(text.encode("utf-8", "surrogatepass")) > most:
-        faults.add(at, f"must have at most {most} bytes")
-    elif any(unicodedata.category(one) in ("Cc", "Cs") for one in text):
-        faults.add(at, "must hold no control characters")

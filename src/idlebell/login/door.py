@@ -18,7 +18,6 @@ from idlebell.discover.providers import of_host
 from idlebell.imap.commands import Id
 from idlebell.imap.errors import LocalProtocolError, RemoteProtocolError
 from idlebell.imap.quirks import ID_BEFORE_SELECT
-from idlebell.imap.responses import Condition, PlainCode, ResponseCode, StatusResponse
 from idlebell.imap.sasl import Proof, choose
 from idlebell.login import refusal
 from idlebell.login.admission import Admission, Outcome, Ticket
@@ -26,26 +25,29 @@ from idlebell.login.echo import unechoed
 from idlebell.login.gate import Gate
 from idlebell.login.identity import identity
 from idlebell.login.keyring import Keyring
-from idlebell.login.mechanism import Scram, mechanism_of, revealed
+from idlebell.login.mechanism import Scram, known_by, mechanism_of, revealed
 from idlebell.login.pacing import Doubts, Paces, RefusalGuard
-from idlebell.model.account import Account, Credentials, ImapTarget, PasswordCredentials
+from idlebell.login.renewals import Refused, Renewals
+from idlebell.login.said import alerts_of, said_of
+from idlebell.model.account import Account, Credentials, ImapTarget, PasswordCredentials, RenewableCredentials
 from idlebell.model.ids import AccountId, SubscriptionId
 from idlebell.model.problem import Fault
 from idlebell.model.shown_text import ALERT_CHARACTERS, shown
 from idlebell.net.clock import Clock
 from idlebell.net.errors import ServerSaidBye, TransportError
-from idlebell.net.imap_connection import ImapConnection, Reply
+from idlebell.net.imap_connection import ImapConnection
 from idlebell.telemetry import facts
 
 LOGIN_SECONDS: Final = 60.0
 """For one login, from its slot to the tagged OK."""
 LOGIN_LEAST_SECONDS: Final = 5.0
 """Of a deadline, or half of it where it is short: what must be left for the login itself when its turn comes."""
+JUST_RENEWED_SECONDS: Final = 60.0
+"""An access token that is refused so soon after it came will not be better than the next."""
 QUEUED: Final = 16
 """Logins of one account that wait for each other; more are refused, whoever asks."""
 
 Connect: TypeAlias = Callable[[ImapTarget], Awaitable[ImapConnection]]
-Refused: TypeAlias = Callable[[AccountId, SubscriptionId, Fault], Awaitable[None]]
 
 
 class LoginFailed(Exception):  # noqa: N818 - named as the fact it is
@@ -85,7 +87,8 @@ class Door:
     the sessions at a host, for ``per_host_connections`` (0: no cap). ``free``: how many more sessions the process can hold;
     ``returning``: how many of them are those of accounts that lost theirs.
     ``entropy`` gives that many random bytes.
-    ``support_url``: told to servers by ID (RFC 2971), after a login and never before one.
+    ``support_url``: told to servers by ID (RFC 2971), after a login and never before one. ``renewals`` None: nobody brings
+    credentials that are to be renewed.
     """
 
     def __init__(
@@ -103,6 +106,7 @@ class Door:
         free: Callable[[], int] = _no_bound,
         returning: Callable[[], int] = _none_return,
         support_url: str = "",
+        renewals: Renewals | None = None,
     ) -> None:
         self._connect = connect
         self._keyring = keyring
@@ -120,6 +124,7 @@ class Door:
         self._sessions_at = sessions_at
         self._free = free
         self._returning = returning
+        self._renewals = renewals
         self._newcomers = 0
         self._under_way: Counter[str] = Counter()
         self._turns: dict[bytes, asyncio.Lock] = {}
@@ -133,6 +138,13 @@ class Door:
     def report_refusals_to(self, on_refused: Refused) -> None:
         """Who is told when the server refuses credentials that were kept; they are wiped by then."""
         self._on_refused = on_refused
+        if self._renewals is not None:
+            self._renewals.report_refusals_to(on_refused)
+
+    async def renewable(self, credentials: RenewableCredentials) -> Fault | None:
+        """Can they be renewed? Where they never were, it is tried, so that nobody waits for what would not come."""
+        assert self._renewals is not None
+        return None if credentials.renewals else await self._renewals.renew(credentials)
 
     async def log_in(self, account: Account, credentials: Credentials, *, deadline_seconds: float) -> ImapConnection:
         """An authenticated session. LoginFailed: none was opened. ``credentials`` stay the caller's, to keep or to wipe."""
@@ -146,7 +158,7 @@ class Door:
                 if known is not None:
                     raise LoginFailed(known)
                 try:
-                    connection = await self._open(account, credentials, until - self._clock.monotonic())
+                    connection = await self._with_token(account, credentials, until - self._clock.monotonic())
                 except LoginFailed as failure:
                     if refusal.refuses_credentials(failure.fault):
                         self._guard.refused(key, proof, failure.fault, self._clock.monotonic())
@@ -177,13 +189,16 @@ class Door:
                 continue
             kept = partial(self._keyring.keeps, subscription, credentials)
             try:
-                return await self._open(account, credentials, None, kept=kept)
+                return await self._with_token(account, credentials, None, kept=kept)
             except TimeoutError:
                 fault = refusal.unreachable(f"no login within {LOGIN_SECONDS:g} s")
                 self._tell(account, fault)
                 return fault
             except LoginFailed as failure:
                 fault = failure.fault
+                if fault.code == "token-unavailable":
+                    doubted = fault  # that says nothing of the mail server, nor of another set
+                    continue
                 if not (failure.unexplained or refusal.refuses_credentials(fault)) and kept():
                     return fault
             if not self._keyring.keeps(subscription, credentials):
@@ -197,6 +212,32 @@ class Door:
         return doubted or fault
 
     # inside
+
+    async def _with_token(
+        self,
+        account: Account,
+        credentials: Credentials,
+        patience_seconds: float | None,
+        *,
+        kept: Callable[[], bool] | None = None,
+    ) -> ImapConnection:
+        """As :meth:`_open`. An access token that has ended is got anew before, and once after a refusal: a provider may end one
+        before its time."""
+        if not isinstance(credentials, RenewableCredentials):
+            return await self._open(account, credentials, patience_seconds, kept=kept)
+        assert self._renewals is not None
+        _raise(await self._renewals.ready(credentials))
+        renewals = credentials.renewals
+        try:
+            return await self._open(account, credentials, patience_seconds, kept=kept)
+        except LoginFailed as failure:
+            refused = failure.unexplained or refusal.refuses_credentials(failure.fault)
+            if not refused or self._clock.boottime() - credentials.renewed_at < JUST_RENEWED_SECONDS:
+                raise
+        if renewals == credentials.renewals:
+            _raise(await self._renewals.renew(credentials))
+        self._doubts.worked(self._proof(account, credentials))  # what was refused was another token
+        return await self._open(account, credentials, patience_seconds, kept=kept)
 
     async def _open(
         self,
@@ -298,11 +339,13 @@ class Door:
             except (TransportError, RemoteProtocolError) as error:
                 raise LoginFailed(refusal.failed(error, host)) from None
             if reply.ok:
-                self._hand_on(account.id, host, _alerts(reply, credentials))
+                self._hand_on(account.id, host, alerts_of(reply, credentials))
                 return
-            said = _said(reply, credentials)
+            said = said_of(reply, credentials)
             unexplained = refusal.unexplained(*said)
-            fault = refusal.with_alerts(refusal.refused(*said, host), _alerts(reply, credentials))
+            fault = refusal.with_alerts(
+                refusal.refused(*said, host, by_token=not password), alerts_of(reply, credentials)
+            )
             nothing_sent = isinstance(mechanism, Scram) and not mechanism.proof_sent
             if not (nothing_sent and refusal.mechanism_unavailable(*said)):
                 break
@@ -324,13 +367,15 @@ class Door:
             reply = await connection.command(Id(self._identity))
         except (TransportError, RemoteProtocolError) as error:
             raise LoginFailed(refusal.failed(error, host)) from None
-        self._hand_on(account, host, _alerts(reply))
+        self._hand_on(account, host, alerts_of(reply))
         fault = None if reply.ok else refusal.not_connected(reply.completed.text)
         if fault is not None:
             await connection.logout()
-            raise LoginFailed(refusal.with_alerts(fault, _alerts(reply)))
+            raise LoginFailed(refusal.with_alerts(fault, alerts_of(reply)))
 
-    def _admitted(self, host: str) -> _Admission:
+    @contextmanager
+    def _admitted(self, host: str) -> Iterator[None]:
+        """Counts a login that is under way at a host."""
         if self._cap and self._sessions_at(host) + self._under_way[host] >= self._cap:
             raise LoginFailed(
                 Fault(
@@ -340,7 +385,13 @@ class Door:
                 ),
                 ours=True,
             )
-        return _Admission(self._under_way, host)
+        self._under_way[host] += 1
+        try:
+            yield
+        finally:
+            self._under_way[host] -= 1
+            if not self._under_way[host]:
+                del self._under_way[host]
 
     @contextmanager
     def _counted(self, newcomer: bool) -> Iterator[None]:
@@ -367,7 +418,7 @@ class Door:
                 del self._queued[key], self._turns[key]
 
     def _proof(self, account: Account, credentials: Credentials) -> bytes:
-        return self._digest(account.target.host, str(account.target.port), account.username, revealed(credentials))
+        return self._digest(account.target.host, str(account.target.port), account.username, known_by(credentials))
 
     def _digest(self, *parts: str) -> bytes:
         """Keyed with this process's own randomness, so that it is of no use to anyone who reads it."""
@@ -383,35 +434,9 @@ class Door:
         self._emit(facts.LoginFailed(account.id, account.target.host, fault.code, fault.detail, fault.private))
 
 
-class _Admission:
-    """Counts a login that is under way at a host."""
-
-    __slots__ = ("_host", "_under_way")
-
-    def __init__(self, under_way: Counter[str], host: str) -> None:
-        self._under_way = under_way
-        self._host = host
-
-    def __enter__(self) -> None:
-        self._under_way[self._host] += 1
-
-    def __exit__(self, *_: object) -> None:
-        self._under_way[self._host] -= 1
-        if not self._under_way[self._host]:
-            del self._under_way[self._host]
-
-
-def _said(reply: Reply, sent: Credentials) -> tuple[Condition, ResponseCode | None, str]:
-    return reply.completed.condition, reply.completed.code, unechoed(reply.completed.text, revealed(sent))
-
-
-def _alerts(reply: Reply, sent: Credentials | None = None) -> list[str]:
-    """What the server wants its user to read (RFC 9051 section 7.1), in the order in which it was said, without what it was
-    sent."""
-    said = [(one.code, one.text) for one in reply.untagged if isinstance(one, StatusResponse)]
-    said.append((reply.completed.code, reply.completed.text))
-    found = [text for code, text in said if isinstance(code, PlainCode) and code.name == "ALERT"]
-    return found if sent is None else [unechoed(text, revealed(sent)) for text in found]
+def _raise(fault: Fault | None) -> None:
+    if fault is not None:
+        raise LoginFailed(fault)
 
 
 def _rate_of(host: str) -> float | None:

@@ -52,6 +52,9 @@ class Keyring:
         """Newest first: it is the one most likely to be right."""
         return tuple((one, self._sets[one][1]) for one in self._accounts.get(account, ()))
 
+    def all(self) -> tuple[tuple[SubscriptionId, AccountId, Credentials], ...]:
+        return tuple((subscription, account, own) for subscription, (account, own) in self._sets.items())
+
     def wipe(self) -> None:
         """All of them, at the end of the process."""
         for subscription in tuple(self._sets):

@@ -13,7 +13,13 @@ from idlebell.imap.sasl import (
     ScramSha256,
     XOAuth2,
 )
-from idlebell.model.account import Account, BearerCredentials, Credentials, PasswordCredentials
+from idlebell.model.account import (
+    Account,
+    BearerCredentials,
+    Credentials,
+    PasswordCredentials,
+    RenewableCredentials,
+)
 
 
 class Scram(ScramSha256):
@@ -31,11 +37,19 @@ class Scram(ScramSha256):
 
 
 def revealed(credentials: Credentials) -> str:
+    """What the server is sent."""
     match credentials:
         case PasswordCredentials(password):
             return password.text()
         case BearerCredentials(access_token):
             return access_token.text()
+        case RenewableCredentials():
+            return credentials.access_token.text()
+
+
+def known_by(credentials: Credentials) -> str:
+    """What tells these credentials from others, however often their tokens are renewed."""
+    return credentials.origin if isinstance(credentials, RenewableCredentials) else revealed(credentials)
 
 
 def mechanism_of(

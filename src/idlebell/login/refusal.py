@@ -140,11 +140,15 @@ _PAUSES: Final = {
 }
 
 
-def refused(condition: Condition, code: ResponseCode | None, text: str, host: str = "") -> Fault:
+def refused(
+    condition: Condition, code: ResponseCode | None, text: str, host: str = "", *, by_token: bool = False
+) -> Fault:
     """A NO or BAD to LOGIN or AUTHENTICATE, or a BYE instead of an answer. ``host``: the server that says it; of one whose
-    provider is known the fault says where to mend it."""
+    provider is known the fault says where to mend it. ``by_token``: an access token was sent, no password."""
     name = code.name if isinstance(code, PlainCode) else ""
     kind = _by_text(text.lower()) or _BY_CODE.get(name) or _by_condition(condition)
+    if by_token and kind == "authentication-failed":
+        return Fault(kind, quoting("The mail server refused the access token for this user name", text))
     return _fault(kind, text, host, alert=name == "ALERT")
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
+from hashlib import sha256
 from typing import TypeAlias
 
+from idlebell.model.endpoint import PushUrl
 from idlebell.model.ids import AccountId
 from idlebell.model.secret import Secret
 
@@ -60,7 +63,67 @@ class BearerCredentials:
         self.access_token.wipe()
 
 
-Credentials: TypeAlias = PasswordCredentials | BearerCredentials
+class RenewableCredentials:
+    """An OAuth 2 refresh token with all that it takes to use it (RFC 6749 section 6), and the access token of now.
+
+    The one kind of credentials that changes: each renewal puts other tokens in place, for whoever holds this object. Times are
+    seconds of the clock that goes on while the machine sleeps. ``access_token`` may be empty: the first is still to be got.
+    """
+
+    __slots__ = (
+        "access_token", "client_id", "client_secret", "ends_at", "origin", "refresh_token", "renew_at", "renewals",
+        "renewed_at", "token_url",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        refresh_token: Secret,
+        token_url: PushUrl,
+        client_id: str,
+        client_secret: Secret | None = None,
+        access_token: Secret | None = None,
+    ) -> None:
+        self.refresh_token = refresh_token
+        self.token_url = token_url
+        self.client_id = client_id
+        self.client_secret = client_secret
+        self.access_token = Secret("") if access_token is None else access_token
+        self.renew_at = math.inf if self.access_token else -math.inf
+        """From then on another access token is got. Whoever gave the first one did not say how long it is good: until it is
+        refused."""
+        self.ends_at = self.renew_at
+        self.renewals = 0
+        self.renewed_at = -math.inf
+        parts = (token_url.reveal().encode("utf-8", "replace"), client_id.encode("utf-8", "replace"))
+        self.origin = sha256(b"\0".join((*parts, refresh_token.reveal()))).hexdigest()
+        """Tells these credentials from others, whatever tokens follow the first."""
+
+    def take(
+        self, access_token: Secret, refresh_token: Secret | None, *, now: float, renew_at: float, ends_at: float
+    ) -> None:
+        """What a renewal brought. ``refresh_token`` None: the same one goes on."""
+        self.access_token.wipe()
+        self.access_token = access_token
+        if refresh_token is not None:
+            self.refresh_token.wipe()
+            self.refresh_token = refresh_token
+        self.renewed_at, self.renew_at, self.ends_at = now, renew_at, ends_at
+        self.renewals += 1
+
+    @property
+    def wiped(self) -> bool:
+        return self.refresh_token.wiped
+
+    def wipe(self) -> None:
+        for secret in (self.refresh_token, self.access_token, self.client_secret):
+            if secret is not None:
+                secret.wipe()
+
+    def __repr__(self) -> str:
+        return f"RenewableCredentials({self.token_url!r}, {self.renewals} renewals)"
+
+
+Credentials: TypeAlias = PasswordCredentials | BearerCredentials | RenewableCredentials
 
 
 class Retention(StrEnum):

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from idlebell.model.endpoint import Endpoints, Provable, Role
 from idlebell.model.notification import Content, Draft, Expiring, LossReason, NewMail, Reconnect, Reminder, Seen
+from idlebell.model.problem import PROBLEMS, Blame
 from idlebell.model.proof import PROVEN
 from idlebell.model.selection import Selection
 from idlebell.model.subscription import Floor, Loss, Payload, Phase, StandingProblem, Subscription
@@ -47,7 +48,11 @@ def lost(
         return None
     if subscription.loss is not None and (reason is not LossReason.RESTART or reconnect_waits):
         return None
-    return replace(subscription, loss=Loss(reason, at), problem=problem or subscription.problem)
+    known = subscription.problem
+    entry = None if known is None else PROBLEMS.get(known.code)
+    if entry is not None and entry.blame is Blame.CREDENTIALS:
+        problem = known  # with its own credentials it would not be lost, whatever ended the session
+    return replace(subscription, loss=Loss(reason, at), problem=problem or known)
 
 
 def found(subscription: Subscription) -> Subscription | None:

@@ -44,6 +44,27 @@ class LoginFailed(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class TokenRenewed(Fact):
+    """A token endpoint gave a new access token. ``seconds``: how long it is good."""
+
+    level: ClassVar[int] = logging.DEBUG
+    host: str
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class TokenNotRenewed(Fact):
+    """A token endpoint gave no access token. ``private`` says what the user is not told."""
+
+    level: ClassVar[int] = logging.WARNING
+    labels: ClassVar[tuple[str, ...]] = ("code",)
+    host: str
+    code: str
+    detail: str
+    private: str
+
+
+@dataclass(frozen=True, slots=True)
 class AlertReceived(Fact):
     """A mail server wants its user to read something (ALERT, RFC 9051 section 7.1): beside a login that worked, or later."""
 

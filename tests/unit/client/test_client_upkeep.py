@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
 from idlebell.client import ApiError, GoneError, Push, Step, Subscription, next_step, renew_at, step_after
@@ -39,6 +40,14 @@ def test_a_state_says_what_is_missing(state: str, step: Step) -> None:
     assert next_step(subscription(state), NOW) is step
 
 
+@pytest.mark.parametrize("state", ["watching", "needs_credentials"])
+def test_a_refresh_token_that_is_refused_asks_the_user(state: str) -> None:
+    """Also while mail still rings: nothing could open the next session."""
+    problem = {"type": "/problems/token-refused", "detail": "…", "since": "2026-11-22T00:00:00Z"}
+    shown = msgspec.convert(msgspec.to_builtins(subscription(state)) | {"problem": problem}, Subscription)
+    assert next_step(shown, NOW) is Step.ASK
+
+
 @pytest.mark.parametrize(
     ("cause", "step"),
     [
@@ -49,6 +58,7 @@ def test_a_state_says_what_is_missing(state: str, step: Step) -> None:
         (Push(type="of a later version", subscription="s", version=1, at=NOW), Step.NOTHING),
         (GoneError(404, {}), Step.REGISTER),
         (ApiError(422, {"type": "/problems/authentication-failed"}), Step.ASK),
+        (ApiError(422, {"type": "/problems/token-refused"}), Step.ASK),
         (ApiError(503, {}), Step.NOTHING),
     ],
 )

@@ -53,6 +53,13 @@ def status(**watches: Watch) -> AccountStatus:
         ({"phase": Phase.PENDING, "loss": Loss(LossReason.RESTART, NOW)}, "needs_credentials"),
         ({"loss": Loss(LossReason.CONNECTION_LOST, NOW)}, "needs_credentials"),
         ({"loss": Loss(LossReason.REJECTED, NOW)}, "rejected"),
+        (
+            {
+                "loss": Loss(LossReason.REJECTED, NOW),
+                "problem": StandingProblem("token-refused", "by the provider, not by the mail server", NOW),
+            },
+            "needs_credentials",
+        ),
         ({"phase": Phase.REJECTED}, "rejected"),
         ({"phase": Phase.EXPIRED}, "expired"),
         ({"phase": Phase.ENDED}, "ended"),

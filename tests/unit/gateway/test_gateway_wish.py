@@ -9,7 +9,7 @@ from idlebell.gateway.policy import Policy
 from idlebell.gateway.reading import read
 from idlebell.gateway.shapes import SubscriptionRequest
 from idlebell.gateway.wish import TO_DISCOVER, Wish, read_wish
-from idlebell.model.account import BearerCredentials, ImapTarget, Retention, Tls
+from idlebell.model.account import BearerCredentials, ImapTarget, RenewableCredentials, Retention, Tls
 from idlebell.model.problem import ProblemError
 from idlebell.model.selection import Personal, Selection, Subscribed, Subtree
 from idlebell.model.subscription import Payload
@@ -130,6 +130,50 @@ def test_an_access_token_is_for_one_session() -> None:
     assert isinstance(wish(imap={"auth": auth}).credentials, BearerCredentials)
     assert set(pointers(imap={"auth": auth}, retention="memory")) == {"/retention"}
     assert set(pointers(imap={"auth": {"type": "oauth2", "access_token": "a b"}})) == {"/imap/auth/access_token"}
+
+
+RENEWABLE = {
+    "type": "oauth2",
+    "refresh_token": "1//r",
+    "token_url": "https://login.example.org/token",
+    "client_id": "an app",
+}
+
+
+def test_a_refresh_token_is_for_what_is_kept() -> None:
+    found = wish(imap={"auth": RENEWABLE}, retention="memory").credentials
+    assert isinstance(found, RenewableCredentials)
+    assert (found.token_url.reveal(), found.client_id, found.client_secret) == (RENEWABLE["token_url"], "an app", None)
+    both = RENEWABLE | {"access_token": "ya29.x", "client_secret": "s3cret"}
+    found = wish(imap={"auth": both}, retention="memory").credentials
+    assert isinstance(found, RenewableCredentials)
+    assert "s3cret" not in repr(found)
+    assert found.access_token.text() == "ya29.x"
+    assert set(pointers(imap={"auth": RENEWABLE}, retention="session")) == {"/retention"}
+
+
+@pytest.mark.parametrize(
+    ("auth", "at"),
+    [
+        ({"type": "oauth2"}, {"access_token"}),
+        ({"type": "oauth2", "access_token": "a", "token_url": RENEWABLE["token_url"]}, {"token_url"}),
+        ({"type": "oauth2", "access_token": "a", "client_secret": "s"}, {"client_secret"}),
+        ({"type": "oauth2", "refresh_token": "r"}, {"token_url", "client_id"}),
+        (RENEWABLE | {"refresh_token": "a\r\nb"}, {"refresh_token"}),
+        (RENEWABLE | {"refresh_token": ""}, {"refresh_token"}),
+        (RENEWABLE | {"access_token": "é"}, {"access_token"}),
+        (RENEWABLE | {"client_id": "a\0"}, {"client_id"}),
+        (RENEWABLE | {"client_id": "x" * 1_001}, {"client_id"}),
+        (RENEWABLE | {"client_secret": ""}, {"client_secret"}),
+        (RENEWABLE | {"token_url": "http://login.example.org/token"}, {"token_url"}),
+        (RENEWABLE | {"token_url": "https://a@login.example.org/token"}, {"token_url"}),
+        (RENEWABLE | {"token_url": "file:///etc/passwd"}, {"token_url"}),
+        (RENEWABLE | {"token_url": "https://login.example.org/token#x"}, {"token_url"}),
+    ],
+)
+def test_what_a_refresh_token_needs(auth: dict[str, Any], at: set[str]) -> None:
+    retention = "memory" if "refresh_token" in auth else "session"
+    assert set(pointers(imap={"auth": auth}, retention=retention)) == {f"/imap/auth/{name}" for name in at}
 
 
 @pytest.mark.parametrize("seconds", [-1, 59, 90 * 86_400 + 1])

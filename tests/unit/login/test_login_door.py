@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import math
 import os
 from collections.abc import AsyncIterator
 from ipaddress import ip_network
@@ -16,14 +18,17 @@ from idlebell.login import door as door_module
 from idlebell.login.door import Door, LoginFailed
 from idlebell.login.keyring import Keyring
 from idlebell.login.refusal import DOUBT_SECONDS, NOT_CONNECTED_PAUSE_SECONDS
+from idlebell.login.renewals import Renewals
 from idlebell.model.account import (
     Account,
     BearerCredentials,
     Credentials,
     ImapTarget,
     PasswordCredentials,
+    RenewableCredentials,
     Tls,
 )
+from idlebell.model.endpoint import PushUrl
 from idlebell.model.ids import AccountId, SubscriptionId
 from idlebell.model.problem import Fault
 from idlebell.model.secret import Secret
@@ -34,6 +39,7 @@ from idlebell.net.egress import Egress
 from idlebell.net.imap_connection import ImapConnection
 from idlebell.net.open_connection import open_connection
 from idlebell.net.tls_policy import TlsPolicy
+from idlebell.push.exchange import Answer, HttpRequest, HttpResponse, NoResponse
 from idlebell.telemetry import facts
 from idlebell.testing.faults import Bye, Hold, Refuse, Say
 from idlebell.testing.imap_server import ImapServer
@@ -53,9 +59,9 @@ class Hands(Clock):
 
 
 class Bench:
-    def __init__(self, server: ImapServer, **options: Any) -> None:
+    def __init__(self, server: ImapServer, *, keyring: Keyring | None = None, **options: Any) -> None:
         self.server = server
-        self.keyring = Keyring()
+        self.keyring = keyring or Keyring()
         self.facts: list[facts.Fact] = []
         self.refused: list[tuple[SubscriptionId, str]] = []
         self.opened: list[ImapConnection] = []
@@ -482,3 +488,115 @@ async def test_a_server_that_is_away_is_slowed_and_no_other(bench: Bench) -> Non
     assert 0 < bench.door.paces.rate("127.0.0.1", now) < 100
     assert bench.door.paces.rate("mail.example.org", now) == 0
     assert isinstance(await bench.door.reopen(account), ImapConnection)
+
+
+# access tokens that are renewed
+
+
+class Endpoint:
+    """Gives the access tokens in ``granted`` one after the other, then nothing usable."""
+
+    def __init__(self, *granted: str) -> None:
+        self.granted = list(granted)
+        self.asked = 0
+        self.refuses = False
+
+    async def send(self, request: HttpRequest, /, *, timeout_seconds: float, body_bytes: int) -> Answer:
+        self.asked += 1
+        if self.refuses:
+            return HttpResponse(400, {}, b'{"error": "invalid_grant"}')
+        if not self.granted:
+            return NoResponse("timeout")
+        return HttpResponse(200, {}, json.dumps({"access_token": self.granted.pop(0)}).encode())
+
+
+class Renewing(Bench):
+    def __init__(self, server: ImapServer, *granted: str) -> None:
+        self.endpoint, self.told = Endpoint(*granted), []
+        keyring = Keyring()
+        renewals = Renewals(self.endpoint.send, keyring, Clock(), lambda: 0.0, self.told.append)
+        super().__init__(server, keyring=keyring, renewals=renewals)
+
+    def kept(self, access_token: str | None = None, name: str = "only") -> RenewableCredentials:
+        own = renewable(access_token)
+        self.keyring.keep(SubscriptionId(name), self.account().id, own)
+        return own
+
+
+def renewable(access_token: str | None = None) -> RenewableCredentials:
+    token = None if access_token is None else Secret(access_token)
+    return RenewableCredentials(Secret("r3fresh"), PushUrl("https://login.example.org/t"), "app", None, token)
+
+
+async def test_an_access_token_is_got_before_the_first_login(server: ImapServer) -> None:
+    bench = Renewing(server, "t0ken")
+    await bench.log_in(renewable())
+    assert bench.endpoint.asked == 1
+    assert await bench.door.renewable(renewable("t0ken")) is not None, "it cannot be renewed: nothing came"
+    await bench.close()
+
+
+async def test_an_access_token_that_is_refused_is_renewed_once(server: ImapServer) -> None:
+    bench = Renewing(server, "t0ken")
+    await bench.log_in(renewable("over"))
+    assert (bench.endpoint.asked, len(bench.opened)) == (1, 2)
+    await bench.close()
+
+
+async def test_a_token_that_is_refused_as_it_comes_is_a_refusal(server: ImapServer) -> None:
+    bench = Renewing(server, "wrong", "t0ken")
+    fault = await bench.fault(renewable())
+    assert (fault.code, bench.endpoint.asked, len(bench.opened)) == ("authentication-failed", 1, 1)
+    assert fault.detail.startswith("The mail server refused the access token for this user name")
+    await bench.close()
+
+
+async def test_a_refused_refresh_token_reaches_no_mail_server_and_is_not_sent_again(server: ImapServer) -> None:
+    bench = Renewing(server)
+    bench.endpoint.refuses = True
+    assert (await bench.fault(renewable())).code == "token-refused"
+    assert (await bench.fault(renewable())).code == "token-refused"
+    assert (bench.endpoint.asked, bench.opened) == (1, [])
+    await bench.close()
+
+
+async def test_a_kept_one_that_is_refused_is_wiped_and_told(server: ImapServer) -> None:
+    bench = Renewing(server)
+    bench.endpoint.refuses = True
+    own = bench.kept("over")
+    fault = await bench.door.reopen(bench.account())
+    assert isinstance(fault, Fault)
+    assert fault.code == "token-refused"
+    assert bench.refused == [(SubscriptionId("only"), "token-refused")]
+    assert own.wiped
+    await bench.close()
+
+
+async def test_an_endpoint_that_is_away_costs_no_credentials_and_another_set_is_tried(server: ImapServer) -> None:
+    bench = Renewing(server)
+    own = bench.kept()
+    fault = await bench.door.reopen(bench.account())
+    assert isinstance(fault, Fault)
+    assert fault.code == "token-unavailable"
+    assert bench.keyring.keeps(SubscriptionId("only"), own)
+    bench.keyring.keep(SubscriptionId("other"), bench.account().id, password("secret"))
+    bench.kept(name="newest")
+    assert isinstance(await bench.door.reopen(bench.account()), ImapConnection)
+    await bench.close()
+
+
+async def test_a_refusal_without_a_reason_of_an_old_token_costs_no_quarter_of_an_hour(server: ImapServer) -> None:
+    """As Exchange refuses a token that is over. A new one, refused the same way, is doubted as a password is."""
+    bench = Renewing(server, "t0ken", "t0ken")
+    own = bench.kept("t0ken")
+    assert isinstance(await bench.door.reopen(bench.account()), ImapConnection)
+    bench.server.plan(commands.Authenticate, NO_REASON)
+    assert isinstance(await bench.door.reopen(bench.account()), ImapConnection)
+    assert own.renewals == 1
+    own.renewed_at = -math.inf
+    bench.server.plan(commands.Authenticate, NO_REASON, times=2)
+    fault = await bench.door.reopen(bench.account())
+    assert isinstance(fault, Fault)
+    assert fault.code == "login-unexplained"
+    assert bench.keyring.keeps(SubscriptionId("only"), own)
+    await bench.close()

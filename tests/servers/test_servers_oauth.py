@@ -1,0 +1,172 @@
+"""Access tokens and refresh tokens of a real OpenID provider, at a real mail server that asks that provider about them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from gateway_process import GatewayProcess, subscription
+from idlebell.testing import mail
+from idlebell.testing.push_service import PushService
+from servers.dovecot_server import DovecotServer
+from servers.openid_provider import OpenIdProvider, Tokens
+
+pytestmark = pytest.mark.needs("npm-packages", "dovecot")
+
+ACCESS_TOKEN_SECONDS = 2
+SHORT_LIVES = """
+from idlebell.login import renewals, token_endpoint
+token_endpoint.LIFE_LEAST_SECONDS = 1.0
+renewals.ROUND_SECONDS = 0.1
+"""
+"""A token may be renewed more often here than the gateway lets a stranger's endpoint have it."""
+
+
+@pytest.fixture(scope="module")
+def provider() -> Iterator[OpenIdProvider]:
+    with OpenIdProvider(access_token_seconds=ACCESS_TOKEN_SECONDS) as provider:
+        yield provider
+
+
+@pytest.fixture(scope="module")
+def dovecot_of(provider: OpenIdProvider) -> Iterator[DovecotServer]:
+    with DovecotServer(introspection_url=provider.introspection_url) as server:
+        yield server
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[PushService]:
+    async with PushService() as service:
+        yield service
+
+
+@pytest.fixture
+async def gateway(dovecot_of: DovecotServer, tmp_path: Path) -> AsyncIterator[GatewayProcess]:
+    async with GatewayProcess(tmp_path, dovecot_of.ca_file, before=SHORT_LIVES) as gateway:
+        yield gateway
+
+
+async def until(true: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(20):
+        while not await true():
+            await asyncio.sleep(0.02)
+
+
+def wish(server: DovecotServer, user: str, service: PushService, auth: dict[str, str], **more: Any) -> dict[str, Any]:
+    endpoints = {"new_mail": service.make_webhook(f"{user}-mail"), "reconnect": service.make_webhook(f"{user}-again")}
+    request = subscription(server.ports.imaps, user, "", endpoints, **more)
+    request["imap"]["auth"] = {"type": "oauth2", **auth}
+    return request
+
+
+def renewable(provider: OpenIdProvider, tokens: Tokens) -> dict[str, str]:
+    return {
+        "access_token": tokens.access_token,
+        "refresh_token": tokens.refresh_token,
+        "token_url": provider.token_url,
+        "client_id": "phone",
+    }
+
+
+async def test_a_refresh_token_is_used_ahead_of_time_until_the_provider_refuses_it(
+    provider: OpenIdProvider, dovecot_of: DovecotServer, service: PushService, gateway: GatewayProcess
+) -> None:
+    """Its whole life: proven at once, renewed and rotated while the session lives, good for another session when that is lost;
+    taken back by the provider, the app is asked while mail still rings."""
+    user = dovecot_of.add_user().name
+    tokens = await provider.sign_in(user)
+    before = await provider.renewals()
+    request = wish(dovecot_of, user, service, renewable(provider, tokens), retention="memory")
+    status, answer = await gateway.call("POST", "/v1/subscriptions", request)
+    assert (status, answer["state"], answer["retention"]) == (201, "watching", "memory"), answer
+    path, token = f"/v1/subscriptions/{answer['id']}", answer["token"]
+
+    async def shown() -> tuple[str, str | None]:
+        _, view = await gateway.call("GET", path, token=token)
+        return view["state"], view["problem"] and view["problem"]["type"]
+
+    def rung(name: str, kind: str) -> int:
+        return sum(one.type == kind for one in service.of(f"{user}-{name}"))
+
+    async def renewed() -> bool:
+        return await provider.renewals() >= before + 3
+
+    assert await provider.renewals() == before + 1, "that it can be renewed is known before the answer"
+    await until(renewed)  # by now the first access token is over, and its refresh token was used
+    (session,) = dovecot_of.processes("imap")
+    os.kill(session, signal.SIGKILL)
+    await asyncio.to_thread(dovecot_of.deliver, user, mail.make(subject="Meanwhile"))
+    await service.wait_for(lambda one: one.type == "new_mail", name=f"{user}-mail")
+    assert rung("again", "reconnect") == 0
+    assert await shown() == ("watching", None)
+
+    # A refresh token that was used already comes back: to the provider it looks stolen, and it ends the whole grant (RFC 9700
+    # section 4.14.2).
+    async with aiohttp.ClientSession() as thief:
+        stolen = {"grant_type": "refresh_token", "refresh_token": tokens.refresh_token, "client_id": "phone"}
+        async with thief.post(provider.token_url, data=stolen) as refusal:
+            assert (await refusal.json())["error"] == "invalid_grant"
+    (asked,) = await service.wait_for(lambda one: one.type == "reconnect", name=f"{user}-again")
+    assert asked.payload is not None
+    assert asked.payload["reason"] == "rejected"
+    assert await shown() == ("watching", "/problems/token-refused")
+    await asyncio.to_thread(dovecot_of.deliver, user, mail.make(subject="The session lives"))
+    await service.wait_for(lambda one: rung("mail", "new_mail") == 2, name=f"{user}-mail")
+
+    (session,) = dovecot_of.processes("imap")
+    os.kill(session, signal.SIGKILL)
+
+    async def lost() -> bool:
+        return await shown() == ("needs_credentials", "/problems/token-refused")
+
+    await until(lost)
+    again = {"auth": {"type": "oauth2", **renewable(provider, await provider.sign_in(user))}}
+    status, answer = await gateway.call("PUT", f"{path}/credentials", again, token=token)
+    assert (status, answer["state"], answer["problem"]) == (200, "watching", None), answer
+
+    said = gateway.log.read_text()
+    assert "token_renewed" in said
+    for secret in (tokens.access_token, tokens.refresh_token, again["auth"]["refresh_token"]):
+        assert secret not in said
+    assert (await gateway.call("DELETE", path, token=token))[0] == 204
+
+
+async def test_what_a_provider_or_its_mail_server_refuses_is_said_at_once(
+    provider: OpenIdProvider, dovecot_of: DovecotServer, service: PushService, gateway: GatewayProcess
+) -> None:
+    user, other = dovecot_of.add_user().name, dovecot_of.add_user().name
+    tokens = await provider.sign_in(user, "site")
+    of_site = {"token_url": provider.token_url, "client_id": "site", "client_secret": provider.SECRET}
+
+    async def ask(name: str, auth: dict[str, str], **more: Any) -> tuple[int, str, str]:
+        status, answer = await gateway.call("POST", "/v1/subscriptions", wish(dovecot_of, name, service, auth, **more))
+        if status == 201:
+            assert (await gateway.call("DELETE", f"/v1/subscriptions/{answer['id']}", token=answer["token"]))[0] == 204
+        return status, answer.get("state") or answer["type"].removeprefix("/problems/"), answer.get("detail", "")
+
+    # An access token alone: for one session, and only into its own user's mail.
+    assert (await ask(user, {"access_token": tokens.access_token}))[:2] == (201, "watching")
+    assert (await ask(other, {"access_token": tokens.access_token}))[:2] == (422, "authentication-failed")
+    # No access token at first, and a client with a secret.
+    known = {**of_site, "refresh_token": tokens.refresh_token}
+    assert (await ask(user, known, retention="memory"))[:2] == (201, "watching")
+    # That refresh token was used by now; the words are the provider's own.
+    status, code, detail = await ask(user, known, retention="memory")
+    assert (status, code) == (422, "token-refused")
+    assert "invalid_grant" in detail
+    nobody = dovecot_of.add_user().name
+    wrong = {**known, "client_secret": "guessed"}
+    status, code, detail = await ask(nobody, wrong, retention="memory")
+    assert (status, code) == (422, "token-refused")
+    assert "invalid_client" in detail
+    # An access token that is over is no matter where the refresh token is good.
+    third = dovecot_of.add_user().name
+    stale = renewable(provider, await provider.sign_in(third)) | {"access_token": "over"}
+    assert (await ask(third, stale, retention="memory"))[:2] == (201, "watching")
