@@ -83,6 +83,8 @@ def connect_writer(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA secure_delete = ON")
+        # What may have to be undone of one statement: small, and otherwise a file that is made and removed for each commit.
+        connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute(f"PRAGMA journal_size_limit = {JOURNAL_BYTES}")
     except sqlite3.Error as error:
         connection.close()

@@ -75,9 +75,9 @@ class Writer:
 
     async def write(self, job: Job[T], *, patient: bool = False) -> T:
         """Runs ``job`` in the writer's thread and returns its result when it is on disk. What it raises reaches this caller
-        alone, and what it had written is undone. It may run twice (its transaction may fail for another's sake), so it does
-        nothing but read and write the connection. A caller that is cancelled does not know whether it was done. ``patient``: it
-        waits a moment for others to share the commit with."""
+        alone, and what it had written is undone. It may run more than once (its transaction may fail for another's sake), so it
+        does nothing but read and write the connection. A caller that is cancelled does not know whether it was done.
+        ``patient``: it waits a moment for others to share the commit with."""
         await self._room.acquire()
         if self._closed:
             self._room.release()
@@ -100,7 +100,7 @@ class Writer:
             self._await_company(batch)
             if batch:
                 try:
-                    answers = self._together(batch, joined=True)
+                    answers = self._committed(batch)
                 except sqlite3.Error as error:  # not even the rollback worked
                     answers = [_Answer(asked, error=self._translate(error)) for asked in batch]
                 try:
@@ -135,8 +135,9 @@ class Writer:
             else:
                 future.set_exception(answer.error)
 
-    def _together(self, batch: list[_Asked], *, joined: bool = False) -> list[_Answer]:
-        """``joined``: by what is asked while it is under way, which is added to ``batch``."""
+    def _committed(self, batch: list[_Asked]) -> list[_Answer]:
+        """``batch``, and what is asked while it is under way, which is added to it. Nearly always nothing fails, so nothing is
+        kept to be undone for one alone: where something does, all begin anew, apart."""
         try:
             self._connection.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
@@ -144,16 +145,31 @@ class Writer:
         answers: list[_Answer] = []
         try:
             while len(answers) < len(batch):
-                answers += [self._step(asked) for asked in batch[len(answers) :]]
-                if joined and not self._last_taken and len(batch) < self._max_batch and not self._asked.empty():
+                answers += [_Answer(asked, self._value(asked)) for asked in batch[len(answers) :]]
+                if not self._last_taken and len(batch) < self._max_batch and not self._asked.empty():
                     self._collect(batch, self._asked.get_nowait())
+            self._connection.execute("COMMIT")
+        except Exception:  # it comes again, and is told then
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            return self._apart(batch)
+        return answers
+
+    def _apart(self, batch: list[_Asked]) -> list[_Answer]:
+        """In one transaction, but what one of them raises undoes nothing of the others'."""
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            return [_Answer(asked, error=self._translate(error)) for asked in batch]
+        try:
+            answers = [self._step(asked) for asked in batch]
             self._connection.execute("COMMIT")
         except (sqlite3.Error, _TornError) as error:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             if len(batch) > 1:
                 # One of them was too much, maybe not the others.
-                return [answer for asked in batch for answer in self._together([asked])]
+                return [answer for asked in batch for answer in self._apart([asked])]
             cause = error.__cause__ if isinstance(error, _TornError) else error
             assert isinstance(cause, Exception)
             return [_Answer(batch[0], error=self._translated(cause))]
@@ -161,11 +177,9 @@ class Writer:
 
     def _step(self, asked: _Asked) -> _Answer:
         """One caller's part, between savepoints: its failure undoes nothing of the others'."""
-        if asked.future.cancelled():
-            return _Answer(asked)
         self._connection.execute("SAVEPOINT caller")
         try:
-            value = asked.job(self._connection)
+            value = self._value(asked)
         except Exception as error:  # whatever it is, it is the caller's: handed over, not swallowed
             if not self._connection.in_transaction:
                 raise _TornError from error
@@ -174,6 +188,9 @@ class Writer:
             return _Answer(asked, error=self._translated(error))
         self._connection.execute("RELEASE caller")
         return _Answer(asked, value)
+
+    def _value(self, asked: _Asked) -> Any:
+        return None if asked.future.cancelled() else asked.job(self._connection)
 
     def _translated(self, error: Exception) -> Exception:
         return self._translate(error) if isinstance(error, sqlite3.Error) else error
