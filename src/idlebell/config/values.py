@@ -120,7 +120,15 @@ def vapid_subject(value: Any) -> str:
 
 
 def proxy(value: Any) -> str:
-    return _http_url(text(value), "http://proxy.example.org:3128", credentials=True) if text(value) else ""
+    if not text(value):
+        return ""
+    example = "http://proxy.example.org:3128"
+    found = _http_url(text(value), example, credentials=True)
+    if not found.startswith("http://"):
+        raise ValueError(
+            f"expected a URL like {example}: it is the proxy that is spoken to in clear, not what goes through it"
+        )
+    return found
 
 
 def origins(value: Any) -> tuple[str, ...]:

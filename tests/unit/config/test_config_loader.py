@@ -75,6 +75,7 @@ def test_all_faults_are_told_at_once(tmp_path):
         ("[imap]\nprobe_seconds = 5", "must be 0"),
         ("[imap]\npark_after_seconds = nan", "from 0"),
         ('[imap]\nsource_addresses = ["x"]', "addresses like"),
+        ('[network]\nproxy = "https://proxy:3128"', "spoken to in clear"),
         ('[push]\nvapid_subject = "alice@example.org"', "mailto:NAME@HOST"),
         ('[push]\nvapid_subject = "mailto:<alice@example.org>"', "mailto:NAME@HOST"),
         ("[network]\nallow_plaintext = true", "works only on networks in allow"),

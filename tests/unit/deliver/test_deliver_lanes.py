@@ -7,7 +7,7 @@ from collections import Counter
 from idlebell.deliver.breaker import Reply, State
 from idlebell.deliver.lanes import Heard, Lanes
 from idlebell.deliver.settings import LANES_KEPT, DeliverySettings
-from idlebell.net.http_client import CONNECTIONS_PER_ORIGIN
+from idlebell.net.http_pool import CONNECTIONS_PER_ORIGIN
 
 A, B, C = b"a", b"b", b"c"
 

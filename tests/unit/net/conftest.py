@@ -14,6 +14,7 @@ from net_peers import LOOPBACK, FakeResolver, Peer, Serve, Served, serving
 
 from idlebell.net.connector import Connector
 from idlebell.net.deadlines import Deadlines
+from idlebell.net.http_client import HttpClient
 from idlebell.net.tls_policy import TlsPolicy
 
 
@@ -63,3 +64,10 @@ def connector(resolver: FakeResolver) -> Connector:
 def hasty() -> Deadlines:
     """Deadlines that a test can wait for."""
     return Deadlines(2.0, 0.2, 0.2, 0.3, 0.2, 0.2)
+
+
+@pytest.fixture
+async def client(resolver: FakeResolver, policy: TlsPolicy) -> AsyncIterator[HttpClient]:
+    client = HttpClient(LOOPBACK, resolver, policy)
+    yield client
+    await client.close()

@@ -4,53 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-from collections.abc import AsyncIterator
 from ipaddress import ip_network
 
 import pytest
+from http_peers import answering, read_request, request
 from net_peers import LOOPBACK, FakeResolver
 
-from idlebell.model.endpoint import PushUrl
 from idlebell.net.egress import Egress
-from idlebell.net.http_client import BODY_BYTES, CONNECTIONS_PER_ORIGIN, HttpClient
-from idlebell.push.exchange import HttpRequest, HttpResponse, NoResponse
+from idlebell.net.http_client import BODY_BYTES, HttpClient
+from idlebell.net.http_pool import CONNECTIONS_PER_ORIGIN
+from idlebell.push.exchange import HttpResponse, NoResponse
 
 SECRET = "s3cret-token"
-
-
-def request(url: str, body: bytes = b"body", method: str = "POST") -> HttpRequest:
-    return HttpRequest(method, PushUrl(url), (("TTL", "60"), ("Content-Type", "text/plain")), body)
-
-
-@pytest.fixture
-async def client(resolver, policy) -> AsyncIterator[HttpClient]:
-    client = HttpClient(LOOPBACK, resolver, policy)
-    yield client
-    await client.close()
-
-
-async def read_request(peer) -> tuple[bytes, dict[str, str], bytes]:
-    first = await peer.line()
-    if not first:
-        raise ConnectionResetError  # the client has closed; the server's task ends
-    headers: dict[str, str] = {}
-    while (line := (await peer.line()).strip()) != b"":
-        name, _, value = line.decode().partition(":")
-        headers[name.lower()] = value.strip()
-    body = await peer.reader.readexactly(int(headers.get("content-length", "0")))
-    peer.received += body
-    return first.strip(), headers, body
-
-
-def answering(*lines: bytes, body: bytes = b""):
-    async def handler(peer):
-        while True:
-            await read_request(peer)
-            await peer.say(*lines, b"Content-Length: %d" % len(body), b"")
-            peer.writer.write(body)
-            await peer.writer.drain()
-
-    return handler
 
 
 async def test_a_request_goes_out_as_it_stands(serve, client, server_tls):
@@ -226,7 +191,7 @@ async def test_an_unknown_name_is_dns(client):
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "169.254.169.254", "mail.test", "[::ffff:127.0.0.1]"])
 @pytest.mark.parametrize("scheme", ["http", "https"])
 async def test_what_egress_forbids_is_not_dialled_by_name_or_by_literal(serve, policy, resolver, scheme, host):
-    """S2: aiohttp passes literals around its resolver, so the guard stands where the socket is made."""
+    """S2."""
     served = await serve(answering(b"HTTP/1.1 200 OK"))
     client = HttpClient(Egress(endpoint_ports=frozenset({served.port})), resolver, policy)
     answer = await client.send(request(f"{scheme}://{host}:{served.port}/"))
