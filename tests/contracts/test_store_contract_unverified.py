@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 from contracts.store_steps import change, counts, drain, enqueue, lease, put, told
 from idlebell.model.account import Account
@@ -10,9 +11,9 @@ from idlebell.model.endpoint import Endpoints
 from idlebell.model.notification import Reconnect
 from idlebell.model.proof import CODE_LIVES, PROVEN, UNPROVEN, Asked
 from idlebell.model.secret import Secret
-from idlebell.model.subscription import Counts
+from idlebell.model.subscription import Counts, Phase, Subscription
 from idlebell.store.contract import Postponed, Store, Unverified
-from store_samples import HOUR, NOW, SECOND, simplepush, webpush
+from store_samples import HOUR, NOW, SECOND, simplepush, webhook, webpush
 
 ASKED = Asked(Secret("c0de"), NOW + CODE_LIVES, 2)
 WAITING = replace(webpush(), proof=UNPROVEN)
@@ -21,10 +22,28 @@ SHOWN = replace(webpush(), proof=PROVEN)
 
 async def test_how_far_a_proof_has_come_is_kept(store: Store, account: Account) -> None:
     one = await put(store, account, endpoints=Endpoints(WAITING))
-    for proof in (ASKED, UNPROVEN, PROVEN):
+    for proof in (ASKED, replace(ASKED, sent=True), UNPROVEN, PROVEN):
         stored = await change(store, one, endpoints=Endpoints(replace(webpush(), proof=proof)))
         assert (await store.get(one.id)) == stored
         assert stored.endpoints.new_mail == replace(webpush(), proof=proof)
+
+
+async def test_who_may_not_have_got_a_code_is_found(store: Store, account: Account) -> None:
+    async def asked(number: int, later: timedelta, *, sent: bool = False) -> Subscription:
+        proof = replace(ASKED, until=NOW + later, sent=sent)
+        end = webhook(f"https://hook.example.net/{number}")
+        return await put(store, account, number, endpoints=Endpoints(replace(webpush(), proof=proof), end))
+
+    late, soon = await asked(1, 2 * HOUR), await asked(2, HOUR)
+    for number, ours in ((3, {"sent": True, "later": HOUR}), (4, {"later": -SECOND})):
+        await asked(number, **ours)
+    over = await asked(5, HOUR)
+    await store.put(replace(over, phase=Phase.ENDED, over_since=NOW))
+    assert [one.id for one in await store.with_unsent_codes(NOW, 10)] == [soon.id, late.id]
+    assert [one.id for one in await store.with_unsent_codes(NOW, 1)] == [soon.id]
+    assert await store.with_unsent_codes(NOW + 2 * HOUR, 10) == ()
+    await change(store, late, endpoints=Endpoints(replace(webpush(), proof=replace(ASKED, sent=True))))
+    assert [one.id for one in await store.with_unsent_codes(NOW, 10)] == [soon.id]
 
 
 async def test_what_waits_was_not_attempted(store: Store, account: Account) -> None:

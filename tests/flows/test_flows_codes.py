@@ -13,10 +13,11 @@ from idlebell.client.shapes import Handle
 from idlebell.testing import mail
 from idlebell.testing.certificate import Authority
 from idlebell.testing.imap_server import Habits, ImapServer
-from idlebell.testing.push_service import PushService
+from idlebell.testing.push_service import Manner, PushService, ScriptedAnswer
 
 
-async def test_mail_waits_over_a_sigkill_until_the_code_is_read_back(tmp_path: Path) -> None:
+async def test_code_and_mail_survive_sigkills_until_the_code_is_read_back(tmp_path: Path) -> None:
+    """Killed before anybody has taken the code: the same one is sent at the next start, and not at the one after it."""
     authority = Authority()
     (tmp_path / "ca.pem").write_bytes(authority.ca_pem)
     async with (
@@ -27,12 +28,22 @@ async def test_mail_waits_over_a_sigkill_until_the_code_is_read_back(tmp_path: P
         server.add_user("alice", "right")
         client = Client(gateway.url)
         endpoints = {"new_mail": service.make_webpush_subscription()}
+        service.script("web", ScriptedAnswer(manner=Manner.NEVER))
         body = subscription(server.tls_port, "alice", "right", endpoints, wait_seconds=30)
         status, made = await gateway.call("POST", "/v1/subscriptions", body)
         assert (status, made["state"], made["unverified"]) == (201, "watching", ["new_mail"])
         assert made["problem"]["type"] == "/problems/endpoint-unverified"
         handle = Handle(made["id"], made["token"])
-        (code,) = [one.payload["code"] for one in await service.wait_for(1) if one.payload is not None]
+        await service.wait_for(1)
+        gateway.kill()
+        await gateway.start()
+        codes = [one.payload["code"] for one in await service.wait_for(2) if one.payload is not None]
+        code = codes[0]
+        assert codes == [code] * 2
+        auth = {"auth": body["imap"]["auth"]}
+        path = f"/v1/subscriptions/{handle.id}/credentials"
+        status, _ = await gateway.call("PUT", path, auth, token=handle.token)
+        assert status == 200
         server.deliver("alice", mail.make())
         shown = {"counts": {"pending": 0}}
         while not shown["counts"]["pending"]:
@@ -49,6 +60,6 @@ async def test_mail_waits_over_a_sigkill_until_the_code_is_read_back(tmp_path: P
         await service.wait_for(lambda one: one.type == "new_mail")
         _, shown = await gateway.call("GET", f"/v1/subscriptions/{handle.id}", token=handle.token)
         assert shown["unverified"] == []
-        assert [one.type for one in service.received if one.type == "verification"] == ["verification"]
+        assert [one.type for one in service.received].count("verification") == 2
         await asyncio.to_thread(client.verify, handle, code)  # its answer may have been lost: once more harms nothing
         assert code not in gateway.log.read_text()

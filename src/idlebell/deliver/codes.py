@@ -1,6 +1,7 @@
 """Is an endpoint that of whoever registered it? It is sent a code, which is read back over the API, as a PushVerification of
 JMAP is (RFC 8620 section 7.2.2). Until then it is sent nothing else.
 
+A code is stored before it is sent and noted once it is, so that one which a kill came between is sent at the next start.
 Whoever registers a stranger's endpoint so gets that stranger a few codes a day, however many subscriptions do it.
 """
 
@@ -19,7 +20,7 @@ from idlebell.deliver.proving import TRIES, store_changed, verification
 from idlebell.deliver.retry import pause_seconds, refusal_problem
 from idlebell.deliver.sender import Sender
 from idlebell.deliver.settings import ENDPOINTS_KEPT, DeliverySettings
-from idlebell.model.endpoint import Endpoint, Provable, PushUrl, same_endpoint, unproven
+from idlebell.model.endpoint import Endpoint, Provable, PushUrl, asked_of, same_endpoint, unproven
 from idlebell.model.ids import SubscriptionId
 from idlebell.model.proof import CODE_LIVES, Asked, Audience, Demand
 from idlebell.model.secret import Secret
@@ -88,6 +89,19 @@ class Codes:
             return stored
         return subscription
 
+    async def resume(self) -> None:
+        """At start: codes that may have died with whoever was to send them are sent, as they are."""
+        now = self._clock.now()
+        for subscription in await self._store.with_unsent_codes(now, SENT_AT_ONCE):
+            begun: list[Provable] = []
+            for _, endpoint in subscription.endpoints:
+                waits, asked = unproven(endpoint, self._settings.demands), asked_of(endpoint)
+                if waits is None or asked is None or asked.sent or not asked.stands(now):
+                    continue
+                if self._may_send(waits) and not any(same_endpoint(waits, one) for one in begun):
+                    begun.append(waits)
+                    self._begin(subscription.id, waits, asked)
+
     async def wait_seconds(self, subscription: SubscriptionId, endpoint: Provable) -> float:
         """Something waits for an endpoint that has not been proven: how long until it is worth asking again. An app whose
         code nobody read back is sent the next one."""
@@ -154,7 +168,9 @@ class Codes:
         """A supervisor: a code that is not sent can be asked for again."""
         try:
             outcome = await self._send(subscription, endpoint, proof)
-            if not isinstance(outcome, Accepted):
+            if isinstance(outcome, Accepted):
+                await self._note(subscription, proof)
+            else:
                 await self._tell(subscription, endpoint, outcome)
         except StoreError as error:
             self._emit(StoreFailed(str(error)))
@@ -175,6 +191,19 @@ class Codes:
                 return sent.outcome
             await self._clock.sleep(pause)
             attempts += 1
+
+    async def _note(self, subscription: SubscriptionId, proof: Asked) -> None:
+        """It is there: whoever starts next does not send it again."""
+
+        def sent(own: Endpoint) -> Endpoint:
+            asked = asked_of(own)
+            if not isinstance(own, Provable) or asked is None or asked.code != proof.code:
+                return own
+            return replace(own, proof=replace(asked, sent=True))
+
+        await store_changed(
+            self._store, subscription, lambda stored: replace(stored, endpoints=stored.endpoints.mapped(sent))
+        )
 
     async def _tell(self, subscription: SubscriptionId, endpoint: Provable, outcome: Outcome) -> None:
         """The subscription shows that its code could not be sent."""

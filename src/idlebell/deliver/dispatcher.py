@@ -187,6 +187,7 @@ class Dispatcher:
             try:
                 if not released:
                     await self._store.release_leases()
+                    await self._codes.resume()
                     released = True
                 pause = await self._round()
                 failures = 0

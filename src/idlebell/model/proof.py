@@ -65,11 +65,13 @@ class Unproven:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A code was sent, or is being sent. ``tries``: wrong ones that were read back."""
+    """A code was sent, or is being sent. ``tries``: wrong ones that were read back. ``sent``: the service has taken it; else it
+    may have died with the process that was to send it."""
 
     code: Secret
     until: datetime
     tries: int = field(default=0)
+    sent: bool = False
 
     def stands(self, now: datetime) -> bool:
         """Can it still be read back?"""

@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from idlebell.model.account import Retention
-from idlebell.model.endpoint import Endpoints, Role
+from idlebell.model.endpoint import Endpoints, Role, asked_of
 from idlebell.model.ids import AccountId, ApiKeyId, SubscriptionId
 from idlebell.model.invitation import InvitationId
 from idlebell.model.notification import LossReason
 from idlebell.model.preferences import NO_PREFERENCES, Preferences
+from idlebell.model.proof import TRIES_MAX
 from idlebell.model.selection import Selection
 
 LEASE_SECONDS_MIN = 60
@@ -158,6 +159,13 @@ class Subscription:
         lease = timedelta(seconds=self.lease_seconds)
         ahead = min(max(lease / EXPIRING_SHARE, EXPIRING_AHEAD_MIN), EXPIRING_AHEAD_MAX)
         return self.expires_at - min(ahead, lease / 2)
+
+    @property
+    def unsent_code_until(self) -> datetime | None:
+        """Until when a code stands that may not have been sent; None: there is none."""
+        asked = (asked_of(own) for _, own in self.endpoints)
+        codes = [one.until for one in asked if one is not None and not one.sent and one.tries < TRIES_MAX]
+        return None if self.phase.over else max(codes, default=None)
 
     def floor(self, mailbox: str) -> Floor | None:
         return next((floor for floor in self.floors if floor.mailbox == mailbox), None)

@@ -343,7 +343,7 @@ def _proof(proof: Proof) -> dict[str, Any]:
         case Unproven():
             return {}
         case Asked():
-            return {"asked": [_base64(proof.code.reveal()), microseconds(proof.until), proof.tries]}
+            return {"asked": [_base64(proof.code.reveal()), microseconds(proof.until), proof.tries, proof.sent]}
         case Proven():
             return {"verified": True}
 
@@ -352,8 +352,8 @@ def _read_proof(value: dict[str, Any]) -> Proof:
     if value.get("verified"):
         return PROVEN
     if "asked" in value:
-        code, until_us, tries = value["asked"]
-        return Asked(Secret(base64.b64decode(code)), moment(until_us), tries)
+        code, until_us, tries, *sent = value["asked"]  # what was written under schema 13 was not resent either
+        return Asked(Secret(base64.b64decode(code)), moment(until_us), tries, *(sent or (True,)))
     return UNPROVEN
 
 

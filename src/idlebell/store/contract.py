@@ -82,6 +82,11 @@ class Subscriptions(Protocol):
         """Those that ``owner`` made (None: all), by id."""
         ...
 
+    async def with_unsent_codes(self, now: datetime, limit: int) -> tuple[Subscription, ...]:
+        """Those with a code that stands and may not have been sent
+        (:attr:`~idlebell.model.subscription.Subscription.unsent_code_until`), up to ``limit``, the first to end first."""
+        ...
+
     async def put(self, subscription: Subscription, drafts: Sequence[Draft] = ()) -> Subscription:
         """Stores it if the stored revision is the one given (0: not stored yet), and returns it with the next one.
         ConflictError otherwise, and where another subscription has its key. Where the URL of a role has changed, what waits

@@ -51,7 +51,8 @@ async def test_a_code_is_stored_sent_and_shown_as_missing() -> None:
     subscription = await played.subscribe(web(), simple())
     asked = await played.dispatcher.ask_codes(subscription)
     await played.clock.advance(0)  # type: ignore[attr-defined]
-    assert asked == await stored(played, subscription)
+    assert not code_of(asked).sent
+    assert code_of(await stored(played, subscription)) == replace(code_of(asked), sent=True)
     (body,) = bodies(played)
     assert (body["type"], body["subscription"]) == ("verification", subscription.id)
     assert body["code"] == code_of(asked).code.text()
@@ -62,6 +63,30 @@ async def test_a_code_is_stored_sent_and_shown_as_missing() -> None:
     # While it stands, and of what needs none, no other is sent.
     assert await played.dispatcher.ask_codes(asked) == asked
     assert len(played.http.requests) == 1
+
+
+async def test_a_code_that_may_have_died_with_its_process_is_sent_as_it_is() -> None:
+    clock = VirtualClock()
+    played = scene(clock, settings=CODES)
+    code = Asked(Secret("c0de"), clock.now() + CODE_LIVES)
+    proofs = (code, replace(code, sent=True), replace(code, tries=TRIES_MAX), replace(code, until=clock.now()))
+    for number, proof in enumerate(proofs):
+        await played.subscribe(replace(web(f"https://push.example.net/{number}"), proof=proof))
+    both = replace(web("https://push.example.net/both"), proof=code)
+    await played.subscribe(both, both)
+    played.dispatcher.start()
+    await clock.advance(1)
+    assert sorted(played.http.urls()) == ["https://push.example.net/0", "https://push.example.net/both"]
+    assert {one["code"] for one in bodies(played)} == {"c0de"}
+    assert await played.store.with_unsent_codes(clock.now(), 10) == ()
+    await played.dispatcher.stop()
+
+
+async def test_a_code_that_the_service_refuses_is_not_taken_as_sent() -> None:
+    played = stage(ScriptedHttp(lambda request: HttpResponse(400, {})))
+    asked = await played.dispatcher.ask_codes(await played.subscribe(web()))
+    await played.clock.advance(0)  # type: ignore[attr-defined]
+    assert not code_of(await stored(played, asked)).sent
 
 
 async def test_nothing_else_is_sent_until_it_is_read_back() -> None:

@@ -94,6 +94,11 @@ class MemoryStore(MemoryReminders, MemoryBeats, MemoryLearnings, MemoryKeys, Mem
         )
         return tuple(self._subscriptions[one] for one in ids[:limit])
 
+    async def with_unsent_codes(self, now: datetime, limit: int) -> tuple[Subscription, ...]:
+        ends = [(one.unsent_code_until, one) for one in self._subscriptions.values()]
+        found = [(until, one.id) for until, one in ends if until is not None and until > now]
+        return tuple(self._subscriptions[one] for _, one in sorted(found)[:limit])
+
     async def put(self, subscription: Subscription, drafts: Sequence[Draft] = ()) -> Subscription:
         stored = self._subscriptions.get(subscription.id)
         if (0 if stored is None else stored.revision) != subscription.revision:

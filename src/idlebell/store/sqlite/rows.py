@@ -30,13 +30,14 @@ LAPSED: Final = _SELECT + "WHERE lapses_us <= ? ORDER BY lapses_us, id LIMIT ?"
 REMINDED: Final = _SELECT + "WHERE reminder_us <= ? ORDER BY reminder_us, id LIMIT ?"
 EXPIRING: Final = _SELECT + "WHERE expiring_us <= ? ORDER BY expiring_us, id LIMIT ?"
 PROBED: Final = _SELECT + "WHERE probe_us <= ? ORDER BY probe_us, id LIMIT ?"
+UNSENT: Final = _SELECT + "WHERE code_us > ? ORDER BY code_us, id LIMIT ?"
 BEATING: Final = _SELECT + "WHERE beat_us <= ? ORDER BY beat_us, id LIMIT ?"
 
 _WRITE: Final = """
 INSERT INTO subscriptions (id, account, key_digest, owner, phase, paused, revision, created_us, lapses_us, ended_us,
                            reminder_us, expiring_us, beat_us, scheduled, mailboxes, selection, fresh, routes, endpoints,
-                           details, probe_us)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                           details, probe_us, code_us)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET
     account = excluded.account, key_digest = excluded.key_digest, owner = excluded.owner, phase = excluded.phase,
     paused = excluded.paused, revision = excluded.revision, created_us = excluded.created_us,
@@ -44,7 +45,7 @@ ON CONFLICT (id) DO UPDATE SET
     expiring_us = excluded.expiring_us, beat_us = excluded.beat_us, scheduled = excluded.scheduled,
     mailboxes = excluded.mailboxes, selection = excluded.selection, fresh = excluded.fresh,
     routes = excluded.routes, endpoints = excluded.endpoints, details = excluded.details,
-    probe_us = excluded.probe_us
+    probe_us = excluded.probe_us, code_us = excluded.code_us
 """
 READ_KEPT: Final = 256
 """Subscriptions that were read last. A mail reads the same rows three times within milliseconds, and to open their seals and
@@ -80,7 +81,7 @@ class Rows:
         beat_at = changes.next_heartbeat(subscription, None if beaten_us is None else moment(beaten_us))
         patience = falling.patience(subscription.preferences, subscription.endpoints)
         after = codec.encode_routes(routes(subscription.endpoints, self._sealer.fingerprint, patience))
-        probe_at = falling.probe_at(subscription)
+        probe_at, code_until = falling.probe_at(subscription), subscription.unsent_code_until
         expiring_at = subscription.expiring_at
         over = subscription.phase.over
         loss = subscription.loss
@@ -109,6 +110,7 @@ class Rows:
                 self._sealer.seal(codec.encode_endpoints(subscription.endpoints), _context(subscription.id)),
                 codec.encode_details(subscription),
                 None if probe_at is None else microseconds(probe_at),
+                None if code_until is None else microseconds(code_until),
             ),
         )
         return before is not None and before[0] != after

@@ -79,6 +79,10 @@ class SubscriptionsPart:
         found = await self._database.scan(lambda connection: select(connection, query, *values, after or "", limit))
         return tuple(found)
 
+    async def with_unsent_codes(self, now: datetime, limit: int) -> tuple[Subscription, ...]:
+        select, now_us = self._database.rows.select, microseconds(now)
+        return tuple(self._database.read(lambda connection: select(connection, rows.UNSENT, now_us, limit)))
+
     async def put(self, subscription: Subscription, drafts: Sequence[Draft] = ()) -> Subscription:
         def job(connection: sqlite3.Connection) -> Subscription:
             stored = self._database.rows.one(connection, rows.BY_ID, subscription.id)
