@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from idlebell.cli.configured import run
+from idlebell.cli.failure import Failure
 
 if TYPE_CHECKING:
     from idlebell.config import Settings
@@ -14,15 +15,19 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def with_store(settings: Settings, work: Callable[[Store], Awaitable[T]]) -> T:
-    """Opens the store beside a gateway that may be serving from it."""
+def with_store(settings: Settings, work: Callable[[Store], Awaitable[T]], *, may_make: bool = True) -> T:
+    """Opens the store beside a gateway that may be serving from it. ``may_make``: where there is none it is made; else that
+    is a Failure."""
     import secrets
 
     from idlebell.store.sealing import Sealer, default_key_path, load_or_make_key
     from idlebell.store.sqlite.store import open_sqlite
 
+    path = settings.store.path
+    if not may_make and not path.exists():
+        raise Failure(f"there is no database {path.absolute()}; give --config FILE, as to idlebell serve")
+
     async def opened() -> T:
-        path = settings.store.path
         key_path = settings.store.key_file or default_key_path(path)
         sealer = Sealer(load_or_make_key(key_path, may_make=not path.exists()))
         store = await open_sqlite(path, sealer, entropy=secrets.token_bytes, serve=False)

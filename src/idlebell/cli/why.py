@@ -39,34 +39,39 @@ def why(
     from idlebell.model.problem import ProblemError
     from idlebell.net.clock import Clock
 
+    settings = loaded(config)
+    where = settings.store.path.absolute()
+
     async def work(store: Store) -> list[tuple[Subscription, WhyView]]:
         asked = {"message_id": message_id, "mailbox": mailbox, "uid": None if uid is None else str(uid)}
         try:
-            return [(one, await trails.why(store, Clock(), one, **asked)) for one in await _meant(store, who)]
+            return [(one, await trails.why(store, Clock(), one, **asked)) for one in await _meant(store, who, where)]
         except ProblemError as error:
             raise Failure(*(each.detail for each in error.problem.errors)) from None
 
-    for subscription, view in with_store(loaded(config), work):
+    for subscription, view in with_store(settings, work, may_make=False):
         if as_json:
             click.echo(msgspec.json.encode({"subscription": subscription.id, **msgspec.to_builtins(view)}))
         else:
             click.echo("\n".join(_lines(subscription, view)))
 
 
-async def _meant(store: Store, who: str) -> tuple[Subscription, ...]:
+async def _meant(store: Store, who: str, where: Path) -> tuple[Subscription, ...]:
     from idlebell.config.imap_url import parse_imap_url
     from idlebell.model.ids import SubscriptionId
 
     if "://" not in who:
         found = await store.get(SubscriptionId(who))
         if found is None:
-            raise Failure(f"there is no subscription {who[:60]!r}")
+            raise Failure(f"there is no subscription {who[:60]!r} in {where}")
         return (found,)
     url = parse_imap_url(who)
     account = await store.account_by_key(url.target, url.username)
     subscriptions = () if account is None else await store.of_account(account.id)
     if not subscriptions:
-        raise Failure(f"nobody has subscribed to {who[:200]!r}; host, port and user have to be as registered")
+        raise Failure(
+            f"nobody has subscribed to {who[:200]!r} in {where}; host, port and user have to be as registered"
+        )
     return subscriptions
 
 

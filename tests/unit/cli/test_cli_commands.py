@@ -206,6 +206,19 @@ def test_a_store_that_is_none_is_one_line(run, tmp_path):
     assert len(found.stderr.splitlines()) == 1
 
 
+def test_why_makes_no_database_and_names_the_one_it_looked_in(run, tmp_path):
+    path = tmp_path / "idlebell.db"
+    found = run("why", "sub_1", "--uid", "1")
+    assert (found.exit_code, found.stderr) == (
+        1,
+        f"idlebell: there is no database {path}; give --config FILE, as to idlebell serve\n",
+    )
+    assert not path.exists()
+    run("keys", "list")
+    found = run("why", "sub_1", "--uid", "1")
+    assert (found.exit_code, found.stderr) == (1, f"idlebell: there is no subscription 'sub_1' in {path}\n")
+
+
 def test_passwords_come_from_the_first_line(tmp_path):
     path = tmp_path / "p"
     path.write_bytes("päss wörd\r\nmore\n".encode())
