@@ -297,10 +297,8 @@ class MemoryStore(MemoryReminders, MemoryBeats, MemoryLearnings, MemoryKeys, Mem
         known: Mapping[bytes, Sighting] = NONE_KNOWN,
         verdicts: Sequence[KeptVerdict] = (),
     ) -> tuple[Notification, ...]:
-        if account not in self._accounts:
-            raise ConflictError("The account is gone.")
-        if self._cursors.get((account, mailbox)) != expected:
-            raise ConflictError("The cursor was moved meanwhile.")
+        if account not in self._accounts or self._cursors.get((account, mailbox)) != expected:
+            raise ConflictError("The cursor was moved meanwhile, or the account is gone.")
         self._sightings.record(account, sighted, known)
         self._cursors[account, mailbox] = new
         committed = await self.enqueue(drafts)

@@ -22,12 +22,15 @@ from idlebell.store.sqlite.database import Database
 _READ: Final = (
     "SELECT uid_validity, uid_next, highest_mod_seq, count, looked_us FROM cursors WHERE account = ? AND mailbox = ?"
 )
-_MOVE: Final = """
+_BEGIN: Final = """
 INSERT INTO cursors (account, mailbox, uid_validity, uid_next, highest_mod_seq, count, looked_us)
-VALUES (?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (account, mailbox) DO UPDATE
-SET uid_validity = excluded.uid_validity, uid_next = excluded.uid_next, highest_mod_seq = excluded.highest_mod_seq,
-    count = excluded.count, looked_us = excluded.looked_us
+SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE EXISTS (SELECT 1 FROM accounts WHERE id = ?1)
+ON CONFLICT (account, mailbox) DO NOTHING
+"""
+_MOVE: Final = """
+UPDATE cursors SET uid_validity = ?, uid_next = ?, highest_mod_seq = ?, count = ?, looked_us = ?
+WHERE account = ? AND mailbox = ?
+AND uid_validity = ? AND uid_next = ? AND highest_mod_seq IS ? AND count IS ? AND looked_us IS ?
 """
 _SIGHTING: Final = "SELECT mailbox, uid_validity, uid FROM sightings WHERE account = ? AND digest = ?"
 # What is replaced gets a new seq: it is among the newest again.
@@ -62,14 +65,13 @@ class CursorsPart:
         verdicts: Sequence[KeptVerdict] = (),
     ) -> tuple[Notification, ...]:
         def job(connection: sqlite3.Connection) -> tuple[Notification, ...]:
-            stored = _cursor(connection, account, mailbox)
-            if stored != expected:
-                raise ConflictError("The cursor was moved meanwhile.")
-            if stored is None and rows.account_by_id(connection, account) is None:
-                raise ConflictError("The account is gone.")
-            looked_us = None if new.looked_at is None else microseconds(new.looked_at)
-            values = (new.uid_validity, new.uid_next, new.highest_mod_seq, new.count, looked_us)
-            connection.execute(_MOVE, (account, rows.text(mailbox), *values))
+            place = (account, rows.text(mailbox))
+            if expected is None:
+                moved = connection.execute(_BEGIN, (*place, *_values(new))).rowcount
+            else:
+                moved = connection.execute(_MOVE, (*_values(new), *place, *_values(expected))).rowcount
+            if not moved:
+                raise ConflictError("The cursor was moved meanwhile, or the account is gone.")
             if sighted:
                 _record(connection, account, sighted, known)
             queues = self._database.queues
@@ -114,6 +116,11 @@ def _cursor(connection: sqlite3.Connection, account: AccountId, mailbox: str) ->
     uid_validity, uid_next, highest_mod_seq, count, looked_us = row
     looked_at = None if looked_us is None else moment(looked_us)
     return Cursor(uid_validity, uid_next, highest_mod_seq, count, looked_at)
+
+
+def _values(cursor: Cursor) -> tuple[int | None, ...]:
+    looked_us = None if cursor.looked_at is None else microseconds(cursor.looked_at)
+    return cursor.uid_validity, cursor.uid_next, cursor.highest_mod_seq, cursor.count, looked_us
 
 
 def _sighting(connection: sqlite3.Connection, account: AccountId, digest: bytes) -> Sighting | None:

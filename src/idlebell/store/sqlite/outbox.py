@@ -28,7 +28,7 @@ from idlebell.store.contract import (
 )
 from idlebell.store.delivered import coalesced, delivered
 from idlebell.store.routes import microseconds, moment, route
-from idlebell.store.sqlite import rows, rungs
+from idlebell.store.sqlite import rows, rungs, tallies
 from idlebell.store.sqlite.database import Database
 from idlebell.store.sqlite.queues import Queues
 from idlebell.store.sqlite.waiting import Waiting, opened
@@ -168,8 +168,8 @@ class OutboxPart:
             self._database.rings.keep_deliveries(connection, waiting.subscription, [kept])
         match settlement:
             case Settled():
-                queues.pushed(connection, waiting, at, status, "accepted")
-                left = queues.accept(connection, [waiting], at, "accepted")
+                tallies.accepted(connection, waiting, at, status)
+                left = queues.accept(connection, [waiting], at)
                 queues.falls.worked(connection, waiting)
                 if connection.execute(_TROUBLED, (waiting.subscription,)).fetchone() is not None:
                     queues.save_if(connection, changes.mended(self._subscription(connection, waiting)))
@@ -177,6 +177,7 @@ class OutboxPart:
                     older = queues.older(connection, waiting)
                     queues.accept(connection, older, at, "coalesced")
                     self._coalesced(connection, older, at)
+                return left or waiting.patience_us is not None
             case Postponed():
                 queues.pushed(connection, waiting, at, status, "retry")
                 queues.retry(connection, waiting, at, microseconds(settlement.due_at))

@@ -55,6 +55,8 @@ _LAPSE: Final = """
 UPDATE outbox SET leased_us = NULL, attempts = max(attempts, 1) WHERE endpoint = ? AND leased_us IS NOT NULL
 """
 
+_EMPTIED: Final = "DELETE FROM queues WHERE endpoint = ?1 AND NOT EXISTS (SELECT 1 FROM outbox WHERE endpoint = ?1)"
+
 # What :func:`~idlebell.store.routes.version_after` says, in one statement.
 _VERSION: Final = """
 INSERT INTO versions (url, last) VALUES (?, ?)
@@ -276,10 +278,13 @@ class Queues:
                 tallies.count(connection, waiting.subscription, waiting.messages - joined, outcome)
         left = False
         for endpoint in {waiting.endpoint for waiting in taken}:
-            left |= self._reckon(connection, endpoint)
+            if not connection.execute(_EMPTIED, (endpoint,)).rowcount:
+                left |= self._reckon(connection, endpoint)
         return left
 
-    def accept(self, connection: sqlite3.Connection, taken: Sequence[Waiting], at: datetime, outcome: str) -> bool:
+    def accept(
+        self, connection: sqlite3.Connection, taken: Sequence[Waiting], at: datetime, outcome: str | None = None
+    ) -> bool:
         """As :meth:`take`."""
         left = self.take(connection, taken, outcome)
         for waiting in taken:

@@ -9,6 +9,7 @@ from typing import Final
 from idlebell.model.ids import SubscriptionId
 from idlebell.rules.pace import NEVER, Lately
 from idlebell.store.routes import microseconds, moment
+from idlebell.store.sqlite.waiting import Waiting
 
 _DETECTED: Final = """
 INSERT INTO activity (subscription, detected, last_event_us) VALUES (?, ?, ?)
@@ -22,6 +23,15 @@ INSERT INTO activity (subscription, push_us, push_version, push_status, push_out
 ON CONFLICT (subscription) DO UPDATE
 SET push_us = excluded.push_us, push_version = excluded.push_version, push_status = excluded.push_status,
     push_outcome = excluded.push_outcome
+"""
+
+_ACCEPTED: Final = """
+INSERT INTO activity (subscription, push_us, push_version, push_status, push_outcome, accepted, coalesced)
+VALUES (?, ?, ?, ?, 'accepted', ?, ?)
+ON CONFLICT (subscription) DO UPDATE
+SET push_us = excluded.push_us, push_version = excluded.push_version, push_status = excluded.push_status,
+    push_outcome = excluded.push_outcome, accepted = accepted + excluded.accepted,
+    coalesced = coalesced + excluded.coalesced
 """
 
 _PACED: Final = """
@@ -56,6 +66,12 @@ def pushed(
     outcome: str,
 ) -> None:
     connection.execute(_PUSHED, (subscription, microseconds(at), version, status, outcome))
+
+
+def accepted(connection: sqlite3.Connection, waiting: Waiting, at: datetime, status: int | None) -> None:
+    """As :func:`pushed` and :func:`count`: what had come to it counts as coalesced."""
+    push = (waiting.subscription, microseconds(at), waiting.version, status)
+    connection.execute(_ACCEPTED, (*push, waiting.messages - waiting.joined, waiting.joined))
 
 
 def paced(connection: sqlite3.Connection, subscription: SubscriptionId, lately: Lately) -> None:
