@@ -54,6 +54,32 @@ async def test_a_dropped_notification_is_counted_and_may_set_a_problem(
     assert (await store.activity(first.id)).last_push == LastPush(NOW, one.version, 403, outcome)
 
 
+async def test_what_is_tried_in_vain_may_set_a_problem_which_keeps_when_it_began(
+    store: Store, account: Account
+) -> None:
+    first = await put(store, account)
+    one = await enqueue(store, first)
+    for minutes, status in ((1, 503), (2, 503), (3, 500)):
+        await lease(store, NOW + HOUR)
+        at = NOW + minutes * 60 * SECOND
+        problem = StandingProblem("endpoint-failing", f"It says {status}.", at)
+        await store.settle(one.id, Postponed(at, at, status, problem))
+    stored = await store.get(first.id)
+    assert stored is not None
+    assert stored.problem == StandingProblem("endpoint-failing", "It says 500.", NOW + 60 * SECOND)
+    await lease(store, NOW + HOUR)
+    await store.settle(one.id, Settled(NOW + HOUR, 201))
+    assert (await store.get(first.id) or first).problem is None
+
+
+async def test_what_is_tried_in_vain_hides_no_other_problem(store: Store, account: Account) -> None:
+    other = StandingProblem("session-lost", "It is lost.", NOW)
+    first = await put(store, account, problem=other)
+    one = await enqueue(store, first)
+    await store.settle(one.id, Postponed(NOW, NOW, 503, StandingProblem("endpoint-failing", "It says 503.", NOW)))
+    assert (await store.get(first.id) or first).problem == other
+
+
 async def test_an_outcome_that_is_none_is_a_mistake_of_the_caller(store: Store) -> None:
     with pytest.raises(ValueError, match="accepted"):
         await store.settle(NotificationId("ntf_unknown"), Dropped(NOW, "accepted", None))

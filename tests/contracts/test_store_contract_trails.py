@@ -251,7 +251,7 @@ async def test_each_attempt_is_kept(store: Store, account: Account) -> None:
     first = await put(store, account)
     one = await enqueue(store, first, at=KEPT - SECOND)
     await lease(store)
-    await store.settle(one.id, Postponed(KEPT, KEPT + HOUR, 503, TRIED))
+    await store.settle(one.id, Postponed(KEPT, KEPT + HOUR, 503, tried=TRIED))
     assert await store.waits(one.id) == KEPT + HOUR
     await lease(store, NOW + HOUR)
     await store.settle(one.id, Settled(KEPT + HOUR, 201, TRIED))

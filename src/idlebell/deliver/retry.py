@@ -19,6 +19,9 @@ JITTER = 0.5
 """Up to this share of the pause is taken off, so that what failed together does not come back together."""
 SPREAD = 0.1
 """Up to this share is put on what a service asks for: never earlier than it said."""
+FAILING_AFTER = 6
+"""So many attempts in vain are told as the subscription's problem: from the first to the sixth it is 15 to 31 seconds, more
+than a restart of a service takes, and much less than anybody waits before asking."""
 REFUSALS_MAX = 10
 """Some push services refuse the key for ever for an endpoint that is gone. After so many in a row, while the same key is
 accepted for other endpoints of the service, it is gone."""
@@ -74,7 +77,8 @@ def decide(
         case Retry(status=status, after_seconds=asked):
             due_at = now + timedelta(seconds=pause_seconds(notification.attempts, entropy, asked))
             if due_at < notification.expires_at:
-                return Postponed(now, due_at, status)
+                told = notification.attempts + 1 >= FAILING_AFTER
+                return Postponed(now, due_at, status, _problem("endpoint-failing", outcome, now) if told else None)
             return Dropped(now, "expired", status, _problem("endpoint-failing", outcome, now))
         case Refused(status=status) if (
             status is not None and status in DOUBTFUL and refusals >= REFUSALS_MAX and key_works

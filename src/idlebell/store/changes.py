@@ -197,9 +197,20 @@ def next_heartbeat(subscription: Subscription, beaten_at: datetime | None) -> da
 
 
 def troubled(subscription: Subscription, problem: StandingProblem | None) -> Subscription | None:
-    if subscription.phase.over or subscription.problem == problem:
+    standing = subscription.problem
+    if problem is not None and standing is not None and standing.code == problem.code:
+        problem = replace(problem, since=standing.since)
+    if subscription.phase.over or standing == problem:
         return None
     return replace(subscription, problem=problem)
+
+
+def failing(subscription: Subscription, problem: StandingProblem | None) -> Subscription | None:
+    """Its endpoint has been tried for a while. What else is said of the subscription says more."""
+    standing = subscription.problem
+    if problem is None or (standing is not None and standing.code != problem.code):
+        return None
+    return troubled(subscription, problem)
 
 
 def mended(subscription: Subscription) -> Subscription | None:

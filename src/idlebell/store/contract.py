@@ -237,11 +237,12 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Postponed:
-    """It is tried again, not before ``due_at``."""
+    """It is tried again, not before ``due_at``. ``problem``: shown where nothing else is."""
 
     at: datetime
     due_at: datetime
     status: int | None
+    problem: StandingProblem | None = None
     tried: Tried | None = None
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from idlebell.deliver.retry import (
+    FAILING_AFTER,
     PAUSE_SECONDS_MAX,
     REFUSALS_MAX,
     decide,
@@ -19,6 +20,7 @@ from idlebell.deliver.retry import (
 from idlebell.model.ids import NotificationId, SubscriptionId
 from idlebell.model.notification import Notification, Test
 from idlebell.model.problem import PROBLEMS
+from idlebell.model.subscription import StandingProblem
 from idlebell.push.outcome import Accepted, Gone, Outcome, Refused, Retry, TooLarge
 from idlebell.store.contract import Dropped, EndpointGone, Postponed, Settled, Settlement, Unverified
 
@@ -75,6 +77,18 @@ def shape(settlement: Settlement) -> tuple[object, ...]:
 )
 def test_each_outcome_has_its_settlement(outcome: Outcome, expected: tuple[object, ...]) -> None:
     assert shape(decide(outcome, notification(), NOW, lowest)) == expected
+
+
+def test_what_is_tried_in_vain_for_a_while_is_a_problem() -> None:
+    least, most = (
+        sum(pause_seconds(attempts, entropy) for attempts in range(FAILING_AFTER - 1)) for entropy in (highest, lowest)
+    )
+    assert 15 < least < most == 31
+    for attempts, told in ((0, False), (FAILING_AFTER - 2, False), (FAILING_AFTER - 1, True), (40, True)):
+        settlement = decide(Retry("The push service answered 500.", 500), notification(attempts), NOW, lowest)
+        assert isinstance(settlement, Postponed)
+        problem = StandingProblem("endpoint-failing", "The push service answered 500.", NOW)
+        assert settlement.problem == (problem if told else None)
 
 
 def test_what_would_be_due_after_its_end_has_expired() -> None:

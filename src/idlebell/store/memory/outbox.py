@@ -129,6 +129,7 @@ class MemoryOutbox(MemoryHolds):
                     self._keep_deliveries(one, ended)
                 if patient:
                     self._falls.failed(subscription.id, endpoint, settlement.at)
+                self._save_if(changes.failing(self._subscriptions[subscription.id], settlement.problem))
             case Dropped():
                 self._pushed(entry, settlement.at, settlement.status, settlement.outcome)
                 if settlement.outcome == "refused" and patient and self._falls_instead(entry, settlement.at):

@@ -181,6 +181,9 @@ class OutboxPart:
             case Postponed():
                 queues.pushed(connection, waiting, at, status, "retry")
                 queues.retry(connection, waiting, at, microseconds(settlement.due_at))
+                if settlement.problem is not None:
+                    subscription = self._subscription(connection, waiting)
+                    queues.save_if(connection, changes.failing(subscription, settlement.problem))
             case Dropped():
                 queues.pushed(connection, waiting, at, status, settlement.outcome)
                 if settlement.outcome == "refused" and waiting.patience_us is not None:
