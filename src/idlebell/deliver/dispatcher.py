@@ -137,20 +137,24 @@ class Dispatcher:
             return TestResult("not-sent", None, 0.0, "The endpoint has not answered its verification.")
         if self._direct >= self._settings.direct:
             return TestResult("not-sent", None, 0.0, "Too many tests at once; try again in a moment.")
+        self._direct += 1
+        try:
+            return await self._send_test(subscription, endpoint)
+        finally:
+            self._direct -= 1
+
+    async def _send_test(self, subscription: Subscription, endpoint: Endpoint) -> TestResult:
         now = self._clock.now()
         if (most := self._settings.max_per_day) and is_limited(endpoint) and await self.spent(endpoint) >= most:
             return TestResult("not-sent", None, 0.0, f"The endpoint has had its {most} notifications of this day.")
         until = now + timedelta(seconds=self._settings.lease_seconds)
         enqueued = await self._store.enqueue([Draft(subscription.id, Test(), at=now, due_at=until, expires_at=until)])
         if not enqueued:
-            return TestResult("not-sent", None, 0.0, "The subscription takes no notifications now.")
+            why = "is paused" if subscription.paused else "takes no notifications now"
+            return TestResult("not-sent", None, 0.0, f"The subscription {why}.")
         (notification,) = enqueued
         await self._allowance.wait_until(notification, endpoint, now)
-        self._direct += 1
-        try:
-            sent = await self._sender.send(notification, endpoint, timeout_seconds=self._settings.timeout_seconds)
-        finally:
-            self._direct -= 1
+        sent = await self._sender.send(notification, endpoint, timeout_seconds=self._settings.timeout_seconds)
         settlement = _tried(decide_test(sent.outcome, self._clock.now()), sent, endpoint)
         await self._store.settle(notification.id, settlement)
         await self._tell(notification.subscription_id, notification.id, settlement)
@@ -239,6 +243,9 @@ class Dispatcher:
             settlement = await self._answered(leased)
             more = await self._settle(notification.id, settlement)
             await self._tell(notification.subscription_id, notification.id, settlement)
+        except Exception as error:
+            # A bug: what is not settled is attempted again when its lease has lapsed.
+            self._emit(SupervisorCaught("dispatcher", where_raised(error)))
         finally:
             del self._in_flight[notification.id]
             self._lanes.settled()

@@ -43,7 +43,7 @@ class DeliverySettings:
     """So many in that time where somebody registers it and waits: who mistyped the secret, or started the receiver too late,
     shall not have to wait an hour to mend it."""
     direct: int = 32
-    """Tests and challenges at once."""
+    """Tests at once. They are not counted in ``in_flight``: whoever asks for one waits for its answer."""
 
 
 LANES_KEPT = 1_024

@@ -173,11 +173,13 @@ def _end(
 ) -> tuple[str, datetime | None]:
     if notification is None:
         return "nowhere", None
-    if attempts and attempts[-1].outcome not in _UNDER_WAY:
-        return attempts[-1].outcome, attempts[-1].at
-    if notification in kept.waiting:
-        waits = "held" if one.outcome is Outcome.HELD else "pending"
-        return (attempts[-1].outcome if attempts else waits), kept.waiting[notification]
+    last = attempts[-1].outcome if attempts else None
+    if notification in kept.waiting and last not in _RANG:
+        # What one endpoint of a list refused may wait for the next.
+        waits = "held" if one.outcome is Outcome.HELD and last is None else "pending"
+        return (last if last in _UNDER_WAY else waits), kept.waiting[notification]
+    if last is not None and last not in _UNDER_WAY:
+        return last, attempts[-1].at
     # Where older ones are kept, or few, this one's would be too.
     begins = kept.deliveries[-1].at if kept.deliveries else one.at
     return ("dropped" if begins <= one.at or len(kept.deliveries) <= SURELY_KEPT else "unknown"), None

@@ -14,11 +14,12 @@ from idlebell.deliver import dispatcher
 from idlebell.deliver.dispatcher import Dispatcher
 from idlebell.deliver.retry import REFUSALS_MAX
 from idlebell.deliver.settings import DeliverySettings
+from idlebell.model.ids import NotificationId
 from idlebell.model.notification import LossReason, Reconnect
 from idlebell.model.subscription import Phase, Subscription
 from idlebell.push import registry
 from idlebell.push.exchange import Answer, HttpRequest, HttpResponse, NoResponse
-from idlebell.store.contract import StoreError
+from idlebell.store.contract import Settlement, StoreError
 from idlebell.store.memory import MemoryStore
 from idlebell.telemetry.facts import (
     BreakerChanged,
@@ -653,11 +654,45 @@ async def test_what_cannot_be_tested_says_why() -> None:
     subscription = await played.subscribe(simple())
     ended = replace(subscription, endpoints=replace(subscription.endpoints, new_mail=None))
     assert "no new_mail endpoint" in (await played.dispatcher.send_test(ended)).detail
-    await played.store.put(replace(subscription, paused=True))
-    paused = await played.dispatcher.send_test(subscription)
-    assert paused.outcome in ("not-sent", "accepted")
+    paused = await played.store.put(replace(subscription, paused=True))
+    result = await played.dispatcher.send_test(paused)
+    assert (result.outcome, result.detail) == ("not-sent", "The subscription is paused.")
     await played.store.remove(subscription.id)
     assert "takes no notifications" in (await played.dispatcher.send_test(subscription)).detail
+
+
+async def test_tests_that_begin_together_keep_to_their_bound() -> None:
+    async def in_turn() -> Answer:
+        await asyncio.sleep(0)
+        return HttpResponse(201, {})
+
+    http = ScriptedHttp(lambda request: in_turn())
+    played = scene(VirtualClock(), http, DeliverySettings(direct=2))
+    subscription = await played.subscribe(hook())
+    results = await asyncio.gather(*(played.dispatcher.send_test(subscription) for _ in range(5)))
+    assert [one.outcome for one in results] == ["accepted", "accepted", "not-sent", "not-sent", "not-sent"]
+    assert (await played.dispatcher.send_test(subscription)).outcome == "accepted"
+
+
+async def test_what_a_bug_keeps_from_being_settled_is_told_and_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = VirtualClock()
+    played = scene(clock)
+    await played.ring(await played.subscribe(hook()))
+    settle, bugs = played.store.settle, iter([True])
+
+    async def broken(notification: NotificationId, settlement: Settlement) -> bool:
+        if next(bugs, False):
+            raise AssertionError("a bug")
+        return await settle(notification, settlement)
+
+    monkeypatch.setattr(played.store, "settle", broken)
+    await running(played)
+    assert [fact.part for fact in played.of(SupervisorCaught)] == ["dispatcher"]
+    await clock.advance(130)
+    assert len({request.body for request in played.http.requests}) == 1
+    assert len(played.http.requests) == 2
+    assert (await played.store.counts())["pending_notifications"] == 0
+    await played.dispatcher.stop()
 
 
 async def test_every_attempt_is_a_fact_without_url_or_secret() -> None:

@@ -79,6 +79,8 @@ def test_an_attempt_without_an_answer_is_told_with_its_reason(delivery: Delivery
         (Kept(FIRST, [RINGS], [RETRY], {}), "dropped"),
         (Kept(FIRST, [RINGS], [replace(ACCEPTED, outcome="refused", status=400)], {}), "refused"),
         (Kept(FIRST, [RINGS], [replace(ACCEPTED, outcome="gone", status=410)], {}), "gone"),
+        (Kept(FIRST, [RINGS], [replace(ACCEPTED, outcome="refused", status=400)], {ID: NOW}), "pending"),
+        (Kept(FIRST, [RINGS], [replace(ACCEPTED, outcome="gone", status=410)], {ID: NOW}), "pending"),
         (Kept(FIRST, [RINGS], [replace(ACCEPTED, outcome="expired", took_ms=None, status=None)], {}), "expired"),
     ],
 )
