@@ -83,6 +83,10 @@ HOLDERS = {
 MEMOS = {
     ("gateway/reading.py", "_fields"),  # of the shapes, which are as many as there are classes
     ("rules/compiled.py", "rule_of"),  # the last thousand filters that were asked for
+    ("model/endpoint.py", "_host_of"),  # the last thousand origins of push services
+    ("model/endpoint.py", "_origin_of"),
+    ("push/services.py", "service_of"),  # the last thousand hosts of them
+    ("telemetry/log_sink.py", "_shape"),  # of facts, which are as many as there are classes
     ("net/host_name.py", "parse_host"),  # the last hundreds of names that were read
     ("gateway/when.py", "_zones"),  # the names of the time zones, a walk over hundreds of files
 }

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, ClassVar, TypeAlias
 from urllib.parse import quote, urlsplit
 
 from idlebell.model.apprise_service import Reaches, reaches
 from idlebell.model.proof import PROVEN, UNPROVEN, Asked, Audience, Demand, Demands, Proof
 from idlebell.model.secret import Secret
+
+ORIGINS_KEPT = 1_024
+"""Of push services, read once: each is the origin of many endpoints. What stands behind it in a URL is never kept."""
 
 
 class Role(StrEnum):
@@ -44,7 +49,7 @@ class PushUrl:
     @property
     def host(self) -> str:
         """Of HTTP; else empty."""
-        return (urlsplit(self._value).hostname or "") if self._is_http else ""
+        return _host_of(self._head) if self._is_http else ""
 
     @property
     def _is_http(self) -> bool:
@@ -59,12 +64,13 @@ class PushUrl:
     def origin(self) -> str:
         """``scheme://host[:port]`` as RFC 6454 spells it: default ports left out. What VAPID's ``aud`` holds. Not of HTTP:
         the scheme."""
-        if not self._is_http:
-            return f"{self.scheme}:"
-        parts = urlsplit(self._value)
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        default = {"https": 443, "http": 80}.get(parts.scheme)
-        return f"{parts.scheme}://{host}" + ("" if parts.port in (None, default) else f":{parts.port}")
+        return _origin_of(self._head) if self._is_http else f"{self.scheme}:"
+
+    @property
+    def _head(self) -> str:
+        """Scheme and authority (RFC 3986 section 3)."""
+        found = _HEAD.match(self._value)
+        return found[0] if found else ""
 
     @property
     def lane(self) -> str:
@@ -83,6 +89,23 @@ class PushUrl:
         return f"PushUrl({self.origin}/…)"
 
     __str__ = __repr__
+
+
+_HEAD = re.compile("[^/?#]*(?://[^/?#]*)?")
+
+
+@lru_cache(ORIGINS_KEPT)
+def _host_of(head: str) -> str:
+    return urlsplit(head).hostname or ""
+
+
+@lru_cache(ORIGINS_KEPT)
+def _origin_of(head: str) -> str:
+    parts = urlsplit(head)
+    host = parts.hostname or ""
+    host = f"[{host}]" if ":" in host else host
+    default = {"https": 443, "http": 80}.get(parts.scheme)
+    return f"{parts.scheme}://{host}" + ("" if parts.port in (None, default) else f":{parts.port}")
 
 
 @dataclass(frozen=True, slots=True)

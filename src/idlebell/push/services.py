@@ -7,11 +7,14 @@ counted: a host may be a user's own and names too many, a name comes from a smal
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from idlebell.push.encryption import MAX_PLAINTEXT_BYTES
 
 OTHER: Final = "other"
+HOSTS_KEPT: Final = 1_024
+"""Whose service is known; each is that of many endpoints."""
 TTL_SECONDS_MAX: Final = 2_419_200
 """28 days, the most that FCM keeps a message; Mozilla's bridges to phones go over it."""
 
@@ -99,6 +102,7 @@ THROTTLED: Final = frozenset(status for one in (ANY, *SERVICES) for status in on
 DOUBTFUL: Final = frozenset(status for one in (ANY, *SERVICES) for status in one.doubtful)
 
 
+@lru_cache(HOSTS_KEPT)
 def service_of(host: str) -> PushService:
     """That ``host`` belongs to: one of a few, or :data:`ANY`."""
     labels = host.lower().rstrip(".").split(".")

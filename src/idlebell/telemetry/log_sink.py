@@ -14,6 +14,7 @@ import re
 import sys
 import traceback
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Literal, TextIO
 
 from idlebell.telemetry.facts import Fact, where_raised
@@ -28,6 +29,8 @@ LOGGER = "idlebell"
 _UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff\ufff9-\ufffb]"
 )
+# What is written as it is: visible ASCII without quotation mark, equals sign and backslash.
+_PLAIN = re.compile(rf"[!#-<>-\[\]-~]{{1,{MAX_VALUE_CHARS}}}", re.ASCII)
 _NEEDS_QUOTES = re.compile(r'[\s"=\\]|^$')
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
@@ -37,10 +40,23 @@ def event_name(fact: type[Fact]) -> str:
     return _CAMEL.sub("_", fact.__name__).lower()
 
 
+@cache
+def _shape(fact: type[Any]) -> tuple[str, tuple[str, ...]]:
+    return event_name(fact), tuple(field.name for field in dataclasses.fields(fact))
+
+
+def _shape_of(fact: Fact) -> tuple[str, tuple[str, ...]]:
+    """Its event, and the names of its members."""
+    kind: Any = type(fact)  # mypy takes a frozen dataclass for something that has no hash
+    return _shape(kind)
+
+
 def escaped(text: str) -> str:
     """On one line, with nothing that acts on a terminal, and not longer than :data:`MAX_VALUE_CHARS`."""
     if len(text) > MAX_VALUE_CHARS:
         text = text[: MAX_VALUE_CHARS - 1] + "…"
+    if text.isascii() and text.isprintable():
+        return text
     return _UNSAFE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
@@ -52,7 +68,9 @@ class LogSink:
 
     def __call__(self, fact: Fact) -> None:
         if self._logger.isEnabledFor(fact.level):
-            self._logger.log(fact.level, "%s", event_name(type(fact)), extra={"fact": fact})
+            # Not by its log(): that walks the stack to find out who called, and no line says so.
+            logger, (event, _) = self._logger, _shape_of(fact)
+            logger.handle(logger.makeRecord(logger.name, fact.level, "", 0, event, (), None, extra={"fact": fact}))
 
 
 def members(record: logging.LogRecord) -> dict[str, Any]:
@@ -60,11 +78,11 @@ def members(record: logging.LogRecord) -> dict[str, Any]:
     found: dict[str, Any] = {}
     fact = getattr(record, "fact", None)
     if isinstance(fact, Fact):
-        found["event"] = event_name(type(fact))
-        for field in dataclasses.fields(fact):
-            value = getattr(fact, field.name)
+        found["event"], names = _shape_of(fact)
+        for name in names:
+            value = getattr(fact, name)
             if value is not None and value != "":
-                found[field.name] = _plain(value)
+                found[name] = _plain(value)
     else:
         found["logger"] = escaped(record.name)
         text = record.getMessage()
@@ -90,10 +108,21 @@ class TextFormatter(logging.Formatter):
     """``2026-11-22T04:00:00.123Z info session_opened account=acc_… host=imap.example.org took_ms=41.2``"""
 
     def format(self, record: logging.LogRecord) -> str:
-        found = members(record)
-        head = str(found.pop("event", None) or f"{found.pop('logger')}: {found.pop('message')}")
-        rest = "".join(f" {name}={self._value(value)}" for name, value in found.items())
+        fact = getattr(record, "fact", None)
+        if isinstance(fact, Fact) and record.exc_info is None:
+            head, names = _shape_of(fact)
+            rest = "".join([self._member(name, getattr(fact, name)) for name in names])
+        else:
+            found = members(record)
+            head = str(found.pop("event", None) or f"{found.pop('logger')}: {found.pop('message')}")
+            rest = "".join([f" {name}={self._value(value)}" for name, value in found.items()])
         return f"{_time(record)} {record.levelname.lower()} {head}{rest}"[:MAX_LINE_CHARS]
+
+    def _member(self, name: str, value: Any) -> str:
+        """As :func:`members` has it; most are words and numbers, and stand there as they are."""
+        if type(value) is str and _PLAIN.fullmatch(value):
+            return f" {name}={value}"
+        return "" if value is None or value == "" else f" {name}={self._value(_plain(value))}"
 
     @staticmethod
     def _value(value: int | float | bool | str) -> str:
@@ -137,4 +166,6 @@ def configure(
     for name in _FOREIGN:
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.captureWarnings(True)
+    # No line says in which thread or process it was written; who asks for nothing pays nothing.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     return handler

@@ -28,6 +28,10 @@ WEB = WebPushEndpoint(PushUrl("https://web.example.net/x"), b"\x04" + bytes(64),
         ("https://push.example.net:8443/s", "https://push.example.net:8443", "push.example.net", 8443),
         ("http://127.0.0.1/s", "http://127.0.0.1", "127.0.0.1", 80),
         ("http://[::1]:8080/s", "http://[::1]:8080", "::1", 8080),
+        ("HTTPS://Push.Example.Net?s", "https://push.example.net", "push.example.net", 443),
+        ("http://push.example.net#s", "http://push.example.net", "push.example.net", 80),
+        ("https://push.example.net:8443?s://x:1", "https://push.example.net:8443", "push.example.net", 8443),
+        ("http:/s", "http://", "", 80),
     ],
 )
 def test_origin_leaves_default_ports_out(url: str, origin: str, host: str, port: int) -> None:

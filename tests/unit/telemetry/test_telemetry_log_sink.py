@@ -68,6 +68,18 @@ def test_whatever_is_escaped_is_one_bounded_line(text):
     written.encode("utf-8")
 
 
+@given(st.text(max_size=40) | st.text('ab=\\"\n é', max_size=4), st.floats(allow_nan=False), st.none() | st.integers())
+def test_a_fact_says_the_same_as_text_and_as_json(detail, took_ms, status):
+    fact = facts.PushAttempted("sub_1", "ntf_1", "webpush", "new_mail", "retry", status, took_ms, detail)
+    record = logging.LogRecord("idlebell", logging.INFO, "", 0, "", (), None)
+    record.fact = fact
+    text = log_sink.TextFormatter().format(record)
+    found = log_sink.members(record)
+    head = found.pop("event")
+    spelled = "".join(f" {name}={log_sink.TextFormatter._value(value)}" for name, value in found.items())
+    assert text.partition(" info ")[2] == head + spelled
+
+
 def test_a_long_line_is_cut(log):
     logger, handler, stream = log
     handler.setFormatter(log_sink.TextFormatter())
