@@ -100,28 +100,29 @@ async def test_a_refused_look_at_another_mailbox_is_asked_for_again_less_and_les
 
 
 async def test_mail_that_the_store_held_up_is_no_lapse_of_the_server(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
+    server: ImapServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now = datetime.now(UTC).replace(microsecond=0)
-    stage.server.deliver("alice", mail.make(), internal_date=now)
-    await stage.subscribe()
-    await stage.adopt()
-    await stage.watching()
-    await idling(stage)
-    # The last look is an hour ago, without an hour's waiting.
-    cursor = await stage.store.cursor(stage.account.id, "INBOX")
-    assert cursor is not None
-    earlier = replace(cursor, looked_at=now - timedelta(hours=1))
-    await stage.store.commit(stage.account.id, "INBOX", cursor, earlier, ())
-    (held,) = stage.fleet._held.values()
-    held.books.looked_at.clear()
-    fail(monkeypatch, "commit", {0})
-    stage.server.deliver("alice", mail.make(), internal_date=now - timedelta(minutes=10))
-    await stage.fact(StoreFailed)
-    await stage.fact(MailDetected)
-    await idling(stage)
+    async with staged(server) as stage:
+        now = datetime.now(UTC).replace(microsecond=0)
+        stage.server.deliver("alice", mail.make(), internal_date=now)
+        await stage.subscribe()
+        await stage.adopt()
+        await stage.watching()
+        await idling(stage)
+        # The last look is an hour ago, without an hour's waiting.
+        cursor = await stage.store.cursor(stage.account.id, "INBOX")
+        assert cursor is not None
+        earlier = replace(cursor, looked_at=now - timedelta(hours=1))
+        await stage.store.commit(stage.account.id, "INBOX", cursor, earlier, ())
+        (held,) = stage.fleet._held.values()
+        held.books.looked_at.clear()
+        fail(monkeypatch, "commit", {0})
+        stage.server.deliver("alice", mail.make(), internal_date=now - timedelta(minutes=10))
+        await stage.fact(StoreFailed)
+        await stage.fact(MailDetected)
+        await idling(stage)
 
-    assert lapses(stage) == Lapses()
+        assert lapses(stage) == Lapses()
 
 
 async def test_the_status_of_another_mailbox_is_not_taken_for_that_of_the_one_asked_for(stage: Stage) -> None:
