@@ -37,7 +37,7 @@ from idlebell.model.subscription import Phase, Subscription
 from idlebell.net.clock import Clock
 from idlebell.push.answers import silence_of
 from idlebell.push.attempt import Entropy
-from idlebell.push.exchange import NoResponse, status_of
+from idlebell.push.exchange import status_of
 from idlebell.push.outcome import Accepted, Outcome, Refused, Retry
 from idlebell.push.services import DOUBTFUL
 from idlebell.push.vapid import VapidSigner
@@ -397,8 +397,7 @@ class Dispatcher:
 
 
 def _tried(settlement: Settlement, sent: Sent, endpoint: Endpoint) -> Settlement:
-    silence = silence_of(sent.answer) if isinstance(sent.answer, NoResponse) else None
-    return replace(settlement, tried=Tried(sent.took_ms, endpoint.url.host, silence))
+    return replace(settlement, tried=Tried(sent.took_ms, endpoint.url.host, silence_of(sent.answer)))
 
 
 def _breaker_changed(host: str, breaker: Breaker, sent: Sent) -> BreakerChanged:

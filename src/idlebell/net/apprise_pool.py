@@ -80,7 +80,7 @@ class ApprisePool:
             case "failed" if answer["refused"] and answer["status"] is None:
                 return NoResponse("not-allowed", answer["refused"])
             case "failed":
-                return AppriseAnswered(accepted=False, status=answer["status"], retry_after=answer["retry_after"])
+                return AppriseAnswered(False, answer["status"], answer["retry_after"], answer["silence"])
             case unusable:
                 return NoResponse("not-allowed", f"the URL is {unusable} to Apprise")
 

@@ -61,6 +61,7 @@ class Runner:
         self._proxies = {"http": settings["proxy"], "https": settings["proxy"]} if proxy else {}
         self._ca = _authorities(settings["ca"]) if settings["ca"] else True
         self._last: Any = None
+        self._silence: str | None = None
         self._apprise = apprise
         self._plugins: Any = NotificationManager()  # type: ignore[no-untyped-call]
         self._plugins.load_modules()  # type: ignore[no-untyped-call]
@@ -85,7 +86,7 @@ class Runner:
         """``answer``: ``accepted``, ``failed``, ``unknown`` (no URL that Apprise understands), ``several`` (more than one
         target) or ``ready`` (it was only to be looked at)."""
         guard = self._guard
-        guard.refused, self._last = "", None
+        guard.refused, self._last, self._silence = "", None, None
         schema = str(call["url"]).partition(":")[0].lower()
         plugin = next((self._plugins[one] for one in self._plugins.schemas() if one == schema), None)
         guard.secure = plugin is not None and schema in _several(plugin.secure_protocol)
@@ -112,6 +113,7 @@ class Runner:
             "status": None if last is None else last.status_code,
             "retry_after": None if last is None else last.headers.get("retry-after"),
             "refused": guard.refused,
+            "silence": self._silence,
         }
 
     def _between(self, adapter: Any) -> None:
@@ -120,7 +122,7 @@ class Runner:
         send = adapter.send
 
         def sent(own: Any, request: Any, **more: Any) -> Any:
-            self._last = None
+            self._last = self._silence = None
             if self._proxies:
                 to = urlsplit(request.url)
                 self._guard.check_host(to.hostname or "", to.port or (443 if to.scheme == "https" else 80))
@@ -130,8 +132,12 @@ class Runner:
                 "proxies": self._proxies,
                 "timeout": (CONNECT_SECONDS, READ_SECONDS),
             }
-            response = send(own, request, **more | {"stream": True})
-            response._content = response.raw.read(ANSWER_BYTES, decode_content=True)
+            try:
+                response = send(own, request, **more | {"stream": True})
+                response._content = response.raw.read(ANSWER_BYTES, decode_content=True)
+            except Exception as error:
+                self._silence = _silence(error)
+                raise
             response._content_consumed = True
             response.headers.pop("location", None)
             self._last = response
@@ -139,6 +145,21 @@ class Runner:
             return response
 
         adapter.send = sent
+
+
+def _silence(error: Exception) -> str:
+    """Why there was no answer, as a word of :data:`idlebell.push.answers.SILENCES`. What the error says may hold the URL."""
+    from requests import exceptions
+    from urllib3.exceptions import ProtocolError, ReadTimeoutError
+
+    if isinstance(error, exceptions.SSLError):
+        return "tls"
+    if isinstance(error, exceptions.Timeout | ReadTimeoutError):
+        return "timeout"
+    cause = error.args[0] if error.args else None
+    if isinstance(error, exceptions.ConnectionError | PermissionError) and not isinstance(cause, ProtocolError):
+        return "unreachable"
+    return "broken"
 
 
 def _several(names: Any) -> tuple[str, ...]:

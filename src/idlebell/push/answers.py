@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from idlebell.push.exchange import HttpResponse, NoResponse
+from idlebell.push.exchange import AnyAnswer, AppriseAnswered, HttpResponse, NoResponse
 from idlebell.push.outcome import Refused, Retry
 from idlebell.push.services import ANY
 
@@ -27,14 +27,18 @@ SILENCES = {
 """What the owner of an endpoint is told of why there was no answer, by what is kept of it."""
 
 
-def silence_of(answer: NoResponse) -> str:
-    """Why there was none, as a word of :data:`SILENCES`."""
-    return answer.reason if answer.reason in SILENCES else UNREACHABLE
+def silence_of(answer: AnyAnswer) -> str | None:
+    """Why there was none, as a word of :data:`SILENCES`; None: there was one, or nobody knows."""
+    match answer:
+        case NoResponse(reason=reason) | AppriseAnswered(silence=str(reason)):
+            return reason if reason in SILENCES else UNREACHABLE
+        case _:
+            return None
 
 
-def silence(answer: NoResponse) -> Retry:
+def silence(answer: NoResponse | AppriseAnswered) -> Retry:
     """No usable answer; the operator's log has ``answer.detail``, the user is told this."""
-    return Retry(SILENCES[silence_of(answer)])
+    return Retry(SILENCES[silence_of(answer) or UNREACHABLE])
 
 
 def transient(response: HttpResponse, now: datetime) -> Retry | None:

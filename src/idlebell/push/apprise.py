@@ -37,6 +37,8 @@ def read(answer: AppriseAnswered | NoResponse, now: datetime) -> Outcome:
             return silence(answer)
         case AppriseAnswered(accepted=True, status=status):
             return Accepted(status or 0)
+        case AppriseAnswered(status=None, silence=str()):
+            return silence(answer)
         case AppriseAnswered(status=None):
             return Retry("The service did not take it.")
         case AppriseAnswered(status=410):

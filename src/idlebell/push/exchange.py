@@ -40,11 +40,12 @@ class AppriseCall:
 @dataclass(frozen=True, slots=True)
 class AppriseAnswered:
     """``accepted``: the service took it, as Apprise reads its answer. ``status`` and ``retry_after`` are of the last HTTP
-    response; None where there was none."""
+    response; None where there was none. ``silence``: why, as far as Apprise tells."""
 
     accepted: bool
     status: int | None = None
     retry_after: str | None = None
+    silence: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,22 @@ def pid_of(pool: ApprisePool) -> int:
     return pool._idle[0].process.pid
 
 
+@asynccontextmanager
+async def garbage() -> AsyncIterator[int]:
+    """The port of a server that does not speak HTTP."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"220 mail.example.org ESMTP\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+
+
 async def test_real_plugins_reach_their_services_and_nothing_else() -> None:
     async with ApprisePeer() as peer, pool_of() as pool:
         assert await send(pool, peer.ntfy) == AppriseAnswered(True, 200)
@@ -91,6 +107,9 @@ async def test_real_plugins_reach_their_services_and_nothing_else() -> None:
         peer.body = b"{not json"
         assert await send(pool, peer.sms) == AppriseAnswered(False, 200)
         peer.body = None
+        assert await send(pool, "ntfy://127.0.0.1:1/alice") == AppriseAnswered(False, silence="unreachable")
+        async with garbage() as port:
+            assert await send(pool, f"ntfy://127.0.0.1:{port}/alice") == AppriseAnswered(False, silence="broken")
         assert pid_of(pool) == worker
         assert peer.faults == []
 
@@ -115,7 +134,7 @@ async def test_certificates_are_checked_whatever_the_url_says(tmp_path: Path) ->
         pool_of(Egress(allow=LOCAL.allow), ca_file=tmp_path / "ca.pem") as pool,
     ):
         assert await send(pool, known.ntfy) == AppriseAnswered(True, 200)
-        assert await send(pool, unknown.ntfy + "?verify=no") == AppriseAnswered(False)
+        assert await send(pool, unknown.ntfy + "?verify=no") == AppriseAnswered(False, silence="tls")
         assert await send(pool, known.ntfy.replace("ntfys", "ntfy")) == NoResponse(
             "not-allowed", "no TLS, and network.allow_plaintext is off"
         )
@@ -133,7 +152,7 @@ async def test_through_a_proxy_goes_everything_and_its_names_are_judged() -> Non
     server = await asyncio.start_server(proxy, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     async with pool_of(Egress(), proxy=f"http://127.0.0.1:{port}") as pool:
-        assert await send(pool, "ntfys://93.184.216.34/alice") == AppriseAnswered(False)
+        assert await send(pool, "ntfys://93.184.216.34/alice") == AppriseAnswered(False, silence="unreachable")
         assert [line.split()[:2] for line in lines] == [[b"CONNECT", b"93.184.216.34:443"]]
         found = await send(pool, "ntfys://10.0.0.1/alice")
         assert found == NoResponse("not-allowed", "10.0.0.1 may not be reached")

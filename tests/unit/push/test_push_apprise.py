@@ -90,6 +90,7 @@ def test_an_sms_has_no_title_and_its_token() -> None:
         (AppriseAnswered(True, 200), Accepted(200)),
         (AppriseAnswered(True), Accepted(0)),
         (AppriseAnswered(False), Retry("The service did not take it.")),
+        (AppriseAnswered(False, silence="timeout"), Retry("The push service did not answer in time.")),
         (AppriseAnswered(False, 200), Refused("The service answered that it does not take it.", 200)),
         (AppriseAnswered(False, 401), Refused("The push service answered 401.", 401)),
         (AppriseAnswered(False, 302), Refused("The push service answered 302; redirects are not followed.", 302)),
