@@ -410,7 +410,7 @@ async def test_all_faults_of_a_request_are_told_with_pointers(bench: Bench) -> N
             mailboxes=["INBOX", ""],
             filter={"a": 1},
             payload="summary",
-            retention="keys",
+            retention="vault",
             lease_seconds=59,
             endpoints={"new_mail": {"type": "simplepush", "url": "ftp://x/"}},
         )

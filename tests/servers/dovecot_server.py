@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import functools
 import os
+import shlex
+import signal
 import smtplib
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
@@ -52,6 +55,7 @@ namespace inbox {{
   }}
 }}
 mail_max_userip_connections = 50
+verbose_proctitle = yes
 imap_idle_notify_interval = 2 mins
 mailbox_idle_check_interval = 1 s
 protocol lmtp {{
@@ -167,6 +171,7 @@ class DovecotServer(SandboxedServer):
         super().__init__(Sandbox("dovecot", packages.find("dovecot"), keep_root=own_uids))
         sandbox = self.sandbox
         self._own_uids = own_uids
+        self._stored: dict[str, str] = {}
         self._writes = count(1)
         self._writing = threading.Lock()
         for name in ("run", "state", "home"):
@@ -190,10 +195,10 @@ class DovecotServer(SandboxedServer):
         self.add_user("alice", "apass")
         self.add_user("bob", "bpass")
 
-    def add_user(self, name: str | None = None, password: str = "apass") -> User:
+    def add_user(self, name: str | None = None, password: str = "apass", *, scheme: str = "PLAIN") -> User:
+        """``scheme``: how the password is stored. Of one in plain each login by SCRAM makes keys with another salt."""
         user = User(self._name(name), password)
-        self.users[user.name] = user
-        self._write_users()
+        self.set_password(user.name, password, scheme=scheme)
         return user
 
     def add_users(self, count: int) -> list[User]:
@@ -202,9 +207,24 @@ class DovecotServer(SandboxedServer):
         self._write_users()
         return users
 
-    def set_password(self, name: str, password: str) -> None:
+    def set_password(self, name: str, password: str, *, scheme: str = "PLAIN") -> None:
+        stored = (
+            self._doveadm("pw", "-s", scheme, "-p", password).strip() if scheme != "PLAIN" else f"{{PLAIN}}{password}"
+        )
         self.users[name] = User(name, password)
+        self._stored[name] = stored
         self._write_users()
+
+    def kick(self, name: str) -> None:
+        """Kills the processes that have a session of the user."""
+        for pid in self.processes("imap"):
+            with suppress(OSError):
+                if f"[{name} ".encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    os.kill(pid, signal.SIGKILL)
+
+    def _doveadm(self, *arguments: str) -> str:
+        words = shlex.join(("doveadm", "-c", f"{self.sandbox.folder}/dovecot.conf", *arguments))
+        return self.sandbox.run("sh", "-c", f"LD_LIBRARY_PATH=/usr/lib/dovecot exec {words}").decode()
 
     def _write_users(self) -> None:
         with self._writing:
@@ -226,7 +246,8 @@ class DovecotServer(SandboxedServer):
 
     def _line(self, user: User, number: int) -> str:
         uid = self.sandbox.uid + OWN_UIDS_APART * number if self._own_uids else ""
-        return f"{user.name}:{{PLAIN}}{user.password}:{uid}:{uid}::::\n"
+        stored = self._stored.get(user.name, f"{{PLAIN}}{user.password}")
+        return f"{user.name}:{stored}:{uid}:{uid}::::\n"
 
     def _takes_mail_for(self, user: User) -> bool:
         with smtplib.LMTP("127.0.0.1", self.ports.lmtp, local_hostname="localhost", timeout=CONNECT_SECONDS) as lmtp:

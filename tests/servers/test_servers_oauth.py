@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -100,8 +98,7 @@ async def test_a_refresh_token_is_used_ahead_of_time_until_the_provider_refuses_
 
     assert await provider.renewals() == before + 1, "that it can be renewed is known before the answer"
     await until(renewed)  # by now the first access token is over, and its refresh token was used
-    (session,) = dovecot_of.processes("imap")
-    os.kill(session, signal.SIGKILL)
+    dovecot_of.kick(user)
     await asyncio.to_thread(dovecot_of.deliver, user, mail.make(subject="Meanwhile"))
     await service.wait_for(lambda one: one.type == "new_mail", name=f"{user}-mail")
     assert rung("again", "reconnect") == 0
@@ -120,8 +117,7 @@ async def test_a_refresh_token_is_used_ahead_of_time_until_the_provider_refuses_
     await asyncio.to_thread(dovecot_of.deliver, user, mail.make(subject="The session lives"))
     await service.wait_for(lambda one: rung("mail", "new_mail") == 2, name=f"{user}-mail")
 
-    (session,) = dovecot_of.processes("imap")
-    os.kill(session, signal.SIGKILL)
+    dovecot_of.kick(user)
 
     async def lost() -> bool:
         return await shown() == ("needs_credentials", "/problems/token-refused")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from idlebell.gateway.callers import Caller
-from idlebell.gateway.credentials import read_auth, retention_fault
+from idlebell.gateway.credentials import read_auth, retention_fault, to_be_kept
 from idlebell.gateway.means import Means
 from idlebell.gateway.patching import patched, read_patch_auth
 from idlebell.gateway.reading import Faults
@@ -101,7 +101,7 @@ class Changes:
             before.id,
             before.key_digest,
             account,
-            credentials,
+            to_be_kept(credentials, before.retention),
             before.retention,
             wanted.mailboxes,
             wanted.endpoints,

@@ -13,6 +13,7 @@ from idlebell.login.token_endpoint import TOKEN_CHARACTERS, is_token
 from idlebell.model.account import (
     BearerCredentials,
     Credentials,
+    KeyedCredentials,
     PasswordCredentials,
     RenewableCredentials,
     Retention,
@@ -74,15 +75,24 @@ def retention_fault(credentials: Credentials | None, retention: Retention) -> st
     match credentials:
         case BearerCredentials() if retention is not Retention.SESSION:
             return "must be session with an access token alone: it ends before it could be used again"
-        case RenewableCredentials() if retention is Retention.SESSION:
-            return "must be memory with a refresh token: with session nothing is kept that could use it"
+        case RenewableCredentials() if retention in (Retention.SESSION, Retention.KEYS):
+            return f"must be memory with a refresh token: with {retention.value} nothing is kept that could use it"
         case _:
             return None
+
+
+def to_be_kept(credentials: Credentials, retention: Retention) -> Credentials:
+    """As ``retention`` wants them, in place of ``credentials``."""
+    if retention is Retention.KEYS and isinstance(credentials, PasswordCredentials):
+        return KeyedCredentials(credentials.password)
+    return credentials
 
 
 def copied(credentials: Credentials) -> Credentials:
     """Another copy, to be wiped by another owner."""
     match credentials:
+        case KeyedCredentials():
+            raise TypeError("keys belong to who has learnt them")
         case PasswordCredentials(password):
             return PasswordCredentials(_again(password))
         case BearerCredentials(access_token):
@@ -107,6 +117,8 @@ def same_credentials(one: Credentials, other: Credentials) -> bool:
             return hmac.compare_digest(one.access_token.reveal(), other.access_token.reveal())
         case RenewableCredentials(), RenewableCredentials():
             return hmac.compare_digest(one.origin, other.origin)
+        case KeyedCredentials(), PasswordCredentials() if one.password:
+            return hmac.compare_digest(one.password.reveal(), other.password.reveal())
         case _:
             return False
 

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from idlebell.gateway.callers import Caller
-from idlebell.gateway.credentials import copied, retention_fault
+from idlebell.gateway.credentials import copied, retention_fault, to_be_kept
 from idlebell.gateway.endpoints import heartbeat_fault, payload_fault, with_proofs
 from idlebell.gateway.joining import Joining
 from idlebell.gateway.limits import RateLimit
@@ -194,7 +194,7 @@ class Enrolment:
                 key,
                 # Host and port are those of the account; how TLS is made is the caller's to say.
                 Account(account.id, wish.target, wish.username),
-                copied(credentials),
+                to_be_kept(copied(credentials), retention),
                 retention,
                 with_mailboxes(known, wish.mailboxes).mailboxes,
                 with_proofs(wish.endpoints, known.endpoints),

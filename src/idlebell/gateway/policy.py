@@ -8,8 +8,8 @@ from idlebell.model.account import Retention
 from idlebell.model.proof import USUAL_DEMANDS, Demands
 from idlebell.net.egress import Egress
 
-SUPPORTED_RETENTIONS = frozenset({Retention.SESSION, Retention.MEMORY})
-"""The others are not there yet; the interface names them already."""
+SUPPORTED_RETENTIONS = frozenset({Retention.SESSION, Retention.KEYS, Retention.MEMORY})
+"""The vault is not there yet; the interface names it already."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from idlebell.gateway.wish import Wish
 from idlebell.login.door import LOGIN_SECONDS, Door, LoginFailed
 from idlebell.login.keyring import Keyring
 from idlebell.login.refusal import no_room, refuses_credentials
-from idlebell.model.account import Account, Credentials, RenewableCredentials, Retention
+from idlebell.model.account import Account, Credentials, KeyedCredentials, RenewableCredentials, Retention
 from idlebell.model.endpoint import Endpoint, Endpoints, Provable, WebhookEndpoint, same_endpoint, unproven
 from idlebell.model.ids import AccountId, SubscriptionId
 from idlebell.model.notification import Draft, LossReason, Reconnect
@@ -274,6 +274,10 @@ class Registrar:
                 endpoints = await self.verified(order.subscription, order.endpoints)
                 if isinstance(endpoints, Fault):
                     return endpoints
+                if isinstance(order.credentials, KeyedCredentials):
+                    # Some servers make other keys for each login: only a login by them shows that they are good for another.
+                    session = await self._door.log_in(order.account, order.credentials, deadline_seconds=LOGIN_SECONDS)
+                    self._sessions.log_out(session)
                 if isinstance(order.credentials, RenewableCredentials):
                     # The last that can be refused: what is spent by it is spent by what is kept.
                     fault = await self._door.renewable(order.credentials)
@@ -335,7 +339,7 @@ class Registrar:
                 ):  # asked again: a session that was there may have been lost during the login
                     while opened:
                         self._sessions.adopt(account.id, opened.pop())
-                if order.retention is Retention.MEMORY:
+                if order.retention is not Retention.SESSION:
                     self._keyring.keep(stored.id, account.id, order.credentials)
                 else:
                     self._keyring.drop(stored.id)

@@ -35,6 +35,8 @@ from idlebell.telemetry.status import AccountStatus, MailboxStatus, Watch
 _NOTHING_COUNTED: Final = CountsView(
     detected=0, accepted=0, coalesced=0, expired=0, refused=0, pending=0, silenced=0, withdrawn=0
 )
+_NOT_BY_SERVER: Final = frozenset({"token-refused", "keys-not-usable"})
+"""Where what is kept is of no use any more, but no mail server has rejected it."""
 
 
 def state_of(subscription: Subscription, status: AccountStatus | None) -> State:
@@ -48,9 +50,8 @@ def state_of(subscription: Subscription, status: AccountStatus | None) -> State:
         case Phase.PENDING | Phase.ACTIVE:
             pass
     if subscription.loss is not None:
-        # Where the token endpoint refused, no mail server rejected anything.
-        refresh = subscription.problem is not None and subscription.problem.code == "token-refused"
-        rejected = subscription.loss.reason is LossReason.REJECTED and not refresh
+        code = None if subscription.problem is None else subscription.problem.code
+        rejected = subscription.loss.reason is LossReason.REJECTED and code not in _NOT_BY_SERVER
         return "rejected" if rejected else "needs_credentials"
     if subscription.phase is Phase.PENDING:
         return "connecting"

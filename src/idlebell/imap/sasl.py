@@ -40,11 +40,14 @@ class Proof(StrEnum):
 
     PASSWORD = "password"  # noqa: S105
     TOKEN = "token"  # noqa: S105
+    KEYS = "keys"
+    """Of SCRAM, in place of the password."""
 
 
 _PREFERENCE: Final = {
     Proof.PASSWORD: ("SCRAM-SHA-256", "PLAIN", LOGIN_COMMAND),
     Proof.TOKEN: ("OAUTHBEARER", "XOAUTH2"),
+    Proof.KEYS: ("SCRAM-SHA-256",),
 }
 
 
@@ -159,15 +162,37 @@ class XOAuth2:
         return self._ACKNOWLEDGEMENT
 
 
-class ScramSha256:
-    """RFC 5802 with SHA-256 (RFC 7677), without channel binding. ``entropy``: :data:`SCRAM_ENTROPY_BYTES` random bytes."""
+@dataclass(frozen=True, slots=True)
+class ScramKeys:
+    """What of a password one exchange needs (RFC 5802 section 3): good with this salt and iteration count, so for one account
+    at one server until its password is set anew. The password is found from them by guessing only."""
 
-    __slots__ = ("_bare", "_nonce", "_password", "_server_signature", "satisfied")
+    salt: bytes
+    iterations: int
+    client_key: bytes = field(repr=False)
+    server_key: bytes = field(repr=False)
+
+    @classmethod
+    def of(cls, password: str, salt: bytes, iterations: int) -> ScramKeys:
+        """``password``: prepared. Takes as long as ``iterations`` say."""
+        salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, iterations)
+        return cls(salt, iterations, hmac_sha256(salted, b"Client Key"), hmac_sha256(salted, b"Server Key"))
+
+
+class ScramSha256:
+    """RFC 5802 with SHA-256 (RFC 7677), without channel binding. ``entropy``: :data:`SCRAM_ENTROPY_BYTES` random bytes.
+
+    ``password``: or the keys that an earlier exchange has left; RemoteProtocolError ``scram-other-keys`` where the server's
+    salt or iteration count is no more that of these. Nothing has been proven to it then.
+    """
+
+    __slots__ = ("_bare", "_keys", "_nonce", "_password", "_server_signature", "satisfied")
 
     name = "SCRAM-SHA-256"
 
-    def __init__(self, username: str, password: str, entropy: bytes) -> None:
-        self._password = saslprep(password)
+    def __init__(self, username: str, password: str | ScramKeys, entropy: bytes) -> None:
+        self._keys = password if isinstance(password, ScramKeys) else None
+        self._password = saslprep(password) if isinstance(password, str) else ""
         self._nonce = base64.b64encode(entropy).decode()
         self._bare = f"n={escape(saslprep(username))},r={self._nonce}"
         self._server_signature = b""
@@ -192,12 +217,20 @@ class ScramSha256:
             raise RemoteProtocolError("scram-iterations", "an iteration count out of bounds")
         final = f"c=biws,r={nonce}"
         message = f"{self._bare},{text},{final}".encode()
-        salted = hashlib.pbkdf2_hmac("sha256", self._password.encode(), salt, iterations)
-        self._password = ""
-        client_key = hmac_sha256(salted, b"Client Key")
+        if self._keys is None:
+            self._keys = ScramKeys.of(self._password, salt, iterations)
+            self._password = ""
+        elif (self._keys.salt, self._keys.iterations) != (salt, iterations):
+            raise RemoteProtocolError("scram-other-keys", "a salt or an iteration count that is not that of the keys")
+        client_key = self._keys.client_key
         proof = xor(client_key, hmac_sha256(hashlib.sha256(client_key).digest(), message))
-        self._server_signature = hmac_sha256(hmac_sha256(salted, b"Server Key"), message)
+        self._server_signature = hmac_sha256(self._keys.server_key, message)
         return f"{final},p={base64.b64encode(proof).decode()}".encode()
+
+    @property
+    def keys(self) -> ScramKeys | None:
+        """For another exchange with this server; None until it has proven that it knows the password."""
+        return self._keys if self.satisfied else None
 
     def _verify(self, challenge: bytes) -> bytes:
         fields = attributes(decode(challenge))

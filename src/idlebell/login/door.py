@@ -25,11 +25,11 @@ from idlebell.login.echo import unechoed
 from idlebell.login.gate import Gate
 from idlebell.login.identity import identity
 from idlebell.login.keyring import Keyring
-from idlebell.login.mechanism import Scram, known_by, mechanism_of, revealed
+from idlebell.login.mechanism import Scram, known_by, mechanism_of, proof_of, proven, revealed
 from idlebell.login.pacing import Doubts, Paces, RefusalGuard
 from idlebell.login.renewals import Refused, Renewals
 from idlebell.login.said import alerts_of, said_of
-from idlebell.model.account import Account, Credentials, ImapTarget, PasswordCredentials, RenewableCredentials
+from idlebell.model.account import Account, Credentials, ImapTarget, RenewableCredentials
 from idlebell.model.ids import AccountId, SubscriptionId
 from idlebell.model.problem import Fault
 from idlebell.model.shown_text import ALERT_CHARACTERS, shown
@@ -160,7 +160,7 @@ class Door:
                 try:
                     connection = await self._with_token(account, credentials, until - self._clock.monotonic())
                 except LoginFailed as failure:
-                    if refusal.refuses_credentials(failure.fault):
+                    if refusal.judges(failure.fault):
                         self._guard.refused(key, proof, failure.fault, self._clock.monotonic())
                     raise
                 self._guard.accepted(key)
@@ -312,8 +312,8 @@ class Door:
             raise LoginFailed(refusal.failed(error, target.host)) from None
 
     async def _prove(self, connection: ImapConnection, account: Account, credentials: Credentials) -> None:
-        password = isinstance(credentials, PasswordCredentials)
-        offered = choose(connection.capabilities, Proof.PASSWORD if password else Proof.TOKEN)
+        proof = proof_of(credentials)
+        offered = choose(connection.capabilities, proof)
         host = account.target.host
         fault: Fault | None = None
         unexplained = False
@@ -339,22 +339,18 @@ class Door:
             except (TransportError, RemoteProtocolError) as error:
                 raise LoginFailed(refusal.failed(error, host)) from None
             if reply.ok:
+                proven(credentials, mechanism)
                 self._hand_on(account.id, host, alerts_of(reply, credentials))
                 return
             said = said_of(reply, credentials)
             unexplained = refusal.unexplained(*said)
             fault = refusal.with_alerts(
-                refusal.refused(*said, host, by_token=not password), alerts_of(reply, credentials)
+                refusal.refused(*said, host, by_token=proof is Proof.TOKEN), alerts_of(reply, credentials)
             )
             nothing_sent = isinstance(mechanism, Scram) and not mechanism.proof_sent
             if not (nothing_sent and refusal.mechanism_unavailable(*said)):
                 break
-        fault = fault or Fault(
-            "authentication-failed",
-            "The mail server offers no way to log in with a password; it may want an access token."
-            if password
-            else "The mail server offers no way to log in with an access token.",
-        )
+        fault = fault or refusal.no_way(proof)
         await connection.logout()
         raise LoginFailed(fault, unexplained=unexplained)
 

@@ -10,6 +10,8 @@ from idlebell.imap.sasl import (
     Mechanism,
     OAuthBearer,
     Plain,
+    Proof,
+    ScramKeys,
     ScramSha256,
     XOAuth2,
 )
@@ -17,6 +19,7 @@ from idlebell.model.account import (
     Account,
     BearerCredentials,
     Credentials,
+    KeyedCredentials,
     PasswordCredentials,
     RenewableCredentials,
 )
@@ -27,13 +30,23 @@ class Scram(ScramSha256):
 
     __slots__ = ("proof_sent",)
 
-    def __init__(self, username: str, password: str, entropy: bytes) -> None:
+    def __init__(self, username: str, password: str | ScramKeys, entropy: bytes) -> None:
         super().__init__(username, password, entropy)
         self.proof_sent = False
 
     def step(self, challenge: bytes) -> bytes:
         self.proof_sent = True
         return super().step(challenge)
+
+
+def proof_of(credentials: Credentials) -> Proof:
+    match credentials:
+        case PasswordCredentials():
+            return Proof.PASSWORD
+        case KeyedCredentials():
+            return Proof.KEYS
+        case _:
+            return Proof.TOKEN
 
 
 def revealed(credentials: Credentials) -> str:
@@ -45,6 +58,8 @@ def revealed(credentials: Credentials) -> str:
             return access_token.text()
         case RenewableCredentials():
             return credentials.access_token.text()
+        case KeyedCredentials(client_key=keys):
+            return keys.reveal().hex() if keys else credentials.password.text()
 
 
 def known_by(credentials: Credentials) -> str:
@@ -59,7 +74,7 @@ def mechanism_of(
     secret = revealed(credentials)
     match name:
         case "SCRAM-SHA-256":
-            return Scram(account.username, secret, entropy(SCRAM_ENTROPY_BYTES))
+            return Scram(account.username, _scram_keys(credentials) or secret, entropy(SCRAM_ENTROPY_BYTES))
         case "PLAIN":
             return Plain(account.username, secret)
         case "OAUTHBEARER":
@@ -69,3 +84,16 @@ def mechanism_of(
         case _:
             assert name == LOGIN_COMMAND
             return None
+
+
+def proven(credentials: Credentials, mechanism: Mechanism | None) -> None:
+    """The server has let them in by ``mechanism``: those that are to become keys do."""
+    if isinstance(credentials, KeyedCredentials) and isinstance(mechanism, Scram) and (keys := mechanism.keys):
+        credentials.take(keys.client_key, keys.server_key, keys.salt, keys.iterations)
+
+
+def _scram_keys(credentials: Credentials) -> ScramKeys | None:
+    if not isinstance(credentials, KeyedCredentials) or not credentials.client_key:
+        return None
+    client, server = credentials.client_key.reveal(), credentials.server_key.reveal()
+    return ScramKeys(credentials.salt, credentials.iterations, client, server)

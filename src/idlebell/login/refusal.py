@@ -18,6 +18,7 @@ from idlebell.discover.providers import of_host
 from idlebell.imap.errors import RemoteProtocolError
 from idlebell.imap.redacted import offence
 from idlebell.imap.responses import Condition, PlainCode, ResponseCode
+from idlebell.imap.sasl import Proof
 from idlebell.model.problem import Blame, Fault
 from idlebell.model.shown_text import ALERT_CHARACTERS, SHOWN_CHARACTERS, quoting, shown
 from idlebell.net.errors import (
@@ -193,6 +194,8 @@ def with_alerts(fault: Fault, alerts: Sequence[str]) -> Fault:
 def failed(error: TransportError | RemoteProtocolError, host: str = "") -> Fault:
     """What happened on the way to a login or during it."""
     match error:
+        case RemoteProtocolError(reason="scram-other-keys"):
+            return Fault("keys-not-usable", "The mail server's SCRAM keys for this account are other ones now.")
         case RemoteProtocolError():
             return Fault(
                 "protocol-error", f"The mail server broke the protocol: {shown(error.detail)}.", private=offence(error)
@@ -222,6 +225,18 @@ def failed(error: TransportError | RemoteProtocolError, host: str = "") -> Fault
             return unreachable(str(error))
 
 
+def no_way(proof: Proof) -> Fault:
+    """The server lists no mechanism for it."""
+    match proof:
+        case Proof.PASSWORD:
+            detail = "The mail server offers no way to log in with a password; it may want an access token."
+            return Fault("authentication-failed", detail)
+        case Proof.TOKEN:
+            return Fault("authentication-failed", "The mail server offers no way to log in with an access token.")
+        case Proof.KEYS:
+            return Fault("keys-not-usable", "The mail server does not offer SCRAM-SHA-256.")
+
+
 def no_room() -> Fault:
     """The process holds as many sessions as its descriptors allow: the next one would cost others theirs."""
     detail = "The gateway holds as many sessions as it can."
@@ -235,6 +250,11 @@ def unreachable(private: str) -> Fault:
 def refuses_credentials(fault: Fault) -> bool:
     """Would the same credentials be refused again? Then they must not be sent a second time."""
     return fault.blame is Blame.CREDENTIALS
+
+
+def judges(fault: Fault) -> bool:
+    """Have the credentials been judged, so that the next ones would be another guess?"""
+    return refuses_credentials(fault) and fault.code != "keys-not-usable"
 
 
 def mechanism_unavailable(condition: Condition, code: ResponseCode | None, text: str) -> bool:

@@ -280,6 +280,16 @@ PROBLEMS = _table(
         "UNAVAILABLE",
     ),
     Entry(
+        "keys-not-usable",
+        "SCRAM keys are of no use for this account",
+        422,
+        _K,
+        Retry.NEVER,
+        Severity.INFO,
+        "Send the password again; where the server has no SCRAM-SHA-256, or other keys at each login, with another retention.",
+        "AUTHENTICATIONFAILED",
+    ),
+    Entry(
         "imap-not-enabled",
         "IMAP is switched off for this account",
         422,

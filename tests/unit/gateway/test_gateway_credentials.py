@@ -2,8 +2,15 @@ from __future__ import annotations
 
 import pytest
 
-from idlebell.gateway.credentials import copied, same_credentials
-from idlebell.model.account import BearerCredentials, Credentials, PasswordCredentials, RenewableCredentials
+from idlebell.gateway.credentials import copied, retention_fault, same_credentials, to_be_kept
+from idlebell.model.account import (
+    BearerCredentials,
+    Credentials,
+    KeyedCredentials,
+    PasswordCredentials,
+    RenewableCredentials,
+    Retention,
+)
 from idlebell.model.endpoint import PushUrl
 from idlebell.model.secret import Secret
 
@@ -40,3 +47,38 @@ def test_renewals_make_no_other_credentials_of_it() -> None:
     one.take(Secret("t2"), Secret("r2"), now=0.0, renew_at=1.0, ends_at=2.0)
     assert same_credentials(one, made("renewable"))
     assert "t2" not in repr(one)
+
+
+def test_a_password_is_kept_as_keys_once_it_has_opened_a_session() -> None:
+    own = to_be_kept(made("password", "pencil"), Retention.KEYS)
+    assert isinstance(own, KeyedCredentials)
+    assert same_credentials(own, made("password", "pencil"))
+    assert not same_credentials(own, made("password", "other"))
+    own.take(b"client", b"server", b"salt", 4096)
+    assert own.password.wiped
+    assert not same_credentials(own, made("password", "pencil")), "nobody knows any more"
+    assert "client" not in repr(own)
+    own.wipe()
+    assert own.client_key.wiped
+    assert own.server_key.wiped
+    with pytest.raises(TypeError):
+        copied(own)
+
+
+@pytest.mark.parametrize("retention", [Retention.SESSION, Retention.MEMORY])
+def test_other_retentions_leave_a_password_as_it_is(retention: Retention) -> None:
+    own = made("password")
+    assert to_be_kept(own, retention) is own
+
+
+@pytest.mark.parametrize(
+    ("kind", "fitting"),
+    [
+        ("password", {Retention.SESSION, Retention.KEYS, Retention.MEMORY}),
+        ("bearer", {Retention.SESSION}),
+        ("renewable", {Retention.MEMORY}),
+    ],
+)
+def test_which_retention_fits(kind: str, fitting: set[Retention]) -> None:
+    asked = (Retention.SESSION, Retention.KEYS, Retention.MEMORY)
+    assert {one for one in asked if retention_fault(made(kind), one) is None} == fitting

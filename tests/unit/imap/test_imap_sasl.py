@@ -211,6 +211,33 @@ def test_scram_refuses_a_broken_first_message(first: bytes) -> None:
     assert reason(raised) == "bad-sasl-message"
 
 
+def test_scram_goes_on_by_the_keys_of_an_exchange() -> None:
+    client = ScramSha256("user", "pencil", CLIENT_ENTROPY)
+    client.step(SERVER_FIRST)
+    assert client.keys is None, "a server that has not proven itself may have made them up"
+    client.step(SERVER_FINAL)
+    assert client.keys is not None
+    again = ScramSha256("user", client.keys, CLIENT_ENTROPY)
+    assert again.step(SERVER_FIRST) == CLIENT_FINAL
+    again.step(SERVER_FINAL)
+    assert again.satisfied
+    assert again.keys == client.keys
+    assert repr(client.keys.client_key) not in repr(client.keys)
+
+
+@pytest.mark.parametrize(
+    "other", [SERVER_FIRST.replace(b"s=W22", b"s=X22"), SERVER_FIRST.replace(b"i=4096", b"i=4097")]
+)
+def test_scram_proves_nothing_by_keys_to_a_server_with_others(other: bytes) -> None:
+    client = ScramSha256("user", "pencil", CLIENT_ENTROPY)
+    client.step(SERVER_FIRST)
+    client.step(SERVER_FINAL)
+    assert client.keys is not None
+    with pytest.raises(RemoteProtocolError) as raised:
+        ScramSha256("user", client.keys, CLIENT_ENTROPY).step(other)
+    assert reason(raised) == "scram-other-keys"
+
+
 def test_scram_refuses_a_password_that_cannot_be_prepared() -> None:
     with pytest.raises(ValueError):
         ScramSha256("user", "pen\x07cil", CLIENT_ENTROPY)

@@ -24,6 +24,7 @@ from idlebell.model.account import (
     BearerCredentials,
     Credentials,
     ImapTarget,
+    KeyedCredentials,
     PasswordCredentials,
     RenewableCredentials,
     Tls,
@@ -600,3 +601,49 @@ async def test_a_refusal_without_a_reason_of_an_old_token_costs_no_quarter_of_an
     assert fault.code == "login-unexplained"
     assert bench.keyring.keeps(SubscriptionId("only"), own)
     await bench.close()
+
+
+# keys in place of a password
+
+
+async def test_a_password_that_opened_a_session_is_keys_from_then_on(bench: Bench) -> None:
+    own = KeyedCredentials(Secret("secret"))
+    await bench.log_in(own)
+    assert own.password.wiped
+    assert "a password" not in repr(own)
+    await bench.log_in(own)
+    account, only = bench.account(), SubscriptionId("only")
+    bench.keyring.keep(only, account.id, own)
+    assert isinstance(await bench.door.reopen(account), ImapConnection)
+
+
+async def test_keys_of_an_older_password_are_no_guess_and_their_app_is_told(bench: Bench) -> None:
+    account, only, own = bench.account(), SubscriptionId("only"), KeyedCredentials(Secret("secret"))
+    await bench.log_in(own)
+    bench.keyring.keep(only, account.id, own)
+    bench.server.add_user("alice", "another")
+    own.salt = b"of the password before"  # the server here has one salt for ever
+    for _ in range(3):
+        fault = await bench.fault(own)
+        assert fault.code == "keys-not-usable"
+    fault = await bench.door.reopen(account)
+    assert isinstance(fault, Fault)
+    assert fault.code == "keys-not-usable"
+    assert bench.refused == [(only, "keys-not-usable")]
+    assert own.client_key.wiped
+    await bench.log_in(password("another"))
+
+
+async def test_keys_are_not_to_be_had_where_there_is_no_scram(bench: Bench) -> None:
+    bench.server.behave(before_login=("SASL-IR", "AUTH=PLAIN"))
+    own = KeyedCredentials(Secret("secret"))
+    fault = await bench.fault(own)
+    assert (fault.code, fault.detail) == ("keys-not-usable", "The mail server does not offer SCRAM-SHA-256.")
+    assert bench.server.logins == []
+    assert not own.password.wiped, "who asked may ask for another retention"
+
+
+async def test_a_wrong_password_becomes_no_keys(bench: Bench) -> None:
+    own = KeyedCredentials(Secret("wrong"))
+    assert (await bench.fault(own)).code == "authentication-failed"
+    assert own.password.text() == "wrong"

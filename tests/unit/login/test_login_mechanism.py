@@ -4,8 +4,15 @@ import pytest
 
 from idlebell.imap.errors import RemoteProtocolError
 from idlebell.imap.sasl import LOGIN_COMMAND, OAuthBearer, Plain, XOAuth2
-from idlebell.login.mechanism import Scram, mechanism_of, revealed
-from idlebell.model.account import Account, BearerCredentials, ImapTarget, PasswordCredentials, Tls
+from idlebell.login.mechanism import Scram, known_by, mechanism_of, revealed
+from idlebell.model.account import (
+    Account,
+    BearerCredentials,
+    ImapTarget,
+    KeyedCredentials,
+    PasswordCredentials,
+    Tls,
+)
 from idlebell.model.ids import AccountId
 from idlebell.model.secret import Secret
 
@@ -28,6 +35,13 @@ def test_each_mechanism_that_a_server_lists_is_made(name, credentials, kind):
 
 def test_the_login_command_is_no_mechanism():
     assert mechanism_of(LOGIN_COMMAND, ALICE, PASSWORD, bytes) is None
+
+
+def test_keys_are_told_from_others_by_what_they_are() -> None:
+    own = KeyedCredentials(Secret("right"))
+    assert known_by(own) == revealed(own) == "right"
+    own.take(b"client", b"server", b"salt", 4096)
+    assert known_by(own) == b"client".hex()
 
 
 def test_both_kinds_of_credentials_show_what_proves():
