@@ -85,7 +85,7 @@ class HttpClient:
             return NoResponse("broken", type(error).__name__)
 
     async def close(self) -> None:
-        """Ends all connections that are not in use."""
+        """Ends all connections, those in use with their requests."""
         self._pool.close()
 
     async def _exchange(self, origin: Origin, data: bytes, body_bytes: int, until: float) -> HttpResponse:

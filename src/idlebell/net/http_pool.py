@@ -35,7 +35,7 @@ class _Place:
 class HttpPool:
     """One for the process. A connection is taken, used by one, and given back."""
 
-    __slots__ = ("_dial", "_most", "_places", "_sweep", "_taken", "_waiting")
+    __slots__ = ("_closed", "_dial", "_most", "_places", "_sweep", "_taken", "_waiting")
 
     def __init__(self, dial: Dial, connections: int = CONNECTIONS) -> None:
         self._dial = dial
@@ -44,6 +44,7 @@ class HttpPool:
         self._taken = 0
         self._waiting: deque[tuple[Origin, asyncio.Future[None]]] = deque()  # who found all of them taken
         self._sweep: asyncio.TimerHandle | None = None
+        self._closed = False
 
     def take_idle(self, origin: Origin) -> HttpConnection | None:
         """The one that was used last: it is the least likely to have been closed, and the others may grow old."""
@@ -89,6 +90,8 @@ class HttpPool:
 
     def give_back(self, origin: Origin, connection: HttpConnection) -> None:
         """After use, whether or not it can be used again."""
+        if self._closed:
+            connection.close()
         if connection.closed:
             self._free(origin)
             return
@@ -101,7 +104,8 @@ class HttpPool:
             self._sweep = loop.call_later(SWEEP_SECONDS, self._close_old)
 
     def close(self) -> None:
-        """Ends all that are idle."""
+        """Ends all that are idle, and those in use when they are given back."""
+        self._closed = True
         if self._sweep is not None:
             self._sweep.cancel()
             self._sweep = None

@@ -55,13 +55,13 @@ class ResponseParser:
 
     def __init__(self) -> None:
         self._parser = HttpResponseParser(self)
-        self.reusable = True
-        """Of the last answer: nothing of it is left on the connection, and the other side keeps it open."""
         self.expect(0)
 
     def expect(self, body_bytes: int) -> None:
         """The next answer is that to a request, and ``body_bytes`` of its body are wanted."""
         self._most = body_bytes
+        self.reusable = True
+        """Once there is an answer: nothing of it is left on the connection, and the other side keeps it open."""
         self._stage = _Stage.HEAD
         self._headers: dict[str, str] = {}
         self._body = b""
@@ -75,14 +75,12 @@ class ResponseParser:
         except HttpParserUpgrade as error:
             raise BadResponse("upgrade") from error
         except HttpParserError as error:
-            if self._stage is not _Stage.COMPLETE:
+            if not self._has_enough:
                 cause = error.__context__
                 raise cause if isinstance(cause, BadResponse) else BadResponse("not-http") from error
-            self.reusable = False  # what came behind the answer is none
-        if self._stage is _Stage.COMPLETE:
-            return self._answer()
-        if self._stage is _Stage.BODY and len(self._body) >= self._most:
-            self.reusable = False
+            self.reusable = False  # what came behind what is wanted is none
+        if self._has_enough:
+            self.reusable &= self._stage is _Stage.COMPLETE
             return self._answer()
         if self._read > HEAD_BYTES + (FRAMING_TIMES * self._most if self._stage is _Stage.BODY else 0):
             raise BadResponse("too-long")
@@ -99,6 +97,10 @@ class ResponseParser:
     def close(self) -> None:
         """It and llhttp's half know each other; no collector has to find that out."""
         del self._parser
+
+    @property
+    def _has_enough(self) -> bool:
+        return self._stage is _Stage.COMPLETE or (self._stage is _Stage.BODY and len(self._body) >= self._most)
 
     def _answer(self) -> HttpResponse:
         return HttpResponse(self._status, self._headers, self._body[: self._most])
@@ -129,7 +131,7 @@ class ResponseParser:
     def on_message_complete(self) -> None:
         if self._stage is _Stage.BODY:
             self._stage = _Stage.COMPLETE
-            self.reusable = self._parser.should_keep_alive()
+            self.reusable = bool(self._parser.should_keep_alive())
             return
         self._interim += 1
         self._headers.clear()

@@ -179,6 +179,15 @@ async def test_one_that_the_other_side_closes_while_it_is_idle_leaves_its_room(p
     assert pool._places == {}
 
 
+async def test_what_is_in_use_when_the_pool_is_closed_ends_with_its_use(pool):
+    idle, used = await pool.take(A), await pool.take(A)
+    pool.give_back(A, idle)
+    pool.close()
+    assert (idle.closed, used.closed) == (True, False)
+    pool.give_back(A, used)
+    assert used.closed
+
+
 async def test_what_was_idle_for_long_is_closed(pool, monkeypatch):
     monkeypatch.setattr(http_pool, "SWEEP_SECONDS", 0.01)
     one, other = await pool.take(A), await pool.take(B)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from idlebell.net.http_response import (
     FRAMING_TIMES,
@@ -163,3 +165,34 @@ def test_what_is_no_answer_is_refused_within_bounds(said, reason):
     with pytest.raises(BadResponse) as refused:
         told(*pieces)
     assert refused.value.reason == reason
+
+
+FRAGMENTS = (
+    *(b"HTTP/1.1 200 OK", b"HTTP/1.0 404 No", b"HTTP/1.1 103 Early", b"HTTP/1.1 204 None", b"HTTP/1.1 101 Go"),
+    *(b"\r\n", b"\r\n\r\n", b"\n", b"\r", b" ", b"\t", b"\0", b":", b";", b"0", b"1", b"5", b"a", b"abcde", b"\xff"),
+    *(
+        b"\r\nContent-Length: 5",
+        b"\r\nContent-Length: 1",
+        b"\r\nTransfer-Encoding: chunked",
+        b"\r\nX: y",
+        b"\r\n folded",
+    ),
+    *(b"\r\nConnection: close", b"\r\nConnection: upgrade\r\nUpgrade: x", b"\r\nContent-Encoding: gzip"),
+    *(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabcde", b"5\r\nabcde\r\n", b"0\r\n\r\n"),
+)
+
+
+def outcome(pieces: list[bytes]) -> HttpResponse | str | None:
+    try:
+        return told(*pieces, most=4, ends=True)[0]
+    except BadResponse as error:
+        return "broken" if error.reason == "not-http" else error.reason
+
+
+@given(st.lists(st.sampled_from(FRAGMENTS), max_size=12).map(b"".join), st.integers(1, 7))
+def test_whatever_comes_is_an_answer_or_none_and_the_same_in_any_pieces(said, piece_bytes):
+    whole = outcome([said])
+    assert outcome([said[at : at + piece_bytes] for at in range(0, len(said), piece_bytes)]) == whole
+    if isinstance(whole, HttpResponse):
+        assert 200 <= whole.status <= 999
+        assert len(whole.body) <= 4
