@@ -53,11 +53,12 @@ class _Lane:
 
 
 class Room(NamedTuple):
-    """``free``: pushes that may be begun in a lane where ``in_flight`` are."""
+    """``free``: pushes that may be begun in a lane where ``in_flight`` are. ``silent``: it was asked, and never answered."""
 
     free: int
     in_flight: int
     quick: bool
+    silent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +71,15 @@ class Sharing:
     room_of_unknown: Room
 
     def shares(self, due: Sequence[bytes]) -> dict[bytes, int]:
-        """How many to lease from each lane: each next one from where the fewest are in flight, the longest waiting first among
-        equals, until the bounds are met."""
+        """How many to lease from each lane: each next one from where the fewest are in flight, among equals those that were
+        silent last, then the longest waiting first, until the bounds are met."""
         left, left_slow = self.left, self.left_slow
         rooms = [self.room.get(name, self.room_of_unknown) for name in due]
         shares: dict[bytes, int] = {}
-        turn = [(room.in_flight, order) for order, room in enumerate(rooms) if room.free > 0]
+        turn = [(room.in_flight, room.silent, order) for order, room in enumerate(rooms) if room.free > 0]
         heapify(turn)
         while turn and left > 0:
-            in_flight, order = heappop(turn)
+            in_flight, silent, order = heappop(turn)
             room, name = rooms[order], due[order]
             if not room.quick and left_slow <= 0:
                 continue
@@ -86,7 +87,7 @@ class Sharing:
             left_slow -= not room.quick
             shares[name] = shares.get(name, 0) + 1
             if room.free > shares[name]:
-                heappush(turn, (in_flight + 1, order))
+                heappush(turn, (in_flight + 1, silent, order))
         return shares
 
 
@@ -186,7 +187,8 @@ class Lanes:
                 most = int(lane.window.size)
         if not lane.answered:
             most = min(most, self._settings.in_flight_per_unproven_lane)
-        return Room(max(0, most - lane.in_flight), lane.in_flight, lane.quick)
+        silent = not lane.answered and lane.took_seconds > 0
+        return Room(max(0, most - lane.in_flight), lane.in_flight, lane.quick, silent)
 
     def _forget_idle(self) -> None:
         if len(self._lanes) > LANES_KEPT:

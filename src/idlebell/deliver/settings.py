@@ -48,8 +48,9 @@ class DeliverySettings:
 
 LANES_KEPT = 1_024
 """Push services whose behaviour is remembered; the one used longest ago is forgotten."""
-LANES_AT_ONCE = 64
-"""Lanes looked at in one round."""
+LANES_AT_ONCE = 4_096
+"""Lanes looked at in one round, beside those that can take nothing now. Where so many hang that they have all the places that
+they may have, the good ones are behind them."""
 ENDPOINTS_KEPT = 4_096
 """Endpoints whose refusals, and whose challenges, are remembered."""
 STORE_PAUSE_SECONDS_MIN = 0.2

@@ -281,8 +281,8 @@ async def test_a_gone_reconnect_endpoint_leaves_the_subscription_alive() -> None
 
 
 async def test_services_that_hang_delay_no_other() -> None:
-    """Forty that never answer are asked first; one that works has its push in the same instant."""
-    hosts = [f"hang{number}.example.net" for number in range(40)]
+    """Two hundred that never answer are asked first; one that works has its push in the same instant."""
+    hosts = [f"hang{number}.example.net" for number in range(200)]
     http, clock = hanging(*hosts), VirtualClock()
     http.clock.append(clock)  # type: ignore[attr-defined]
     played = scene(clock, http)
@@ -290,14 +290,22 @@ async def test_services_that_hang_delay_no_other() -> None:
     await played.ring(healthy)
     await running(played)
     for host in hosts:
-        for number in range(3):
-            await played.ring(await played.subscribe(simple(f"https://{host}/{number}")))
-    await clock.advance(0)
+        await played.ring(await played.subscribe(simple(f"https://{host}/")))
+    for number in range(40):
+        await played.ring(await played.subscribe(simple(f"https://{hosts[0]}/{number}")))
+    await clock.advance(1)
     in_flight = len(http.requests) - 1
     assert in_flight == DeliverySettings().in_flight // 2
     await played.ring(healthy)
     await clock.advance(0)
     assert http.urls().count("https://healthy.example.net/w") == 2
+
+    await clock.advance(15 * len(hosts) / in_flight)
+    await played.ring(await played.subscribe(web("https://new.example.net/w")))
+    await clock.advance(15)
+    assert "https://new.example.net/w" in http.urls(), (
+        "one that nobody has asked yet is asked before those that were silent"
+    )
     stopping = asyncio.create_task(played.dispatcher.stop())
     await clock.advance(15)
     await stopping

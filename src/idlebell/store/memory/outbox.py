@@ -91,9 +91,10 @@ class MemoryOutbox(MemoryHolds):
         leased: list[Leased] = []
         left = len(lanes) == limit or released == RELEASED_AT_ONCE
         shares = share(lanes)
-        for lane in lanes:
-            of_lane = await self.lease(lane, now, until, shares.get(lane, 0))
-            left |= len(of_lane) >= shares.get(lane, 0)
+        left |= len(shares) < len(lanes)
+        for lane, places in shares.items():
+            of_lane = await self.lease(lane, now, until, places)
+            left |= len(of_lane) >= places
             leased += of_lane
         return Taken(tuple(leased), len(lanes), left, await self.next_due(now))
 

@@ -104,9 +104,10 @@ class OutboxPart:
             leased: list[Leased] = []
             left = len(lanes) == limit or released == RELEASED_AT_ONCE
             shares = share(lanes)
-            for lane in lanes:
-                of_lane = _lease(connection, queues, lane, now_us, until_us, shares.get(lane, 0))
-                left |= len(of_lane) >= shares.get(lane, 0)
+            left |= len(shares) < len(lanes)
+            for lane, places in shares.items():
+                of_lane = _lease(connection, queues, lane, now_us, until_us, places)
+                left |= len(of_lane) >= places
                 leased += of_lane
             return Taken(tuple(leased), len(lanes), left, _next_due(connection, now_us))
 
