@@ -15,10 +15,11 @@ from idlebell.model.endpoint import (
     WebPushEndpoint,
 )
 from idlebell.model.ids import AccountId, SubscriptionId, subscription_id
-from idlebell.model.notification import Content, Draft, NewMail
+from idlebell.model.notification import Content, Draft, Leased, NewMail
 from idlebell.model.proof import PROVEN
 from idlebell.model.secret import Secret
 from idlebell.model.subscription import Payload, Phase, Subscription
+from idlebell.store.ahead import Offer
 
 NOW = datetime(2026, 11, 22, 4, 0, 0, 123456, tzinfo=UTC)
 NOW_MS = 1795320000123
@@ -87,3 +88,32 @@ def draft(
     to: SubscriptionId, content: Content | None = None, at: datetime = NOW, due_at: datetime | None = None
 ) -> Draft:
     return Draft(to, new_mail() if content is None else content, at, at if due_at is None else due_at, at + DAY)
+
+
+class Places:
+    """Takes what a commit leases, while it has places."""
+
+    def __init__(self, places: int = 0) -> None:
+        self.now = NOW
+        self.places = places
+        self.given_back = 0
+        self.begun: list[Leased] = []
+        self.told_of_more = 0
+
+    def offer(self) -> Offer | None:
+        return Offer(self.now, self.now + LEASE, self._reserve) if self.places else None
+
+    def _reserve(self, lane: bytes) -> bool:
+        if not self.places:
+            return False
+        self.places -= 1
+        return True
+
+    def begin(self, leased: Leased) -> None:
+        self.begun.append(leased)
+
+    def give_back(self, lane: bytes) -> None:
+        self.given_back += 1
+
+    def left(self) -> None:
+        self.told_of_more += 1

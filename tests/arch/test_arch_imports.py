@@ -50,6 +50,7 @@ VOCABULARY = {
     "net": "its docstring",
     "net.errors": "what can go wrong below, as types",
     "store": "its docstring",
+    "store.ahead": "a part of the store's contract",
     "store.allowances": "a part of the store's contract",
     "store.contract": "the types of what is stored",
     "store.grants": "a part of the store's contract",

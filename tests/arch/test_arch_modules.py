@@ -17,14 +17,14 @@ MODULE = pytest.mark.parametrize("module", MODULES, ids=lambda module: module.pa
 SUPERVISORS = {
     "canary/rounds.py": 1,
     "deliver/codes.py": 1,
-    "deliver/dispatcher.py": 2,  # the round, and the one notification under way
+    "deliver/dispatcher.py": 3,  # the round, the one notification under way, and what is made of it
     "deliver/heartbeats.py": 1,
     "watch/reminders.py": 1,
     "deliver/pruning.py": 1,
     "gateway/registration.py": 1,
     "login/renewals.py": 1,
     "net/apprise_worker.py": 1,  # a plugin of somebody else's, in a process of its own
-    "store/sqlite/writer.py": 1,  # hands it to whoever waits for the batch
+    "store/sqlite/writer.py": 2,  # hands it to whoever waits for the batch, once all of it ran apart
     "watch/fleet.py": 4,  # the round, starting what it found, reconciling, and opening sessions again
 }
 """Modules in which ``except Exception`` stands, and how often: a bug in one account or push ends there."""

@@ -279,6 +279,7 @@ class TwoStores(RuleBasedStateMachine):
         where=mailbox,
         sighted=st.lists(sighting, max_size=2),
         knows=st.booleans(),
+        places=st.integers(0, 2),
     )
     def commit(
         self,
@@ -288,6 +289,7 @@ class TwoStores(RuleBasedStateMachine):
         where: str,
         sighted: list[Sighting],
         knows: bool,
+        places: int,
     ) -> None:
         account = self.account(one)
         expected = self.both(lambda store: store.cursor(account.id, where))
@@ -297,9 +299,16 @@ class TwoStores(RuleBasedStateMachine):
         made = [samples.draft(samples.sub_id(to), what, self.now, self.now + due) for to, what, due in drafts]
         if outdated:
             expected = Cursor(9, 9)
+        takers = [samples.Places(places), samples.Places(places)]
+        for store, taker in zip((self.first, self.second), takers, strict=True):
+            taker.now = self.now
+            store.hand_to(taker)
         self.committed(
             self.both(lambda store: store.commit(account.id, where, expected, new, made, sighted=sighted, known=known))
         )
+        assert takers[0].begun == takers[1].begun
+        assert takers[0].places == takers[1].places == places - len(takers[0].begun)
+        self.leased += [one.notification.id for one in takers[0].begun]
 
     @rule(one=number, what=content)
     def enqueue(self, one: int, what: Content) -> None:

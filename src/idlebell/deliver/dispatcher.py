@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from idlebell.deliver.allowance import Allowance, is_limited
@@ -41,6 +42,7 @@ from idlebell.push.exchange import status_of
 from idlebell.push.outcome import Accepted, Outcome, Refused, Retry
 from idlebell.push.services import DOUBTFUL
 from idlebell.push.vapid import VapidSigner
+from idlebell.store.ahead import Offer
 from idlebell.store.contract import Deferred, Dropped, EndpointGone, Settlement, Store, StoreError, Tried
 from idlebell.telemetry.facts import (
     BreakerChanged,
@@ -116,6 +118,7 @@ class Dispatcher:
         """Takes nothing new and gives what is in flight ``drain_seconds`` to end. What is cut off then stays in the outbox
         and is sent again, with the same version, by whoever starts next."""
         self._stopping = True
+        self._store.hand_to(None)
         self.nudge()
         await self._first(self._drained(), self._clock.sleep(self._settings.drain_seconds))
         left = [task for task in (self._loop, *self._in_flight.values()) if task is not None]
@@ -193,6 +196,7 @@ class Dispatcher:
                     await self._store.release_leases()
                     await self._codes.resume()
                     released = True
+                    self._store.hand_to(self)
                 pause = await self._round()
                 failures = 0
             except StoreError as error:
@@ -233,6 +237,24 @@ class Dispatcher:
             return  # its lease ran out while the store failed to settle it: that goes on, and ends this lease too
         self._lanes.started(leased.lane)
         self._in_flight[notification.id] = asyncio.create_task(self._deliver(leased), name=f"push {notification.id}")
+
+    # What is leased by the commit that records it (:class:`~idlebell.store.ahead.Taker`)
+
+    def offer(self) -> Offer | None:
+        now = self._clock.now()
+        until = now + timedelta(seconds=self._settings.lease_seconds)
+        return Offer(now, until, partial(self._lanes.reserve, self._clock.monotonic()))
+
+    def begin(self, leased: Leased) -> None:
+        self._lanes.returned(leased.lane)
+        if not self._stopping:  # whoever starts next sends it
+            self._begin(leased)
+
+    def give_back(self, lane: bytes) -> None:
+        self._lanes.returned(lane)
+
+    def left(self) -> None:
+        self.nudge()
 
     # One notification
 

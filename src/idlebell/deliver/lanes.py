@@ -43,9 +43,16 @@ class _Lane:
     window: Window
     breaker: Breaker = field(default_factory=Breaker)
     in_flight: int = 0
+    reserved: int = 0
+    returned: int = 0
     answered: bool = False
     accepted: bool = False
     took_seconds: float = 0.0
+
+    @property
+    def engaged(self) -> int:
+        """Places that are taken."""
+        return self.in_flight + self.reserved - self.returned
 
     @property
     def quick(self) -> bool:
@@ -98,6 +105,10 @@ class Lanes:
         self._settings = settings
         self._lanes: OrderedDict[bytes, _Lane] = OrderedDict()
         self._settling = 0  # answered, and the store does not have it yet
+        self._in_flight = 0
+        # Counted apart, as in each lane: places are reserved in another thread, and two of them must not write one number.
+        self._reserved = 0
+        self._returned = 0
 
     def blocked(self, now: float) -> int:
         """How many lanes can take nothing now by their own bounds."""
@@ -107,23 +118,42 @@ class Lanes:
         """As the lanes stand now; it does not change with them, so it can be asked anywhere."""
         rooms = {name: self._room(lane, now) for name, lane in self._lanes.items()}
         return Sharing(
-            left=self._settings.in_flight - self._settling - sum(room.in_flight for room in rooms.values()),
+            left=self._left(),
             left_slow=max(1, self._settings.in_flight // 2)
             - sum(room.in_flight for room in rooms.values() if not room.quick),
             room=rooms,
             room_of_unknown=self._room(self._new(), now),
         )
 
+    def reserve(self, now: float, name: bytes) -> bool:
+        """A place at a service that is known to be quick; each is returned, and then perhaps started. It may be called in
+        another thread, but in one at a time: it writes nothing that anything else does."""
+        lane = self._lanes.get(name)
+        if lane is None or not lane.quick or self._left() <= 0 or self._room(lane, now).free <= 0:
+            return False
+        lane.reserved += 1
+        self._reserved += 1
+        return True
+
+    def returned(self, name: bytes) -> None:
+        """A place that was reserved."""
+        self._returned += 1
+        lane = self._lanes.get(name)
+        if lane is not None and lane.reserved > lane.returned:  # it may have been forgotten meanwhile
+            lane.returned += 1
+
     def started(self, name: bytes) -> None:
         lane = self._lanes.get(name)
         if lane is None:
             lane = self._lanes[name] = self._new()
         lane.in_flight += 1
+        self._in_flight += 1
         self._lanes.move_to_end(name)
         self._forget_idle()
 
     def finished(self, name: bytes) -> None:
         self._lanes[name].in_flight -= 1
+        self._in_flight -= 1
 
     def settling(self, name: bytes) -> None:
         """Answered: the next may go to the service while the store takes this one in, but it still counts in all, so that a
@@ -188,10 +218,14 @@ class Lanes:
         if not lane.answered:
             most = min(most, self._settings.in_flight_per_unproven_lane)
         silent = not lane.answered and lane.took_seconds > 0
-        return Room(max(0, most - lane.in_flight), lane.in_flight, lane.quick, silent)
+        return Room(max(0, most - lane.engaged), lane.engaged, lane.quick, silent)
+
+    def _left(self) -> int:
+        """Of all places."""
+        return self._settings.in_flight - self._settling - self._in_flight - (self._reserved - self._returned)
 
     def _forget_idle(self) -> None:
         if len(self._lanes) > LANES_KEPT:
-            idle = next((name for name, lane in self._lanes.items() if lane.in_flight == 0), None)
+            idle = next((name for name, lane in self._lanes.items() if lane.engaged == 0), None)
             if idle is not None:
                 del self._lanes[idle]

@@ -25,6 +25,7 @@ from idlebell.model.selection import Selection
 from idlebell.model.sighting import Sighting
 from idlebell.model.subscription import Activity, Floor, StandingProblem, Subscription
 from idlebell.model.trail import Delivery, KeptVerdict
+from idlebell.store.ahead import LeasesAhead
 from idlebell.store.allowances import Allowances
 from idlebell.store.grants import Grants
 from idlebell.store.keys import Keys
@@ -433,7 +434,9 @@ class Learnings(Protocol):
         ...
 
 
-class Store(Subscriptions, Cursors, Outbox, Reminders, Trails, Learnings, Keys, Grants, Allowances, Protocol):
+class Store(
+    Subscriptions, Cursors, Outbox, LeasesAhead, Reminders, Trails, Learnings, Keys, Grants, Allowances, Protocol
+):
     def fingerprint(self, value: bytes) -> bytes:
         """A keyed digest (32 bytes): equal values can be found again, and none can be guessed from the store alone."""
         ...

@@ -329,8 +329,6 @@ class Looks:
             matched = match(joined, mailbox, cursor.uid_validity, decision.arrivals, unseen, now, means.keep)
             verdicts = kept.kept(matched.verdicts, decision.arrivals)
             verdicts += kept.dismissed(fetched, decision.cursor, joined)
-        if matched.drafts:
-            means.committed()  # before it is: so what is taken from the outbox shares its commit
         committed = await means.store.commit(
             self._account.id,
             mailbox,

@@ -200,3 +200,43 @@ def test_where_all_are_in_flight_none_is_forgotten() -> None:
     for number in range(LANES_KEPT + 1):
         known.started(b"%d" % number)
     assert len(known) == LANES_KEPT + 1
+
+
+def test_only_a_service_that_is_known_to_be_quick_has_places_to_reserve() -> None:
+    known = lanes()
+    assert not known.reserve(0.0, A)
+    known.started(A)
+    assert not known.reserve(0.0, A)
+    known.finished(A)
+    prove(known, B)
+    assert known.reserve(0.0, B)
+    prove(known, C)
+    known.started(C)
+    known.heard(C, heard(took=60.0, now=60.0))
+    assert not known.reserve(60.0, C)
+    trip(known, B)
+    assert not known.reserve(0.0, B)
+
+
+def test_a_place_that_is_reserved_is_nobody_elses() -> None:
+    known = lanes(in_flight=6)
+    prove(known, A)
+    prove(known, B)
+    known.started(A)
+    assert [known.reserve(0.0, A) for _ in range(4)] == [True, True, True, False]
+    assert known.sharing(0.0).shares([A, B]) == {B: 2}
+    assert [known.reserve(0.0, B) for _ in range(3)] == [True, True, False], "no more than there are in all"
+    known.returned(A)
+    assert known.sharing(0.0).shares([A]) == {A: 1}
+    known.returned(A)
+    known.started(A)
+    assert known.sharing(0.0).shares([A]) == {A: 1}
+
+
+def test_a_service_with_a_reserved_place_is_not_forgotten() -> None:
+    known = lanes()
+    prove(known, A)
+    assert known.reserve(0.0, A)
+    for number in range(LANES_KEPT + 1):
+        prove(known, b"%d" % number)
+    assert known.reserve(0.0, A)

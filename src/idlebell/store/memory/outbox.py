@@ -14,6 +14,7 @@ from idlebell.model.subscription import LastPush, Subscription
 from idlebell.rules.pace import Pace
 from idlebell.rules.schedule import Held, Silenced, reschedules, scheduled
 from idlebell.store import changes, falling
+from idlebell.store.ahead import Ahead, Taker
 from idlebell.store.contract import (
     OVERDUE_AT_ONCE,
     RELEASED_AT_ONCE,
@@ -55,8 +56,13 @@ class MemoryOutbox(MemoryHolds):
         self._heartbeats = Heartbeats()
         self._versions: dict[bytes, int] = {}
         self._rungs = Rungs()
+        self._taker: Taker | None = None
 
     async def enqueue(self, drafts: Sequence[Draft]) -> tuple[Notification, ...]:
+        return self._enqueue_all(drafts)
+
+    def _enqueue_all(self, drafts: Sequence[Draft], ahead: Ahead | None = None) -> tuple[Notification, ...]:
+        """``ahead``: what can be sent at once is leased."""
         committed: list[Notification] = []
         for draft in drafts:
             subscription = self._subscriptions.get(draft.subscription_id)
@@ -64,11 +70,27 @@ class MemoryOutbox(MemoryHolds):
                 continue
             if not changes.takes(subscription.phase, subscription.paused, draft.content.type):
                 continue
-            if self._route(subscription.id, draft.content.role) is None or self._holds(draft, subscription):
+            to = self._route(subscription.id, draft.content.role)
+            if to is None or self._holds(draft, subscription):
                 continue
+            placed_ahead = (
+                ahead is not None and not scheduled(subscription.preferences) and self._free(draft, to, ahead)
+            )
             notification = self._enqueue(draft)
+            if ahead is not None and ahead.offer is not None and placed_ahead:
+                leased = self._lease(self._outbox.queues[to.endpoint], ahead.offer.now, ahead.offer.until)
+                assert leased is not None, "it has just come, and nothing else waits"
+                ahead.leased.append(leased)
+                notification = leased.notification
             committed += [] if notification is None else [notification]
         return tuple(committed)
+
+    def _free(self, draft: Draft, to: Route, ahead: Ahead) -> bool:
+        """Can it be sent at once, out of nobody's turn? Then it has a place."""
+        offer = ahead.offer
+        if offer is None or not offer.suits(draft, to.patience_seconds) or self._outbox.waits(to, offer.now):
+            return False
+        return ahead.reserve(to.lane)
 
     async def release(self, now: datetime, limit: int = RELEASED_AT_ONCE) -> int:
         fell = self._falls.release(now, FALLEN_AT_ONCE)

@@ -29,6 +29,7 @@ from idlebell.model.subscription import (
 from idlebell.model.trail import KeptVerdict
 from idlebell.rules.pace import NO_PACE, Pace
 from idlebell.store import changes
+from idlebell.store.ahead import Ahead, Taker
 from idlebell.store.contract import (
     CURSORS_KEPT,
     EXPIRED_AT_ONCE,
@@ -301,9 +302,14 @@ class MemoryStore(MemoryReminders, MemoryBeats, MemoryLearnings, MemoryKeys, Mem
             raise ConflictError("The cursor was moved meanwhile, or the account is gone.")
         self._sightings.record(account, sighted, known)
         self._cursors[account, mailbox] = new
-        committed = await self.enqueue(drafts)
+        ahead = Ahead(self._taker)
+        committed = self._enqueue_all(drafts, ahead)
         self._keep_verdicts(self._subscriptions, told_of(verdicts, drafts, committed, self._unsent))
+        ahead.end(drafts, committed=True)
         return committed
+
+    def hand_to(self, taker: Taker | None) -> None:
+        self._taker = taker
 
     async def sightings(self, account: AccountId, digests: Sequence[bytes]) -> dict[bytes, Sighting]:
         return self._sightings.find(account, digests)

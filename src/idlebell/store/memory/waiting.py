@@ -107,6 +107,10 @@ class Waitings:
         due_at = max([min(entry.due_at for entry in queue), *attempted])
         return max(due_at, self._served_at.get(endpoint, due_at))
 
+    def waits(self, to: Route, now: datetime) -> bool:
+        """Is there something whose turn comes before that of what would come now?"""
+        return to.endpoint in self.queues or bool(self.ready(to.lane, now))
+
     def lanes(self, now: datetime) -> list[bytes]:
         """With something that is ready, longest waiting first."""
         earliest: dict[bytes, datetime] = {}

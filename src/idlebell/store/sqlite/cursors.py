@@ -13,6 +13,7 @@ from idlebell.model.notification import Draft, Notification
 from idlebell.model.sighting import SIGHTINGS_KEPT, Sighting
 from idlebell.model.trail import KeptVerdict
 from idlebell.store import changes
+from idlebell.store.ahead import Ahead, Taker
 from idlebell.store.contract import NONE_KNOWN, ConflictError
 from idlebell.store.delivered import told_of
 from idlebell.store.routes import microseconds, moment
@@ -45,7 +46,7 @@ DELETE FROM sightings WHERE account = ?1 AND seq <= (
 
 
 class CursorsPart:
-    """Keeps :class:`~idlebell.store.contract.Cursors`."""
+    """Keeps :class:`~idlebell.store.contract.Cursors` and :class:`~idlebell.store.ahead.LeasesAhead`."""
 
     _database: Database
 
@@ -64,7 +65,11 @@ class CursorsPart:
         known: Mapping[bytes, Sighting] = NONE_KNOWN,
         verdicts: Sequence[KeptVerdict] = (),
     ) -> tuple[Notification, ...]:
+        ahead = Ahead(self._database.taker)
+        ahead.ask(drafts)
+
         def job(connection: sqlite3.Connection) -> tuple[Notification, ...]:
+            ahead.begin_again()
             place = (account, rows.text(mailbox))
             if expected is None:
                 moved = connection.execute(_BEGIN, (*place, *_values(new))).rowcount
@@ -75,13 +80,19 @@ class CursorsPart:
             if sighted:
                 _record(connection, account, sighted, known)
             queues = self._database.queues
-            committed = queues.enqueue_all(connection, drafts)
+            committed = queues.enqueue_all(connection, drafts, ahead)
             if verdicts:
                 told = told_of(verdicts, drafts, committed, partial(queues.unsent, connection))
                 self._database.rings.keep_verdicts(connection, told)
             return committed
 
-        return await self._database.write(job)
+        def ended(committed: tuple[Notification, ...] | None) -> None:
+            ahead.end(drafts, committed=committed is not None)
+
+        return await self._database.write(job, ended=ended)
+
+    def hand_to(self, taker: Taker | None) -> None:
+        self._database.taker = taker
 
     async def sightings(self, account: AccountId, digests: Sequence[bytes]) -> dict[bytes, Sighting]:
         def query(connection: sqlite3.Connection) -> dict[bytes, Sighting]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from idlebell.rules.pace import Pace
+from idlebell.store.ahead import Taker
 from idlebell.store.contract import StoreError
 from idlebell.store.sealing import Sealer
 from idlebell.store.sqlite.errors import store_error
@@ -45,6 +46,7 @@ class Database:
         self.target = shared_targets()
         self.rings = Rings(sealer)
         self.queues = Queues(self.rows, self.rings, sealer, entropy, pace)
+        self.taker: Taker | None = None
         self._path = path
         self._lock = lock
         self._reader = connect_reader(path)
@@ -53,9 +55,9 @@ class Database:
         self._closed = False
         self._writer = Writer(connection, self._translated)
 
-    async def write(self, job: Job[T], *, patient: bool = False) -> T:
+    async def write(self, job: Job[T], *, patient: bool = False, ended: Callable[[T | None], None] | None = None) -> T:
         """The result of ``job`` once it is durable (:meth:`.writer.Writer.write`)."""
-        return await self._writer.write(job, patient=patient)
+        return await self._writer.write(job, patient=patient, ended=ended)
 
     def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
         return self._ask(self._reader, query)

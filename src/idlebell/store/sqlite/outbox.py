@@ -178,7 +178,6 @@ class OutboxPart:
                     older = queues.older(connection, waiting)
                     queues.accept(connection, older, at, "coalesced")
                     self._coalesced(connection, older, at)
-                return left or waiting.patience_us is not None
             case Postponed():
                 queues.pushed(connection, waiting, at, status, "retry")
                 queues.retry(connection, waiting, at, microseconds(settlement.due_at))

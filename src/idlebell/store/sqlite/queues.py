@@ -21,12 +21,13 @@ from idlebell.model.subscription import Phase, Subscription
 from idlebell.rules.pace import Pace
 from idlebell.rules.schedule import Held, Rings, Silenced, reschedules, scheduled
 from idlebell.store import changes, codec
+from idlebell.store.ahead import Ahead
 from idlebell.store.delivered import merged_into, silenced
 from idlebell.store.falling import FALLEN_AT_ONCE
 from idlebell.store.holds import Hold, Unsent, placed, unsent
 from idlebell.store.routes import Route, microseconds, moment, version_after
 from idlebell.store.sealing import Sealer
-from idlebell.store.sqlite import rows, rungs, tallies
+from idlebell.store.sqlite import incoming, rows, rungs, tallies
 from idlebell.store.sqlite.behind import Behind
 from idlebell.store.sqlite.falls import Falls, patience_us
 from idlebell.store.sqlite.holdings import Holdings
@@ -35,20 +36,6 @@ from idlebell.store.sqlite.rows import Rows
 from idlebell.store.sqlite.waiting import Waiting, found, opened, sealed
 
 _STANDING: Final = "SELECT phase, paused, routes, iif(scheduled, details, NULL) FROM subscriptions WHERE id = ?"
-
-_INSERT: Final = """
-INSERT INTO outbox (id, subscription, type, messages, endpoint, lane, collapses, version, at_us, due_us, expires_us,
-                    attempts, patience_us, content)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)
-"""
-
-# A newer one changes nothing where the order is kept; where versions collapse, it may be ready before the others.
-_QUEUE: Final = """
-INSERT INTO queues (endpoint, lane, ready_us, held_us, leased) VALUES (?, ?, ?, NULL, 0)
-ON CONFLICT (endpoint) DO UPDATE
-SET ready_us = max(ifnull(held_us, min(ready_us, excluded.ready_us)), min(ready_us, excluded.ready_us))
-WHERE leased = 0 AND ?
-"""
 
 # What was leased may have been sent.
 _LAPSE: Final = """
@@ -122,14 +109,22 @@ class Queues:
         if changed is not None:
             self.save(connection, changed, before)
 
-    def enqueue_all(self, connection: sqlite3.Connection, drafts: Sequence[Draft]) -> tuple[Notification, ...]:
+    def enqueue_all(
+        self, connection: sqlite3.Connection, drafts: Sequence[Draft], ahead: Ahead | None = None
+    ) -> tuple[Notification, ...]:
+        """``ahead``: what can be sent at once is leased."""
         committed: list[Notification] = []
         for draft in drafts:
             row = connection.execute(_STANDING, (draft.subscription_id,)).fetchone()
             if row is not None and changes.takes(Phase(row[0]), bool(row[1]), draft.content.type):
                 to = codec.decode_route(row[2], draft.content.role)
                 if to is not None and not self.holdings.holds(connection, draft, row[3]):
-                    committed.append(self._enqueue(connection, draft, to))
+                    one = (
+                        self._lease_ahead(connection, draft, to, ahead)
+                        if ahead is not None and row[3] is None
+                        else None
+                    )
+                    committed.append(one or self._enqueue(connection, draft, to))
         return tuple(committed)
 
     def unsent(self, connection: sqlite3.Connection, draft: Draft) -> Unsent | None:
@@ -156,20 +151,40 @@ class Queues:
             before = self._behind.retry(connection, draft.subscription_id, to.endpoint, content)
             if before is not None:
                 return self._join(connection, before, draft, content, version, released)
-        one = released or self._new_id()
-        due_us, at_us = microseconds(draft.due_at), microseconds(draft.at)
-        messages = content.count if isinstance(content, NewMail) else 0
-        covered = sealed(self._sealer, one, content)
-        places = (to.endpoint, to.lane, to.collapses)
-        times = (at_us, due_us, microseconds(draft.expires_at))
-        counts = (content.type, messages)
-        patience = patience_us(to.patience_seconds)
-        values = (one, draft.subscription_id, *counts, *places, version, *times, patience, covered)
-        connection.execute(_INSERT, values)
-        connection.execute(_QUEUE, (to.endpoint, to.lane, due_us, to.collapses))
+        return self._add(connection, draft, to, version, released)
+
+    def _add(
+        self,
+        connection: sqlite3.Connection,
+        draft: Draft,
+        to: Route,
+        version: int,
+        released: NotificationId | None = None,
+        leased_until: datetime | None = None,
+    ) -> Notification:
+        content, one = draft.content, released or self._new_id()
+        made = Notification(one, draft.subscription_id, content, version, draft.at, draft.expires_at, attempts=0)
+        incoming.add(connection, self._sealer, made, draft.due_at, to, leased_until)
         if isinstance(content, NewMail):
             self._rings(connection, draft, content, released)
-        return Notification(one, draft.subscription_id, content, version, draft.at, draft.expires_at, attempts=0)
+        return made
+
+    def _lease_ahead(
+        self, connection: sqlite3.Connection, draft: Draft, to: Route, ahead: Ahead
+    ) -> Notification | None:
+        """It is leased where it can be sent at once, out of nobody's turn."""
+        offer = ahead.offer
+        if offer is None or not offer.suits(draft, to.patience_seconds) or incoming.waits(connection, to, offer.now):
+            return None
+        subscription = self._rows.one(connection, rows.BY_ID, draft.subscription_id)
+        endpoint = None if subscription is None else subscription.endpoints.serving(draft.content.role)
+        if subscription is None or endpoint is None or not ahead.reserve(to.lane):
+            return None
+        said = replace(draft, content=changes.said(subscription, draft.content))
+        version = _next_version(connection, to.url, draft.at)
+        one = self._add(connection, said, to, version, leased_until=offer.until)
+        ahead.leased.append(Leased(one, endpoint, to.lane))
+        return one
 
     def _join(
         self,
@@ -324,7 +339,7 @@ class Queues:
                 (to.endpoint, to.lane, to.collapses, version, due_us, patience_us(to.patience_seconds), waiting.seq),
             )
             self._reckon(connection, waiting.endpoint)
-            connection.execute(_QUEUE, (to.endpoint, to.lane, due_us, to.collapses))
+            incoming.requeue(connection, to, due_us)
 
     def lease(
         self, connection: sqlite3.Connection, endpoint: bytes, now_us: int, until_us: int, *, lapsed: bool

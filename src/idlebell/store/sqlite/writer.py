@@ -36,6 +36,7 @@ class _Asked:
     job: Job[Any]
     future: asyncio.Future[Any]
     patient: bool
+    ended: Callable[[Any], None] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,17 +74,18 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
 
-    async def write(self, job: Job[T], *, patient: bool = False) -> T:
+    async def write(self, job: Job[T], *, patient: bool = False, ended: Callable[[T | None], None] | None = None) -> T:
         """Runs ``job`` in the writer's thread and returns its result when it is on disk. What it raises reaches this caller
         alone, and what it had written is undone. It may run more than once (its transaction may fail for another's sake), so it
         does nothing but read and write the connection. A caller that is cancelled does not know whether it was done.
-        ``patient``: it waits a moment for others to share the commit with."""
+        ``patient``: it waits a moment for others to share the commit with. ``ended`` is called in the loop, also where the
+        caller was cancelled meanwhile, with the result, or None where nothing was done."""
         await self._room.acquire()
         if self._closed:
             self._room.release()
             raise StoreError("The store is closed.")
         future: asyncio.Future[T] = self._loop.create_future()
-        self._asked.put(_Asked(job, future, patient))
+        self._asked.put(_Asked(job, future, patient, ended))
         return await future
 
     async def close(self) -> None:
@@ -127,6 +129,8 @@ class Writer:
     def _answer(self, answers: list[_Answer]) -> None:
         for answer in answers:
             self._room.release()
+            if answer.asked.ended is not None:
+                answer.asked.ended(answer.value)
             future = answer.asked.future
             if future.done():
                 continue
