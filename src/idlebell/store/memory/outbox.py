@@ -74,7 +74,7 @@ class MemoryOutbox(MemoryHolds):
             if to is None or self._holds(draft, subscription):
                 continue
             placed_ahead = (
-                ahead is not None and not scheduled(subscription.preferences) and self._free(draft, to, ahead)
+                ahead is not None and not scheduled(subscription.preferences) and self._outbox.free(draft, to, ahead)
             )
             notification = self._enqueue(draft)
             if ahead is not None and ahead.offer is not None and placed_ahead:
@@ -84,13 +84,6 @@ class MemoryOutbox(MemoryHolds):
                 notification = leased.notification
             committed += [] if notification is None else [notification]
         return tuple(committed)
-
-    def _free(self, draft: Draft, to: Route, ahead: Ahead) -> bool:
-        """Can it be sent at once, out of nobody's turn? Then it has a place."""
-        offer = ahead.offer
-        if offer is None or not offer.suits(draft, to.patience_seconds) or self._outbox.waits(to, offer.now):
-            return False
-        return ahead.reserve(to.lane)
 
     async def release(self, now: datetime, limit: int = RELEASED_AT_ONCE) -> int:
         fell = self._falls.release(now, FALLEN_AT_ONCE)

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from idlebell.model.ids import NotificationId, SubscriptionId
-from idlebell.model.notification import NewMail, Notification
+from idlebell.model.notification import Draft, NewMail, Notification
 from idlebell.model.subscription import LastPush
 from idlebell.rules.pace import NEVER, Lately
+from idlebell.store.ahead import Ahead
 from idlebell.store.routes import Route
 
 
@@ -107,9 +108,13 @@ class Waitings:
         due_at = max([min(entry.due_at for entry in queue), *attempted])
         return max(due_at, self._served_at.get(endpoint, due_at))
 
-    def waits(self, to: Route, now: datetime) -> bool:
-        """Is there something whose turn comes before that of what would come now?"""
-        return to.endpoint in self.queues or bool(self.ready(to.lane, now))
+    def free(self, draft: Draft, to: Route, ahead: Ahead) -> bool:
+        """Can it be sent at once, out of nobody's turn? Then it has a place."""
+        offer = ahead.offer
+        if offer is None or not offer.suits(draft, to.patience_seconds):
+            return False
+        waits = to.endpoint in self.queues or bool(self.ready(to.lane, offer.now))
+        return not waits and ahead.reserve(to.lane)
 
     def lanes(self, now: datetime) -> list[bytes]:
         """With something that is ready, longest waiting first."""
