@@ -4,9 +4,10 @@
 
 All sessions are under TLS 1.3 at a simulated server, logged in, in EXAMINE and IDLE. The gateway runs as users start it
 (``idlebell serve``, SQLite); resident memory of its process is read when it is empty, and at each size when every session sits
-in IDLE (and is parked, or stays awake with ``park_after_seconds = 0``). The line through the sizes, by least squares, says what
-one more mailbox costs. The subscriptions are written through the store, and their credentials are wiped once all are logged in,
-as with retention ``session``; ``--rest`` subscribes each by REST instead.
+in IDLE: and is parked; or stays awake and has let go of OpenSSL, for accounts that watch ``personal`` are not parked; or stays
+awake and has not (``park_after_seconds = 0``; so does a session under TLS 1.2). The line through the sizes, by least squares,
+says what one more mailbox costs. The subscriptions are written through the store, and their credentials are wiped once all are
+logged in, as with retention ``session``; ``--rest`` subscribes each by REST instead.
 The kernel's memory (``SUnreclaim``, and ``mem`` of ``/proc/net/sockstat``) counts both ends of a connection, for both are
 on this machine.
 """
@@ -82,9 +83,19 @@ class Before:
         )
 
 
-async def gateway_holding(server: Server, sizes: Sequence[int], imap: str, *, rest: bool) -> list[Held]:
+@dataclass(frozen=True)
+class Form:
+    imap: str = ""
+    """Lines of ``[imap]``."""
+    personal: bool = False
+
+
+FORMS = {"parked": Form(), "awake": Form(personal=True), "awake, OpenSSL": Form("park_after_seconds = 0")}
+
+
+async def gateway_holding(server: Server, sizes: Sequence[int], form: Form, *, rest: bool) -> list[Held]:
     with tempfile.TemporaryDirectory() as name:
-        async with gateway(server, Path(name), imap) as found:
+        async with gateway(server, Path(name), form.imap) as found:
             await found.settle(server, 0)
             before = Before(found.pid)
             held, done = [], 0
@@ -92,7 +103,7 @@ async def gateway_holding(server: Server, sizes: Sequence[int], imap: str, *, re
                 if rest:
                     await found.subscribe(server, range(done, size), NOWHERE)
                 else:
-                    await found.fill(server, done, size, NOWHERE)
+                    await found.fill(server, done, size, NOWHERE, personal=form.personal)
                 done = size
                 parked = await found.settle(server, size)
                 if not rest:
@@ -113,12 +124,11 @@ async def peer_holding(server: Server, peer: str, sessions: int) -> Held:
 
 async def measure(options: argparse.Namespace) -> None:
     sizes = [int(size) for size in options.sizes.split(",")]
-    forms = {"parked": "", "awake": "park_after_seconds = 0"}
     print(HEAD, flush=True)
     lines = []
-    for form in options.forms.split(","):
+    for form in options.forms.split(";"):
         async with simulated_server() as server:
-            held = await gateway_holding(server, sizes, forms[form], rest=options.rest)
+            held = await gateway_holding(server, sizes, FORMS[form], rest=options.rest)
         for one in held:
             print(one.row(f"gateway, {form}"), flush=True)
         if len(held) > 1:
@@ -140,7 +150,7 @@ async def measure(options: argparse.Namespace) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", default="1000,2000,5000,10000,15000")
-    parser.add_argument("--forms", default="parked,awake")
+    parser.add_argument("--forms", default=";".join(FORMS), help="of those above, with ; between them")
     parser.add_argument("--peers", type=int, default=2_000, help="sessions of each peer; 0: none")
     parser.add_argument("--rest", action="store_true", help="subscribe by REST, as apps do: four times slower")
     parser.add_argument("--short", action="store_true", help="two small sizes")

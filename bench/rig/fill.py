@@ -16,6 +16,7 @@ from idlebell.model.account import ImapTarget, PasswordCredentials, Retention, T
 from idlebell.model.endpoint import Endpoints, PushUrl, SimplePushEndpoint
 from idlebell.model.ids import AccountId, SubscriptionId
 from idlebell.model.secret import Secret
+from idlebell.model.selection import Personal
 from idlebell.model.subscription import LEASE_SECONDS_DEFAULT, Floor, Payload, Phase, Subscription
 from idlebell.store.contract import Store
 from idlebell.watch.fleet import Fleet
@@ -26,13 +27,23 @@ LOOK_SECONDS: Final = 0.005
 
 
 async def fill(
-    store: Store, keyring: Keyring, fleet: Fleet, numbers: Sequence[int], port: int, push: str
+    store: Store,
+    keyring: Keyring,
+    fleet: Fleet,
+    numbers: Sequence[int],
+    port: int,
+    push: str,
+    *,
+    personal: bool = False,
 ) -> list[SubscriptionId]:
-    """For each number an account ``user<number>`` at 127.0.0.1, with one SimplePush endpoint at ``push``/number."""
+    """For each number an account ``user<number>`` at 127.0.0.1, with one SimplePush endpoint at ``push``/number.
+    ``personal``: it watches all that LIST gives, which here is INBOX; such a session is never parked."""
     made: list[SubscriptionId] = []
     for start in range(0, len(numbers), AT_ONCE):
         some = numbers[start : start + AT_ONCE]
-        pairs = await asyncio.gather(*(_one(store, keyring, port, number, f"{push}/{number}") for number in some))
+        pairs = await asyncio.gather(
+            *(_one(store, keyring, port, number, f"{push}/{number}", personal) for number in some)
+        )
         for subscription, account in pairs:
             made.append(subscription)
             fleet.nudge(account)
@@ -41,7 +52,9 @@ async def fill(
     return made
 
 
-async def _one(store: Store, keyring: Keyring, port: int, number: int, url: str) -> tuple[SubscriptionId, AccountId]:
+async def _one(
+    store: Store, keyring: Keyring, port: int, number: int, url: str, personal: bool
+) -> tuple[SubscriptionId, AccountId]:
     account = await store.account(ImapTarget("127.0.0.1", port, Tls.IMPLICIT), f"user{number}")
     now = datetime.now(UTC)
     subscription = Subscription(
@@ -58,6 +71,7 @@ async def _one(store: Store, keyring: Keyring, port: int, number: int, url: str)
         expires_at=now + timedelta(seconds=LEASE_SECONDS_DEFAULT),
         phase=Phase.ACTIVE,
         floors=(Floor("INBOX", 1, 1),),
+        selection=Personal() if personal else None,
     )
     keyring.keep(subscription.id, account.id, PasswordCredentials(Secret("apass")))
     await store.put(subscription)

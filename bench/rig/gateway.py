@@ -96,9 +96,10 @@ class MeasuredGateway(GatewayProcess):
             writer.close()
         return answer
 
-    async def fill(self, server: Server, first: int, upto: int, push: str) -> None:
-        """Subscribes the mailboxes from ``first`` up to ``upto`` without REST, with retention ``memory``."""
-        await self.hook(f"fill {first} {upto - first} {server.port} {push}")
+    async def fill(self, server: Server, first: int, upto: int, push: str, *, personal: bool = False) -> None:
+        """Subscribes the mailboxes from ``first`` up to ``upto`` without REST, with retention ``memory``. ``personal``: of
+        accounts that watch all that LIST gives."""
+        await self.hook(f"fill {first} {upto - first} {server.port} {push}{' personal' if personal else ''}")
 
     async def subscribe(self, server: Server, numbers: Iterable[int], push: str, retention: str = "session") -> None:
         """A subscription for each mailbox of ``numbers``, by REST, each of which waits for its session to stand.

@@ -7,7 +7,8 @@ line in, a line of JSON out:
 * ``ticker on`` / ``ticker off``: whether the loop is watched (it costs 0.2 % of a core)
 * ``census``: objects the collector knows, by type: number and bytes of their own (``sys.getsizeof``)
 * ``trace``: what is allocated, by line of the source (with ``PYTHONTRACEMALLOC=1`` in the environment)
-* ``fill FIRST COUNT PORT PUSH``: subscriptions without REST (:mod:`rig.fill`); answers when all but a few have a session
+* ``fill FIRST COUNT PORT PUSH [personal]``: subscriptions without REST (:mod:`rig.fill`); answers when all but a few have
+  a session
 * ``forget``: their credentials are wiped: from now on their sessions live as with retention ``session``
 * ``trim``: collects, and gives back to the system what malloc holds and nobody uses
 * ``profile on`` / ``profile off``: samples the main thread every 2 ms of CPU time; the answer is the samples by function
@@ -157,8 +158,8 @@ class Hook:
                 return self.ticker(word)
             case ["census"]:
                 return self.census()
-            case ["fill", first, count, port, push]:
-                return self.in_loop(self.fill(int(first), int(count), int(port), push))
+            case ["fill", first, count, port, push, *wish]:
+                return self.in_loop(self.fill(int(first), int(count), int(port), push, personal=wish == ["personal"]))
             case ["forget"]:
                 return self.in_loop(self.forget())
             case ["trim"]:
@@ -172,11 +173,13 @@ class Hook:
             case _:
                 return {"error": line}
 
-    async def fill(self, first: int, count: int, port: int, push: str) -> None:
+    async def fill(self, first: int, count: int, port: int, push: str, *, personal: bool) -> None:
         assert self.keyring is not None
         assert self.fleet is not None
         numbers = range(first, first + count)
-        self.filled += await fill(self.fleet._means.store, self.keyring, self.fleet, numbers, port, push)
+        self.filled += await fill(
+            self.fleet._means.store, self.keyring, self.fleet, numbers, port, push, personal=personal
+        )
 
     async def forget(self) -> None:
         assert self.keyring is not None
