@@ -59,6 +59,10 @@ def _redirects(status: int, to: str) -> Bad:
     return Bad(does, "refused", REDIRECTED.format(status), NEVER, answer)
 
 
+def _sends(does: str, sent: bytes, outcome: str, says: str, pause: tuple[float, float] | None = OWN_PAUSE) -> Bad:
+    return Bad(does, outcome, says, pause, ScriptedAnswer(manner=Manner.VERBATIM, body=sent))
+
+
 def _asks(does: str, retry_after: str, pause: tuple[float, float], status: int = 503) -> Bad:
     answer = ScriptedAnswer(status=status, retry_after=retry_after)
     return Bad(f"{status}, `Retry-After` {does}", "retry", ANSWERED.format(status), pause, answer)
@@ -71,6 +75,27 @@ BAD = (
     Bad("sends 1xx for ever", "retry", BROKEN, answer=ScriptedAnswer(manner=Manner.INTERIM_FLOOD)),
     Bad("closes in the middle of its answer", "retry", BROKEN, answer=ScriptedAnswer(manner=Manner.CUT)),
     Bad("speaks another protocol", "retry", BROKEN, answer=ScriptedAnswer(manner=Manner.GARBAGE)),
+    _sends(
+        "says by `Content-Length` and by `Transfer-Encoding` how long its answer is",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "retry",
+        BROKEN,
+    ),
+    _sends("switches to another protocol: 101", b"HTTP/1.1 101 Switching Protocols\r\n\r\n", "retry", BROKEN),
+    _sends(
+        "sends ten thousand header fields",
+        b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 10_000 + b"Content-Length: 0\r\n\r\n",
+        "retry",
+        BROKEN,
+    ),
+    _sends("410 and a body that breaks off", b"HTTP/1.1 410 Gone\r\nContent-Length: 9\r\n\r\n{", "retry", BROKEN),
+    _sends(
+        "answers twice: 200, then 410",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nHTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n",
+        "accepted",
+        ANSWERED.format(200),
+        NEVER,
+    ),
     Bad(
         "200 and a body without end",
         "accepted",
@@ -87,6 +112,7 @@ BAD = (
     Bad("999", "refused", ANSWERED.format(999), NEVER, ScriptedAnswer(status=999)),
     _asks("an hour in seconds", "3600", (3_600, 3_960), 429),
     _asks("tomorrow as a date", _tomorrow(), (3_600, 3_960)),
+    _asks("a date of the year 9999", "Fri, 31 Dec 9999 23:59:59 GMT", (3_600, 3_960)),
     _asks("in the past", "Sun, 06 Nov 1994 08:49:37 GMT", (0.9, 1.2)),
     _asks("negative", "-5", OWN_PAUSE),
     _asks("a year", "31536000", (3_600, 3_960), 429),

@@ -50,6 +50,8 @@ class Manner(StrEnum):
     """Bytes that are not HTTP."""
     DRIP = "drip"
     """The head, a byte at a time."""
+    VERBATIM = "verbatim"
+    """``body`` is all that is sent, its head too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +233,7 @@ class PushService:
         if answer.delay_seconds:
             await asyncio.sleep(answer.delay_seconds)
         if answer.manner is not Manner.ORDERLY:
-            await _misbehave(request, answer.manner)
+            await _misbehave(request, answer)
             return web.Response()
         return web.Response(
             status=status,
@@ -315,20 +317,22 @@ def _ordinary_body(resource: _Resource, payload: dict[str, Any] | None) -> bytes
     return b"" if resource.kind == "webpush" else b"{}"
 
 
-async def _misbehave(request: web.Request, manner: Manner) -> None:
+async def _misbehave(request: web.Request, answer: ScriptedAnswer) -> None:
     """Until the other side has had enough."""
     transport = request.transport
     if transport is None:
         return
-    match manner:
+    match answer.manner:
         case Manner.NEVER:
             await asyncio.Event().wait()
         case Manner.CUT:
             transport.write(b"HTTP/1.1 200 OK\r\nContent-Le")
         case Manner.GARBAGE:
             transport.write(b"* OK IMAP4rev1 ready\r\n\x00\xff\r\n\r\n")
-        case _:
-            await _flood(transport, manner)
+        case Manner.VERBATIM:
+            transport.write(answer.body or b"")
+        case flood:
+            await _flood(transport, flood)
     transport.close()
 
 
