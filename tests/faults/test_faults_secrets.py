@@ -7,6 +7,7 @@ import base64
 import functools
 import gc
 import itertools
+import json
 import os
 import subprocess
 import sys
@@ -318,3 +319,61 @@ async def test_a_core_after_login_holds_the_passwords_that_are_kept_and_no_other
     print(f"copies in a core: {found}")
     assert found["memory"] >= 1  # else the test would look for nothing
     assert all(found[name] <= 1 for name in ("keys", *LOGINS)), found
+
+
+@pytest.mark.needs("root", "gcore")
+async def test_a_core_holds_the_tokens_that_are_kept_and_no_older_ones(
+    tmp_path: Path, record_property: pytest.RecordProperty
+) -> None:
+    """An access token with retention ``session`` is gone. Where a refresh token rotated, the one that works now is there, and
+    so is the access token of now; of those before one copy is let pass, as of passwords."""
+    words = {
+        name: random_word()
+        for name in (
+            "session's access token",
+            "first refresh token",
+            "first access token",
+            "refresh token",
+            "access token",
+        )
+    }
+
+    async def renew(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        body = await reader.readuntil(b"\r\n\r\n")
+        length = int(
+            next(line for line in body.lower().split(b"\r\n") if line.startswith(b"content-length:")).split(b":")[1]
+        )
+        assert words["first refresh token"].encode() in await reader.readexactly(length)
+        given = json.dumps({"access_token": words["access token"], "refresh_token": words["refresh token"]}).encode()
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(given) + given)
+        writer.close()
+
+    async with life(tmp_path) as one, await asyncio.start_server(renew, "127.0.0.1", 0) as endpoint:
+        one.server.behave(before_login=("SASL-IR", "AUTH=XOAUTH2"))
+        one.server.add_user("bearer", "-", token=words["session's access token"])
+        one.server.add_user("renewed", "-", token=words["first access token"])
+        url = f"http://127.0.0.1:{endpoint.sockets[0].getsockname()[1]}/token"
+        renewable = {"refresh_token": words["first refresh token"], "token_url": url, "client_id": "app"}
+        for name, access, retention, more in (
+            ("bearer", "session's access token", "session", {}),
+            ("renewed", "first access token", "memory", renewable),
+        ):
+            hooks = {"new_mail": one.service.make_webhook(name)}
+            body = subscription(one.server.tls_port, name, "", hooks, retention=retention)
+            body["imap"]["auth"] = {"type": "oauth2", "access_token": words[access], **more}
+            status, answer = await one.call("POST", "/v1/subscriptions", body)
+            assert status == 201, answer
+            one.server.deliver(name, mail.make())
+            await one.service.wait_for(lambda got: got.type == "new_mail", name=name)
+        core = await core_of(one.gateway, tmp_path)
+        files = b"".join(entry.read_bytes() for entry in tmp_path.iterdir() if entry.is_file())
+    found = {name: count_in(core, spellings(word.encode())) for name, word in words.items()}
+    for name, number in found.items():
+        record_property(f"copies in a core: {name}", number)
+    print(f"copies in a core: {found}")
+    assert all(count_in(files, spellings(word.encode())) == 0 for word in words.values())
+    assert found["refresh token"] >= 1  # else the test would look for nothing
+    assert found["access token"] >= 1
+    assert all(found[name] <= 1 for name in ("session's access token", "first access token", "first refresh token")), (
+        found
+    )

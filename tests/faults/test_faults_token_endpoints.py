@@ -1,4 +1,4 @@
-"""Token endpoints are strangers, named by whoever asks: whatever they do is one answer after one floor, and nothing is followed."""
+"""Token endpoints are strangers, named by whoever asks: whatever they do wrong is one answer, after one floor."""
 
 from __future__ import annotations
 
