@@ -22,6 +22,7 @@ import pytest
 
 from idlebell.deliver.carriers import Carriers
 from idlebell.deliver.sender import Sender
+from idlebell.deliver.signing import Signing
 from idlebell.model.endpoint import Endpoint, PushUrl, WebhookEndpoint, WebPushEndpoint
 from idlebell.model.ids import NotificationId, SubscriptionId
 from idlebell.model.message import MessageSummary
@@ -49,6 +50,7 @@ from idlebell.push.exchange import HttpRequest, HttpResponse
 from idlebell.push.outcome import Accepted, Gone, Outcome, Refused
 from idlebell.push.payload import body, fit
 from idlebell.push.vapid import VapidKey, VapidSigner
+from idlebell.store.memory import MemoryStore
 from interop.npm_packages import FOLDER
 from servers.node import ENVIRONMENT, node
 from unit.net.net_peers import FakeResolver
@@ -110,8 +112,8 @@ class Receivers:
 
     async def deliver(self, content: Content, endpoint: Endpoint, key: VapidKey = VAPID) -> Outcome:
         carriers = Carriers().add(HttpRequest, self.client.send)
-        signer = VapidSigner(key, "mailto:ops@example.org")
-        sender = Sender(carriers, lambda _: None, Clock(), os.urandom, signer)
+        signing = Signing(MemoryStore(os.urandom), VapidSigner(key, "mailto:ops@example.org"), Clock())
+        sender = Sender(carriers, lambda _: None, Clock(), os.urandom, signing)
         return (await sender.send(notification(content), endpoint, timeout_seconds=SECONDS)).outcome
 
 
