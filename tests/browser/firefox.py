@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 import aiohttp
@@ -44,11 +45,13 @@ _PREFERENCES: dict[str, bool | int | str] = {
 
 class Firefox:
     """``async with`` starts it and surely ends it. ``folder`` keeps its profile: a second one on the same folder is the same
-    browser, started again."""
+    browser, started again. ``preferences``: more of them."""
 
-    def __init__(self, folder: Path, push_url: str) -> None:
+    def __init__(
+        self, folder: Path, push_url: str, preferences: Mapping[str, bool | int | str] = MappingProxyType({})
+    ) -> None:
         self._folder = folder
-        self._preferences = {**_PREFERENCES, "dom.push.serverURL": push_url}
+        self._preferences = {**_PREFERENCES, "dom.push.serverURL": push_url, **preferences}
         self._program: programs.Program | None = None
         self._http: aiohttp.ClientSession | None = None
         self._remote: Remote | None = None

@@ -131,7 +131,7 @@ class PushServer:
         except FaultError as fault:
             self.refused.append(str(fault))
             await self._tell()
-            return web.json_response({"code": 400, "errno": 110, "message": str(fault)}, status=400)
+            return web.json_response({"code": fault.status, "errno": 110, "message": str(fault)}, status=fault.status)
         push = Push(name, uuid.uuid4().hex, headers, body, time.monotonic() + int(headers["ttl"]))
         self.pushes.append(push)
         # Section 5.4: what still waits with the same topic is replaced.

@@ -172,6 +172,29 @@ async def test_a_card_closes_when_its_mail_is_read_on_another_device(
     await page.until(f"{CARDS}.then(all => all.length === 0)")
 
 
+async def test_a_browser_that_bears_no_silent_push_keeps_its_subscription(
+    push_server: PushServer, gateway: GatewayProcess, dovecot: DovecotServer, tmp_path: Path
+) -> None:
+    """Firefox ends a subscription after 16 pushes that showed nothing while no page was open; this one after the first. What
+    only takes cards back shows one, too."""
+    impatient = {"dom.push.maxQuotaPerSubscription": 1}  # when it looks, 3 s after a push, is its own choice
+    user = dovecot.add_user()
+    async with Firefox(tmp_path / "firefox", push_server.browser_url, impatient) as firefox:
+        page = firefox.page
+        await add_account(page, gateway, dovecot, user)
+        await page.evaluate("document.querySelector('#withdraw').click()")
+        await when(page, "one.view.withdraw")
+        await page.open("about:blank")
+        before = push_server.resources
+        for number in range(1, 7):  # long enough for it to look after the first ones
+            await deliver(dovecot, user, mail.make(subject=f"Read me elsewhere, {number}"))
+            await push_server.delivered(2 * number - 1)
+            await asyncio.to_thread(read_all, dovecot, user)
+            await push_server.delivered(2 * number)
+        assert push_server.resources == before
+        assert not push_server.refused
+
+
 def read_all(server: DovecotServer, user: User) -> None:
     """As another mail program does."""
     with imaplib.IMAP4(server.host, server.ports.imap) as program:

@@ -271,7 +271,10 @@ def withdraw_fault(endpoints: Endpoints) -> str | None:
 
 def heartbeat_fault(endpoints: Endpoints) -> str | None:
     """Is there an endpoint that takes heartbeats?"""
-    if endpoints.serving(Role.HEARTBEAT) is not None:
+    found = endpoints.serving(Role.HEARTBEAT)
+    if isinstance(found, WebPushEndpoint) and found.declarative is not None:
+        return "needs an endpoints.heartbeat that is not declarative: a browser would show each of them"
+    if found is not None:
         return None
     return "needs endpoints.heartbeat: only a new_mail that is a webhook takes them too"
 

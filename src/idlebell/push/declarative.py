@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Final
 
 from idlebell.model.endpoint import Declarative
-from idlebell.model.notification import NewMail, Notification
+from idlebell.model.notification import NewMail, Notification, Seen
 from idlebell.model.shown_text import cut, shown
-from idlebell.push.payload import Members
+from idlebell.push.payload import Members, members_of
 from idlebell.push.wording import worded
 
 WEB_PUSH: Final = 8030
@@ -23,17 +23,15 @@ TEXT_CHARACTERS: Final = 160
 stays for the messages."""
 UNNAMED: Final = "New mail"
 """A title must not be empty, and a sender may consist of what is not shown."""
-UNSEEN_BY_PEOPLE: Final = frozenset({"seen", "heartbeat", "verification"})
-"""For a program alone: there are no words for it."""
+QUIET: Final = frozenset({"seen", "verification"})
+"""For a program, mostly: where it does not act on them a card comes all the same, without a sound. A push that shows nothing
+counts against the app, and after some its browser ends the subscription."""
 
 
 def beside(notification: Notification, wish: Declarative, tag: str) -> Members:
-    """What comes to the body; nothing of what no person is to see. ``tag``: a newer notification with the same one takes the
-    place of an older. A worker gets the notification and not the JSON from a browser that knows it: ``data`` says whose it
-    is."""
+    """What comes to the body. ``tag``: a newer notification with the same one takes the place of an older. A worker gets the
+    notification and not the JSON from a browser that knows it, so ``data`` is the JSON without its messages."""
     content = notification.content
-    if content.type in UNSEEN_BY_PEOPLE:
-        return {}
     said = worded(notification)
     lines = [*([said.title] if wish.title else []), *said.body.split("\n")]
     members: Members = {
@@ -43,15 +41,11 @@ def beside(notification: Notification, wish: Declarative, tag: str) -> Members:
             "body": cut("\n".join(filter(None, (shown(one, TEXT_CHARACTERS) for one in lines))), TEXT_CHARACTERS),
             "navigate": wish.navigate,
             "tag": tag,
-            "silent": False,
-            "data": {
-                "type": content.type,
-                "subscription": notification.subscription_id,
-                "version": notification.version,
-            },
+            "silent": content.type in QUIET,
+            "data": {name: value for name, value in members_of(notification).items() if name != "messages"},
         },
     }
     # As on a phone's home screen: the badge is INBOX's, other mailboxes' figures would replace it.
-    if isinstance(content, NewMail) and content.unseen is not None and content.mailbox == "INBOX":
+    if isinstance(content, NewMail | Seen) and content.unseen is not None and content.mailbox == "INBOX":
         members["app_badge"] = content.unseen
     return members | {"mutable": True}

@@ -30,7 +30,7 @@ Members: TypeAlias = dict[str, Any]
 
 def body(notification: Notification) -> bytes:
     """The whole body, however long."""
-    return _encode(_members(notification))
+    return _encode(members_of(notification))
 
 
 def fit(notification: Notification, limit_bytes: int, beside: Members | None = None) -> bytes:
@@ -44,14 +44,14 @@ def fit(notification: Notification, limit_bytes: int, beside: Members | None = N
     """
     added = beside or {}
     content = notification.content
-    whole = _encode(_members(notification) | added)
+    whole = _encode(members_of(notification) | added)
     if len(whole) <= limit_bytes:
         return whole
     if not (isinstance(content, NewMail) and content.messages):
         return fit(notification, limit_bytes) if added else whole
 
     def with_messages(messages: tuple[MessageSummary, ...]) -> bytes:
-        return _encode(_members(replace(notification, content=replace(content, messages=messages)), cut=True) | added)
+        return _encode(members_of(replace(notification, content=replace(content, messages=messages)), cut=True) | added)
 
     room = limit_bytes - len(with_messages(()))
     if room < 0 and added:
@@ -69,7 +69,8 @@ def instant(moment: datetime, timespec: str = "milliseconds") -> str:
     return moment.astimezone(UTC).isoformat(timespec=timespec).replace("+00:00", "Z")
 
 
-def _members(notification: Notification, *, cut: bool = False) -> Members:
+def members_of(notification: Notification, *, cut: bool = False) -> Members:
+    """As they stand in the body. ``cut``: messages, or some of what is said of them, are left out."""
     content = notification.content
     members: Members = {
         # It rings like the first one, also in an app that knows nothing of reminders.

@@ -55,7 +55,7 @@ def build(notification: Notification, endpoint: WebPushEndpoint, attempt: Attemp
         headers.append(("Authorization", attempt.signer.authorization(endpoint.url.origin, attempt.now)))
     wish = endpoint.declarative
     body = encrypt(
-        fit(notification, limit, None if wish is None else beside(notification, wish, topic(notification))),
+        fit(notification, limit, None if wish is None else beside(notification, wish, tag(notification))),
         p256dh=endpoint.p256dh,
         auth=endpoint.auth.reveal(),
         entropy=attempt.entropy,
@@ -85,8 +85,20 @@ def urgency(notification: Notification) -> str:
 def topic(notification: Notification) -> str:
     """A newer message with the same topic replaces one that still waits for the device (RFC 8030 section 5.4), so two share one
     only where the newer says all that is lost with the older. A digest: the push service sees it and shall learn no name."""
+    return _digest(notification, notification.content.type, _replaced(notification))
+
+
+def tag(notification: Notification) -> str:
+    """A newer card with the same tag takes the place of an older: that messages were read takes the place of the card that told
+    of mail in their mailbox."""
     content = notification.content
-    named = "\x00".join((notification.subscription_id, content.type, _replaced(notification)))
+    if isinstance(content, Seen):
+        return _digest(notification, NewMail.type, _replaced_by_alert(content.mailbox))
+    return topic(notification)
+
+
+def _digest(notification: Notification, *replaced: str) -> str:
+    named = "\x00".join((notification.subscription_id, *replaced))
     digest = hashlib.sha256(named.encode("utf-8", "surrogatepass")).digest()
     return base64.urlsafe_b64encode(digest).decode("ascii")[:TOPIC_CHARACTERS]
 
@@ -96,11 +108,15 @@ def _replaced(notification: Notification) -> str:
     match notification.content:
         case NewMail(mailbox=mailbox, messages=(), vip=vip):
             # That there is mail: a phone that was off all night is told once of each mailbox, and of VIPs' apart.
-            return f"{'vip' if vip else ''}\0{mailbox or ''}"
+            return _replaced_by_alert(mailbox, vip=vip)
         case NewMail() | Reminder() | Seen():
             return notification.id  # each tells of other messages: only a repeat replaces it
         case _:
             return ""
+
+
+def _replaced_by_alert(mailbox: str | None, *, vip: bool = False) -> str:
+    return f"{'vip' if vip else ''}\0{mailbox or ''}"
 
 
 def _ttl_seconds(notification: Notification, now: datetime) -> int:

@@ -41,24 +41,36 @@ function actions(texts, { sender }) {
   return [{ action: "open", title: texts.say("notice.open") }, ...(sender ? [{ action: "less", title: texts.say("notice.less") }] : [])];
 }
 
-async function ring(body, record, texts) {
-  const card = notice.newMail(body, record?.username ?? "", await openCard(notice.tagOf(body)), texts);
-  card.options.actions = actions(texts, card.options.data);
-  await show(card);
+async function ring(body, record, texts, declared) {
+  if (!declared) {
+    const card = notice.newMail(body, record?.username ?? "", await openCard(notice.tagOf(body)), texts);
+    card.options.actions = actions(texts, card.options.data);
+    await show(card);
+  }
   const sent = Date.parse(body.at);
   if (record && Number.isFinite(sent)) {
     const mailbox = notice.text(body.mailbox);
     const came = Number.isSafeInteger(body.count) ? Math.max(1, Math.min(body.count, 10_000)) : 1;
     await records.addRing({ subscription: record.id, mailbox, sent_at: sent, received_at: Date.now(), came });
   }
-  await badge();
+  if (!declared) await badge();
+}
+
+// Firefox looks 3 s after a push, Chrome when its event is over, whether a card is there; without one it counts as silent.
+const READ_CARD_MS = 5_000;
+
+// Those that have been there for long enough; a younger one answers for a push that is still to be looked at.
+async function closeRead() {
+  const old = Date.now() - READ_CARD_MS;
+  for (const card of await self.registration.getNotifications()) if (card.data?.kind === "read" && card.data.shown_at <= old) card.close();
 }
 
 async function withdraw(body, texts) {
   const known = await openCard(notice.tagOf(body));
   const left = notice.seen(body, known, texts);
-  await show(left ?? { title: texts.say("notice.all-read"), options: { tag: notice.tagOf(body), silent: true, data: { kind: "read" } } });
-  if (!left) (await openCard(notice.tagOf(body)))?.close();
+  await show(left ?? { title: texts.say("notice.all-read"), options: { tag: notice.tagOf(body), silent: true, data: { kind: "read", shown_at: Date.now() } } });
+  // After this event, which the worker outlives by half a minute; where it does not, the next push closes it.
+  if (!left) setTimeout(closeRead, READ_CARD_MS + 100);
   await badge();
 }
 
@@ -115,16 +127,16 @@ async function laterRecord(id) {
   throw new Error("no such subscription");
 }
 
-async function pushed(data) {
+// `declared`: the browser shows a card that the gateway has worded. Of mail that says more than is told here, so it stays.
+async function pushed({ body, declared }) {
   const texts = await words();
-  const body = notice.readBody(data);
   const record = body && typeof body.subscription === "string" ? await records.subscription(body.subscription).catch(() => null) : null;
   const account = record?.username ?? "";
   const plain = (kind, more) => show(notice.standing(kind, body.subscription, account, texts, more));
   try {
     switch (body?.type) {
-      case "new_mail": await ring(body, record, texts); break;
-      case "seen": await withdraw(body, texts); break;
+      case "new_mail": await ring(body, record, texts, declared); break;
+      case "seen": if (!declared) await withdraw(body, texts); break;
       case "reconnect": await signIn(body, record, texts); break;
       case "expiring": await renew(body, record, texts); break;
       case "verification": await confirm(body, record, texts); break;
@@ -135,12 +147,13 @@ async function pushed(data) {
   } catch {
     await show({ title: texts.say("notice.something"), options: { tag: "something", data: { kind: "state" } } });
   }
+  if (body?.type !== "seen") await closeRead().catch(() => {});
   await tellPages({ type: "pushed", body: body?.type ?? null, subscription: body?.subscription ?? null, at: body?.at ?? null });
   if (record) await upkeep.tend(self.registration).catch(() => {});
 }
 
 self.addEventListener("push", (event) => {
-  event.waitUntil(pushed(event.data?.text() ?? ""));
+  event.waitUntil(pushed(notice.arrived(event)));
 });
 
 // --- what is tapped ---

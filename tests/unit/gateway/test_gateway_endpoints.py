@@ -15,6 +15,7 @@ from idlebell.gateway.endpoints import (
     URL_BYTES,
     apprise_fault,
     decoded,
+    heartbeat_fault,
     payload_fault,
     read_endpoints,
     spelled,
@@ -418,3 +419,12 @@ def test_a_web_push_may_name_the_key_that_it_was_made_with() -> None:
         assert set(faults_of({"new_mail": given | {"application_server_key": wrong}})) == {
             "/endpoints/new_mail/application_server_key"
         }
+
+
+def test_no_browser_is_asked_to_show_heartbeats() -> None:
+    plain = WebPushEndpoint(PushUrl("https://push.example.net/w"), POINT, Secret(AUTH))
+    browser = replace(plain, declarative=Declarative("https://app.example/"))
+    assert heartbeat_fault(Endpoints(browser, heartbeat=plain)) is None
+    fault = heartbeat_fault(Endpoints(plain, heartbeat=browser))
+    assert fault is not None
+    assert "not declarative" in fault

@@ -75,7 +75,7 @@ def test_what_is_shown_stands_beside_what_a_worker_is_told() -> None:
             "navigate": NAVIGATE,
             "tag": webpush.topic(notification(MAIL)),
             "silent": False,
-            "data": {"type": "new_mail", "subscription": "sub_a", "version": 7},
+            "data": {name: value for name, value in json.loads(body(notification(MAIL))).items() if name != "messages"},
         },
         "app_badge": 4,
         "mutable": True,
@@ -101,15 +101,31 @@ def test_a_title_of_the_app_s_own_stands_above_all_words() -> None:
         (Reconnect(LossReason.REJECTED), "Mail is not watched"),
         (Expiring(NOW), "Mail will not be watched"),
         (Test(), "Idlebell"),
+        (Heartbeat(), "Idlebell"),
+        (Seen("INBOX", 1, (11,), 0), "Read elsewhere"),
+        (Verification("c0de"), "Idlebell"),
     ],
 )
-def test_what_a_person_is_to_see_is_shown(content: Content, title: str) -> None:
-    assert arrived(content)["notification"]["title"] == title
+def test_no_push_shows_nothing(content: Content, title: str) -> None:
+    """A browser ends a subscription after some that do."""
+    told = arrived(content)
+    assert told["notification"]["title"] == title
+    assert told["notification"]["silent"] is isinstance(content, Seen | Verification)
+    assert told["notification"]["data"] == {
+        name: value for name, value in json.loads(body(notification(content))).items() if name != "messages"
+    }
 
 
-@pytest.mark.parametrize("content", [Heartbeat(), Seen("INBOX", 1, (11,), 0), Verification("c0de")])
-def test_what_is_for_a_program_alone_is_not(content: Content) -> None:
-    assert plaintext(content) == body(notification(content))
+def test_what_was_read_takes_the_place_of_the_card_that_told_of_it() -> None:
+    def tag_of(content: Content) -> str:
+        tag: str = arrived(content)["notification"]["tag"]
+        return tag
+
+    read = Seen("INBOX", 1, (11,), 0)
+    assert tag_of(read) == tag_of(replace(MAIL, messages=()))
+    assert tag_of(read) not in (tag_of(Seen("Lists", 1, (11,), 0)), tag_of(replace(MAIL, messages=(), vip=True)))
+    assert webpush.topic(notification(read)) != webpush.topic(notification(replace(MAIL, messages=())))
+    assert arrived(read)["app_badge"] == 0
 
 
 @pytest.mark.parametrize(

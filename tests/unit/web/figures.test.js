@@ -111,3 +111,10 @@ test("quiet hours are told in a line", () => {
   assert.equal(quietText(texts, null), "quiet.none");
   assert.equal(quietText(texts, { from: "22:00", to: "07:00", days: ["sat", "sun"] }), "quiet.told 22:00 07:00 Sat, Sun");
 });
+
+test("a browser that shows pushes by itself is told where a tap leads, over https", () => {
+  const at = { origin: "https://bell.example.org", protocol: "https:" };
+  assert.deepEqual(upkeep.declared(at, true), { navigate: "https://bell.example.org/#/" });
+  assert.equal(upkeep.declared(at, false), null);
+  assert.equal(upkeep.declared({ origin: "http://127.0.0.1:8025", protocol: "http:" }, true), null, "the gateway would refuse it");
+});

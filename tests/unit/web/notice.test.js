@@ -18,6 +18,19 @@ test("a body that is no object with a type is none", () => {
   assert.equal(notice.readBody('{"type":"test"}').type, "test");
 });
 
+test("a push is its text, or the data of the card that a browser shows by itself", () => {
+  const text = (value) => ({ text: () => value });
+  const said = mail({ messages: [message()] });
+  const card = { title: "Boss", data: mail() };
+  assert.deepEqual(notice.arrived({ data: text(JSON.stringify(said)) }), { body: said, declared: false });
+  assert.deepEqual(notice.arrived({ data: text(JSON.stringify(said)), notification: card }), { body: said, declared: false });
+  for (const data of [null, undefined, text("")]) assert.deepEqual(notice.arrived({ data, notification: card }), { body: mail(), declared: true });
+  for (const strange of [undefined, null, 7, "x", []]) {
+    assert.deepEqual(notice.arrived({ data: null, notification: { title: "?", data: strange } }), { body: null, declared: true });
+  }
+  assert.deepEqual(notice.arrived({ data: null }), { body: null, declared: false });
+});
+
 test("one message is told by its sender and subject", () => {
   const { title, options } = notice.newMail(mail({ messages: [message()] }), "alice@example.org", undefined, words);
   assert.equal(title, "Boss");

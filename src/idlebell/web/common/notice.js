@@ -27,6 +27,14 @@
     }
   }
 
+  // What a push event holds. A browser that knows declarative messages hands over the card that it is about to show, whose data
+  // is the body without its messages. `declared`: that card is shown unless the worker shows another.
+  function arrived({ data, notification }) {
+    const body = readBody(data?.text() ?? "");
+    if (body || !notification) return { body, declared: false };
+    return { body: readBody(JSON.stringify(notification.data ?? null)), declared: true };
+  }
+
   // "Boss <boss@example.org>": the name, or the address where there is no name.
   function senderName(from) {
     const match = /^\s*"?([^"<]*?)"?\s*<([^<>]*)>\s*$/.exec(from);
@@ -125,6 +133,6 @@
     };
   }
 
-  const notice = { newMail, readBody, seen, senderAddress, senderName, standing, tagOf, text };
+  const notice = { arrived, newMail, readBody, seen, senderAddress, senderName, standing, tagOf, text };
   self.idlebell = { ...self.idlebell, notice };
 }

@@ -27,6 +27,16 @@
     return a.length === b.length && a.every((byte, index) => byte === b[index]);
   }
 
+  // What the gateway is asked to send for a browser that shows a push by itself where this worker does not answer in time
+  // (Safari); null: nothing of it, for the others hand everything to the worker.
+  const declared = ({ origin, protocol }, able) => (able && protocol === "https:" ? { navigate: `${origin}/#/` } : null);
+
+  // Only a page can see whether its browser is one, so it leaves word for the worker.
+  async function declarative() {
+    if (typeof self.document === "object") await records.set("declarative", "pushManager" in self ? true : null);
+    return declared(self.location, Boolean(await records.setting("declarative")));
+  }
+
   // The browser's subscription as an endpoint of the interface. A subscription that was made for an older key of the gateway is
   // made anew for the current one, so that nobody needs the old one any more.
   async function endpoint(registration) {
@@ -39,7 +49,10 @@
     }
     found ??= await registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key });
     const { endpoint: url, keys } = found.toJSON();
-    return { type: "webpush", url, keys: { p256dh: keys.p256dh, auth: keys.auth }, application_server_key: current };
+    return {
+      type: "webpush", url, keys: { p256dh: keys.p256dh, auth: keys.auth },
+      application_server_key: current, declarative: await declarative(),
+    };
   }
 
   const lease = (view) => ({ expires_at: Date.parse(view.expires_at), lease_seconds: LEASE_SECONDS, renewed_at: Date.now() });
@@ -71,6 +84,7 @@
       added_at: wish.added_at ?? Date.now(),
       formerly: wish.id ?? null, // what it was before the gateway forgot it: pages that show that go on with this
       endpoint_url: newMail.url,
+      declarative: Boolean(newMail.declarative),
       gone: false,
       view: shown,
       viewed_at: Date.now(),
@@ -99,6 +113,7 @@
       mailboxes: shown.mailboxes.map((one) => one.name),
       added_at: Date.now(),
       endpoint_url: newMail.url,
+      declarative: Boolean(newMail.declarative),
       gone: false,
       box: null,
       view: shown,
@@ -186,9 +201,10 @@
     try {
       if (record.gone) throw new Problem("not-found", 404);
       let { view } = record;
-      if (newMail && newMail.url !== record.endpoint_url) {
+      const declares = Boolean(newMail?.declarative);
+      if (newMail && (newMail.url !== record.endpoint_url || declares !== Boolean(record.declarative))) {
         view = await viewed(record, await api.change(record, { endpoints: { new_mail: newMail }, lease_seconds: LEASE_SECONDS }));
-        await records.change(record.id, { endpoint_url: newMail.url, renewed_at: now });
+        await records.change(record.id, { endpoint_url: newMail.url, declarative: declares, renewed_at: now });
       } else if (due(record, now) || (start && now - (record.renewed_at ?? 0) > RENEWED_LATELY_MS)) {
         view = await renew(record);
       } else if (start) {
@@ -225,6 +241,6 @@
     await records.forget(record.id);
   }
 
-  const upkeep = { account, change, due, end, endpoint, join, register, registerAnew, renew, resupply, resupplyKept, show, tend, unhush };
+  const upkeep = { account, change, declared, due, end, endpoint, join, register, registerAnew, renew, resupply, resupplyKept, show, tend, unhush };
   self.idlebell = { ...self.idlebell, upkeep };
 }
