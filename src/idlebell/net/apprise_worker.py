@@ -149,15 +149,14 @@ class Runner:
 
 def _silence(error: Exception) -> str:
     """Why there was no answer, as a word of :data:`idlebell.push.answers.SILENCES`. What the error says may hold the URL."""
-    from requests import exceptions
-    from urllib3.exceptions import ProtocolError, ReadTimeoutError
-
-    if isinstance(error, exceptions.SSLError):
+    # By their names: some are of the library below requests, which is no dependency of ours.
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    causes = {kind.__name__ for cause in error.args for kind in type(cause).__mro__}
+    if "SSLError" in kinds:
         return "tls"
-    if isinstance(error, exceptions.Timeout | ReadTimeoutError):
+    if kinds & {"Timeout", "ReadTimeoutError"}:
         return "timeout"
-    cause = error.args[0] if error.args else None
-    if isinstance(error, exceptions.ConnectionError | PermissionError) and not isinstance(cause, ProtocolError):
+    if kinds & {"ConnectionError", "PermissionError"} and "ProtocolError" not in causes:
         return "unreachable"
     return "broken"
 
