@@ -10,10 +10,10 @@ from contracts.store_steps import GONE, change, counts, drain, enqueue, lease, p
 from idlebell.model.account import Account
 from idlebell.model.endpoint import Endpoints
 from idlebell.model.ids import NotificationId
-from idlebell.model.notification import Test
+from idlebell.model.notification import Content, Expiring, Heartbeat, Test
 from idlebell.model.subscription import Activity, Counts, LastPush, Phase, StandingProblem
 from idlebell.store.contract import Dropped, EndpointGone, Postponed, Settled, Store
-from store_samples import HOUR, NOW, SECOND, new_mail, webhook, webpush
+from store_samples import DAY, HOUR, NOW, SECOND, new_mail, webhook, webpush
 
 # Settlements
 
@@ -78,6 +78,22 @@ async def test_what_is_tried_in_vain_hides_no_other_problem(store: Store, accoun
     one = await enqueue(store, first)
     await store.settle(one.id, Postponed(NOW, NOW, 503, StandingProblem("endpoint-failing", "It says 503.", NOW)))
     assert (await store.get(first.id) or first).problem == other
+
+
+@pytest.mark.parametrize(("kind", "due"), [(Test(), True), (Expiring(NOW + DAY), False)])
+async def test_a_test_that_is_accepted_has_what_waits_tried_at_once(
+    store: Store, account: Account, kind: Content, due: bool
+) -> None:
+    first = await put(store, account, endpoints=Endpoints(webhook()))
+    one, later = await enqueue(store, first), await enqueue(store, first, Heartbeat())
+    await lease(store)
+    await store.settle(one.id, Postponed(NOW, NOW + HOUR, 503))
+    accepted = await enqueue(store, first, kind)
+    assert not await lease(store, NOW + SECOND)
+    await store.settle(accepted.id, Settled(NOW + SECOND, 201))
+    assert [each.notification.id for each in await lease(store, NOW + SECOND)] == ([one.id] if due else [])
+    await store.settle(one.id, Settled(NOW + HOUR, 201))
+    assert [each.notification.id for each in await lease(store, NOW + HOUR)] == [later.id]
 
 
 async def test_an_outcome_that_is_none_is_a_mistake_of_the_caller(store: Store) -> None:

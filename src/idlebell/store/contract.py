@@ -229,7 +229,8 @@ class Tried:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The push service took it. ``tried``, of this and the others: None where nothing was sent."""
+    """The push service took it: where it was a test, what the endpoint is to be tried with again is due. ``tried``, of this
+    and the others: None where nothing was sent."""
 
     at: datetime
     status: int

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from idlebell.model.endpoint import Role
 from idlebell.model.ids import ID_ENTROPY_BYTES, NotificationId, SubscriptionId, notification_id
-from idlebell.model.notification import Draft, Leased, NewMail, Notification, Reconnect, Reminder
+from idlebell.model.notification import Draft, Leased, NewMail, Notification, Reconnect, Reminder, Test
 from idlebell.model.preferences import Preferences
 from idlebell.model.subscription import LastPush, Subscription
 from idlebell.rules.pace import Pace
@@ -135,6 +135,8 @@ class MemoryOutbox(MemoryHolds):
                             kept = coalesced(*older.named, settlement.at)
                             self._keep_deliveries(older.notification.subscription_id, [kept])
                             self._accepted(older, settlement.at, "coalesced")
+                elif entry.notification.content.type == Test.type:
+                    self._outbox.retry_now(entry.route.endpoint, settlement.at)
             case Postponed():
                 self._pushed(entry, settlement.at, settlement.status, "retry")
                 attempts = entry.notification.attempts + 1

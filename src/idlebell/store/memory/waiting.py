@@ -95,6 +95,12 @@ class Waitings:
         self._served_at[endpoint] = at
         return True
 
+    def retry_now(self, endpoint: bytes, at: datetime) -> None:
+        """The endpoint works: what it was to be tried with again later is due."""
+        for entry in self.queue(endpoint):
+            if entry.notification.attempts and entry.leased_until is None:
+                entry.due_at = min(entry.due_at, at)
+
     def ready_at(self, endpoint: bytes) -> datetime:
         """When something of an endpoint's queue can be leased. One of it is in flight at a time; the order is kept; a retry
         that waits holds up what came after it, so that a failing endpoint is not called more often because more mail comes."""

@@ -9,7 +9,7 @@ from typing import Final
 
 from idlebell.model.endpoint import Role
 from idlebell.model.ids import AccountId, NotificationId, SubscriptionId
-from idlebell.model.notification import Draft, Leased, NewMail, Notification, Told
+from idlebell.model.notification import Draft, Leased, NewMail, Notification, Test, Told
 from idlebell.model.subscription import Subscription
 from idlebell.model.trail import DELIVERIES_KEPT
 from idlebell.store import changes, codec
@@ -31,7 +31,7 @@ from idlebell.store.routes import microseconds, moment, route
 from idlebell.store.sqlite import rows, rungs, tallies
 from idlebell.store.sqlite.database import Database
 from idlebell.store.sqlite.queues import Queues
-from idlebell.store.sqlite.waiting import Waiting, opened
+from idlebell.store.sqlite.waiting import Waiting, found, opened
 from idlebell.store.sqlite.withdrawals import withdraw
 
 # From lane to lane along the index: as many steps as there are lanes, however much waits in each.
@@ -63,6 +63,7 @@ SELECT min(ready_us) FROM (
 _SERVED: Final = "UPDATE queues SET ready_us = max(ready_us, ?) WHERE endpoint = ? RETURNING 1"
 _OVERDUE: Final = "SELECT id FROM outbox WHERE expires_us <= ? AND leased_us IS NULL ORDER BY expires_us LIMIT ?"
 # Cheaper than to open the subscription for each push; that a mailbox has such a name costs no more than that.
+_RETRIES: Final = "WHERE endpoint = ? AND attempts > 0 AND due_us > ? AND leased_us IS NULL"
 _TROUBLED: Final = "SELECT 1 FROM subscriptions WHERE id = ? AND instr(details, '[\"endpoint-')"
 
 
@@ -178,6 +179,10 @@ class OutboxPart:
                     older = queues.older(connection, waiting)
                     queues.accept(connection, older, at, "coalesced")
                     self._coalesced(connection, older, at)
+                elif left and waiting.type == Test.type:
+                    # The endpoint works: what it was to be tried again with later is due.
+                    for retry in found(connection, _RETRIES, waiting.endpoint, microseconds(at)):
+                        queues.postpone(connection, retry, microseconds(at), retry.attempts)
             case Postponed():
                 queues.pushed(connection, waiting, at, status, "retry")
                 queues.retry(connection, waiting, at, microseconds(settlement.due_at))
@@ -242,9 +247,9 @@ class OutboxPart:
             return
         if left.new_mail is None:
             queues.holdings.give_up(connection, subscription.id, "refused")
-        found = [one for one in queues.of_subscription(connection, subscription.id) if one.endpoint == waiting.endpoint]
-        falls = [one for one in found if left.bells and codec.ROLE_OF_TYPE[one.type] is Role.NEW_MAIL]
-        queues.take(connection, [one for one in found if one not in falls], "refused")
+        own = [one for one in queues.of_subscription(connection, subscription.id) if one.endpoint == waiting.endpoint]
+        falls = [one for one in own if left.bells and codec.ROLE_OF_TYPE[one.type] is Role.NEW_MAIL]
+        queues.take(connection, [one for one in own if one not in falls], "refused")
         queues.save(connection, changes.deserted(subscription, left, settlement))
         for one in falls:
             still = queues.by_id(connection, one.id)
