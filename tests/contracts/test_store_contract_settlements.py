@@ -13,7 +13,7 @@ from idlebell.model.ids import NotificationId
 from idlebell.model.notification import Content, Expiring, Heartbeat, Test
 from idlebell.model.subscription import Activity, Counts, LastPush, Phase, StandingProblem
 from idlebell.store.contract import Dropped, EndpointGone, Postponed, Settled, Store
-from store_samples import DAY, HOUR, NOW, SECOND, new_mail, webhook, webpush
+from store_samples import DAY, HOUR, NOW, SECOND, new_mail, simplepush, webhook, webpush
 
 # Settlements
 
@@ -94,6 +94,17 @@ async def test_a_test_that_is_accepted_has_what_waits_tried_at_once(
     assert [each.notification.id for each in await lease(store, NOW + SECOND)] == ([one.id] if due else [])
     await store.settle(one.id, Settled(NOW + HOUR, 201))
     assert [each.notification.id for each in await lease(store, NOW + HOUR)] == [later.id]
+
+
+async def test_what_stands_for_a_retry_counts_its_attempts_on(store: Store, account: Account) -> None:
+    first = await put(store, account, endpoints=Endpoints(simplepush(), simplepush("https://push.example.net/b")))
+    one = await enqueue(store, first)
+    for _ in range(3):
+        await lease(store)
+        await store.settle(one.id, Postponed(NOW, NOW, 503))
+    newer = await enqueue(store, first)
+    (leased,) = await lease(store)
+    assert (leased.notification.id, leased.notification.attempts) == (newer.id, 3)
 
 
 async def test_an_outcome_that_is_none_is_a_mistake_of_the_caller(store: Store) -> None:
