@@ -161,7 +161,7 @@ async def test_the_cycle_is_learnt_until_a_forgetful_network_is_outrun(
             """A session of which every cycle went well, and there were several."""
             return any(session.commands.count("NOOP") >= 4 for session in server.of("alice"))
 
-        seconds = await timed(server.until(outrun, 60))
+        seconds = await timed(server.until(outrun, 150))
         assert alice.proxy.accepted >= 2
         await alice.still_there()
         assert alice.calls() == []

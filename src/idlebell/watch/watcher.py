@@ -47,7 +47,7 @@ HUNG_UP_SECONDS: Final = 60.0
 class Watcher:
     __slots__ = (
         "_assignment", "_beside", "_books", "_caught", "_left_off", "_means", "_near", "_polling", "_probing",
-        "_reports", "_selected", "_selections", "_served", "_session", "_shut", "_subscriptions_told", "_survey", "_survey_at",
+        "_reports", "_selected", "_selections", "_session", "_shut", "_subscriptions_told", "_survey", "_survey_at",
         "_suspected", "account", "task",
     )  # fmt: skip
 
@@ -81,7 +81,6 @@ class Watcher:
         self._subscriptions_told = True  # NOTIFY can tell of them, as far as we know
         self._suspected = False
         self._shut = NO_MAILBOXES  # that did not open since another did
-        self._served = False  # the mailbox was opened or mail was told, and nothing else came since
         self._left_off = left_off
         if left_off is not None:
             self._reports.chosen = left_off.chosen
@@ -200,7 +199,6 @@ class Watcher:
             return False
         self._shut = NO_MAILBOXES
         self._caught.looks.settled = False  # what comes before IDLE has no EXISTS of its own on some servers
-        self._served = True
         return True
 
     def _turned_away(self, assignment: Assignment) -> bool:
@@ -314,11 +312,10 @@ class Watcher:
             seconds = min(seconds, self._caught.owed_seconds)
         await self._reports.alive(seconds, self._caught.looked)
         due_at = means.clock.monotonic() + seconds
-        served, self._served = self._served, False
         try:
             answer_seconds = await self._session.ask_to_idle()
-            # What it was opened or woken for is done, and seldom is there more at once: it need not wait for the server's word.
-            if served and (parked := self._park(assignment, means.clock.monotonic() + answer_seconds, Turn.IDLE)):
+            # What it was opened, woken or asked for is done: it need not wait for the server's word.
+            if parked := self._park(assignment, means.clock.monotonic() + answer_seconds, Turn.IDLE):
                 return parked
             await self._session.idle_agreed(answer_seconds)
         except LookRefusedError as refusal:
@@ -362,7 +359,6 @@ class Watcher:
         if self._session.news:
             if (await self._caught.look(assignment.primary)).messages:
                 self._books.lapses.told(Promise.IDLE)
-                self._served = True
         elif quiet or suspected or self._caught.failures or self._session.doubtful:
             await self._probing.ask(assignment.primary)
 
