@@ -88,7 +88,20 @@ BAD = (
         "retry",
         BROKEN,
     ),
-    _sends("410 and a body that breaks off", b"HTTP/1.1 410 Gone\r\nContent-Length: 9\r\n\r\n{", "retry", BROKEN),
+    _sends(
+        "410 and a body that breaks off",
+        b"HTTP/1.1 410 Gone\r\nContent-Length: 9\r\n\r\n{",
+        "gone",
+        ANSWERED.format(410),
+        NEVER,
+    ),
+    _sends(
+        "200 and a chunk that is none",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        "accepted",
+        ANSWERED.format(200),
+        NEVER,
+    ),
     _sends(
         "answers twice: 200, then 410",
         b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nHTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n",

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from idlebell.net.errors import ConnectionLost
+from idlebell.net.errors import ConnectionLost, TransportError
 from idlebell.net.foreign_errors import handshake_failed, lost
 from idlebell.net.http_response import BadResponse, ResponseParser
 from idlebell.push.exchange import HttpResponse
@@ -52,9 +52,9 @@ class HttpConnection:
         return self._sock.fileno() < 0
 
     async def request(self, data: bytes, body_bytes: int, until: float) -> HttpResponse:
-        """The answer to the request ``data``, with at most ``body_bytes`` of its body. ConnectionLost, BadResponse;
-        TimeoutError at ``until`` by the loop's clock. After any of them it is closed, and where the other side does not keep
-        it."""
+        """The answer to the request ``data``, with at most ``body_bytes`` of its body, or what came of that. Without a whole
+        head: ConnectionLost, BadResponse; TimeoutError at ``until`` by the loop's clock. Where the answer is not whole it is
+        closed, and where the other side does not keep it."""
         answer: asyncio.Future[HttpResponse] = self._loop.create_future()
         self._answer = answer
         self._responses.expect(body_bytes)
@@ -67,6 +67,10 @@ class HttpConnection:
             response = await answer
             self.answered = reusable = self._responses.reusable and not self._unsent
             return response
+        except (TransportError, TimeoutError):
+            if (cut := self._responses.so_far()) is None:
+                raise
+            return cut
         finally:
             timer.cancel()
             self._answer = None

@@ -94,6 +94,11 @@ class ResponseParser:
             raise BadResponse("cut")
         return self._answer()
 
+    def so_far(self) -> HttpResponse | None:
+        """Where the head is whole and the body does not come to its end: the status is the answer all the same, with what there
+        is of the body. Who accepted a push, or says that the endpoint is gone, is not to be asked again."""
+        return self._answer() if self._stage is _Stage.BODY else None
+
     def close(self) -> None:
         """It and llhttp's half know each other; no collector has to find that out."""
         del self._parser
