@@ -99,7 +99,7 @@ async def test_a_full_gateway_says_so_and_keeps_everything_that_it_has(tmp_path:
         assert small.gauge(answer["text"], "sessions_possible") == ROOM
         for number in (0, ROOM - 1):
             await small.rings(f"user{number}")
-        assert small.server.idling() == ROOM
+        await small.server.until(lambda: small.server.idling() == ROOM)
 
         # Whoever is watched is still served: a lease is renewed by credentials.
         status, told = await small.subscribe("user0")
