@@ -47,7 +47,7 @@ def carriers_of(
 ) -> Carriers:
     """What this process can send by. ``on_line`` writes to the terminal, where there is one; ``bird`` hears the tokens of
     the canary's mails, where one is kept."""
-    carriers = Carriers().add(HttpRequest, http.send).add(CommandRun, child_process.run).add(SipRequest, sip.carry)
+    carriers = Carriers().add(HttpRequest, http.push).add(CommandRun, child_process.run).add(SipRequest, sip.carry)
     if pool is not None:
         carriers.add(AppriseCall, pool.carry)
     if apps.google is not None:

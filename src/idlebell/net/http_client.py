@@ -65,6 +65,17 @@ class HttpClient:
     ) -> Answer:
         """The answer, whatever its status, or why there is none. Raises nothing but CancelledError. ``body_bytes``: what is
         read of its body; the rest is not."""
+        return await self._send(request, timeout_seconds, body_bytes, head_counts=False)
+
+    async def push(self, request: HttpRequest, *, timeout_seconds: float = TOTAL_SECONDS) -> Answer:
+        """As :meth:`send`, for who is asked by the status alone: once the head is whole that is the answer, also where the body
+        drips, breaks off or is no HTTP. A service that has accepted a push, or says that the endpoint is gone, is not asked
+        again."""
+        return await self._send(request, timeout_seconds, BODY_BYTES, head_counts=True)
+
+    async def _send(
+        self, request: HttpRequest, timeout_seconds: float, body_bytes: int, *, head_counts: bool
+    ) -> Answer:
         seconds = max(0.001, min(timeout_seconds, TOTAL_SECONDS))
         until = asyncio.get_running_loop().time() + seconds
         try:
@@ -75,7 +86,7 @@ class HttpClient:
                 async with asyncio.timeout_at(until):
                     await self._check_proxied(target.origin)
                 data = self._proxy.spell(request, target)
-            return await self._exchange(target.origin, data, body_bytes, until)
+            return await self._exchange(target.origin, data, body_bytes, until, head_counts=head_counts)
         except TimeoutError:
             return NoResponse("timeout", f"no answer within {seconds:g} s")
         except TransportError as error:
@@ -88,20 +99,22 @@ class HttpClient:
         """Ends all connections, those in use with their requests."""
         self._pool.close()
 
-    async def _exchange(self, origin: Origin, data: bytes, body_bytes: int, until: float) -> HttpResponse:
+    async def _exchange(
+        self, origin: Origin, data: bytes, body_bytes: int, until: float, *, head_counts: bool
+    ) -> HttpResponse:
         connection = self._pool.take_idle(origin)
         if connection is None:
             async with asyncio.timeout_at(until):
                 connection = await self._pool.take(origin)
         try:
-            return await connection.request(data, body_bytes, until)
+            return await connection.request(data, body_bytes, until, head_counts=head_counts)
         except ConnectionLost:
             if connection.heard or not connection.answered:
                 raise
             # The service has closed it while it was idle, and its word and ours crossed. Once, and on one that is new.
             async with asyncio.timeout_at(until):
                 connection = await self._pool.renew(origin)
-            return await connection.request(data, body_bytes, until)
+            return await connection.request(data, body_bytes, until, head_counts=head_counts)
         finally:
             self._pool.give_back(origin, connection)
 

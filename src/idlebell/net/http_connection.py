@@ -51,10 +51,10 @@ class HttpConnection:
     def closed(self) -> bool:
         return self._sock.fileno() < 0
 
-    async def request(self, data: bytes, body_bytes: int, until: float) -> HttpResponse:
-        """The answer to the request ``data``, with at most ``body_bytes`` of its body, or what came of that. Without a whole
-        head: ConnectionLost, BadResponse; TimeoutError at ``until`` by the loop's clock. Where the answer is not whole it is
-        closed, and where the other side does not keep it."""
+    async def request(self, data: bytes, body_bytes: int, until: float, *, head_counts: bool = False) -> HttpResponse:
+        """The answer to the request ``data``, with at most ``body_bytes`` of its body. ``head_counts``: it is one as soon as
+        its head is whole, whatever becomes of the body. Else, or without a head: ConnectionLost, BadResponse; TimeoutError at
+        ``until`` by the loop's clock. After any of them it is closed, and where the other side does not keep it."""
         answer: asyncio.Future[HttpResponse] = self._loop.create_future()
         self._answer = answer
         self._responses.expect(body_bytes)
@@ -68,7 +68,7 @@ class HttpConnection:
             self.answered = reusable = self._responses.reusable and not self._unsent
             return response
         except (TransportError, TimeoutError):
-            if (cut := self._responses.so_far()) is None:
+            if not head_counts or (cut := self._responses.so_far()) is None:
                 raise
             return cut
         finally:

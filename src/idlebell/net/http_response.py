@@ -95,8 +95,7 @@ class ResponseParser:
         return self._answer()
 
     def so_far(self) -> HttpResponse | None:
-        """Where the head is whole and the body does not come to its end: the status is the answer all the same, with what there
-        is of the body. Who accepted a push, or says that the endpoint is gone, is not to be asked again."""
+        """Where the head is whole and the body has not come to its end: with what there is of it."""
         return self._answer() if self._stage is _Stage.BODY else None
 
     def close(self) -> None:

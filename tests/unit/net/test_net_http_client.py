@@ -141,7 +141,7 @@ async def test_a_server_that_hangs_is_a_timeout(serve, client):
     assert answer.reason == "timeout"
 
 
-async def test_a_body_that_drips_costs_the_time_and_not_the_answer(serve, client):
+async def test_a_body_that_drips_is_a_timeout_but_of_a_push(serve, client):
     async def handler(peer):
         await read_request(peer)
         await peer.say(b"HTTP/1.1 200 OK", b"Content-Length: 4000", b"")
@@ -151,7 +151,11 @@ async def test_a_body_that_drips_costs_the_time_and_not_the_answer(serve, client
             await asyncio.sleep(0.01)
 
     served = await serve(handler)
-    answer = await client.send(request(f"http://mail.test:{served.port}/"), timeout_seconds=0.2)
+    url = f"http://mail.test:{served.port}/"
+    unread = await client.send(request(url), timeout_seconds=0.2)
+    assert isinstance(unread, NoResponse)
+    assert unread.reason == "timeout"
+    answer = await client.push(request(url), timeout_seconds=0.2)
     assert isinstance(answer, HttpResponse)
     assert answer.status == 200
     assert 0 < len(answer.body) < 4000

@@ -156,7 +156,7 @@ async def test_a_request_of_which_something_was_heard_is_never_sent_twice(serve,
     served = await serve(handler)
     url = f"http://mail.test:{served.port}/"
     assert isinstance(await client.send(request(url)), HttpResponse)
-    answer = await client.send(request(url))
+    answer = await client.push(request(url))
     assert (answer.status if isinstance(answer, HttpResponse) else answer.reason) == (status or "broken")
     assert served.received.count(b"POST ") == 2
     assert len(served.peers) == 1
