@@ -136,7 +136,7 @@ async def measure(folder: Path, rings: int) -> Found:
 
     egress = Egress(allow=(ip_network("127.0.0.0/8"),), allow_plaintext=True)
     http = HttpClient(egress, Resolver(clock), TlsPolicy(None))
-    dispatcher = Dispatcher(store, Carriers().add(HttpRequest, http.send), emit, clock, os.urandom)
+    dispatcher = Dispatcher(store, Carriers().add(HttpRequest, http.push), emit, clock, os.urandom)
     pruner = Pruner(store, emit, clock, lambda _: None, dispatcher.nudge)
     dispatcher.start()
     pruner.start()

@@ -95,7 +95,7 @@ async def deliver(order: dict[str, Any], folder: Path) -> dict[str, Any]:
 
     dispatcher = Dispatcher(
         store,
-        Carriers().add(HttpRequest, http.send),
+        Carriers().add(HttpRequest, http.push),
         fan_out(LogSink(), PrometheusSink(), count),
         clock,
         os.urandom,

@@ -111,7 +111,7 @@ class Receivers:
             return await answer.json()
 
     async def deliver(self, content: Content, endpoint: Endpoint, key: VapidKey = VAPID) -> Outcome:
-        carriers = Carriers().add(HttpRequest, self.client.send)
+        carriers = Carriers().add(HttpRequest, self.client.push)
         signing = Signing(MemoryStore(os.urandom), VapidSigner(key, "mailto:ops@example.org"), Clock())
         sender = Sender(carriers, lambda _: None, Clock(), os.urandom, signing)
         return (await sender.send(notification(content), endpoint, timeout_seconds=SECONDS)).outcome

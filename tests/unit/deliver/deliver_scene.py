@@ -53,7 +53,7 @@ class ScriptedHttp:
         self.timeouts: list[float] = []
         self.respond: Respond = respond or (lambda request: HttpResponse(201, {}))
 
-    async def send(self, request: HttpRequest, *, timeout_seconds: float) -> Answer:
+    async def push(self, request: HttpRequest, *, timeout_seconds: float) -> Answer:
         self.requests.append(request)
         self.timeouts.append(timeout_seconds)
         answer = self.respond(request)
@@ -113,7 +113,7 @@ def scene(clock: Clock, http: object | None = None, settings: DeliverySettings |
     ended: list[Subscription] = []
     dispatcher = Dispatcher(
         store,  # type: ignore[arg-type]
-        Carriers().add(HttpRequest, http.send),  # type: ignore[attr-defined]
+        Carriers().add(HttpRequest, http.push),  # type: ignore[attr-defined]
         facts.append,
         clock,
         lambda count: hashlib.shake_256(b"entropy").digest(count) if count == 4 else os.urandom(count),

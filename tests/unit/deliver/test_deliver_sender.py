@@ -36,7 +36,7 @@ def notification(content: Content) -> Notification:
 
 def sender(http: ScriptedHttp, facts: list[Fact] | None = None, signer: VapidSigner | None = None) -> Sender:
     emit = (facts if facts is not None else []).append
-    carriers = Carriers().add(HttpRequest, http.send)
+    carriers = Carriers().add(HttpRequest, http.push)
     signing = Signing(MemoryStore(os.urandom), signer or VapidSigner(SIGNER_KEY, None), CLOCK)
     return Sender(carriers, emit, CLOCK, os.urandom, signing)
 
