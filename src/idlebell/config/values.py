@@ -17,6 +17,7 @@ from idlebell.config.imap_url import ImapUrl, parse_imap_url
 from idlebell.config.smtp_url import parse_smtp_url
 from idlebell.model.account import Retention
 from idlebell.model.apprise_service import FORBIDDEN
+from idlebell.model.authority import host_port
 from idlebell.model.endpoint import PushUrl
 from idlebell.model.smtp import SmtpTarget
 from idlebell.net.host_name import BadHost, parse_host
@@ -45,7 +46,7 @@ class Address:
     port: int
 
     def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return host_port(self.host, self.port)
 
     @property
     def loopback(self) -> bool:

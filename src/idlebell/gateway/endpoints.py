@@ -27,6 +27,7 @@ from idlebell.gateway.endpoint_shapes import (
 from idlebell.gateway.policy import Offered
 from idlebell.gateway.reading import Faults
 from idlebell.gateway.shapes import EndpointsView, EndpointView, ProblemView
+from idlebell.model.authority import bracketed
 from idlebell.model.endpoint import (
     ApnsEndpoint,
     AppriseEndpoint,
@@ -238,8 +239,7 @@ def url_fault(url: str, *, allow_plaintext: bool) -> str | None:
     if port == 0 or parts.netloc.endswith(":"):
         return "must have a port from 1 to 65535, or none"
     # urlsplit() reads [::1]x as ::1, and [v1.x] as a name.
-    spelled_host = f"[{host}]" if ":" in host else host
-    if parts.netloc.lower().removeprefix(spelled_host).partition(":")[0]:
+    if parts.netloc.lower().removeprefix(bracketed(host)).partition(":")[0]:
         return "must be a URL with a valid host and port"
     try:
         parse_host(host)

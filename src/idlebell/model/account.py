@@ -8,6 +8,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import TypeAlias
 
+from idlebell.model.authority import host_port
 from idlebell.model.endpoint import PushUrl
 from idlebell.model.ids import AccountId
 from idlebell.model.secret import Secret
@@ -32,8 +33,7 @@ class ImapTarget:
     tls: Tls
 
     def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
+        return host_port(self.host, self.port)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, TypeAlias
 from urllib.parse import quote, urlsplit
 
 from idlebell.model.apprise_service import Reaches, reaches
+from idlebell.model.authority import bracketed
 from idlebell.model.proof import PROVEN, UNPROVEN, Asked, Audience, Demand, Demands, Proof
 from idlebell.model.secret import Secret
 
@@ -102,8 +103,7 @@ def _host_of(head: str) -> str:
 @lru_cache(ORIGINS_KEPT)
 def _origin_of(head: str) -> str:
     parts = urlsplit(head)
-    host = parts.hostname or ""
-    host = f"[{host}]" if ":" in host else host
+    host = bracketed(parts.hostname or "")
     default = {"https": 443, "http": 80}.get(parts.scheme)
     return f"{parts.scheme}://{host}" + ("" if parts.port in (None, default) else f":{parts.port}")
 

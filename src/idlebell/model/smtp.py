@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from idlebell.model.account import Tls
+from idlebell.model.authority import host_port
 
 SMTP_PORTS: Final[Mapping[Tls, int]] = MappingProxyType({Tls.IMPLICIT: 465, Tls.STARTTLS: 587, Tls.NONE: 25})
 """Implicit TLS for submission: RFC 8314 section 3.3; STARTTLS: RFC 6409; in clear: RFC 5321."""
@@ -22,5 +23,4 @@ class SmtpTarget:
     tls: Tls
 
     def __str__(self) -> str:
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
+        return host_port(self.host, self.port)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from idlebell import __version__
+from idlebell.model.authority import bracketed, host_port
 from idlebell.net.errors import Unreachable
 from idlebell.net.host_name import BadHost, parse_host
 from idlebell.push.exchange import HttpRequest
@@ -35,7 +36,7 @@ class Origin:
     @property
     def address(self) -> str:
         """``host:port``, as CONNECT wants it (RFC 9112 section 3.2.3)."""
-        return f"{_bracketed(self.host)}:{self.port}"
+        return host_port(self.host, self.port)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def read_target(url: str) -> Target:
     origin = Origin(scheme == "https", host, port)
     return Target(
         origin,
-        _bracketed(host) if port == default else origin.address,
+        bracketed(host) if port == default else origin.address,
         path if path.startswith("/") else f"/{path}",  # RFC 9112 section 3.2.1: an empty path is sent as "/"
     )
 
@@ -95,7 +96,3 @@ def spell_connect(origin: Origin, credentials: str) -> bytes:
     """Asks a proxy for a way through (RFC 9110 section 9.3.6)."""
     passed = f"Proxy-Authorization: {credentials}\r\n" if credentials else ""
     return f"CONNECT {origin.address} HTTP/1.1\r\nHost: {origin.address}\r\n{passed}\r\n".encode()
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

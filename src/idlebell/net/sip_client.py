@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, Protocol
 
+from idlebell.model.authority import host_port
 from idlebell.net.connector import Connector
 from idlebell.net.egress import Purpose
 from idlebell.net.errors import TlsFailed, Unreachable
@@ -174,4 +175,4 @@ def _response(data: bytes) -> SipResponse | None:
 
 def _sent_by(sock: socket.socket) -> str:
     host, port, *_ = sock.getsockname()
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return host_port(host, port)

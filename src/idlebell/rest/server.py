@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from idlebell.model.authority import host_port
 from idlebell.net.hardening import overwrite
 from idlebell.rest import limits
 from idlebell.rest.app import create_app
@@ -79,8 +80,7 @@ class RestServer:
     @property
     def url(self) -> str:
         scheme = "https" if self._options.tls_certificate is not None else "http"
-        host = f"[{self._options.host}]" if ":" in self._options.host else self._options.host
-        return f"{scheme}://{host}:{self.port}"
+        return f"{scheme}://{host_port(self._options.host, self.port)}"
 
     async def stop(self) -> None:
         self._server.should_exit = True

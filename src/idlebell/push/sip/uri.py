@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Final
 from urllib.parse import unquote
 
+from idlebell.model.authority import bracketed, host_port
 from idlebell.model.secret import Secret
 
 PORT: Final = 5060
@@ -36,22 +37,18 @@ class SipUri:
 
     @property
     def host_port(self) -> str:
-        return f"{self._bracketed}:{self.port}"
+        return host_port(self.host, self.port)
 
     @property
     def address(self) -> str:
         """Of record: whose lamp it is."""
-        return f"sip:{self.user}@{self._bracketed}"
+        return f"sip:{self.user}@{bracketed(self.host)}"
 
     @property
     def target(self) -> str:
         """What a request line names; never a password (section 19.1.1)."""
         way = "" if self.transport is Transport.UDP else f";transport={self.transport.value}"
         return f"sip:{self.user}@{self.host_port}{way}"
-
-    @property
-    def _bracketed(self) -> str:
-        return f"[{self.host}]" if ":" in self.host else self.host
 
 
 # Section 25.1: unreserved, escaped, user-unreserved; of the last none that would have to be told from parameters.
