@@ -35,15 +35,19 @@ class Signing:
         self._first = first
         self._clock = clock
         self._signers: dict[str, VapidSigner] = {}  # the current one, and after it the one retired last, and so on
+        self._revoked: set[str] = set()  # named by endpoints, and not kept any more when the keys were read
         self._read_at = float("-inf")
 
     async def of(self, endpoint: Endpoint) -> VapidSigner:
         """StoreError where the keys cannot be read."""
         named = endpoint.application_server_key if isinstance(endpoint, WebPushEndpoint) else None
-        if self._clock.monotonic() - self._read_at >= READ_EVERY_SECONDS or not (
-            named is None or named in self._signers
-        ):
+        stale = self._clock.monotonic() - self._read_at >= READ_EVERY_SECONDS
+        if stale:
+            self._revoked.clear()
+        if stale or not (named is None or named in self._signers or named in self._revoked):
             await self._read()
+            if named is not None and named not in self._signers:
+                self._revoked.add(named)
         if not self._signers:
             return self._first
         if named is None:

@@ -12,6 +12,7 @@ from idlebell.deliver.signing import READ_EVERY_SECONDS
 from idlebell.model.endpoint import WebPushEndpoint
 from idlebell.push.exchange import Answer, HttpRequest, HttpResponse
 from idlebell.push.vapid import VapidKey
+from idlebell.store.keys import StoredVapidKey
 from idlebell.testing.virtual_clock import VirtualClock
 from unit.deliver.deliver_scene import SIGNER_KEY, Scene, ScriptedHttp, hook, scene, web
 
@@ -65,6 +66,24 @@ async def test_each_endpoint_is_signed_for_by_its_own_key() -> None:
 async def test_a_key_that_is_kept_no_more_gives_way_to_the_current_one() -> None:
     one = await Rotated().rotate(NEW)
     assert await one.signed(replace(web(), application_server_key=OLD.public_key)) == [NEW.public_key]
+
+
+async def test_a_key_that_is_kept_no_more_is_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, reads = await Rotated().rotate(NEW), 0
+    asked = one.scene.store.vapid_keys
+
+    async def counted() -> tuple[StoredVapidKey, ...]:
+        nonlocal reads
+        reads += 1
+        return await asked()
+
+    monkeypatch.setattr(one.scene.store, "vapid_keys", counted)
+    for key in (OLD, SIGNER_KEY, OLD, SIGNER_KEY):
+        assert await one.signed(replace(web(), application_server_key=key.public_key)) == [NEW.public_key]
+    assert reads == 2
+    await one.clock.advance(READ_EVERY_SECONDS)
+    assert await one.signed(replace(web(), application_server_key=OLD.public_key)) == [NEW.public_key]
+    assert reads == 3
 
 
 async def test_a_key_that_was_rotated_meanwhile_is_known_at_once_and_a_revoked_one_forgotten_soon() -> None:
