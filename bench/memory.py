@@ -90,7 +90,7 @@ class Form:
     personal: bool = False
 
 
-FORMS = {"parked": Form(), "awake": Form(personal=True), "awake, OpenSSL": Form("park_after_seconds = 0")}
+FORMS = {"parked": Form(), "awake": Form(personal=True), "awake-openssl": Form("park_after_seconds = 0")}
 
 
 async def gateway_holding(server: Server, sizes: Sequence[int], form: Form, *, rest: bool) -> list[Held]:
@@ -126,7 +126,7 @@ async def measure(options: argparse.Namespace) -> None:
     sizes = [int(size) for size in options.sizes.split(",")]
     print(HEAD, flush=True)
     lines = []
-    for form in options.forms.split(";"):
+    for form in options.forms.split(","):
         async with simulated_server() as server:
             held = await gateway_holding(server, sizes, FORMS[form], rest=options.rest)
         for one in held:
@@ -150,7 +150,7 @@ async def measure(options: argparse.Namespace) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", default="1000,2000,5000,10000,15000")
-    parser.add_argument("--forms", default=";".join(FORMS), help="of those above, with ; between them")
+    parser.add_argument("--forms", default=",".join(FORMS))
     parser.add_argument("--peers", type=int, default=2_000, help="sessions of each peer; 0: none")
     parser.add_argument("--rest", action="store_true", help="subscribe by REST, as apps do: four times slower")
     parser.add_argument("--short", action="store_true", help="two small sizes")
