@@ -67,7 +67,8 @@ class Page(ABC):
 
     async def click(self, selector: str) -> None:
         """Waits until it can be seen, is enabled and stays in its place: a view may still be scrolling or unfolding. Where that
-        moved it all the same between the look and the press, it is pressed again."""
+        moved it all the same between the look and the press, it is pressed again. The window tells of the press, not the
+        element: a view that is drawn anew in between has another one of the name."""
         name = json.dumps(selector)
         for _ in range(PRESSES):
             x, y = await self.until(
@@ -80,7 +81,10 @@ class Page(ABC):
                   const box = one.getBoundingClientRect();
                   if (!box.width || box.y !== before) return null;
                   self.pressed = false;
-                  one.addEventListener("click", () => (self.pressed = true), {{once: true, capture: true}});
+                  if (!self.awaited) addEventListener("click", press => {{
+                    self.pressed ||= press.target.closest(self.awaited) !== null;
+                  }}, {{capture: true}});
+                  self.awaited = {name};
                   return [box.x + box.width / 2, box.y + box.height / 2];
                 }})()"""
             )
