@@ -146,9 +146,14 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """A failure is named when it happens: a run that is cut off has no summary."""
-    if report.failed and "PYTEST_XDIST_WORKER" not in os.environ:
+    """A failure is named when it happens: a run that is cut off has no summary. Of one that is tried again the summary has
+    no more than its name."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return
+    if report.failed:
         sys.stderr.write(f"\nfailed: {report.nodeid} ({report.when})\n")
+    elif report.outcome == "rerun":
+        sys.stderr.write(f"\ntried again: {report.nodeid} ({report.when})\n{report.longreprtext}\n")
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
