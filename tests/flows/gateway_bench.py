@@ -19,8 +19,9 @@ from idlebell.gateway.reach import Reach
 from idlebell.gateway.reading import read
 from idlebell.gateway.shapes import CredentialsRequest, Registration, SubscriptionRequest, SubscriptionView
 from idlebell.gateway.verbs import Gateway
-from idlebell.login.door import Door, LoginFailed
+from idlebell.login.door import Door
 from idlebell.login.keyring import Keyring
+from idlebell.login.opener import LoginFailed
 from idlebell.model.account import Account, Credentials, PasswordCredentials
 from idlebell.model.cursor import Cursor
 from idlebell.model.endpoint import WebhookEndpoint

@@ -10,8 +10,9 @@ from ipaddress import ip_network
 import pytest
 
 from idlebell.imap.commands import Noop
-from idlebell.login.door import Door, LoginFailed
+from idlebell.login.door import Door
 from idlebell.login.keyring import Keyring
+from idlebell.login.opener import LoginFailed, Opener
 from idlebell.login.refusal import DOUBT_SECONDS
 from idlebell.model.account import Account, ImapTarget, PasswordCredentials, Tls
 from idlebell.model.ids import AccountId, SubscriptionId
@@ -63,9 +64,8 @@ class Entrance:
                 target, connector=connector, tls_policy=policy, clock=clock, wire_log=self._heard
             )
 
-        self.door = Door(
-            connect, self.keyring, clock, os.urandom, lambda fact: None, support_url="mailto:a@example.org"
-        )
+        opener = Opener(connect, os.urandom, lambda fact: None, support_url="mailto:a@example.org")
+        self.door = Door(opener.open, self.keyring, clock, os.urandom, lambda fact: None)
 
     def _heard(self, side: str, line: str) -> None:
         if side == "C":

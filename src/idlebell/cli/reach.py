@@ -14,8 +14,9 @@ from idlebell.discover.providers import of_address, of_host, sessions_taken
 from idlebell.gateway.discovery import Discovery, Found, domain_of
 from idlebell.imap import quirks
 from idlebell.imap.errors import RemoteProtocolError
-from idlebell.login.door import Door, LoginFailed
+from idlebell.login.door import Door
 from idlebell.login.keyring import Keyring
+from idlebell.login.opener import LoginFailed, Opener
 from idlebell.model.account import Account, ImapTarget, PasswordCredentials, Tls
 from idlebell.model.ids import AccountId
 from idlebell.model.secret import Secret
@@ -142,12 +143,11 @@ async def _report(tools: _Tools, url: ImapUrl, password: Password, say: Say) -> 
     finally:
         await connection.logout()
     door = Door(
-        tools.connect,
+        Opener(tools.connect, secrets.token_bytes, _unheard, support_url=tools.settings.imap.support_url).open,
         Keyring(),
         tools.clock,
         secrets.token_bytes,
         _unheard,
-        support_url=tools.settings.imap.support_url,
     )
     account = Account(AccountId("acc_check"), url.target, url.username)
     try:

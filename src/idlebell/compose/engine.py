@@ -41,7 +41,8 @@ from idlebell.gateway.reach import Reach
 from idlebell.gateway.verbs import Gateway
 from idlebell.login.door import Door
 from idlebell.login.keyring import Keyring
-from idlebell.login.renewals import Renewals
+from idlebell.login.opener import Opener
+from idlebell.login.renewals import Renewals, refresh_by
 from idlebell.net.clock import Clock
 from idlebell.net.clock_watch import JumpReason, watch_clock
 from idlebell.net.connector import Connector
@@ -126,9 +127,10 @@ async def running_engine(
         post = post_of(settings, connector, tls_policy, clock) if canary else None
         rhythm = Rhythm(settings.canary.every_seconds, settings.canary.late_seconds)
         bird = None if post is None else Canary(post, rhythm, clock, os.urandom, emit)
-        renewals = Renewals(http.send, keyring, clock, random.random, emit)
+        renewals = Renewals(refresh_by(http.send), keyring, clock, random.random, emit)
+        opener = Opener(connect, os.urandom, emit, support_url=settings.imap.support_url)
         door = Door(
-            connect,
+            opener.open,
             keyring,
             clock,
             os.urandom,
@@ -139,7 +141,6 @@ async def running_engine(
             sessions_at=lambda host: fleet.sessions_at(host),  # noqa: PLW0108 - the fleet comes after the door
             free=lambda: places.sessions - fleet.sessions() - sessions.untaken(),
             returning=lambda: fleet.returning(),  # noqa: PLW0108
-            support_url=settings.imap.support_url,
             renewals=renewals,
         )
         dispatcher = Dispatcher(

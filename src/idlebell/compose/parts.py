@@ -18,8 +18,8 @@ from idlebell.gateway.declared import DeclaredAccount
 from idlebell.gateway.policy import Offered, Policy
 from idlebell.imap.capabilities import SharedCapabilities
 from idlebell.login.admission import Admission
-from idlebell.login.door import Connect
 from idlebell.login.keyring import Keyring
+from idlebell.login.opener import Connect
 from idlebell.model.account import ImapTarget, Tls
 from idlebell.model.apprise_service import offered
 from idlebell.model.proof import Demand, Demands

@@ -16,8 +16,9 @@ from idlebell.deliver.dispatcher import Dispatcher
 from idlebell.gateway.credentials import same_credentials
 from idlebell.gateway.turns import Turns
 from idlebell.gateway.wish import Wish
-from idlebell.login.door import LOGIN_SECONDS, Door, LoginFailed
+from idlebell.login.door import LOGIN_SECONDS, Door
 from idlebell.login.keyring import Keyring
+from idlebell.login.opener import LoginFailed
 from idlebell.login.refusal import no_room, refuses_credentials
 from idlebell.model.account import Account, Credentials, KeyedCredentials, RenewableCredentials, Retention
 from idlebell.model.endpoint import Endpoint, Endpoints, Provable, WebhookEndpoint, same_endpoint, unproven

@@ -44,8 +44,9 @@ from idlebell.gateway.shapes import (
 from idlebell.gateway.trail_shapes import Deliveries, WhyView
 from idlebell.gateway.verifying import Verifying
 from idlebell.gateway.wish import Wish, read_wish
-from idlebell.login.door import Door, LoginFailed
+from idlebell.login.door import Door
 from idlebell.login.keyring import Keyring
+from idlebell.login.opener import LoginFailed
 from idlebell.model.account import Account
 from idlebell.model.ids import AccountId, ApiKeyId, SubscriptionId, token_hash
 from idlebell.model.problem import Fault, Problem, ProblemError

@@ -8,33 +8,24 @@ from __future__ import annotations
 import asyncio
 import hmac
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import replace
 from functools import partial
-from typing import Final, TypeAlias
+from typing import Final
 
 from idlebell.discover.providers import of_host
-from idlebell.imap.commands import Id
-from idlebell.imap.errors import LocalProtocolError, RemoteProtocolError
-from idlebell.imap.quirks import ID_BEFORE_SELECT
-from idlebell.imap.sasl import Proof, choose
 from idlebell.login import refusal
 from idlebell.login.admission import Admission, Outcome, Ticket
-from idlebell.login.echo import unechoed
 from idlebell.login.gate import Gate
-from idlebell.login.identity import identity
 from idlebell.login.keyring import Keyring
-from idlebell.login.mechanism import Scram, known_by, mechanism_of, proof_of, proven, revealed
+from idlebell.login.mechanism import known_by
+from idlebell.login.opener import LoginFailed, Open
 from idlebell.login.pacing import Doubts, Paces, RefusalGuard
 from idlebell.login.renewals import Refused, Renewals
-from idlebell.login.said import alerts_of, said_of
-from idlebell.model.account import Account, Credentials, ImapTarget, RenewableCredentials
+from idlebell.model.account import Account, Credentials, RenewableCredentials
 from idlebell.model.ids import AccountId, SubscriptionId
 from idlebell.model.problem import Fault
-from idlebell.model.shown_text import ALERT_CHARACTERS, shown
 from idlebell.net.clock import Clock
-from idlebell.net.errors import ServerSaidBye, TransportError
 from idlebell.net.imap_connection import ImapConnection
 from idlebell.telemetry import facts
 
@@ -46,18 +37,6 @@ JUST_RENEWED_SECONDS: Final = 60.0
 """An access token that is refused so soon after it came will not be better than the next."""
 QUEUED: Final = 16
 """Logins of one account that wait for each other; more are refused, whoever asks."""
-
-Connect: TypeAlias = Callable[[ImapTarget], Awaitable[ImapConnection]]
-
-
-class LoginFailed(Exception):  # noqa: N818 - named as the fact it is
-    """``unexplained``: the server refused without a word why. ``ours``: it was not asked, by a bound of this gateway."""
-
-    def __init__(self, fault: Fault, *, unexplained: bool = False, ours: bool = False) -> None:
-        super().__init__(f"{fault.code}: {fault.detail}")
-        self.fault = fault
-        self.unexplained = unexplained
-        self.ours = ours
 
 
 def _no_sessions(host: str) -> int:
@@ -83,17 +62,17 @@ async def _not_told(account: AccountId, subscription: SubscriptionId, fault: Fau
 class Door:
     """One for a process.
 
-    ``connect`` opens a connection that is greeted and, unless the target says otherwise, under TLS. ``sessions_at`` counts
-    the sessions at a host, for ``per_host_connections`` (0: no cap). ``free``: how many more sessions the process can hold;
-    ``returning``: how many of them are those of accounts that lost theirs.
+    ``open_session``: :meth:`~idlebell.login.opener.Opener.open`, here or elsewhere. ``sessions_at`` counts the sessions at a
+    host, for ``per_host_connections`` (0: no cap). ``free``: how many more sessions the process can hold; ``returning``: how
+    many of them are those of accounts that lost theirs.
     ``entropy`` gives that many random bytes.
-    ``support_url``: told to servers by ID (RFC 2971), after a login and never before one. ``renewals`` None: nobody brings
+    ``renewals`` None: nobody brings
     credentials that are to be renewed.
     """
 
     def __init__(
         self,
-        connect: Connect,
+        open_session: Open,
         keyring: Keyring,
         clock: Clock,
         entropy: Callable[[int], bytes],
@@ -105,10 +84,9 @@ class Door:
         sessions_at: Callable[[str], int] = _no_sessions,
         free: Callable[[], int] = _no_bound,
         returning: Callable[[], int] = _none_return,
-        support_url: str = "",
         renewals: Renewals | None = None,
     ) -> None:
-        self._connect = connect
+        self._open_session = open_session
         self._keyring = keyring
         self._clock = clock
         self._entropy = entropy
@@ -117,7 +95,6 @@ class Door:
         self.admission: Final = Admission(self.paces)
         self._gate = Gate(self.admission, clock)
         self._doubts = Doubts()
-        self._identity = identity(support_url)
         self._guard = RefusalGuard()
         self._digest_key = entropy(32)
         self._cap = per_host_connections
@@ -263,7 +240,7 @@ class Door:
                     if kept is not None and not kept():
                         raise LoginFailed(Fault("server-error", "The credentials were replaced."), ours=True)
                     async with asyncio.timeout(LOGIN_SECONDS):
-                        connection = await self._logged_in(account, credentials)
+                        connection = await self._open_session(account, credentials)
                     outcome = Outcome.OPENED
                 except TimeoutError:
                     outcome = Outcome.NOTHING if kept is None else Outcome.REFUSED
@@ -294,80 +271,6 @@ class Door:
             return await self._gate.enter(host, patience_seconds=patience_seconds)
         except TimeoutError:
             raise _too_many() from None
-
-    async def _logged_in(self, account: Account, credentials: Credentials) -> ImapConnection:
-        connection = await self._connected(account.target)
-        try:
-            await self._prove(connection, account, credentials)
-            await self._introduce(connection, account.id)
-        except BaseException:
-            connection.close()
-            raise
-        return connection
-
-    async def _connected(self, target: ImapTarget) -> ImapConnection:
-        try:
-            return await self._connect(target)
-        except (TransportError, RemoteProtocolError) as error:
-            raise LoginFailed(refusal.failed(error, target.host)) from None
-
-    async def _prove(self, connection: ImapConnection, account: Account, credentials: Credentials) -> None:
-        proof = proof_of(credentials)
-        offered = choose(connection.capabilities, proof)
-        host = account.target.host
-        fault: Fault | None = None
-        unexplained = False
-        for name in offered:
-            try:
-                mechanism = mechanism_of(name, account, credentials, self._entropy)
-            except ValueError:
-                fault = fault or _cannot_be_carried()
-                continue
-            try:
-                if mechanism is not None:
-                    reply = await connection.authenticate(mechanism)
-                else:
-                    reply = await connection.login(account.username, revealed(credentials))
-            except LocalProtocolError:
-                fault = fault or _cannot_be_carried()  # LOGIN of what is no ASCII; nothing was sent
-                continue
-            except ValueError:
-                raise LoginFailed(_cannot_be_carried()) from None
-            except ServerSaidBye as error:
-                bye = replace(error.bye, text=unechoed(error.bye.text, revealed(credentials)))
-                raise LoginFailed(refusal.failed(ServerSaidBye(bye, greeting=error.greeting), host)) from None
-            except (TransportError, RemoteProtocolError) as error:
-                raise LoginFailed(refusal.failed(error, host)) from None
-            if reply.ok:
-                proven(credentials, mechanism)
-                self._hand_on(account.id, host, alerts_of(reply, credentials))
-                return
-            said = said_of(reply, credentials)
-            unexplained = refusal.unexplained(*said)
-            fault = refusal.with_alerts(
-                refusal.refused(*said, host, by_token=proof is Proof.TOKEN), alerts_of(reply, credentials)
-            )
-            nothing_sent = isinstance(mechanism, Scram) and not mechanism.proof_sent
-            if not (nothing_sent and refusal.mechanism_unavailable(*said)):
-                break
-        fault = fault or refusal.no_way(proof)
-        await connection.logout()
-        raise LoginFailed(fault, unexplained=unexplained)
-
-    async def _introduce(self, connection: ImapConnection, account: AccountId) -> None:
-        """ID, once a session. A server that does not like it is not asked for more than that."""
-        host = connection.target.host
-        if not (connection.has("ID") or ID_BEFORE_SELECT.fits("", connection.capabilities, host)):
-            return
-        try:
-            reply = await connection.command(Id(self._identity))
-        except (TransportError, RemoteProtocolError) as error:
-            raise LoginFailed(refusal.failed(error, host)) from None
-        self._hand_on(account, host, alerts_of(reply))
-        fault = None if reply.ok else refusal.not_connected(reply.completed.text)
-        if fault is not None:
-            await connection.logout()
-            raise LoginFailed(refusal.with_alerts(fault, alerts_of(reply)))
 
     @contextmanager
     def _admitted(self, host: str) -> Iterator[None]:
@@ -421,11 +324,6 @@ class Door:
         joined = "\0".join(parts).encode("utf-8", "surrogatepass")
         return hmac.digest(self._digest_key, joined, "sha256")
 
-    def _hand_on(self, account: AccountId, host: str, alerts: list[str]) -> None:
-        """Alerts beside what went well: there is no fault to carry them."""
-        for text in alerts:
-            self._emit(facts.AlertReceived(account, host, shown(text, ALERT_CHARACTERS)))
-
     def _tell(self, account: Account, fault: Fault) -> None:
         self._emit(facts.LoginFailed(account.id, account.target.host, fault.code, fault.detail, fault.private))
 
@@ -438,7 +336,3 @@ def _raise(fault: Fault | None) -> None:
 def _rate_of(host: str) -> float | None:
     provider = of_host(host)
     return None if provider is None else provider.connect_rate
-
-
-def _cannot_be_carried() -> Fault:
-    return Fault("authentication-failed", "The user name or the password holds characters that no login can carry.")

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from idlebell.login.keyring import Keyring
-from idlebell.login.token_endpoint import ANSWER_BYTES, read_answer, refresh_request
+from idlebell.login.token_endpoint import ANSWER_BYTES, Granted, read_answer, refresh_request
 from idlebell.model.account import RenewableCredentials
 from idlebell.model.ids import AccountId, SubscriptionId
 from idlebell.model.problem import Blame, Fault
@@ -38,6 +38,8 @@ class Send(Protocol):
     def __call__(self, request: HttpRequest, /, *, timeout_seconds: float, body_bytes: int) -> Awaitable[Answer]: ...
 
 
+Refresh: TypeAlias = Callable[[RenewableCredentials], Awaitable[Granted | Fault]]
+"""Asks their token endpoint once."""
 Refused = Callable[[AccountId, SubscriptionId, Fault], Awaitable[None]]
 
 
@@ -45,12 +47,24 @@ async def _not_told(account: AccountId, subscription: SubscriptionId, fault: Fau
     return None
 
 
-class Renewals:
-    """One for a process. ``send``: :meth:`idlebell.net.http_client.HttpClient.send`, with the rules of egress in it, which
-    follows no redirect. ``entropy`` is in [0, 1)."""
+def refresh_by(send: Send) -> Refresh:
+    """``send``: :meth:`idlebell.net.http_client.HttpClient.send`, with the rules of egress in it, which follows no redirect."""
 
-    def __init__(self, send: Send, keyring: Keyring, clock: Clock, entropy: Callable[[], float], emit: Emit) -> None:
-        self._send = send
+    async def refresh(credentials: RenewableCredentials) -> Granted | Fault:
+        request = refresh_request(credentials)
+        answer = await send(request, timeout_seconds=ANSWER_SECONDS, body_bytes=ANSWER_BYTES + 1)
+        return read_answer(answer, credentials)
+
+    return refresh
+
+
+class Renewals:
+    """One for a process. ``refresh``: :func:`refresh_by`, here or elsewhere. ``entropy`` is in [0, 1)."""
+
+    def __init__(
+        self, refresh: Refresh, keyring: Keyring, clock: Clock, entropy: Callable[[], float], emit: Emit
+    ) -> None:
+        self._refresh = refresh
         self._keyring = keyring
         self._clock = clock
         self._entropy = entropy
@@ -95,11 +109,9 @@ class Renewals:
         host = credentials.token_url.host
         if not credentials.refresh_token:
             return _replaced()
-        request = refresh_request(credentials)
-        answer = await self._send(request, timeout_seconds=ANSWER_SECONDS, body_bytes=ANSWER_BYTES + 1)
+        found = await self._refresh(credentials)
         if credentials.wiped:
             return _replaced()
-        found = read_answer(answer, credentials)
         if isinstance(found, Fault):
             self._emit(TokenNotRenewed(host, found.code, found.detail, found.private))
             return found

@@ -15,10 +15,11 @@ import pytest
 from idlebell.imap import commands
 from idlebell.imap.responses import Condition
 from idlebell.login import door as door_module
-from idlebell.login.door import Door, LoginFailed
+from idlebell.login.door import Door
 from idlebell.login.keyring import Keyring
+from idlebell.login.opener import LoginFailed, Opener
 from idlebell.login.refusal import DOUBT_SECONDS, NOT_CONNECTED_PAUSE_SECONDS
-from idlebell.login.renewals import Renewals
+from idlebell.login.renewals import Renewals, refresh_by
 from idlebell.model.account import (
     Account,
     BearerCredentials,
@@ -76,7 +77,8 @@ class Bench:
             self.opened.append(opened)
             return opened
 
-        self.door = Door(connect, self.keyring, clock, os.urandom, self.facts.append, **options)
+        opener = Opener(connect, os.urandom, self.facts.append)
+        self.door = Door(opener.open, self.keyring, clock, os.urandom, self.facts.append, **options)
         self.door.report_refusals_to(self._on_refused)
 
     async def _on_refused(self, account: AccountId, subscription: SubscriptionId, fault: Fault) -> None:
@@ -515,7 +517,7 @@ class Renewing(Bench):
     def __init__(self, server: ImapServer, *granted: str) -> None:
         self.endpoint, self.told = Endpoint(*granted), []
         keyring = Keyring()
-        renewals = Renewals(self.endpoint.send, keyring, Clock(), lambda: 0.0, self.told.append)
+        renewals = Renewals(refresh_by(self.endpoint.send), keyring, Clock(), lambda: 0.0, self.told.append)
         super().__init__(server, keyring=keyring, renewals=renewals)
 
     def kept(self, access_token: str | None = None, name: str = "only") -> RenewableCredentials:

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from idlebell.login.keyring import Keyring
-from idlebell.login.renewals import AHEAD_SECONDS, PAUSES_SECONDS, ROUND_SECONDS, Renewals
+from idlebell.login.renewals import AHEAD_SECONDS, PAUSES_SECONDS, ROUND_SECONDS, Renewals, refresh_by
 from idlebell.model.account import PasswordCredentials, RenewableCredentials
 from idlebell.model.endpoint import PushUrl
 from idlebell.model.ids import AccountId, SubscriptionId
@@ -48,7 +48,9 @@ class Bench:
         self.provider, self.keyring, self.clock = Provider(), Keyring(), VirtualClock()
         self.facts: list[Fact] = []
         self.refused: list[tuple[SubscriptionId, str]] = []
-        self.renewals = Renewals(self.provider.send, self.keyring, self.clock, lambda: 0.0, self.facts.append)
+        self.renewals = Renewals(
+            refresh_by(self.provider.send), self.keyring, self.clock, lambda: 0.0, self.facts.append
+        )
         self.renewals.report_refusals_to(self.on_refused)
 
     async def on_refused(self, account: AccountId, subscription: SubscriptionId, fault: Fault) -> None:
