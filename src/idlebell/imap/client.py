@@ -124,10 +124,10 @@ class Client:
 
     @property
     def terms(self) -> Terms | None:
-        """With :attr:`tags` and :attr:`phase` all that is to be kept of a client that idles, or has asked to, and holds
-        nothing. None: it does something else, or something has come or is to be sent that would be lost."""
-        idles = self._phase is Phase.IDLING or self._phase is Phase.IDLE_REQUESTED
-        if not idles or self._framer.pending or self._outgoing or self.fault is not None:
+        """With :attr:`tags` and :attr:`phase` all that is to be kept of a client that idles, has asked to, or may be given a
+        command, and holds nothing. None: it does something else, or something has come or is to be sent that would be lost."""
+        waits = self._phase in (Phase.IDLING, Phase.IDLE_REQUESTED, Phase.READY)
+        if not waits or self._framer.pending or self._outgoing or self.fault is not None:
             return None
         return Terms(
             self._limits,

@@ -6,7 +6,7 @@ from idlebell.imap.responses import Condition, PlainCode, ResponseCode, StatusRe
 from idlebell.login.echo import unechoed
 from idlebell.login.mechanism import revealed
 from idlebell.model.account import Credentials
-from idlebell.net.imap_connection import Reply
+from idlebell.net.reply import Reply
 
 
 def said_of(reply: Reply, sent: Credentials) -> tuple[Condition, ResponseCode | None, str]:

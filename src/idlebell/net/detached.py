@@ -1,14 +1,18 @@
-"""What is left of a connection that idles when it is stripped for parking."""
+"""What is left of a connection that is stripped: for parking, or to be handed over to another process."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from idlebell.imap.terms import Terms
 from idlebell.net.deadlines import Deadlines
 from idlebell.net.secret_arena import SecretArena
 from idlebell.net.tls_parked import ParkedTls
 from idlebell.net.wire_log import WireLog
+
+if TYPE_CHECKING:
+    from idlebell.net.tls_engine import Channel
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +39,14 @@ class Detached:
     heard_at: float
     debt_bytes: float
     moved_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """A connection that may be given a command, taken apart. The rest is as in :class:`Detached`."""
+
+    channel: Channel
+    terms: Terms
+    tags: int
+    heard_at: float
+    debt_bytes: float

@@ -8,7 +8,6 @@ the server's next line belongs to.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import Final
 
 from idlebell.imap import commands as c
@@ -31,27 +30,15 @@ from idlebell.net.deadlines import (
     Deadlines,
     drained,
 )
-from idlebell.net.detached import ConnectionTerms, Detached
+from idlebell.net.detached import ConnectionTerms, Detached, GivenUp
 from idlebell.net.errors import ConnectionLost, ServerSaidBye, TransportError
 from idlebell.net.record_channel import RecordChannel
+from idlebell.net.reply import Reply
 from idlebell.net.tls_engine import Channel, TlsChannel
 from idlebell.net.wire_log import WireLog, spell, spell_event
 
 _IDLE: Final = c.Idle()
 """One for all: each session holds the command that is in flight."""
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """``untagged``: all that the server said since the last call returned, in order, whether it belongs to the command or
-    not."""
-
-    completed: Completed
-    untagged: list[UntaggedResponse]
-
-    @property
-    def ok(self) -> bool:
-        return self.completed.ok
 
 
 class ImapConnection:
@@ -239,16 +226,29 @@ class ImapConnection:
 
     # --- parked ---
 
-    def shed(self) -> None:
-        """Lets go of what OpenSSL holds for the connection, where its records can be sealed and opened without it."""
+    def give_up(self) -> GivenUp | None:
+        """Gives away what the connection is made of, where the next command could be sent; it can do nothing any more. None:
+        something has come or is to be sent that would be lost, and nothing has changed."""
+        terms, channel = self._client.terms, self._channel
+        ready = terms is not None and self._client.phase is Phase.READY and not self._early and self._end is None
+        if terms is None or not ready or (isinstance(channel, RecordChannel) and not channel.at_rest):
+            return None
+        self._detached, self._end = True, ConnectionLost("given up")
+        debt = drained(self._debt_bytes, self._clock.monotonic() - self.last_heard_at)
+        return GivenUp(channel, terms, self._client.tags, self.last_heard_at, debt)
+
+    def shed(self) -> bool:
+        """Lets go of what OpenSSL holds for the connection, where its records can be sealed and opened without it. Is there
+        nothing of it any more?"""
         if isinstance(self._channel, TlsChannel) and (channel := self._channel.park()) is not None:
             self._channel = channel
+        return not isinstance(self._channel, TlsChannel)
 
     def detach(self) -> Detached | None:
         """Strips a connection that idles, or has asked to, and has shed OpenSSL; it can do nothing any more. None: it holds
         more than could be kept, and nothing has changed."""
         terms, channel = self._client.terms, self._channel
-        if terms is None or self._early or self._idle_reply or self._end:
+        if terms is None or self._client.phase is Phase.READY or self._early or self._idle_reply or self._end:
             return None
         if not isinstance(channel, RecordChannel) or (released := channel.release()) is None:
             return None

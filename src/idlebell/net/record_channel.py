@@ -40,11 +40,16 @@ class RecordChannel:
     def moved_bytes(self) -> int:
         return self._wire.moved_bytes
 
+    @property
+    def at_rest(self) -> bool:
+        """Nothing is still to be read or sent, no part of a record has come, and the peer has not ended the session."""
+        under_way = self._content or self._unsent or self._end is not None
+        return not under_way and not self._tls.peer_closed and self._tls.at_rest
+
     def release(self) -> tuple[Wire, ParkedTls] | None:
         """Gives away what the channel was made of; it cannot be used any more, and one that is made of the two goes on where
-        it stopped. None, and nothing has changed: something is still to be read or sent, a part of a record has come, or the
-        peer has ended the session. Nobody may be reading or writing."""
-        if self._content or self._unsent or self._end is not None or self._tls.peer_closed or not self._tls.at_rest:
+        it stopped. None, and nothing has changed: it is not :attr:`at_rest`. Nobody may be reading or writing."""
+        if not self.at_rest:
             return None
         wire, tls = self._wire, self._tls
         tls.drop_keys()

@@ -26,7 +26,8 @@ from idlebell.imap.sequence_set import SequenceSet
 from idlebell.imap.short_lines import line_bytes, shortened
 from idlebell.net.clock import Clock
 from idlebell.net.detached import Detached
-from idlebell.net.imap_connection import ImapConnection, Reply
+from idlebell.net.imap_connection import ImapConnection
+from idlebell.net.reply import Reply
 from idlebell.watch.answers import Extent, Listing, LookRefusedError, MailboxRefusedError, Waited
 from idlebell.watch.census import passed_over
 from idlebell.watch.lapses import events_lost

@@ -781,9 +781,23 @@ def test_a_client_goes_on_with_the_command_that_somebody_else_has_sent() -> None
     assert resumed.phase is Phase.READY
 
 
-@pytest.mark.parametrize("said", [b"* 4 EX", b""], ids=["part of a line", "nothing"])
-def test_a_client_that_holds_something_of_its_own_has_no_terms_to_go_on_from(said: bytes) -> None:
-    client = idling() if said else examined()
-    client.receive_data(said)
+def test_a_client_that_is_logged_in_goes_on_from_its_terms() -> None:
+    client = logged_in()
+    assert client.terms is not None
+
+    resumed = Client.resumed(client.terms, client.tags, None, Phase.READY)
+
+    assert resumed.state is State.AUTHENTICATED
+    assert resumed.send(c.Examine("INBOX")) == f"A{client.tags + 1}"
+
+
+@pytest.mark.parametrize("waits", ["for a line", "for an answer"])
+def test_a_client_that_holds_something_of_its_own_has_no_terms_to_go_on_from(waits: str) -> None:
+    client = idling() if waits == "for a line" else examined()
+    if waits == "for a line":
+        client.receive_data(b"* 4 EX")
+    else:
+        client.send(c.Noop())
+        client.data_to_send()
 
     assert client.terms is None
