@@ -158,7 +158,7 @@ async def measure(folder: Path, rings: int) -> Found:
     for _ in range(200):
         at = time.perf_counter()
         now = clock.now()
-        await store.take(now, now + timedelta(seconds=1), 64, lambda _: {})
+        await store.take(now, now + timedelta(seconds=1), 64, lambda due, tried: {})
         took.append(time.perf_counter() - at)
     await pruner.stop()
     await http.close()

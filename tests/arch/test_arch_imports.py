@@ -51,6 +51,7 @@ VOCABULARY = {
     "net.errors": "what can go wrong below, as types",
     "store": "its docstring",
     "store.ahead": "a part of the store's contract",
+    "store.taking": "a part of the store's contract",
     "store.allowances": "a part of the store's contract",
     "store.contract": "the types of what is stored",
     "store.grants": "a part of the store's contract",

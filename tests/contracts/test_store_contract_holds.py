@@ -59,7 +59,7 @@ async def test_what_is_held_is_committed_with_the_cursor(store: Store, account: 
 async def test_a_take_releases_what_is_due(store: Store, account: Account) -> None:
     first = await put(store, account, preferences=QUIET)
     await arrive(store, first.id)
-    taken = await store.take(MORNING, MORNING + LEASE, 10, lambda lanes: dict.fromkeys(lanes, 1))
+    taken = await store.take(MORNING, MORNING + LEASE, 10, lambda lanes, _: dict.fromkeys(lanes, 1))
     assert [one.notification.content for one in taken.leased] == [new_mail()]
 
 

@@ -268,14 +268,14 @@ async def test_one_step_takes_of_each_lane_what_it_is_allowed(store: Store, acco
         await enqueue(store, await put(store, account, number))
     other = await put(store, account, 5, endpoints=Endpoints(webhook("https://other.example/")))
     later = await enqueue(store, other, due_at=NOW + SECOND)
-    taken = await store.take(NOW, NOW + LEASE, 10, lambda lanes: dict.fromkeys(lanes, 3))
+    taken = await store.take(NOW, NOW + LEASE, 10, lambda lanes, _: dict.fromkeys(lanes, 3))
     assert (len(taken.leased), taken.lanes, taken.left) == (3, 1, True)
-    taken = await store.take(NOW, NOW + LEASE, 10, lambda lanes: dict.fromkeys(lanes, 3))
+    taken = await store.take(NOW, NOW + LEASE, 10, lambda lanes, _: dict.fromkeys(lanes, 3))
     assert (len(taken.leased), taken.lanes, taken.left) == (2, 1, False)
     assert taken.next_due == NOW + SECOND
-    taken = await store.take(NOW + SECOND, NOW + LEASE, 10, lambda lanes: {})
+    taken = await store.take(NOW + SECOND, NOW + LEASE, 10, lambda lanes, _: {})
     assert (taken.leased, taken.lanes, taken.left) == ((), 1, True)
-    taken = await store.take(NOW + SECOND, NOW + LEASE, 10, lambda lanes: dict.fromkeys(lanes, 3))
+    taken = await store.take(NOW + SECOND, NOW + LEASE, 10, lambda lanes, _: dict.fromkeys(lanes, 3))
     assert [leased.notification for leased in taken.leased] == [later]
     assert (taken.left, taken.next_due) == (False, None)
 
@@ -284,14 +284,14 @@ async def test_one_step_asks_of_so_many_lanes_only(store: Store, account: Accoun
     for number in range(4):
         one = await put(store, account, number, endpoints=Endpoints(webhook(f"https://{number}.example/")))
         await enqueue(store, one)
-    taken = await store.take(NOW, NOW + LEASE, 3, lambda lanes: dict.fromkeys(lanes, 3))
+    taken = await store.take(NOW, NOW + LEASE, 3, lambda lanes, _: dict.fromkeys(lanes, 3))
     assert (len(taken.leased), taken.lanes, taken.left) == (3, 3, True)
 
 
 async def test_what_is_taken_sees_what_was_asked_before_it(store: Store, account: Account) -> None:
     first = await put(store, account)
     enqueued, taken = await asyncio.gather(
-        store.enqueue([draft(first.id)]), store.take(NOW, NOW + LEASE, 10, lambda lanes: dict.fromkeys(lanes, 3))
+        store.enqueue([draft(first.id)]), store.take(NOW, NOW + LEASE, 10, lambda lanes, _: dict.fromkeys(lanes, 3))
     )
     assert [leased.notification for leased in taken.leased] == list(enqueued)
 

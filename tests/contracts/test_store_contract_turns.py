@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -15,7 +16,7 @@ from idlebell.model.message import MessageSummary
 from idlebell.model.notification import Notification
 from idlebell.model.subscription import Counts, LastPush, Payload, StandingProblem, Subscription
 from idlebell.store.contract import Dropped, Postponed, Settled, Settlement, Store
-from store_samples import DAY, HOUR, LEASE, NOW, SECOND, new_mail, simplepush, webhook
+from store_samples import DAY, HOUR, LEASE, NOW, SECOND, TARGET, new_mail, simplepush, webhook
 
 
 async def one_at_a_time(store: Store, now: datetime) -> list[Notification]:
@@ -51,6 +52,52 @@ async def test_whoever_has_much_waiting_takes_turns_with_those_who_have_little(s
     for one in (flooded, other):
         own = [notification.version for notification in sent if notification.subscription_id == one.id]
         assert own == sorted(own)
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3])
+async def test_an_account_with_many_endpoints_takes_turns_with_those_that_have_one(
+    store: Store, account: Account, at_once: int
+) -> None:
+    others = [await store.account(TARGET, name) for name in ("bob", "carol")]
+    owners = [account, account, account, account, *others]
+    hooks = [
+        await put(store, owner, number, endpoints=Endpoints(webhook(f"https://hook.example.net/{number}")))
+        for number, owner in enumerate(owners)
+    ]
+    for second, hook in enumerate(hooks):
+        await enqueue(store, hook, at=NOW + second * SECOND)
+    now = NOW + 10 * SECOND
+    (lane,) = await store.lanes(now, 10)
+    owner_of = {hook.id: hook.account_id for hook in hooks}
+    turns: list[str] = []
+    while leased := await store.lease(lane, now, now + LEASE, at_once):
+        turns += [owner_of[one.notification.subscription_id] for one in leased]
+        now += SECOND
+    assert turns == [account.id, others[0].id, others[1].id, account.id, account.id, account.id]
+
+
+async def test_a_taking_is_told_where_something_was_tried_before(store: Store, account: Account) -> None:
+    down, fresh = [
+        await put(store, account, number, endpoints=Endpoints(webhook(f"https://{number}.example.net/")))
+        for number in (1, 2)
+    ]
+    one = await enqueue(store, down)
+    (first,) = await lease(store)
+    await store.release_leases()
+    await enqueue(store, fresh, at=NOW + SECOND)
+    asked: list[tuple[list[bytes], set[bytes]]] = []
+
+    def share(due: Sequence[bytes], tried: Collection[bytes]) -> dict[bytes, int]:
+        asked.append((list(due), set(tried)))
+        return dict.fromkeys(due, 1)
+
+    taken = await store.take(NOW + HOUR, NOW + HOUR + LEASE, 10, share)
+    due = [leased.lane for leased in taken.leased]
+    assert asked == [(due, {first.lane})]
+    assert due[0] == first.lane
+    await store.settle(one.id, Settled(NOW + HOUR, 200))
+    assert await store.take(NOW + DAY, NOW + DAY + LEASE, 10, share)
+    assert asked[1:] == [(due[1:], set())]
 
 
 async def test_what_is_retried_after_its_turn_is_as_late_as_it_was_told_to_be(store: Store, account: Account) -> None:

@@ -115,7 +115,7 @@ class ExactlyOnce(RuleBasedStateMachine):
     @rule()
     def attempt(self) -> None:
         until = self.now + samples.LEASE
-        taken = self.run(self.store.take(self.now, until, 9, lambda lanes: dict.fromkeys(lanes, 9)))
+        taken = self.run(self.store.take(self.now, until, 9, lambda lanes, _: dict.fromkeys(lanes, 9)))
         for leased in taken.leased:
             one = leased.notification
             before = self.told.setdefault(one.id, one)

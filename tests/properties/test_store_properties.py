@@ -322,7 +322,9 @@ class TwoStores(RuleBasedStateMachine):
     @rule(limit=st.integers(1, 3))
     def take(self, limit: int) -> None:
         until = self.now + samples.LEASE
-        taken = self.both(lambda store: store.take(self.now, until, limit, lambda lanes: dict.fromkeys(lanes, limit)))
+        taken = self.both(
+            lambda store: store.take(self.now, until, limit, lambda lanes, _: dict.fromkeys(lanes, limit))
+        )
         self.leased += [one.notification.id for one in taken.leased]
 
     @rule(limit=st.integers(1, 3))

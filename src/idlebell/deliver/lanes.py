@@ -8,7 +8,7 @@ with the fewest pushes in flight comes first.
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from typing import Final, NamedTuple
@@ -77,11 +77,13 @@ class Sharing:
     room: Mapping[bytes, Room]
     room_of_unknown: Room
 
-    def shares(self, due: Sequence[bytes]) -> dict[bytes, int]:
+    def shares(self, due: Sequence[bytes], tried: Collection[bytes] = ()) -> dict[bytes, int]:
         """How many to lease from each lane: each next one from where the fewest are in flight, among equals those that were
-        silent last, then the longest waiting first, until the bounds are met."""
+        silent last, then the longest waiting first, until the bounds are met. ``tried``: of those of which nothing is known,
+        something waits that was tried before we were there; it says as much as silence."""
         left, left_slow = self.left, self.left_slow
-        rooms = [self.room.get(name, self.room_of_unknown) for name in due]
+        unknown = self.room_of_unknown
+        rooms = [self.room.get(name) or unknown._replace(silent=name in tried) for name in due]
         shares: dict[bytes, int] = {}
         turn = [(room.in_flight, room.silent, order) for order, room in enumerate(rooms) if room.free > 0]
         heapify(turn)

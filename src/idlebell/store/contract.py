@@ -10,7 +10,7 @@ All times are aware datetimes in UTC, given by the caller: a store has no clock.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -30,6 +30,7 @@ from idlebell.store.allowances import Allowances
 from idlebell.store.grants import Grants
 from idlebell.store.keys import Keys
 from idlebell.store.reminders import Reminders
+from idlebell.store.taking import Share, Taken
 
 CURSORS_KEPT: Final = 200
 """Of one account, of mailboxes that are gone: whoever makes and deletes mailboxes all day fills no disk."""
@@ -295,20 +296,6 @@ class Deferred:
 
 Settlement: TypeAlias = Settled | Postponed | Dropped | EndpointGone | Unverified | Deferred
 
-Share: TypeAlias = Callable[[Sequence[bytes]], Mapping[bytes, int]]
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """``lanes``: how many had something due. ``left``: some of it may not have been taken. ``next_due``: of what is not
-    leased."""
-
-    leased: tuple[Leased, ...]
-    lanes: int
-    left: bool
-    next_due: datetime | None
-
-
 RELEASED_AT_ONCE: Final = 200
 """Holds released in one step: at seven in the morning many quiet hours end together."""
 OVERDUE_AT_ONCE: Final = 200
@@ -349,7 +336,8 @@ class Outbox(Protocol):
 
     async def lease(self, lane: bytes, now: datetime, until: datetime, limit: int) -> tuple[Leased, ...]:
         """Takes up to ``limit`` due notifications of a lane until ``until``, the longest waiting first; an endpoint that was
-        just served stands behind those that were not. Per endpoint only the oldest waiting one is taken, so that order is kept;
+        just served stands behind those that were not, and with what is taken all else of its account and lane stands behind
+        what waits for others. Per endpoint only the oldest waiting one is taken, so that order is kept;
         where the endpoint's kind only knows versions (SimplePush), the newest one instead, which supersedes the older. A lease
         that has lapsed may have led to a push, so it counts as an attempt (:meth:`release_leases`). New mail
         that may not ring any more is held or silenced instead, but for what was attempted before: that is only silenced."""
@@ -357,7 +345,7 @@ class Outbox(Protocol):
 
     async def take(self, now: datetime, until: datetime, limit: int, share: Share) -> Taken:
         """:meth:`release`, :meth:`lanes` and :meth:`lease` in one step, which sees what is asked to be written before it,
-        though it be not durable yet: then both become so together, and only then this returns. ``share`` is given the lanes and
+        though it be not durable yet: then both become so together, and only then this returns. ``share``, given the lanes,
         says how many to lease of each; it may be called in another thread, more than once, and must touch nothing else."""
         ...
 

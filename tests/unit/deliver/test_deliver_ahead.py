@@ -11,8 +11,8 @@ from idlebell.model.cursor import Cursor
 from idlebell.model.notification import Draft, NewMail, Notification
 from idlebell.model.subscription import Subscription
 from idlebell.push.exchange import Answer, HttpRequest, HttpResponse
-from idlebell.store.contract import Taken
 from idlebell.store.memory import MemoryStore
+from idlebell.store.taking import Taken
 from idlebell.testing.virtual_clock import VirtualClock
 from unit.deliver.deliver_scene import Scene, ScriptedHttp, scene, simple
 

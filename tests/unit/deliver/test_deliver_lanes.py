@@ -113,6 +113,15 @@ def test_services_that_have_not_answered_hold_at_most_half() -> None:
     assert known.sharing(0.0).shares([*hanging, A]) == {A: 3}
 
 
+def test_what_was_tried_before_we_were_there_comes_after_what_never_was() -> None:
+    """As after a restart: of what hung before, more waits than there are places."""
+    known = lanes(in_flight=4)
+    hanging = [b"h%d" % number for number in range(200)]
+    assert known.sharing(0.0).shares([*hanging, A], hanging) == {A: 1, b"h0": 1}
+    prove(known, A)
+    assert known.sharing(0.0).shares([A, B], [A]) == {A: 2, B: 2}, "what it is like is known"
+
+
 def test_services_that_are_slow_hold_at_most_half_too_until_they_are_quick_again() -> None:
     known = lanes(in_flight=8)
     prove(known, A)

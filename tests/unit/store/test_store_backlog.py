@@ -63,7 +63,7 @@ async def test_no_step_of_the_outbox_does_more_because_much_waits_for_another_se
         match step:
             case "take":
                 taken = await store.take(
-                    NOW, NOW + LEASE, 64, lambda lanes: {lane: 4 for lane in lanes if lane != DEAD}
+                    NOW, NOW + LEASE, 64, lambda lanes, _: {lane: 4 for lane in lanes if lane != DEAD}
                 )
                 assert [leased.notification.id for leased in taken.leased] == [one.id]
                 assert taken.lanes <= 2

@@ -48,6 +48,6 @@ async def test_what_a_push_came_to_is_committed_with_the_next_mail(
 async def test_nobody_else_waits_for_company(store: SqliteStore, subscription: Subscription) -> None:
     async with asyncio.timeout(10):
         await enqueue(store, subscription)
-        await store.take(NOW, NOW + LEASE, 64, lambda lanes: dict.fromkeys(lanes, 4))
+        await store.take(NOW, NOW + LEASE, 64, lambda lanes, _: dict.fromkeys(lanes, 4))
         await store.release_leases()
         assert await store.overdue(NOW) == ()

@@ -24,8 +24,6 @@ from idlebell.store.contract import (
     Postponed,
     Settled,
     Settlement,
-    Share,
-    Taken,
     Unverified,
 )
 from idlebell.store.delivered import coalesced, delivered, merged_into, silenced
@@ -40,6 +38,7 @@ from idlebell.store.memory.waiting import Tally, Waiting, Waitings
 from idlebell.store.owed import due_at, moved_by
 from idlebell.store.routes import Route, route, routes, version_after
 from idlebell.store.sealing import KEY_BYTES, Sealer
+from idlebell.store.taking import Share, Taken
 
 
 class MemoryOutbox(MemoryHolds):
@@ -51,7 +50,7 @@ class MemoryOutbox(MemoryHolds):
         self._pace = pace
         self._digest = Sealer(entropy(KEY_BYTES)).fingerprint
         self._subscriptions: dict[SubscriptionId, Subscription] = {}
-        self._outbox = Waitings()
+        self._outbox = Waitings(lambda one: self._subscriptions[one].account_id)
         self._falls = Falls(self._outbox, self._subscriptions, self._digest, self._save)
         self._heartbeats = Heartbeats()
         self._versions: dict[bytes, int] = {}
@@ -96,16 +95,20 @@ class MemoryOutbox(MemoryHolds):
         return tuple(self._outbox.lanes(now)[:limit])
 
     async def lease(self, lane: bytes, now: datetime, until: datetime, limit: int) -> tuple[Leased, ...]:
-        ready = self._outbox.ready(lane, now)[:limit]
-        taken = [self._lease(self._outbox.queues[endpoint], now, until) for endpoint in ready]
-        return tuple(one for one in taken if one is not None)
+        taken: list[Leased] = []
+        for endpoint in self._outbox.in_turn(lane, now, limit):
+            one = self._lease(self._outbox.queues[endpoint], now, until)
+            if one is not None:
+                taken.append(one)
+                self._outbox.took_turn(endpoint, now)
+        return tuple(taken)
 
     async def take(self, now: datetime, until: datetime, limit: int, share: Share) -> Taken:
         released = await self.release(now)
         lanes = await self.lanes(now, limit)
         leased: list[Leased] = []
         left = len(lanes) == limit or released == RELEASED_AT_ONCE
-        shares = share(lanes)
+        shares = share(lanes, self._outbox.tried(lanes))
         left |= len(shares) < len(lanes)
         for lane, places in shares.items():
             of_lane = await self.lease(lane, now, until, places)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
-from idlebell.model.ids import NotificationId, SubscriptionId
+from idlebell.model.ids import AccountId, NotificationId, SubscriptionId
 from idlebell.model.notification import Draft, NewMail, Notification
 from idlebell.model.subscription import LastPush
 from idlebell.rules.pace import NEVER, Lately
 from idlebell.store.ahead import Ahead
 from idlebell.store.routes import Route
+from idlebell.store.taking import in_turn, looked_at
+
+_MICROSECOND: Final = timedelta(microseconds=1)
 
 
 @dataclass(slots=True, eq=False)
@@ -70,7 +74,8 @@ class Tally:
 
 
 class Waitings:
-    def __init__(self) -> None:
+    def __init__(self, account_of: Callable[[SubscriptionId], AccountId]) -> None:
+        self._account_of = account_of
         self.by_id: dict[NotificationId, Waiting] = {}
         self.queues: dict[bytes, list[Waiting]] = {}
         """By endpoint, in order of version; none is empty."""
@@ -136,6 +141,26 @@ class Waitings:
         own = [endpoint for endpoint, queue in self.queues.items() if queue[0].route.lane == lane]
         ready = sorted((self.ready_at(endpoint), endpoint) for endpoint in own)
         return [endpoint for at, endpoint in ready if at <= now]
+
+    def in_turn(self, lane: bytes, now: datetime, limit: int) -> list[bytes]:
+        """Up to ``limit`` of :meth:`ready`: of each account one before there are two of any."""
+        return in_turn(self.ready(lane, now)[: looked_at(limit)], self._account, limit)
+
+    def took_turn(self, endpoint: bytes, at: datetime) -> None:
+        """Something of it is leased: all else of its account and lane stands behind what waits for others."""
+        lane, account = self.queues[endpoint][0].route.lane, self._account(endpoint)
+        behind = at - _MICROSECOND  # and before what was just served itself: endpoints of one account take turns too
+        for other, queue in self.queues.items():
+            if queue[0].route.lane == lane and self._account(other) == account and self.ready_at(other) < behind:
+                self._served_at[other] = behind
+
+    def tried(self, lanes: Iterable[bytes]) -> set[bytes]:
+        """Those of them where something waits that was tried."""
+        tried = {one.route.lane for one in self.by_id.values() if one.notification.attempts}
+        return tried.intersection(lanes)
+
+    def _account(self, endpoint: bytes) -> AccountId:
+        return self._account_of(self.queues[endpoint][0].notification.subscription_id)
 
     def due(self, now: datetime) -> list[datetime]:
         """Of each endpoint with something that is not leased."""

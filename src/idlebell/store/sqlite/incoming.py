@@ -6,6 +6,7 @@ import sqlite3
 from datetime import datetime
 from typing import Final
 
+from idlebell.model.ids import SubscriptionId
 from idlebell.model.notification import NewMail, Notification
 from idlebell.store.routes import Route, microseconds
 from idlebell.store.sealing import Sealer
@@ -19,7 +20,8 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)
 """
 # A newer one changes nothing where the order is kept; where versions collapse, it may be ready before the others.
 _QUEUE: Final = """
-INSERT INTO queues (endpoint, lane, ready_us, held_us, leased) VALUES (?, ?, ?, NULL, ?)
+INSERT INTO queues (endpoint, account, lane, ready_us, held_us, leased)
+VALUES (?, (SELECT account FROM subscriptions WHERE id = ?), ?, ?, NULL, ?)
 ON CONFLICT (endpoint) DO UPDATE
 SET ready_us = max(ifnull(held_us, min(ready_us, excluded.ready_us)), min(ready_us, excluded.ready_us))
 WHERE leased = 0 AND ?
@@ -50,12 +52,13 @@ def add(
     leased_us = None if leased_until is None else microseconds(leased_until)
     times = (microseconds(one.at), due_us, microseconds(one.expires_at), leased_us)
     places = (to.endpoint, to.lane, to.collapses)
-    values = (one.id, one.subscription_id, content.type, messages, *places, one.version, *times)
-    connection.execute(_INSERT, (*values, patience_us(to.patience_seconds), sealed(sealer, one.id, content)))
+    named = (one.id, one.subscription_id, content.type, messages, *places, one.version, *times)
+    connection.execute(_INSERT, (*named, patience_us(to.patience_seconds), sealed(sealer, one.id, content)))
     ready_us = due_us if leased_us is None else leased_us
-    connection.execute(_QUEUE, (to.endpoint, to.lane, ready_us, leased_us is not None, to.collapses))
+    values = (to.endpoint, one.subscription_id, to.lane, ready_us, leased_us is not None, to.collapses)
+    connection.execute(_QUEUE, values)
 
 
-def requeue(connection: sqlite3.Connection, to: Route, due_us: int) -> None:
+def requeue(connection: sqlite3.Connection, subscription: SubscriptionId, to: Route, due_us: int) -> None:
     """It has come to this endpoint from another one."""
-    connection.execute(_QUEUE, (to.endpoint, to.lane, due_us, False, to.collapses))
+    connection.execute(_QUEUE, (to.endpoint, subscription, to.lane, due_us, False, to.collapses))

@@ -22,8 +22,6 @@ from idlebell.store.contract import (
     Postponed,
     Settled,
     Settlement,
-    Share,
-    Taken,
     Unverified,
 )
 from idlebell.store.delivered import coalesced, delivered
@@ -33,6 +31,7 @@ from idlebell.store.sqlite.database import Database
 from idlebell.store.sqlite.queues import Queues
 from idlebell.store.sqlite.waiting import Waiting, found, opened
 from idlebell.store.sqlite.withdrawals import withdraw
+from idlebell.store.taking import Share, Taken, in_turn, looked_at
 
 # From lane to lane along the index: as many steps as there are lanes, however much waits in each.
 _LANES: Final = """
@@ -41,12 +40,15 @@ WITH RECURSIVE lanes (lane) AS (
     UNION ALL
     SELECT (SELECT min(lane) FROM queues WHERE queues.lane > lanes.lane) FROM lanes WHERE lanes.lane IS NOT NULL
 )
-SELECT lane, (SELECT min(ready_us) FROM queues WHERE queues.lane = lanes.lane) AS ready_us
+SELECT lane, (SELECT min(ready_us) FROM queues WHERE queues.lane = lanes.lane) AS ready_us,
+       EXISTS (SELECT 1 FROM queues INDEXED BY queues_tried WHERE queues.lane = lanes.lane AND held_us IS NOT NULL)
 FROM lanes WHERE lane IS NOT NULL AND ready_us <= ? ORDER BY ready_us, lane LIMIT ?
 """
 _READY: Final = (
-    "SELECT endpoint, leased FROM queues WHERE lane = ? AND ready_us <= ? ORDER BY ready_us, endpoint LIMIT ?"
+    "SELECT endpoint, leased, account FROM queues WHERE lane = ? AND ready_us <= ? ORDER BY ready_us, endpoint LIMIT ?"
 )
+# Before what was just served itself: endpoints of one account take turns too.
+_TURN: Final = "UPDATE queues SET ready_us = ?1 WHERE account = ?2 AND leased = 0 AND lane = ?3 AND ready_us < ?1"
 # A lease that has lapsed is none.
 _NEXT: Final = """
 SELECT min(ready_us) FROM (
@@ -87,7 +89,8 @@ class OutboxPart:
         return await self._database.write(lambda connection: queues.release(connection, microseconds(now), limit))
 
     async def lanes(self, now: datetime, limit: int) -> tuple[bytes, ...]:
-        return self._database.read(lambda connection: _lanes(connection, microseconds(now), limit))
+        rows = self._database.read(lambda connection: _lanes(connection, microseconds(now), limit))
+        return tuple(lane for lane, _ in rows)
 
     async def lease(self, lane: bytes, now: datetime, until: datetime, limit: int) -> tuple[Leased, ...]:
         queues = self._database.queues
@@ -104,7 +107,7 @@ class OutboxPart:
             lanes = _lanes(connection, now_us, limit)
             leased: list[Leased] = []
             left = len(lanes) == limit or released == RELEASED_AT_ONCE
-            shares = share(lanes)
+            shares = share([lane for lane, _ in lanes], {lane for lane, tried in lanes if tried})
             left |= len(shares) < len(lanes)
             for lane, places in shares.items():
                 of_lane = _lease(connection, queues, lane, now_us, until_us, places)
@@ -262,16 +265,22 @@ class OutboxPart:
         return subscription
 
 
-def _lanes(connection: sqlite3.Connection, now_us: int, limit: int) -> tuple[bytes, ...]:
-    return tuple(lane for lane, _ in connection.execute(_LANES, (now_us, limit)).fetchall())
+def _lanes(connection: sqlite3.Connection, now_us: int, limit: int) -> list[tuple[bytes, bool]]:
+    """And of each: does something wait that was tried?"""
+    return [(lane, bool(tried)) for lane, _, tried in connection.execute(_LANES, (now_us, limit)).fetchall()]
 
 
 def _lease(
     connection: sqlite3.Connection, queues: Queues, lane: bytes, now_us: int, until_us: int, limit: int
 ) -> tuple[Leased, ...]:
-    ready = connection.execute(_READY, (lane, now_us, limit)).fetchall()
-    taken = [queues.lease(connection, endpoint, now_us, until_us, lapsed=bool(leased)) for endpoint, leased in ready]
-    return tuple(leased for leased in taken if leased is not None)
+    ready = connection.execute(_READY, (lane, now_us, looked_at(limit))).fetchall()
+    taken: list[Leased] = []
+    for endpoint, leased, account in in_turn(ready, lambda row: row[2], limit):
+        one = queues.lease(connection, endpoint, now_us, until_us, lapsed=bool(leased))
+        if one is not None:
+            taken.append(one)
+            connection.execute(_TURN, (now_us - 1, account, lane))
+    return tuple(taken)
 
 
 def _next_due(connection: sqlite3.Connection, now_us: int) -> datetime | None:

@@ -339,7 +339,7 @@ class Queues:
                 (to.endpoint, to.lane, to.collapses, version, due_us, patience_us(to.patience_seconds), waiting.seq),
             )
             self._reckon(connection, waiting.endpoint)
-            incoming.requeue(connection, to, due_us)
+            incoming.requeue(connection, waiting.subscription, to, due_us)
 
     def lease(
         self, connection: sqlite3.Connection, endpoint: bytes, now_us: int, until_us: int, *, lapsed: bool
@@ -419,12 +419,12 @@ class Queues:
 
     def _reckon(self, connection: sqlite3.Connection, endpoint: bytes) -> bool:
         """When something of this endpoint can be leased, from what now waits for it. False: nothing does."""
-        query = "SELECT lane, collapses, due_us, attempts FROM outbox WHERE endpoint = ? ORDER BY version LIMIT 1"
+        query = "SELECT lane, collapses, due_us, attempts, subscription FROM outbox WHERE endpoint = ? ORDER BY version LIMIT 1"
         row = connection.execute(query, (endpoint,)).fetchone()
         if row is None:
             connection.execute("DELETE FROM queues WHERE endpoint = ?", (endpoint,))
             return False
-        lane, collapses, ready_us, attempts = row
+        lane, collapses, ready_us, attempts, whose = row
         held_us: int | None = ready_us if attempts else None
         query = "SELECT max(leased_us) FROM outbox WHERE endpoint = ? AND leased_us IS NOT NULL"
         (leased_us,) = connection.execute(query, (endpoint,)).fetchone()
@@ -432,10 +432,11 @@ class Queues:
             query = "SELECT min(due_us), max(CASE WHEN attempts > 0 THEN due_us END) FROM outbox WHERE endpoint = ?"
             ready_us, held_us = connection.execute(query, (endpoint,)).fetchone()
             ready_us = ready_us if held_us is None else max(ready_us, held_us)
-        values: tuple[Any, ...] = (endpoint, lane, ready_us if leased_us is None else leased_us, held_us)
+        values: tuple[Any, ...] = (endpoint, whose, lane, ready_us if leased_us is None else leased_us, held_us)
         connection.execute(
-            "INSERT INTO queues (endpoint, lane, ready_us, held_us, leased) VALUES (?, ?, ?, ?, ?) ON CONFLICT (endpoint)"
-            " DO UPDATE SET ready_us = excluded.ready_us, held_us = excluded.held_us, leased = excluded.leased",
+            "INSERT INTO queues (endpoint, account, lane, ready_us, held_us, leased)"
+            " VALUES (?, (SELECT account FROM subscriptions WHERE id = ?), ?, ?, ?, ?) ON CONFLICT (endpoint) DO UPDATE"
+            " SET ready_us = excluded.ready_us, held_us = excluded.held_us, leased = excluded.leased",
             (*values, leased_us is not None),
         )
         return True
