@@ -29,6 +29,7 @@ from idlebell.net.clock import Clock
 from idlebell.net.descriptors import RESERVE_LEAST, descriptors
 from idlebell.net.hardening import harden_process
 from idlebell.net.outbound import foreign_addresses
+from idlebell.rest.app import create_app
 from idlebell.rest.options import RestOptions
 from idlebell.rest.server import RestServer
 from idlebell.rules.pace import Pace
@@ -82,7 +83,8 @@ async def running(settings: Settings, *, emit_also: Callable[[Fact], None] | Non
         engine = await stack.enter_async_context(
             running_engine(settings, store, emit_also, declared=declared_accounts(settings), canary=True)
         )
-        rest = RestServer(engine.gateway, _rest_options(engine))
+        options = _rest_options(engine)
+        rest = RestServer(create_app(engine.gateway, options), options)
         await rest.start()
         stack.push_async_callback(rest.stop)
         stack.callback(engine.gateway.close_events)

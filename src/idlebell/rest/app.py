@@ -12,9 +12,9 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 
 from idlebell.rest import client_pages, events, legacy, openapi, pages, service, subscriptions, trails
+from idlebell.rest.answering import Answers
 from idlebell.rest.intake import Intake
 from idlebell.rest.options import RestOptions
-from idlebell.rest.problems import Answers
 
 if TYPE_CHECKING:
     from idlebell.gateway.verbs import Gateway
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 
 def create_app(gateway: Gateway, options: RestOptions) -> ASGIApp:
     """An ASGI application that calls ``gateway``."""
+    return Intake(routed(gateway, options), options)
+
+
+def routed(gateway: Gateway, options: RestOptions) -> ASGIApp:
+    """The same without the intake, for what has come through one."""
     description = msgspec.json.format(msgspec.json.encode(openapi.document(options.public_url)))
     handlers = [
         *subscriptions.routes(gateway),
@@ -32,14 +37,13 @@ def create_app(gateway: Gateway, options: RestOptions) -> ASGIApp:
         *pages.routes(description),
         *client_pages.routes(),
     ]
-    app = Litestar(
+    return Litestar(
         [*_options_routes(handlers), *handlers],  # first, or the framework makes its own
         exception_handlers={Exception: Answers(options.emit)},
         openapi_config=None,
         logging_config=None,
         debug=False,
     )
-    return Intake(app, options)
 
 
 def _options_routes(handlers: list[HTTPRouteHandler]) -> list[HTTPRouteHandler]:

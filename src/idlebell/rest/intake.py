@@ -10,11 +10,8 @@ import asyncio
 import ipaddress
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
-
-from litestar.enums import ScopeType
-from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from idlebell.model.problem import Problem, ProblemError
 from idlebell.net.hardening import overwrite
@@ -23,6 +20,9 @@ from idlebell.rest.options import RestOptions
 from idlebell.rest.peer import Headers, Peer, peer_of
 from idlebell.rest.problems import refuse
 from idlebell.telemetry.facts import RequestRefused
+
+if TYPE_CHECKING:
+    from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 API_POLICY = "default-src 'none'; frame-ancestors 'none'"
 CORS_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
@@ -40,10 +40,11 @@ class Intake:
         self._hosts = _served_hosts(options)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != ScopeType.HTTP:
+        kind: str = scope["type"]
+        if kind != "http":
             await self._app(scope, receive, send)
         else:
-            await self._request(scope, receive, send)
+            await self._request(cast("HTTPScope", scope), receive, send)
 
     async def _request(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         # HEAD is GET without a body (RFC 9110 section 9.3.2): the framework sees a GET.

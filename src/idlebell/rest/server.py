@@ -14,13 +14,11 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from idlebell.model.authority import host_port
 from idlebell.net.hardening import overwrite
 from idlebell.rest import limits
-from idlebell.rest.app import create_app
 from idlebell.rest.options import RestOptions
 
 if TYPE_CHECKING:
+    from litestar.types import ASGIApp
     from uvicorn._types import ASGIReceiveEvent
-
-    from idlebell.gateway.verbs import Gateway
 
     Receive: TypeAlias = Callable[[], Coroutine[Any, Any, ASGIReceiveEvent]]
 
@@ -29,12 +27,13 @@ class RestServer:
     """``start`` returns when the port is open; ``stop`` when answers under way are out, or after
     :data:`~idlebell.rest.limits.GRACE_SECONDS`."""
 
-    def __init__(self, gateway: Gateway, options: RestOptions) -> None:
+    def __init__(self, app: ASGIApp, options: RestOptions) -> None:
+        """``app``: what stands behind the port, an intake foremost."""
         self._options = options
         self._socket: socket.socket | None = None
         self._server = _Embedded(
             uvicorn.Config(
-                create_app(gateway, options),
+                cast(Any, app),
                 host=options.host,
                 port=options.port,
                 http=cast(type[asyncio.Protocol], _WipingProtocol),
@@ -54,12 +53,11 @@ class RestServer:
         )
         self._task: asyncio.Task[None] | None = None
 
-    async def start(self) -> None:
-        """OSError where the address is taken or may not be used, and where the TLS files cannot be read or do not match."""
+    async def start(self, listening: socket.socket | None = None) -> None:
+        """``listening``: made by :func:`listen`, and the server's from now on; None: it makes its own. OSError where the
+        address is taken or may not be used, and where the TLS files cannot be read or do not match."""
         self._server.config.load()
-        family = socket.AF_INET6 if ":" in self._options.host else socket.AF_INET
-        address = (self._options.host, self._options.port)
-        self._socket = socket.create_server(address, family=family, backlog=limits.BACKLOG)
+        self._socket = listening or listen(self._options)
         self._task = asyncio.create_task(self._server.serve([self._socket]), name="rest")
         started = asyncio.create_task(self._server.listening.wait())
         try:
@@ -87,6 +85,12 @@ class RestServer:
         if self._task is not None:
             await self._task
             self._task = None
+
+
+def listen(options: RestOptions) -> socket.socket:
+    """OSError where the address is taken or may not be used."""
+    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
+    return socket.create_server((options.host, options.port), family=family, backlog=limits.BACKLOG)
 
 
 class _Embedded(uvicorn.Server):

@@ -39,6 +39,7 @@ from idlebell.model.preferences import NO_PREFERENCES
 from idlebell.model.problem import Problem, ProblemError
 from idlebell.model.subscription import ApiKey
 from idlebell.rest import RestOptions, RestServer
+from idlebell.rest.app import create_app
 from idlebell.telemetry.facts import Fact
 
 AT = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
@@ -207,7 +208,8 @@ class Answer:
 async def staged(**options: Any) -> AsyncIterator[Stage]:
     gateway = FakeGateway()
     facts: list[Fact] = []
-    server = RestServer(gateway, RestOptions(**{"port": 0, "emit": facts.append, **options}))  # type: ignore[arg-type]
+    told = RestOptions(**{"port": 0, "emit": facts.append, **options})
+    server = RestServer(create_app(gateway, told), told)  # type: ignore[arg-type]
     await server.start()
     try:
         async with aiohttp.ClientSession() as client:

@@ -10,6 +10,7 @@ import trustme
 
 from idlebell.model.problem import PROBLEMS
 from idlebell.rest import RestOptions, RestServer
+from idlebell.rest.app import create_app
 
 
 async def test_the_docs_page_needs_nothing_from_elsewhere(stage):
@@ -71,7 +72,8 @@ async def test_over_tls_every_caller_is_secure(stage_with, tmp_path):
 
 
 async def test_an_address_that_is_taken_is_an_error_of_the_caller(stage):
-    second = RestServer(stage.gateway, RestOptions(port=stage.server.port))
+    options = RestOptions(port=stage.server.port)
+    second = RestServer(create_app(stage.gateway, options), options)
     with pytest.raises(OSError, match="in use"):
         await second.start()
 
@@ -79,7 +81,8 @@ async def test_an_address_that_is_taken_is_an_error_of_the_caller(stage):
 async def test_files_that_hold_no_certificate_are_an_error_of_the_caller(stage, tmp_path):
     empty = tmp_path / "empty.pem"
     empty.touch()
-    server = RestServer(stage.gateway, RestOptions(port=0, tls_certificate=empty, tls_key=empty))
+    options = RestOptions(port=0, tls_certificate=empty, tls_key=empty)
+    server = RestServer(create_app(stage.gateway, options), options)
     with pytest.raises(OSError):
         await server.start()
 
