@@ -131,7 +131,9 @@ class ScriptedDispatcher:
     def nudge(self) -> None:
         self.nudged += 1
 
-    async def verify_webhook(self, subscription: SubscriptionId, endpoint: WebhookEndpoint) -> VerifyResult:
+    async def verify_webhook(
+        self, subscription: SubscriptionId, endpoint: WebhookEndpoint, source: str
+    ) -> VerifyResult:
         self.challenged.append(endpoint.url.reveal())
         return VerifyResult(Challenge.VERIFIED) if self.answers else VerifyResult(Challenge.UNANSWERED, 3600.0)
 

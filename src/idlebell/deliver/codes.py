@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections import OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
+from idlebell.deliver.allowance import AllowanceStore, day_of
 from idlebell.deliver.proving import TRIES, store_changed, verification
 from idlebell.deliver.retry import pause_seconds, refusal_problem
 from idlebell.deliver.sender import Sender
-from idlebell.deliver.settings import ENDPOINTS_KEPT, DeliverySettings
-from idlebell.model.endpoint import Endpoint, Provable, PushUrl, asked_of, same_endpoint, unproven
+from idlebell.deliver.settings import DeliverySettings
+from idlebell.model.endpoint import Endpoint, Provable, asked_of, same_endpoint, unproven
 from idlebell.model.ids import SubscriptionId
 from idlebell.model.proof import CODE_LIVES, Asked, Audience, Demand
 from idlebell.model.secret import Secret
@@ -36,18 +36,21 @@ CODE_BYTES: Final = 24
 CODE_DIGITS: Final = 8
 """For a person, who types it, perhaps after a call."""
 CODES_A_DAY: Final = {Audience.APP: 100, Audience.PERSON: 5}
-"""To one URL. A browser has one for all the accounts that it is told of."""
+"""To one URL, in UTC. A browser has one for all the accounts that it is told of."""
 ASKED_ANEW: Final = timedelta(hours=1)
 """After a code that nobody read back, when mail waits for an app; a person is asked anew only where somebody wants it."""
 SENT_AT_ONCE: Final = 256
 """Codes on their way. One more is not sent; it can be asked for again."""
-_DAY_SECONDS: Final = 86_400.0
+
+
+class CodeStore(AllowanceStore, Subscriptions, Protocol):
+    """What of a store is needed."""
 
 
 class Codes:
     def __init__(
         self,
-        store: Subscriptions,
+        store: CodeStore,
         sender: Sender,
         clock: Clock,
         entropy: Entropy,
@@ -60,14 +63,19 @@ class Codes:
         self._entropy = entropy
         self._emit = emit
         self._settings = settings
-        self._sent: OrderedDict[PushUrl, deque[float]] = OrderedDict()
         self._sending: set[asyncio.Task[None]] = set()
 
     async def ask(self, subscription: Subscription) -> Subscription:
         """Sends a code to each of its endpoints that needs one and has none that stands, where it may. The code is stored
         first; returned is what is stored then. Sending goes on by itself."""
+        counted: list[Provable] = []
         for _ in range(TRIES):
-            asked = [(one, self._code(one)) for one in self._askable(subscription)]
+            asked = [
+                (one, self._code(one))
+                for one in self._askable(subscription)
+                if any(same_endpoint(one, known) for known in counted) or await self._count(one)
+            ]
+            counted += [one for one, _ in asked]
             if not asked:
                 return subscription
             now = self._clock.now()
@@ -98,7 +106,9 @@ class Codes:
                 waits, asked = unproven(endpoint, self._settings.demands), asked_of(endpoint)
                 if waits is None or asked is None or asked.sent or not asked.stands(now):
                     continue
-                if self._may_send(waits) and not any(same_endpoint(waits, one) for one in begun):
+                if any(same_endpoint(waits, one) for one in begun) or len(self._sending) >= SENT_AT_ONCE:
+                    continue
+                if await self._count(waits):
                     begun.append(waits)
                     self._begin(subscription.id, waits, asked)
 
@@ -135,15 +145,15 @@ class Codes:
                 continue
             if isinstance(waits.proof, Asked) and now < waits.proof.until:
                 continue  # one with too many wrong codes has to wait for its end too
-            if self._may_send(waits) and not any(same_endpoint(waits, one) for one in found):
+            if not any(same_endpoint(waits, one) for one in found):
                 found.append(waits)
-        return found
+        return found[: max(0, SENT_AT_ONCE - len(self._sending))]
 
-    def _may_send(self, endpoint: Provable) -> bool:
-        sent = self._sent.get(endpoint.url, deque())
-        while sent and sent[0] <= self._clock.monotonic() - _DAY_SECONDS:
-            sent.popleft()
-        return len(sent) < CODES_A_DAY.get(endpoint.audience, 1) and len(self._sending) < SENT_AT_ONCE
+    async def _count(self, endpoint: Provable) -> bool:
+        """One more of this day, if it may have one: in the store, so that a restart opens nothing."""
+        url = endpoint.url.reveal().encode("utf-8", "surrogatepass")
+        name = self._store.fingerprint(b"codes to endpoint\0" + url)
+        return await self._store.spend({name: CODES_A_DAY.get(endpoint.audience, 1)}, day_of(self._clock.now()))
 
     def _code(self, endpoint: Provable) -> Asked:
         until = self._clock.now() + CODE_LIVES
@@ -156,10 +166,6 @@ class Codes:
     # sending
 
     def _begin(self, subscription: SubscriptionId, endpoint: Provable, proof: Asked) -> None:
-        self._sent.setdefault(endpoint.url, deque()).append(self._clock.monotonic())
-        self._sent.move_to_end(endpoint.url)
-        if len(self._sent) > ENDPOINTS_KEPT:
-            self._sent.popitem(last=False)
         task = asyncio.create_task(self._run(subscription, endpoint, proof), name=f"code {subscription}")
         self._sending.add(task)
         task.add_done_callback(self._sending.discard)
@@ -206,12 +212,13 @@ class Codes:
         )
 
     async def _tell(self, subscription: SubscriptionId, endpoint: Provable, outcome: Outcome) -> None:
-        """The subscription shows that its code could not be sent."""
+        """The subscription shows that its code could not be sent, where nothing else is wrong with it."""
         problem = refusal_problem(outcome, self._clock.now())
 
         def troubled(stored: Subscription) -> Subscription:
             concerns = any(same_endpoint(own, endpoint) for _, own in stored.endpoints)
-            return replace(stored, problem=problem) if concerns else stored
+            untold = stored.problem is None or stored.problem.code == "endpoint-unverified"
+            return replace(stored, problem=problem) if concerns and untold else stored
 
         await store_changed(self._store, subscription, troubled)
 

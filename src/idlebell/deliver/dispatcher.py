@@ -164,10 +164,13 @@ class Dispatcher:
         self.nudge()  # what came in meanwhile waited behind it
         return TestResult(word(sent.outcome), status_of(sent.answer), sent.took_ms, sentence(sent.outcome))
 
-    async def verify_webhook(self, subscription: SubscriptionId, endpoint: WebhookEndpoint) -> VerifyResult:
+    async def verify_webhook(
+        self, subscription: SubscriptionId, endpoint: WebhookEndpoint, source: str
+    ) -> VerifyResult:
         """Asks a webhook whether it wants our notifications: at registration, before it is stored. The caller stores it as
-        proven where the result is. Takes at most ``verification_timeout_seconds`` for each request."""
-        return await self._verifier.verify(subscription, endpoint)
+        proven where the result is. ``source`` tells apart whoever registers: each has tries of its own. Takes at most
+        ``verification_timeout_seconds`` for each request."""
+        return await self._verifier.verify(subscription, endpoint, source)
 
     def lane_states(self) -> dict[str, int]:
         """Push services by the state of their breaker."""

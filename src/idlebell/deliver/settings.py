@@ -41,7 +41,9 @@ class DeliverySettings:
     """One challenge to one endpoint in this time, until it answers."""
     verifications_waited_for: int = 5
     """So many in that time where somebody registers it and waits: who mistyped the secret, or started the receiver too late,
-    shall not have to wait an hour to mend it."""
+    shall not have to wait an hour to mend it. Each source has its own: a stranger who registers the same URL takes nobody's."""
+    verifications_of_url: int = 20
+    """The same of all sources together, so that many of them cannot make us a nuisance to whoever has that URL."""
     direct: int = 32
     """Tests at once. They are not counted in ``in_flight``: whoever asks for one waits for its answer."""
 

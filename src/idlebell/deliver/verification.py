@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 from collections import OrderedDict, deque
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
@@ -59,44 +60,54 @@ class Verifier:
         self._clock = clock
         self._entropy = entropy
         self._settings = settings
-        self._asked: OrderedDict[PushUrl, deque[float]] = OrderedDict()
+        self._asked: OrderedDict[PushUrl, deque[tuple[float, str]]] = OrderedDict()
 
-    async def verify(self, subscription: SubscriptionId, endpoint: WebhookEndpoint) -> VerifyResult:
-        """Sends the challenge and checks the answer, while somebody waits for it. Stores nothing."""
-        return await self._ask(subscription, endpoint, self._settings.verifications_waited_for)
+    async def verify(self, subscription: SubscriptionId, endpoint: WebhookEndpoint, source: str) -> VerifyResult:
+        """Sends the challenge and checks the answer, while ``source`` waits for it. Stores nothing."""
+        return await self._ask(subscription, endpoint, source)
 
     async def verify_stored(self, subscription: SubscriptionId, endpoint: WebhookEndpoint) -> VerifyResult:
         """As :meth:`verify` for what nobody waits for, so at most once an hour; an endpoint that has answered is stored as
         verified."""
-        result = await self._ask(subscription, endpoint, 1)
+        result = await self._ask(subscription, endpoint, None)
         if result.verified:
             await self._store_verified(subscription, endpoint)
         return result
 
-    async def _ask(self, subscription: SubscriptionId, endpoint: WebhookEndpoint, most: int) -> VerifyResult:
-        """``most``: how often an endpoint is asked within the hour."""
-        if (wait := self._wait_seconds(endpoint, most)) > 0:
+    async def _ask(self, subscription: SubscriptionId, endpoint: WebhookEndpoint, source: str | None) -> VerifyResult:
+        """``source``: who waits for it, if anybody does."""
+        if (wait := self._wait_seconds(endpoint, source)) > 0:
             return VerifyResult(Challenge.TOO_SOON, wait, "It was asked as often as it may be within an hour.")
-        self._note(endpoint)
+        self._note(endpoint, source or "")
         now = self._clock.now()
         code = base64.urlsafe_b64encode(self._entropy(CODE_ENTROPY_BYTES)).decode("ascii")
         until = now + timedelta(seconds=self._settings.verification_timeout_seconds)
         challenge = verification(subscription, code, now, until, self._entropy)
         sent = await self._sender.send(challenge, endpoint, timeout_seconds=self._settings.verification_timeout_seconds)
         if not answers_challenge(sent.answer, code):
-            return VerifyResult(Challenge.UNANSWERED, self._wait_seconds(endpoint, most), _instead(sent))
+            return VerifyResult(Challenge.UNANSWERED, self._wait_seconds(endpoint, source), _instead(sent))
         self._asked.pop(endpoint.url, None)
         return VerifyResult(Challenge.VERIFIED)
 
-    def _wait_seconds(self, endpoint: WebhookEndpoint, most: int) -> float:
+    def _wait_seconds(self, endpoint: WebhookEndpoint, source: str | None) -> float:
         asked = self._asked.get(endpoint.url, ())
+        if source is None:
+            return self._until_fewer([at for at, _ in asked], 1)
+        own = [at for at, who in asked if who == source]
+        return max(
+            self._until_fewer(own, self._settings.verifications_waited_for),
+            self._until_fewer([at for at, _ in asked], self._settings.verifications_of_url),
+        )
+
+    def _until_fewer(self, asked: Sequence[float], most: int) -> float:
+        """How long until it is fewer than so many within the hour."""
         if len(asked) < most:
             return 0.0
         return max(0.0, asked[-most] + self._settings.verification_every_seconds - self._clock.monotonic())
 
-    def _note(self, endpoint: WebhookEndpoint) -> None:
-        kept: deque[float] = deque(maxlen=self._settings.verifications_waited_for)
-        self._asked.setdefault(endpoint.url, kept).append(self._clock.monotonic())
+    def _note(self, endpoint: WebhookEndpoint, source: str) -> None:
+        kept: deque[tuple[float, str]] = deque(maxlen=self._settings.verifications_of_url)
+        self._asked.setdefault(endpoint.url, kept).append((self._clock.monotonic(), source))
         self._asked.move_to_end(endpoint.url)
         if len(self._asked) > ENDPOINTS_KEPT:
             self._asked.popitem(last=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass
 
+from idlebell.gateway.limits import network_of
 from idlebell.model.invitation import Invitation
 from idlebell.model.problem import Problem, ProblemError
 from idlebell.model.subscription import MAX_TOKENS, ApiKey, Subscription
@@ -39,6 +40,11 @@ class Caller:
         if subscription is None:
             return False
         return held or (self.api_key is not None and subscription.owner == self.api_key.id)
+
+    @property
+    def source(self) -> str:
+        """Whoever is counted as one: an API key, or a network."""
+        return network_of(self.address) if self.api_key is None else self.api_key.id
 
     def needs_secrecy(self) -> None:
         """ProblemError ``needs-tls``: what this request carries must not be read on the way."""

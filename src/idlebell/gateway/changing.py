@@ -34,7 +34,7 @@ class Changes:
         try:
             wanted = patched(before, patch, means.policy, means.clock.now())
             _check_retention(before, credentials, "/auth")
-            endpoints = await self._checked_endpoints(before, wanted)
+            endpoints = await self._checked_endpoints(before, wanted, caller)
             if credentials is not None:
                 return await self._change_with(before, patch, endpoints, credentials, caller)
         except BaseException:
@@ -67,7 +67,7 @@ class Changes:
         async def resupplied(stored: Subscription | None, endpoints: Endpoints, order: Order) -> Subscription:
             return _proven(_there(stored), caller)
 
-        return await self._proof(before, before, credentials, resupplied, request.wait_seconds)
+        return await self._proof(before, before, credentials, resupplied, caller, request.wait_seconds)
 
     async def _change_with(
         self,
@@ -84,12 +84,18 @@ class Changes:
 
         wanted = patched(before, rest, self._means.policy, self._means.clock.now())
         _, view = await self._proof(
-            before, replace(wanted, endpoints=endpoints), credentials, changed, float(WAIT_SECONDS_MAX)
+            before, replace(wanted, endpoints=endpoints), credentials, changed, caller, float(WAIT_SECONDS_MAX)
         )
         return view
 
     async def _proof(
-        self, before: Subscription, wanted: Subscription, credentials: Credentials, apply: Any, wait_seconds: float
+        self,
+        before: Subscription,
+        wanted: Subscription,
+        credentials: Credentials,
+        apply: Any,
+        caller: Caller,
+        wait_seconds: float,
     ) -> tuple[int, SubscriptionView]:
         means = self._means
         began = means.clock.monotonic()
@@ -106,6 +112,7 @@ class Changes:
             wanted.mailboxes,
             wanted.endpoints,
             apply,
+            caller.source,
         )
         attempt = means.registrar.start(order)
         outcome = await attempt.wait(wait_seconds)
@@ -126,13 +133,13 @@ class Changes:
         stored = await means.store.get(outcome.subscription.id) or outcome.subscription
         return 202 if found is False else 200, await means.view(stored)
 
-    async def _checked_endpoints(self, before: Subscription, wanted: Subscription) -> Endpoints:
+    async def _checked_endpoints(self, before: Subscription, wanted: Subscription, caller: Caller) -> Endpoints:
         means = self._means
         endpoints = await means.keyed(wanted.endpoints, before.endpoints)
         if endpoints == before.endpoints:
             return endpoints
         await means.reach.check(endpoints, vapid_subject=means.policy.vapid_subject)
-        return await means.verified(before.id, endpoints)
+        return await means.verified(before.id, endpoints, caller)
 
     async def _patched(self, stored: Subscription, patch: Mapping[str, Any], endpoints: Endpoints) -> Subscription:
         """``stored`` with the patch, and what follows from it: its key, and where its mailboxes begin."""

@@ -78,7 +78,7 @@ class Enrolment:
         wish = replace(wish, endpoints=endpoints)
         held = caller.holds_token_of(existing)
         if existing is not None and held and has_shown_right(existing) and self._token_is_enough(existing, wish):
-            return await self._renew(existing, wish)
+            return await self._renew(existing, wish, caller)
         if not (held or self._may_register(caller, existing)):
             raise _key_needed(caller)
         if wish.credentials is None:
@@ -118,12 +118,12 @@ class Enrolment:
             not keeps and existing.loss is None and set(with_mailboxes(existing, wish.mailboxes).mailboxes) <= watched
         )
 
-    async def _renew(self, existing: Subscription, wish: Wish) -> Registration:
+    async def _renew(self, existing: Subscription, wish: Wish, caller: Caller) -> Registration:
         means = self._means
         _check(existing, wish, means.policy.allow_plaintext)
         if not means.covers(existing, with_mailboxes(existing, wish.mailboxes)):
             raise ProblemError(Problem("credentials-needed", "No open session covers a mailbox that was added."))
-        endpoints = await means.verified(existing.id, with_proofs(wish.endpoints, existing.endpoints))
+        endpoints = await means.verified(existing.id, with_proofs(wish.endpoints, existing.endpoints), caller)
 
         async def renewed(stored: Subscription) -> Subscription:
             found = merged(stored, wish, endpoints, means.clock.now())
@@ -199,6 +199,7 @@ class Enrolment:
                 with_mailboxes(known, wish.mailboxes).mailboxes,
                 with_proofs(wish.endpoints, known.endpoints),
                 _Apply(means, wish, known, self._spends(caller)),
+                caller.source,
                 wish=wish,
                 token_hashes=[token_hash(token)],
             )

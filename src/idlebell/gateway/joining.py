@@ -83,7 +83,7 @@ class Joining:
             if known is None or not has_shown_right(known):
                 await self._enrolment.check_account_limit(base)
                 await self._enrolment.check_owner_limit(source.owner)
-            endpoints = await means.verified(base.id, with_proofs(wish.endpoints, base.endpoints))
+            endpoints = await means.verified(base.id, with_proofs(wish.endpoints, base.endpoints), caller)
             await self._source(digest, take=True)
             stored = await self._stored(wanted, endpoints, known, token_hash(token))
         stored = await means.dispatcher.ask_codes(stored)

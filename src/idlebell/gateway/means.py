@@ -120,9 +120,9 @@ class Means:
         """See :func:`idlebell.gateway.application_server.keyed`."""
         return await keyed(endpoints, known, self.store, self.entropy)
 
-    async def verified(self, subscription: SubscriptionId, endpoints: Endpoints) -> Endpoints:
+    async def verified(self, subscription: SubscriptionId, endpoints: Endpoints, caller: Caller) -> Endpoints:
         """ProblemError ``endpoint-unverified``: a webhook has not answered its challenge."""
-        found = await self.registrar.verified(subscription, endpoints)
+        found = await self.registrar.verified(subscription, endpoints, caller.source)
         if isinstance(found, Fault):
             raise ProblemError(found.problem())
         return found

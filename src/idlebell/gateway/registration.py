@@ -64,6 +64,8 @@ class Order:
     mailboxes: tuple[str, ...]
     endpoints: Endpoints
     apply: Callable[[Subscription | None, Endpoints, Order], Awaitable[Subscription]]
+    source: str
+    """Whoever asks, as in :attr:`~idlebell.gateway.callers.Caller.source`."""
     wish: Wish | None = None
     """Equal wishes with equal credentials are one attempt."""
     token_hashes: list[bytes] = field(default_factory=list)
@@ -200,14 +202,14 @@ class Registrar:
                 if attempt.order.subscription == subscription:
                     attempt.task.cancel()
 
-    async def verified(self, subscription: SubscriptionId, endpoints: Endpoints) -> Endpoints | Fault:
+    async def verified(self, subscription: SubscriptionId, endpoints: Endpoints, source: str) -> Endpoints | Fault:
         """Each that has to answer a challenge has done so. Codes are asked for when it is stored."""
         answered: list[Endpoint] = []
         for _, endpoint in endpoints:
             waits = unproven(endpoint, self._demands)
             if not isinstance(waits, WebhookEndpoint) or any(same_endpoint(waits, one) for one in answered):
                 continue
-            result = await self._dispatcher.verify_webhook(subscription, waits)
+            result = await self._dispatcher.verify_webhook(subscription, waits, source)
             if not result.verified:
                 detail = f"The webhook did not answer its verification with the code. {result.detail}".rstrip()
                 return Fault("endpoint-unverified", detail, retry_after_seconds=max(1, int(result.next_in_seconds)))
@@ -272,7 +274,7 @@ class Registrar:
             try:
                 opened.append(await self._door.log_in(order.account, order.credentials, deadline_seconds=LOGIN_SECONDS))
                 needed = self._needed(order, opened[0])
-                endpoints = await self.verified(order.subscription, order.endpoints)
+                endpoints = await self.verified(order.subscription, order.endpoints, order.source)
                 if isinstance(endpoints, Fault):
                     return endpoints
                 if isinstance(order.credentials, KeyedCredentials):

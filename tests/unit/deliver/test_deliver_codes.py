@@ -148,20 +148,20 @@ async def test_codes_of_a_url_are_bounded_a_day_whoever_asks(monkeypatch: pytest
         subscription = await played.dispatcher.ask_codes(subscription)
         await clock.advance(CODE_LIVES.total_seconds())
         assert len(played.http.requests) == expected
+        await played.dispatcher.stop()
+        played = scene(clock, played.http, CODES, store=played.store)  # a restart opens nothing
     await clock.advance(86_400)
     await played.dispatcher.ask_codes(subscription)
     await clock.advance(0)
     assert len(played.http.requests) == 3
 
 
-async def test_what_is_remembered_of_urls_and_what_is_on_its_way_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(codes, "ENDPOINTS_KEPT", 4)
+async def test_what_is_on_its_way_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(codes, "SENT_AT_ONCE", 6)
     played = stage()
     for number in range(9):
         subscription = await played.subscribe(web(f"https://push.example.net/{number}"))
         await played.dispatcher.ask_codes(subscription)
-    assert len(played.dispatcher._codes._sent) == 4
     assert len(played.dispatcher._codes._sending) == 6
     await played.clock.advance(0)  # type: ignore[attr-defined]
     assert len(played.http.requests) == 6
@@ -194,12 +194,16 @@ async def test_a_code_that_cannot_be_sent_shows_why(status: int, code: str) -> N
     assert problem.code == code
 
 
-async def test_a_problem_of_the_account_is_not_hidden() -> None:
-    played = stage()
+@pytest.mark.parametrize("answer", [201, 400])
+async def test_a_problem_of_the_account_is_not_hidden(answer: int) -> None:
+    played = stage(ScriptedHttp(lambda request: HttpResponse(answer, {})))
     subscription = await played.subscribe(web())
     problem = StandingProblem("authentication-failed", "Refused.", played.clock.now())
     subscription = await played.store.put(replace(subscription, problem=problem))
     assert (await played.dispatcher.ask_codes(subscription)).problem == problem
+    await played.clock.advance(0)  # type: ignore[attr-defined]
+    assert len(played.http.requests) == 1
+    assert (await stored(played, subscription)).problem == problem
     await played.dispatcher.stop()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -33,7 +34,7 @@ def types(http: ScriptedHttp) -> list[str]:
 async def test_an_endpoint_that_repeats_the_code_is_verified() -> None:
     played = scene(VirtualClock(), ScriptedHttp(echo))
     subscription = await played.subscribe(UNVERIFIED)
-    result = await played.dispatcher.verify_webhook(subscription.id, UNVERIFIED)
+    result = await played.dispatcher.verify_webhook(subscription.id, UNVERIFIED, "somebody")
     assert (result.verified, result.next_in_seconds) == (True, 0.0)
     (request,) = played.http.requests
     body = json.loads(request.body)
@@ -46,7 +47,7 @@ async def test_codes_are_never_the_same() -> None:
     played = scene(VirtualClock(), ScriptedHttp(echo))
     subscription = await played.subscribe(UNVERIFIED)
     for _ in range(2):
-        await played.dispatcher.verify_webhook(subscription.id, UNVERIFIED)
+        await played.dispatcher.verify_webhook(subscription.id, UNVERIFIED, "somebody")
     codes = {json.loads(request.body)["code"] for request in played.http.requests}
     assert len(codes) == 2
 
@@ -62,7 +63,7 @@ async def test_codes_are_never_the_same() -> None:
 async def test_what_came_instead_of_the_code_is_told(answer: Answer, detail: str) -> None:
     played = scene(VirtualClock(), ScriptedHttp(lambda request: answer))
     subscription = await played.subscribe(UNVERIFIED)
-    result = await played.dispatcher.verify_webhook(subscription.id, UNVERIFIED)
+    result = await played.dispatcher.verify_webhook(subscription.id, UNVERIFIED, "somebody")
     assert (result.challenge, result.detail) == (Challenge.UNANSWERED, detail)
 
 
@@ -72,15 +73,31 @@ async def test_while_somebody_waits_a_challenge_may_be_repeated_at_once_but_not_
     subscription = await played.subscribe(UNVERIFIED)
     verify = played.dispatcher.verify_webhook
     for waits in (0.0, 0.0, 0.0, 0.0, 3_560.0):
-        asked = await verify(subscription.id, UNVERIFIED)
+        asked = await verify(subscription.id, UNVERIFIED, "somebody")
         assert (asked.challenge, asked.next_in_seconds) == (Challenge.UNANSWERED, waits)
         await clock.advance(10)
-    again = await verify(subscription.id, UNVERIFIED)
+    again = await verify(subscription.id, UNVERIFIED, "somebody")
     assert (again.challenge, again.next_in_seconds) == (Challenge.TOO_SOON, 3_550.0)
     assert len(played.http.requests) == 5
     await clock.advance(3_550)
     played.http.respond = echo
-    assert (await verify(subscription.id, UNVERIFIED)).verified
+    assert (await verify(subscription.id, UNVERIFIED, "somebody")).verified
+
+
+async def test_a_stranger_uses_up_nobodys_tries_and_many_strangers_make_us_no_nuisance() -> None:
+    clock = VirtualClock()
+    played = scene(clock, ScriptedHttp(lambda request: HttpResponse(401, {}, b"")))
+    subscription = await played.subscribe(UNVERIFIED)
+
+    async def ask(source: str) -> Challenge:
+        return (await played.dispatcher.verify_webhook(subscription.id, UNVERIFIED, source)).challenge
+
+    assert [await ask("stranger") for _ in range(6)] == [Challenge.UNANSWERED] * 5 + [Challenge.TOO_SOON]
+    assert await ask("owner") is Challenge.UNANSWERED
+    everybody = [await ask(f"stranger {number}") for number in range(20)]
+    assert Counter(everybody) == {Challenge.UNANSWERED: 14, Challenge.TOO_SOON: 6}
+    await clock.advance(3_600)
+    assert await ask("owner") is Challenge.UNANSWERED
 
 
 async def test_nobody_waiting_it_is_asked_once_an_hour_however_it_was_asked_before() -> None:
@@ -88,7 +105,7 @@ async def test_nobody_waiting_it_is_asked_once_an_hour_however_it_was_asked_befo
     played = scene(clock, ScriptedHttp(lambda request: NoResponse("timeout")))
     subscription = await played.subscribe(UNVERIFIED)
     verify_stored = played.dispatcher._verifier.verify_stored
-    await played.dispatcher.verify_webhook(subscription.id, UNVERIFIED)
+    await played.dispatcher.verify_webhook(subscription.id, UNVERIFIED, "somebody")
     await clock.advance(600)
     by_itself = await verify_stored(subscription.id, UNVERIFIED)
     assert (by_itself.challenge, by_itself.next_in_seconds) == (Challenge.TOO_SOON, 3_000.0)
@@ -102,7 +119,9 @@ async def test_what_is_remembered_of_challenges_is_bounded(monkeypatch: pytest.M
     played = scene(VirtualClock(), ScriptedHttp(lambda request: HttpResponse(200, {}, b"{}")))
     subscription = await played.subscribe(UNVERIFIED)
     for number in range(9):
-        await played.dispatcher.verify_webhook(subscription.id, hook(f"https://{number}.example.net/", verified=False))
+        await played.dispatcher.verify_webhook(
+            subscription.id, hook(f"https://{number}.example.net/", verified=False), "somebody"
+        )
     assert len(played.dispatcher._verifier._asked) == 8
 
 
