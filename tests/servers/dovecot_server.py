@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import shlex
 import signal
 import smtplib
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from itertools import count
@@ -33,7 +35,7 @@ mail_gid = {uid}
 first_valid_uid = 1
 first_valid_gid = 1
 disable_plaintext_auth = no
-auth_mechanisms = plain login scram-sha-256
+auth_mechanisms = plain login scram-sha-256 scram-sha-1
 auth_failure_delay = 0
 ssl = yes
 ssl_cert = <{certificate}
@@ -122,7 +124,7 @@ service imap-login {{
 # service_count = 0 lets one serve thousands.
 
 _OAUTH2 = """\
-auth_mechanisms = plain login scram-sha-256 xoauth2 oauthbearer
+auth_mechanisms = plain login scram-sha-256 scram-sha-1 xoauth2 oauthbearer
 passdb {{
   driver = oauth2
   mechanisms = xoauth2 oauthbearer
@@ -290,6 +292,19 @@ class DovecotServer(SandboxedServer):
             for pid in self.processes("imap-hibernate")
             for entry in Path(f"/proc/{pid}/fd").iterdir()
         )
+
+    def logins(self) -> dict[str, str]:
+        """User -> the mechanism of the latest login."""
+        said = (self.sandbox.folder / "dovecot.log").read_text("utf-8", "replace")
+        return dict(re.findall(r"Login: user=<([^>]*)>, method=([\w-]+)", said))
+
+    def refused(self) -> Counter[str]:
+        """User -> failed logins, of connections that are closed."""
+        said = (self.sandbox.folder / "dovecot.log").read_text("utf-8", "replace")
+        found: Counter[str] = Counter()
+        for attempts, user in re.findall(r"auth failed, (\d+) attempts[^\n]*?user=<([^>]*)>", said):
+            found[user] += int(attempts)
+        return found
 
     def complaints(self) -> str:
         """What it wrote of warnings and errors, the latest."""

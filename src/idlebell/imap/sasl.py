@@ -17,16 +17,16 @@ import hmac
 import json
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import ClassVar, Final, Literal, Protocol, TypeAlias
 
 from idlebell.imap.errors import RemoteProtocolError
-from idlebell.imap.sasl_message import attributes, bad_message, decode, escape, hmac_sha256, unbase64, xor
+from idlebell.imap.sasl_message import attributes, bad_message, decode, escape, unbase64, xor
 from idlebell.imap.saslprep import saslprep
 
 SCRAM_ITERATIONS_MINIMUM: Final = 4_096
 """RFC 7677 section 4: fewer makes a stolen exchange cheap to search."""
 SCRAM_ITERATIONS_MAXIMUM: Final = 600_000
-"""The server chooses how long we compute. This many take about 0.3 s; :meth:`ScramSha256.step` belongs in a thread
+"""The server chooses how long we compute. This many take about 0.3 s; :meth:`Scram.step` belongs in a thread
 (hashlib lets go of the interpreter lock meanwhile)."""
 SCRAM_ENTROPY_BYTES: Final = 18
 """Bytes of randomness for a nonce; RFC 5802 asks for an unguessable one. Multiples of 3 spell without padding."""
@@ -45,9 +45,9 @@ class Proof(StrEnum):
 
 
 _PREFERENCE: Final = {
-    Proof.PASSWORD: ("SCRAM-SHA-256", "PLAIN", LOGIN_COMMAND),
+    Proof.PASSWORD: ("SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN", LOGIN_COMMAND),
     Proof.TOKEN: ("OAUTHBEARER", "XOAUTH2"),
-    Proof.KEYS: ("SCRAM-SHA-256",),
+    Proof.KEYS: ("SCRAM-SHA-256", "SCRAM-SHA-1"),
 }
 
 
@@ -55,13 +55,18 @@ def choose(capabilities: frozenset[str], proof: Proof) -> tuple[str, ...]:
     """The mechanisms that the server lists for this kind of proof, best first; empty where there is none.
 
     SCRAM keeps the password from the server and proves the server; PLAIN carries UTF-8, which the LOGIN command may not
-    (RFC 6855 section 5). OAUTHBEARER is the standard one of the two for tokens.
+    (RFC 6855 section 5). OAUTHBEARER is the standard one of the two for tokens. A password goes by SCRAM-SHA-1 only where
+    SCRAM-SHA-256 is not listed: a server that has no keys for the one may have none for the other either, and each try counts
+    as a failed login there.
     """
-    return tuple(
+    listed = tuple(
         name
         for name in _PREFERENCE[proof]
         if (f"AUTH={name}" in capabilities if name != LOGIN_COMMAND else "LOGINDISABLED" not in capabilities)
     )
+    if proof is Proof.PASSWORD and "SCRAM-SHA-256" in listed:
+        return tuple(name for name in listed if name != "SCRAM-SHA-1")
+    return listed
 
 
 class Mechanism(Protocol):
@@ -162,10 +167,13 @@ class XOAuth2:
         return self._ACKNOWLEDGEMENT
 
 
+Digest: TypeAlias = Literal["sha1", "sha256"]
+
+
 @dataclass(frozen=True, slots=True)
 class ScramKeys:
-    """What of a password one exchange needs (RFC 5802 section 3): good with this salt and iteration count, so for one account
-    at one server until its password is set anew. The password is found from them by guessing only."""
+    """What of a password one exchange needs (RFC 5802 section 3): good with this hash, salt and iteration count, so for one
+    account at one server until its password is set anew. The password is found from them by guessing only."""
 
     salt: bytes
     iterations: int
@@ -173,22 +181,25 @@ class ScramKeys:
     server_key: bytes = field(repr=False)
 
     @classmethod
-    def of(cls, password: str, salt: bytes, iterations: int) -> ScramKeys:
+    def of(cls, password: str, salt: bytes, iterations: int, digest: Digest = "sha256") -> ScramKeys:
         """``password``: prepared. Takes as long as ``iterations`` say."""
-        salted = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, iterations)
-        return cls(salt, iterations, hmac_sha256(salted, b"Client Key"), hmac_sha256(salted, b"Server Key"))
+        salted = hashlib.pbkdf2_hmac(digest, password.encode(), salt, iterations)
+        client_key, server_key = (hmac.digest(salted, one, digest) for one in (b"Client Key", b"Server Key"))
+        return cls(salt, iterations, client_key, server_key)
 
 
-class ScramSha256:
-    """RFC 5802 with SHA-256 (RFC 7677), without channel binding. ``entropy``: :data:`SCRAM_ENTROPY_BYTES` random bytes.
+class Scram:
+    """RFC 5802 without channel binding; :class:`ScramSha256` and :class:`ScramSha1` are its mechanisms. ``entropy``:
+    :data:`SCRAM_ENTROPY_BYTES` random bytes.
 
     ``password``: or the keys that an earlier exchange has left; RemoteProtocolError ``scram-other-keys`` where the server's
     salt or iteration count is no more that of these. Nothing has been proven to it then.
     """
 
-    __slots__ = ("_bare", "_keys", "_nonce", "_password", "_server_signature", "satisfied")
+    __slots__ = ("_bare", "_keys", "_nonce", "_password", "_server_signature", "challenged", "satisfied")
 
-    name = "SCRAM-SHA-256"
+    name: ClassVar[str]
+    digest: ClassVar[Digest]
 
     def __init__(self, username: str, password: str | ScramKeys, entropy: bytes) -> None:
         self._keys = password if isinstance(password, ScramKeys) else None
@@ -196,6 +207,8 @@ class ScramSha256:
         self._nonce = base64.b64encode(entropy).decode()
         self._bare = f"n={escape(saslprep(username))},r={self._nonce}"
         self._server_signature = b""
+        self.challenged = False
+        """From then on a refusal may be one of the password."""
         self.satisfied = False
 
     def initial(self) -> bytes:
@@ -203,6 +216,7 @@ class ScramSha256:
 
     def step(self, challenge: bytes) -> bytes:
         """First the server's salt, then its signature. The second is answered with nothing."""
+        self.challenged = True
         if self._server_signature:
             return self._verify(challenge)
         text = decode(challenge)
@@ -218,13 +232,14 @@ class ScramSha256:
         final = f"c=biws,r={nonce}"
         message = f"{self._bare},{text},{final}".encode()
         if self._keys is None:
-            self._keys = ScramKeys.of(self._password, salt, iterations)
+            self._keys = ScramKeys.of(self._password, salt, iterations, self.digest)
             self._password = ""
         elif (self._keys.salt, self._keys.iterations) != (salt, iterations):
             raise RemoteProtocolError("scram-other-keys", "a salt or an iteration count that is not that of the keys")
         client_key = self._keys.client_key
-        proof = xor(client_key, hmac_sha256(hashlib.sha256(client_key).digest(), message))
-        self._server_signature = hmac_sha256(self._keys.server_key, message)
+        stored_key = hashlib.new(self.digest, client_key).digest()
+        proof = xor(client_key, hmac.digest(stored_key, message, self.digest))
+        self._server_signature = hmac.digest(self._keys.server_key, message, self.digest)
         return f"{final},p={base64.b64encode(proof).decode()}".encode()
 
     @property
@@ -240,6 +255,23 @@ class ScramSha256:
             raise RemoteProtocolError("bad-server-signature", "the server does not know the password")
         self.satisfied = True
         return b""
+
+
+class ScramSha256(Scram):
+    """RFC 7677."""
+
+    __slots__ = ()
+    name = "SCRAM-SHA-256"
+    digest = "sha256"
+
+
+class ScramSha1(Scram):
+    """RFC 5802 itself. That SHA-1 has collisions is of no use against HMAC and PBKDF2; a stolen exchange is a little cheaper to
+    search than one of SHA-256."""
+
+    __slots__ = ()
+    name = "SCRAM-SHA-1"
+    digest = "sha1"
 
 
 def _check_bearer(username: str, token: str, host: str = "") -> None:

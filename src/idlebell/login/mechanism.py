@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Final
 
 from idlebell.imap.sasl import (
     LOGIN_COMMAND,
@@ -11,9 +12,12 @@ from idlebell.imap.sasl import (
     OAuthBearer,
     Plain,
     Proof,
+    Scram,
     ScramKeys,
+    ScramSha1,
     ScramSha256,
     XOAuth2,
+    choose,
 )
 from idlebell.model.account import (
     Account,
@@ -24,19 +28,15 @@ from idlebell.model.account import (
     RenewableCredentials,
 )
 
+_SCRAM: Final[Mapping[str, type[Scram]]] = {one.name: one for one in (ScramSha256, ScramSha1)}
 
-class Scram(ScramSha256):
-    """Remembers whether the proof was sent: from then on a refusal is one of the password."""
 
-    __slots__ = ("proof_sent",)
-
-    def __init__(self, username: str, password: str | ScramKeys, entropy: bytes) -> None:
-        super().__init__(username, password, entropy)
-        self.proof_sent = False
-
-    def step(self, challenge: bytes) -> bytes:
-        self.proof_sent = True
-        return super().step(challenge)
+def offered(capabilities: frozenset[str], credentials: Credentials) -> tuple[str, ...]:
+    """The mechanisms by which a server takes such credentials, best first. Keys are good for the one that they came by."""
+    listed = choose(capabilities, proof_of(credentials))
+    if isinstance(credentials, KeyedCredentials) and credentials.client_key:
+        return tuple(name for name in listed if name == credentials.mechanism)
+    return listed
 
 
 def proof_of(credentials: Credentials) -> Proof:
@@ -63,8 +63,11 @@ def revealed(credentials: Credentials) -> str:
 
 
 def known_by(credentials: Credentials) -> str:
-    """What tells these credentials from others, however often their tokens are renewed."""
-    return credentials.origin if isinstance(credentials, RenewableCredentials) else revealed(credentials)
+    """What tells these credentials from others, however often their tokens are renewed. A password that is to become keys is
+    another than itself: a server that has no keys for the user may take it."""
+    if isinstance(credentials, RenewableCredentials):
+        return credentials.origin
+    return f"keys {revealed(credentials)}" if isinstance(credentials, KeyedCredentials) else revealed(credentials)
 
 
 def mechanism_of(
@@ -73,8 +76,8 @@ def mechanism_of(
     """None: the LOGIN command. ValueError: it cannot carry these credentials."""
     secret = revealed(credentials)
     match name:
-        case "SCRAM-SHA-256":
-            return Scram(account.username, _scram_keys(credentials) or secret, entropy(SCRAM_ENTROPY_BYTES))
+        case "SCRAM-SHA-256" | "SCRAM-SHA-1":
+            return _SCRAM[name](account.username, _scram_keys(credentials) or secret, entropy(SCRAM_ENTROPY_BYTES))
         case "PLAIN":
             return Plain(account.username, secret)
         case "OAUTHBEARER":
@@ -89,7 +92,7 @@ def mechanism_of(
 def proven(credentials: Credentials, mechanism: Mechanism | None) -> None:
     """The server has let them in by ``mechanism``: those that are to become keys do."""
     if isinstance(credentials, KeyedCredentials) and isinstance(mechanism, Scram) and (keys := mechanism.keys):
-        credentials.take(keys.client_key, keys.server_key, keys.salt, keys.iterations)
+        credentials.take(keys.client_key, keys.server_key, keys.salt, keys.iterations, mechanism.name)
 
 
 def _scram_keys(credentials: Credentials) -> ScramKeys | None:

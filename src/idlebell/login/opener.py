@@ -13,11 +13,11 @@ from typing import TypeAlias
 from idlebell.imap.commands import Id
 from idlebell.imap.errors import LocalProtocolError, RemoteProtocolError
 from idlebell.imap.quirks import ID_BEFORE_SELECT
-from idlebell.imap.sasl import Proof, choose
+from idlebell.imap.sasl import Proof, Scram
 from idlebell.login import refusal
 from idlebell.login.echo import unechoed
 from idlebell.login.identity import identity
-from idlebell.login.mechanism import Scram, mechanism_of, proof_of, proven, revealed
+from idlebell.login.mechanism import mechanism_of, offered, proof_of, proven, revealed
 from idlebell.login.said import alerts_of, said_of
 from idlebell.model.account import Account, Credentials, ImapTarget
 from idlebell.model.ids import AccountId
@@ -72,11 +72,10 @@ class Opener:
 
     async def _prove(self, connection: ImapConnection, account: Account, credentials: Credentials) -> None:
         proof = proof_of(credentials)
-        offered = choose(connection.capabilities, proof)
         host = account.target.host
         fault: Fault | None = None
         unexplained = False
-        for name in offered:
+        for name in offered(connection.capabilities, credentials):
             try:
                 mechanism = mechanism_of(name, account, credentials, self._entropy)
             except ValueError:
@@ -106,8 +105,8 @@ class Opener:
             fault = refusal.with_alerts(
                 refusal.refused(*said, host, by_token=proof is Proof.TOKEN), alerts_of(reply, credentials)
             )
-            nothing_sent = isinstance(mechanism, Scram) and not mechanism.proof_sent
-            if not (nothing_sent and refusal.mechanism_unavailable(*said)):
+            nothing_sent = isinstance(mechanism, Scram) and not mechanism.challenged
+            if not (nothing_sent and refusal.lets_another_be_tried(*said)):
                 break
         fault = fault or refusal.no_way(proof)
         await connection.logout()

@@ -234,7 +234,7 @@ def no_way(proof: Proof) -> Fault:
         case Proof.TOKEN:
             return Fault("authentication-failed", "The mail server offers no way to log in with an access token.")
         case Proof.KEYS:
-            return Fault("keys-not-usable", "The mail server does not offer SCRAM-SHA-256.")
+            return Fault("keys-not-usable", "The mail server does not offer SCRAM.")
 
 
 def no_room() -> Fault:
@@ -257,14 +257,17 @@ def judges(fault: Fault) -> bool:
     return refuses_credentials(fault) and fault.code != "keys-not-usable"
 
 
-def mechanism_unavailable(condition: Condition, code: ResponseCode | None, text: str) -> bool:
-    """The server lists a mechanism that it cannot do for this account, and says so (RFC 9051 section 6.2.2). Nothing but
-    this lets another mechanism be tried, and only while no secret was sent."""
-    if isinstance(code, PlainCode) and code.name == "AUTHENTICATIONFAILED":
+def lets_another_be_tried(condition: Condition, code: ResponseCode | None, text: str) -> bool:
+    """Refused before anything of the password was sent: may that be of the mechanism and not of the account? A server may say
+    so (RFC 9051 section 6.2.2). But one that lists SCRAM for all users may have its keys for some only, and refuses the others
+    like a wrong password (Dovecot, of passwords that are stored as other hashes). A NO without a code may be anything, and is
+    left at that."""
+    name = code.name if isinstance(code, PlainCode) else ""
+    if _by_text(text.lower()) is not None:
         return False
-    if condition is Condition.BAD or (isinstance(code, PlainCode) and code.name == "CANNOT"):
-        return _by_text(text.lower()) is None
-    return "mechanism" in text.lower()
+    if condition is Condition.BAD or name in ("CANNOT", "AUTHENTICATIONFAILED"):
+        return True
+    return condition is Condition.NO and not name and "mechanism" in text.lower()
 
 
 def _by_text(text: str) -> str | None:

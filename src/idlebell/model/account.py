@@ -125,20 +125,21 @@ class RenewableCredentials:
 
 class KeyedCredentials:
     """A password until it has opened a session by SCRAM; from then on the keys of that exchange alone (RFC 5802 section 3),
-    which open the same account of the same server and nothing else. ``salt`` and ``iterations``: what they are good for."""
+    which open the same account of the same server and nothing else. ``mechanism``, ``salt`` and ``iterations``: what they are
+    good for."""
 
-    __slots__ = ("client_key", "iterations", "password", "salt", "server_key")
+    __slots__ = ("client_key", "iterations", "mechanism", "password", "salt", "server_key")
 
     def __init__(self, password: Secret) -> None:
         self.password = password
         self.client_key, self.server_key = Secret(""), Secret("")
-        self.salt, self.iterations = b"", 0
+        self.mechanism, self.salt, self.iterations = "", b"", 0
 
-    def take(self, client_key: bytes, server_key: bytes, salt: bytes, iterations: int) -> None:
+    def take(self, client_key: bytes, server_key: bytes, salt: bytes, iterations: int, mechanism: str) -> None:
         """In place of the password."""
         self.wipe()
         self.client_key, self.server_key = Secret(client_key), Secret(server_key)
-        self.salt, self.iterations = salt, iterations
+        self.mechanism, self.salt, self.iterations = mechanism, salt, iterations
 
     def wipe(self) -> None:
         for secret in (self.password, self.client_key, self.server_key):

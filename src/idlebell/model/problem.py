@@ -286,7 +286,7 @@ PROBLEMS = _table(
         _K,
         Retry.NEVER,
         Severity.INFO,
-        "Send the password again; where the server has no SCRAM-SHA-256, or other keys at each login, with another retention.",
+        "Send the password again; where the server has no SCRAM, or other keys at each login, with another retention.",
         "AUTHENTICATIONFAILED",
     ),
     Entry(

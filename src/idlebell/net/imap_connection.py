@@ -15,7 +15,7 @@ from idlebell.imap.client import Client
 from idlebell.imap.errors import LocalProtocolError, RemoteProtocolError
 from idlebell.imap.events import Challenged, ClientEvent, Completed, Ended, Greeted, Idling, Received
 from idlebell.imap.responses import StatusResponse, UntaggedResponse
-from idlebell.imap.sasl import Mechanism, ScramSha256
+from idlebell.imap.sasl import Mechanism, Scram
 from idlebell.imap.state import Phase
 from idlebell.model.account import ImapTarget
 from idlebell.net.clock import Clock
@@ -336,7 +336,7 @@ class ImapConnection:
     async def _answer(self, exchange: Mechanism, challenge: bytes, rounds: int) -> None:
         if rounds > CHALLENGES:
             raise RemoteProtocolError("too-many-challenges", "more SASL messages than any mechanism has")
-        if isinstance(exchange, ScramSha256):
+        if isinstance(exchange, Scram):
             # The server chooses how long its step computes: up to 0.3 s that no other session should wait for.
             answer = await asyncio.to_thread(exchange.step, challenge)
         else:

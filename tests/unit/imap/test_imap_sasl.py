@@ -13,6 +13,8 @@ from idlebell.imap.sasl import (
     OAuthBearer,
     Plain,
     Proof,
+    ScramKeys,
+    ScramSha1,
     ScramSha256,
     XOAuth2,
     choose,
@@ -40,6 +42,9 @@ def reason(raised: pytest.ExceptionInfo[RemoteProtocolError]) -> str:
     ("listed", "secret", "expected"),
     [
         ({"AUTH=PLAIN", "AUTH=SCRAM-SHA-256"}, Proof.PASSWORD, ("SCRAM-SHA-256", "PLAIN", "LOGIN")),
+        ({"AUTH=SCRAM-SHA-1", "AUTH=SCRAM-SHA-256"}, Proof.PASSWORD, ("SCRAM-SHA-256", "LOGIN")),
+        ({"AUTH=SCRAM-SHA-1", "AUTH=PLAIN"}, Proof.PASSWORD, ("SCRAM-SHA-1", "PLAIN", "LOGIN")),
+        ({"AUTH=SCRAM-SHA-1", "AUTH=SCRAM-SHA-256"}, Proof.KEYS, ("SCRAM-SHA-256", "SCRAM-SHA-1")),
         ({"AUTH=PLAIN", "LOGINDISABLED"}, Proof.PASSWORD, ("PLAIN",)),
         ({"AUTH=LOGIN", "LOGINDISABLED"}, Proof.PASSWORD, ()),
         ({"IMAP4REV1"}, Proof.PASSWORD, ("LOGIN",)),
@@ -161,6 +166,20 @@ def test_scram_follows_the_example_of_rfc_7677() -> None:
     assert not client.satisfied
     assert client.step(SERVER_FINAL) == b""
     assert client.satisfied
+
+
+def test_scram_with_sha1_follows_the_example_of_rfc_5802() -> None:
+    """Section 5."""
+    client = ScramSha1("user", "pencil", base64.b64decode("fyko+d2lbbFgONRv9qkxdawL"))
+    assert client.initial() == b"n,,n=user,r=fyko+d2lbbFgONRv9qkxdawL"
+    assert not client.challenged
+    first = b"r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,s=QSXCR+Q6sek8bf92,i=4096"
+    proof = b"p=v0X8v3Bz2T0CJGbJQyF0X+HI4Ts="
+    assert client.step(first) == b"c=biws,r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j," + proof
+    assert client.challenged
+    client.step(b"v=rmF9pqV8S7suAoZWja4dJRkFsKQ=")
+    assert client.satisfied
+    assert client.keys == ScramKeys.of("pencil", base64.b64decode("QSXCR+Q6sek8bf92"), 4096, "sha1")
 
 
 def test_scram_does_not_believe_a_server_that_skips_its_signature() -> None:

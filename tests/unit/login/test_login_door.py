@@ -159,6 +159,15 @@ async def test_guesses_at_once_do_not_all_pass(bench: Bench) -> None:
 async def test_another_mechanism_is_tried_where_scram_is_not_to_be_had(bench: Bench) -> None:
     bench.server.plan(commands.Authenticate, Refuse("no such mechanism", "CANNOT"))
     await bench.log_in(password("secret"))
+    bench.server.plan(commands.Authenticate, Refuse("Authentication failed.", "AUTHENTICATIONFAILED"))
+    await bench.log_in(password("secret"))
+
+
+async def test_no_other_mechanism_is_tried_where_a_pause_is_asked_for(bench: Bench) -> None:
+    asked = bench.server.plan(commands.Authenticate, Refuse("Too many login failures, try again later."), times=None)
+    assert (await bench.fault(password("secret"))).code == "throttled"
+    assert bench.server.logins == []
+    asked.cancel()
 
 
 async def test_a_server_without_a_way_in_is_told(bench: Bench) -> None:
@@ -640,7 +649,7 @@ async def test_keys_are_not_to_be_had_where_there_is_no_scram(bench: Bench) -> N
     bench.server.behave(before_login=("SASL-IR", "AUTH=PLAIN"))
     own = KeyedCredentials(Secret("secret"))
     fault = await bench.fault(own)
-    assert (fault.code, fault.detail) == ("keys-not-usable", "The mail server does not offer SCRAM-SHA-256.")
+    assert (fault.code, fault.detail) == ("keys-not-usable", "The mail server does not offer SCRAM.")
     assert bench.server.logins == []
     assert not own.password.wiped, "who asked may ask for another retention"
 

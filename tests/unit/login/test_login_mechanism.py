@@ -2,9 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from idlebell.imap.errors import RemoteProtocolError
-from idlebell.imap.sasl import LOGIN_COMMAND, OAuthBearer, Plain, XOAuth2
-from idlebell.login.mechanism import Scram, known_by, mechanism_of, revealed
+from idlebell.imap.sasl import LOGIN_COMMAND, OAuthBearer, Plain, ScramSha1, ScramSha256, XOAuth2
+from idlebell.login.mechanism import known_by, mechanism_of, offered, revealed
 from idlebell.model.account import (
     Account,
     BearerCredentials,
@@ -23,7 +22,8 @@ PASSWORD, TOKEN = PasswordCredentials(Secret("right")), BearerCredentials(Secret
 @pytest.mark.parametrize(
     ("name", "credentials", "kind"),
     [
-        ("SCRAM-SHA-256", PASSWORD, Scram),
+        ("SCRAM-SHA-256", PASSWORD, ScramSha256),
+        ("SCRAM-SHA-1", PASSWORD, ScramSha1),
         ("PLAIN", PASSWORD, Plain),
         ("OAUTHBEARER", TOKEN, OAuthBearer),
         ("XOAUTH2", TOKEN, XOAuth2),
@@ -39,9 +39,18 @@ def test_the_login_command_is_no_mechanism():
 
 def test_keys_are_told_from_others_by_what_they_are() -> None:
     own = KeyedCredentials(Secret("right"))
-    assert known_by(own) == revealed(own) == "right"
-    own.take(b"client", b"server", b"salt", 4096)
-    assert known_by(own) == b"client".hex()
+    assert known_by(own) == "keys right" != revealed(own)
+    own.take(b"client", b"server", b"salt", 4096, "SCRAM-SHA-256")
+    assert known_by(own) == f"keys {b'client'.hex()}"
+
+
+def test_keys_are_used_by_the_mechanism_that_they_came_by() -> None:
+    both = frozenset({"AUTH=SCRAM-SHA-256", "AUTH=SCRAM-SHA-1", "AUTH=PLAIN"})
+    own = KeyedCredentials(Secret("right"))
+    assert offered(both, own) == ("SCRAM-SHA-256", "SCRAM-SHA-1")
+    own.take(b"client", b"server", b"salt", 4096, "SCRAM-SHA-1")
+    assert offered(both, own) == ("SCRAM-SHA-1",)
+    assert offered(both - {"AUTH=SCRAM-SHA-1"}, own) == ()
 
 
 def test_both_kinds_of_credentials_show_what_proves():
@@ -51,12 +60,3 @@ def test_both_kinds_of_credentials_show_what_proves():
 def test_what_a_mechanism_cannot_carry_is_an_error():
     with pytest.raises(ValueError, match="NUL"):
         mechanism_of("PLAIN", ALICE, PasswordCredentials(Secret("a\0b")), bytes)
-
-
-def test_scram_knows_whether_the_proof_was_sent():
-    scram = mechanism_of("SCRAM-SHA-256", ALICE, PASSWORD, bytes)
-    assert isinstance(scram, Scram)
-    assert not scram.proof_sent
-    with pytest.raises(RemoteProtocolError):
-        scram.step(b"what?")
-    assert scram.proof_sent

@@ -16,7 +16,7 @@ from idlebell.login.refusal import (
     PAUSE_SECONDS_MAX,
     doubted,
     failed,
-    mechanism_unavailable,
+    lets_another_be_tried,
     not_connected,
     refused,
     refuses_credentials,
@@ -208,13 +208,17 @@ def test_only_refusals_of_credentials_forbid_another_try() -> None:
     assert not refuses_credentials(failed(Unreachable("refused")))
 
 
-def test_another_mechanism_is_tried_only_where_this_one_is_not_to_be_had() -> None:
-    assert mechanism_unavailable(Condition.BAD, None, "Unsupported")
-    assert mechanism_unavailable(Condition.NO, PlainCode("CANNOT"), "no")
-    assert mechanism_unavailable(Condition.NO, None, "Unsupported authentication mechanism")
-    assert not mechanism_unavailable(Condition.NO, PlainCode("AUTHENTICATIONFAILED"), "bad mechanism")
-    assert not mechanism_unavailable(Condition.NO, None, "Login failed.")
-    assert not mechanism_unavailable(Condition.BAD, None, "User is authenticated but not connected.")
+def test_another_mechanism_is_tried_where_the_refusal_may_be_of_this_one() -> None:
+    assert lets_another_be_tried(Condition.BAD, None, "Unsupported")
+    assert lets_another_be_tried(Condition.NO, PlainCode("CANNOT"), "no")
+    assert lets_another_be_tried(Condition.NO, None, "Unsupported authentication mechanism")
+    assert lets_another_be_tried(Condition.NO, PlainCode("AUTHENTICATIONFAILED"), "Authentication failed.")
+    assert not lets_another_be_tried(Condition.NO, PlainCode("EXPIRED"), "Set a new password.")
+    assert not lets_another_be_tried(Condition.NO, PlainCode("UNAVAILABLE"), "later")
+    assert not lets_another_be_tried(Condition.NO, None, "Too many login failures, try again later.")
+    assert not lets_another_be_tried(Condition.NO, None, "Login failed.")
+    assert not lets_another_be_tried(Condition.BYE, None, "gone")
+    assert not lets_another_be_tried(Condition.BAD, None, "User is authenticated but not connected.")
 
 
 @pytest.mark.parametrize(
