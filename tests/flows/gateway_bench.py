@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -19,9 +19,11 @@ from idlebell.gateway.reach import Reach
 from idlebell.gateway.reading import read
 from idlebell.gateway.shapes import CredentialsRequest, Registration, SubscriptionRequest, SubscriptionView
 from idlebell.gateway.verbs import Gateway
+from idlebell.login.authorization import OAuthClient
 from idlebell.login.door import Door
 from idlebell.login.keyring import Keyring
 from idlebell.login.opener import LoginFailed
+from idlebell.login.sign_ins import SignIns
 from idlebell.model.account import Account, Credentials, PasswordCredentials
 from idlebell.model.cursor import Cursor
 from idlebell.model.endpoint import WebhookEndpoint
@@ -34,6 +36,7 @@ from idlebell.net.errors import Unreachable
 from idlebell.net.imap_connection import ImapConnection
 from idlebell.net.look_inbox import LookInbox
 from idlebell.net.session_inbox import SessionInbox
+from idlebell.push.exchange import Answer, HttpRequest, NoResponse
 from idlebell.store.memory import MemoryStore
 from idlebell.telemetry.facts import Fact
 from idlebell.telemetry.status import MailboxStatus, Mode, Status, Watch
@@ -208,6 +211,7 @@ class Bench:
         policy: Policy | None = None,
         addresses: dict[str, str] | None = None,
         discover: Discover = no_discovery,
+        clients: Sequence[OAuthClient] = (),
     ) -> None:
         self.clock = VirtualClock()
         self.store = MemoryStore(os.urandom)
@@ -220,6 +224,8 @@ class Bench:
         self.looks = LookInbox()
         self.nudge = self.fleet.nudge
         self.facts: list[Fact] = []
+        self.asked: list[HttpRequest] = []
+        """Of a provider, which answers nothing."""
         self.policy = policy or Policy(vapid_subject=True)
         self._addresses = addresses or {}
         self.budget = 100
@@ -239,7 +245,12 @@ class Bench:
             lambda _: self.budget,
             discover,
             self.looks,
+            sign_ins=SignIns(clients, "https://bell.example.org", self._ask, self.clock, os.urandom, self.facts.append),
         )
+
+    async def _ask(self, request: HttpRequest, /, *, timeout_seconds: float, body_bytes: int) -> Answer:
+        self.asked.append(request)
+        return NoResponse("refused", "by the test")
 
     async def _resolve(self, host: str) -> tuple[Address, ...]:
         text = self._addresses.get(host, "93.184.216.34")

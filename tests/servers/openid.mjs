@@ -10,7 +10,9 @@ import { pathToFileURL } from "node:url";
 const [folder, port, seconds] = process.argv.slice(2);
 const { Provider } = await import(pathToFileURL(join(folder, "oidc-provider/lib/index.js")));
 
-const grants = { grant_types: ["authorization_code", "refresh_token"], redirect_uris: ["http://127.0.0.1/signed-in"] };
+// At whatever port (RFC 8252 section 7.3).
+const redirect_uris = ["http://127.0.0.1/signed-in", "http://127.0.0.1/signed-in/corp"];
+const grants = { grant_types: ["authorization_code", "refresh_token"], redirect_uris };
 const provider = new Provider(`http://127.0.0.1:${port}`, {
   clients: [
     { client_id: "phone", token_endpoint_auth_method: "none", application_type: "native", ...grants },

@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-from urllib.parse import parse_qs, quote_plus, urljoin, urlsplit
+from urllib.parse import parse_qsl, quote_plus, urlencode, urljoin, urlsplit
 
 import aiohttp
+from yarl import URL
 
 from interop.npm_packages import FOLDER
 from servers.node import ENVIRONMENT, node
@@ -45,6 +46,16 @@ class OpenIdProvider:
         self.introspection_url = f"http://mail:s3cret-of-mail@127.0.0.1:{self.port}/token/introspection"
         self._seconds = access_token_seconds
 
+    def as_client(self, folder: Path, host: str) -> str:
+        """Lines of a configuration by which a gateway is the client ``site``, for the IMAP server ``host``."""
+        secret = folder / "site.secret"
+        secret.write_text(self.SECRET + "\n")
+        secret.chmod(0o600)
+        return (
+            f'[oauth.corp]\nclient_id = "site"\nsecret_file = "{secret}"\nissuer = "{self.url}"\n'
+            f'scopes = ["openid", "imap"]\nhosts = ["{host}"]\n'
+        )
+
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
             [node(), SCRIPT, str(FOLDER), str(self.port), str(self._seconds)],
@@ -69,10 +80,17 @@ class OpenIdProvider:
             "client_id": client, "response_type": "code", "redirect_uri": SIGNED_IN, "scope": "openid offline_access imap",
             "prompt": "consent", "code_challenge": challenge, "code_challenge_method": "S256",
         }  # fmt: skip
+        back = await self.agree(f"{self.url}/auth?{urlencode(asked)}", user, SIGNED_IN)
+        proof = {"grant_type": "authorization_code", "code": back["code"], "redirect_uri": SIGNED_IN}
+        async with aiohttp.ClientSession() as session:
+            return await self._token(session, client, {**proof, "code_verifier": verifier.decode()})
+
+    async def agree(self, url: str, user: str, redirect_uri: str) -> dict[str, str]:
+        """Through the pages that a person sees; what the browser is sent back to ``redirect_uri`` with."""
         jar = aiohttp.CookieJar(unsafe=True)  # of an address, not of a name
         async with aiohttp.ClientSession(cookie_jar=jar) as browser:
-            answer = await browser.get(f"{self.url}/auth", params=asked, allow_redirects=False)
-            while not (there := urljoin(str(answer.url), answer.headers.get("Location", ""))).startswith(SIGNED_IN):
+            answer = await browser.get(URL(url, encoded=True), allow_redirects=False)
+            while not (there := urljoin(str(answer.url), answer.headers.get("Location", ""))).startswith(redirect_uri):
                 if answer.status in (302, 303):
                     answer = await browser.get(there, allow_redirects=False)
                     continue
@@ -82,9 +100,7 @@ class OpenIdProvider:
                 assert prompt, page
                 filled = {"prompt": prompt[1], "login": user, "password": "any"}
                 answer = await browser.post(urljoin(self.url, form[1]), data=filled, allow_redirects=False)
-            code = parse_qs(urlsplit(there).query)["code"][0]
-            proof = {"grant_type": "authorization_code", "code": code, "redirect_uri": SIGNED_IN}
-            return await self._token(browser, client, {**proof, "code_verifier": verifier.decode()})
+            return dict(parse_qsl(urlsplit(there).query))
 
     async def revoke(self, refresh_token: str, client: str = "phone") -> None:
         """The user takes it back (RFC 7009)."""

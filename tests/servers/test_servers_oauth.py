@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 import pytest
@@ -46,8 +47,9 @@ async def service() -> AsyncIterator[PushService]:
 
 
 @pytest.fixture
-async def gateway(dovecot_of: DovecotServer, tmp_path: Path) -> AsyncIterator[GatewayProcess]:
-    async with GatewayProcess(tmp_path, dovecot_of.ca_file, before=SHORT_LIVES) as gateway:
+async def gateway(provider: OpenIdProvider, dovecot_of: DovecotServer, tmp_path: Path) -> AsyncIterator[GatewayProcess]:
+    client = provider.as_client(tmp_path, dovecot_of.host)
+    async with GatewayProcess(tmp_path, dovecot_of.ca_file, before=SHORT_LIVES, more=client) as gateway:
         yield gateway
 
 
@@ -60,7 +62,7 @@ async def until(true: Callable[[], Awaitable[bool]]) -> None:
 def wish(server: DovecotServer, user: str, service: PushService, auth: dict[str, str], **more: Any) -> dict[str, Any]:
     endpoints = {"new_mail": service.make_webhook(f"{user}-mail"), "reconnect": service.make_webhook(f"{user}-again")}
     request = subscription(server.ports.imaps, user, "", endpoints, **more)
-    request["imap"]["auth"] = {"type": "oauth2", **auth}
+    request["imap"]["auth"] = {"type": "oauth2", **auth}  # another type wins
     return request
 
 
@@ -166,3 +168,57 @@ async def test_what_a_provider_or_its_mail_server_refuses_is_said_at_once(
     third = dovecot_of.add_user().name
     stale = renewable(provider, await provider.sign_in(third)) | {"access_token": "over"}
     assert (await ask(third, stale, retention="memory"))[:2] == (201, "watching")
+
+
+async def test_a_sign_in_at_a_real_provider_opens_the_mailbox_it_was_begun_for_and_nothing_else(
+    provider: OpenIdProvider, dovecot_of: DovecotServer, service: PushService, gateway: GatewayProcess
+) -> None:
+    """Without any token in the browser's hands: code, state and its own secret are all that it has, and all are good once."""
+    user, other = dovecot_of.add_user().name, dovecot_of.add_user().name
+    secrets = [provider.SECRET]
+    _, offered = await gateway.call("GET", "/v1/sign-ins")
+    back = f"{gateway.url}/signed-in/corp"
+    assert offered["items"] == [{"name": "corp", "title": "Corp", "hosts": [dovecot_of.host], "redirect_uri": back}]
+
+    async def signed_in(name: str, retention: str, token: str | None = None, *, at: str = back) -> dict[str, str]:
+        wanted = {"host": dovecot_of.host, "username": name, "retention": retention}
+        status, begun = await gateway.call("POST", "/v1/sign-ins", wanted, token=token)
+        assert status == 201, begun
+        url = begun["authorization_url"].replace(quote(back, safe=""), quote(at, safe=""))
+        returned = await provider.agree(url, name, at)
+        secrets.extend((begun["sign_in"], returned["code"], returned["state"]))
+        return {"type": "sign_in", "sign_in": begun["sign_in"], **returned}
+
+    async def ask(name: str, auth: dict[str, str], retention: str) -> tuple[int, dict[str, Any]]:
+        request = wish(dovecot_of, name, service, auth, retention=retention)
+        return await gateway.call("POST", "/v1/subscriptions", request)
+
+    auth = await signed_in(user, "memory")
+    status, answer = await ask(user, auth, "memory")
+    assert (status, answer["state"], answer["retention"]) == (201, "watching", "memory"), answer
+    path, token = f"/v1/subscriptions/{answer['id']}", answer["token"]
+    dovecot_of.kick(user)  # the refresh token opens the next session
+    await asyncio.to_thread(dovecot_of.deliver, user, mail.make(subject="By sign-in"))
+    await service.wait_for(lambda one: one.type == "new_mail", name=f"{user}-mail")
+
+    assert (await ask(user, auth, "memory"))[1]["type"] == "/problems/sign-in-not-valid", "a replay"
+    stolen = await signed_in(other, "session")
+    assert (await ask(user, stolen, "session"))[1]["type"] == "/problems/sign-in-not-valid", "another's mailbox"
+    victim = await signed_in(user, "session")
+    injected = {**await signed_in(user, "session"), "code": victim["code"]}
+    status, refusal = await ask(user, injected, "session")
+    assert (status, refusal["type"]) == (422, "/problems/sign-in-refused"), "PKCE, held by the provider"
+    elsewhere = await signed_in(user, "session", at="http://127.0.0.1/signed-in")
+    assert (await ask(user, elsewhere, "session"))[1]["type"] == "/problems/sign-in-refused", "another redirect URI"
+
+    again = {"auth": await signed_in(user, "memory", token)}
+    status, answer = await gateway.call("PUT", f"{path}/credentials", again, token=token)
+    assert (status, answer["state"], answer["problem"]) == (200, "watching", None), answer
+    status, answer = await ask(other, await signed_in(other, "session"), "session")
+    assert (status, answer["state"], answer["retention"]) == (201, "watching", "session"), answer
+
+    said = gateway.log.read_text()
+    assert "signed_in" in said
+    assert [secret for secret in secrets if secret in said] == []
+    for one in gateway.folder.glob("idlebell.db*"):
+        assert [secret for secret in secrets if secret.encode() in one.read_bytes()] == []

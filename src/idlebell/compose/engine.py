@@ -15,6 +15,7 @@ from functools import partial
 from idlebell.canary.chain import Rhythm
 from idlebell.canary.rounds import Canary
 from idlebell.compose.carriers import app_carriers_of, apprise_pool_of, carriers_of
+from idlebell.compose.clients import sign_ins_of
 from idlebell.compose.parts import (
     canary_gauges,
     connect_with,
@@ -201,6 +202,7 @@ async def running_engine(
             discovery.find,
             means.looks,
             feeds,
+            sign_ins_of(settings, http.send, clock, emit),
         )
         pruner = Pruner(store, emit, clock, gateway.over, dispatcher.nudge)
         heartbeats = Heartbeats(store, emit, clock, partial(is_watched, status), dispatcher.nudge)

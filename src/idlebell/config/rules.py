@@ -3,11 +3,13 @@ verdict out where one of these keys is already refused."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from idlebell.config.settings import Settings
+from idlebell.discover.sign_in_presets import PRESETS
 from idlebell.model.account import Retention, Tls
 from idlebell.model.apprise_service import offered
 from idlebell.net.apprise_pool import is_installed
@@ -31,6 +33,7 @@ def broken(settings: Settings) -> Iterator[Broken]:
     yield from _declared(settings)
     yield from _canary(settings)
     yield from _apns(settings)
+    yield from _sign_ins(settings)
 
 
 def _server(settings: Settings) -> Iterator[Broken]:
@@ -160,6 +163,30 @@ def _apns(settings: Settings) -> Iterator[Broken]:
             yield Broken((f"apns.{name}", "apns.key_file"), "is missing; Apple wants it beside the key")
     if not is_spoken():
         yield Broken(("apns.key_file",), "needs HTTP/2: pip install 'idlebell[apns]'")
+
+
+def _sign_ins(settings: Settings) -> Iterator[Broken]:
+    for name, client in settings.oauth.items():
+        if not client.client_id:
+            continue
+        place = f"oauth.{name}"
+        if re.fullmatch(r"[a-z0-9-]{1,40}", name) is None:
+            yield Broken((f"{place}.client_id",), "NAME is 1 to 40 letters, digits and hyphens, in lower case")
+        if name not in PRESETS:
+            known = ", ".join(sorted(PRESETS))
+            if not client.hosts:
+                yield Broken((f"{place}.hosts",), f"is missing; which IMAP servers take its tokens? Known are {known}")
+            if not client.issuer and not (client.authorization_url and client.token_url):
+                yield Broken((f"{place}.issuer",), "is missing; give it, or authorization_url and token_url")
+        if bool(client.authorization_url) != bool(client.token_url):
+            yield Broken((f"{place}.token_url",), "authorization_url and token_url go together")
+        for key in ("issuer", "authorization_url", "token_url"):
+            if getattr(client, key).startswith("http:") and not settings.network.allow_plaintext:
+                yield Broken((f"{place}.{key}", "network.allow_plaintext"), "must be an https URL")
+        if not settings.server.public_url and not settings.server.listen.loopback:
+            yield Broken(
+                ("server.public_url", f"{place}.client_id"), "is missing; a provider sends browsers back to one address"
+            )
 
 
 def unheard(settings: Settings) -> Iterator[Broken]:

@@ -151,6 +151,14 @@ class OAuthClient(Section, frozen=True, kw_only=True):
 
     client_id: Text = ""
     secret_file: OptionalPath = None
+    # Empty: as the preset of that name says, where there is one.
+    title: Text = ""
+    issuer: Annotated[str, Parse(values.oauth_url)] = ""
+    authorization_url: Annotated[str, Parse(values.oauth_url)] = ""
+    token_url: Annotated[str, Parse(values.oauth_url)] = ""
+    scopes: Annotated[tuple[str, ...], Parse(values.oauth_scopes, "json")] = ()
+    offline_scopes: Annotated[tuple[str, ...], Parse(values.oauth_scopes, "json")] = ()
+    hosts: Annotated[tuple[str, ...], Parse(values.host_names, "json")] = ()
 
 
 class Front(Section, frozen=True, kw_only=True):

@@ -238,6 +238,24 @@ def https_origin(value: Any) -> str:
     return url
 
 
+def oauth_url(value: Any) -> str:
+    """Of an authorization server. A query may stand in it (RFC 6749 section 3.1)."""
+    url = text(value)
+    if url:
+        if "#" in url:
+            raise ValueError("expected a URL without a fragment")
+        _http_url(url.partition("?")[0], "https://login.example.org/authorize")
+    return url
+
+
+def oauth_scopes(value: Any) -> tuple[str, ...]:
+    """RFC 6749 section 3.3."""
+    found = _strings(value)
+    if any(re.fullmatch(r"[!#-\[\]-~]{1,500}", one) is None for one in found):
+        raise ValueError("expected a list of scopes, each without blanks and quotes")
+    return found
+
+
 def word(value: Any) -> str:
     """Letters, digits, dots and hyphens: identifiers of Apple's."""
     found = text(value)

@@ -12,7 +12,8 @@ from idlebell.gateway.means import Means
 from idlebell.gateway.patching import patched, read_patch_auth
 from idlebell.gateway.reading import Faults
 from idlebell.gateway.registration import Accepted, Order, has_shown_right
-from idlebell.gateway.shapes import WAIT_SECONDS_MAX, CredentialsRequest, SubscriptionView
+from idlebell.gateway.shapes import WAIT_SECONDS_MAX, Auth, CredentialsRequest, SignInAuth, SubscriptionView
+from idlebell.gateway.signing_in import redeemed_auth
 from idlebell.gateway.wish import check_wait
 from idlebell.model.account import Credentials
 from idlebell.model.endpoint import Endpoints
@@ -58,8 +59,9 @@ class Changes:
         caller.needs_secrecy()
         before = await means.visible(subscription, caller)
         _check_living(before)
+        auth = await self._redeemed(before, request.auth)
         faults = Faults()
-        credentials = read_auth(faults, request.auth, "/auth", allow_plaintext=means.policy.allow_plaintext)
+        credentials = read_auth(faults, auth, "/auth", allow_plaintext=means.policy.allow_plaintext)
         check_wait(faults, request.wait_seconds)
         faults.raise_any()
         _check_retention(before, credentials, "/auth")
@@ -68,6 +70,14 @@ class Changes:
             return _proven(_there(stored), caller)
 
         return await self._proof(before, before, credentials, resupplied, caller, request.wait_seconds)
+
+    async def _redeemed(self, before: Subscription, auth: Auth) -> Auth:
+        if not isinstance(auth, SignInAuth):
+            return auth
+        account = await self._means.store.account_by_id(before.account_id)
+        if account is None:
+            raise ProblemError(Problem("not-found", "The subscription was ended meanwhile."))
+        return await redeemed_auth(self._means, auth, account.target.host, account.username, before.retention)
 
     async def _change_with(
         self,

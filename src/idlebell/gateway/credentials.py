@@ -8,7 +8,7 @@ from typing import Final
 
 from idlebell.gateway.endpoints import url_fault
 from idlebell.gateway.reading import Faults
-from idlebell.gateway.shapes import Auth, OAuth2Auth, PasswordAuth
+from idlebell.gateway.shapes import Auth, OAuth2Auth, PasswordAuth, SignInAuth
 from idlebell.login.token_endpoint import TOKEN_CHARACTERS, is_token
 from idlebell.model.account import (
     BearerCredentials,
@@ -37,6 +37,9 @@ def read_auth(faults: Faults, auth: Auth, at: str, *, allow_plaintext: bool) -> 
             if token is None:
                 return _bearer(faults, auth, at)
             return _renewable(faults, auth, token, at, allow_plaintext=allow_plaintext)
+        case SignInAuth():  # where it is taken, it has been redeemed by now
+            faults.add(at, "must be no sign-in here; PUT …/credentials takes it")
+            return BearerCredentials(Secret(""))
 
 
 def _bearer(faults: Faults, auth: OAuth2Auth, at: str) -> BearerCredentials:

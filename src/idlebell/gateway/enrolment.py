@@ -17,6 +17,7 @@ from idlebell.gateway.means import Means
 from idlebell.gateway.reading import Faults
 from idlebell.gateway.registration import CONFLICTS, Accepted, Attempt, Order, has_shown_right
 from idlebell.gateway.shapes import LinkView, Registration, SubscriptionRequest
+from idlebell.gateway.signing_in import redeemed_request
 from idlebell.gateway.standing import unproven_view
 from idlebell.gateway.wish import DEFAULT_MAILBOXES, TO_DISCOVER, Wish, read_wish, with_mailboxes
 from idlebell.model.account import Account, Credentials, Retention
@@ -59,7 +60,7 @@ class Enrolment:
             self.admit(caller)
         else:
             self.count(caller)
-        wish = read_wish(request, means.policy)
+        wish = read_wish(await redeemed_request(means, request), means.policy)
         try:
             return await self._subscribe(wish, caller)
         finally:

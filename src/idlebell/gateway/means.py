@@ -24,6 +24,7 @@ from idlebell.gateway.shapes import AllowanceView, SubscriptionView
 from idlebell.gateway.standing import verdict, view
 from idlebell.login.door import Door
 from idlebell.login.keyring import Keyring
+from idlebell.login.sign_ins import SignIns
 from idlebell.model.account import ImapTarget
 from idlebell.model.endpoint import Endpoint, Endpoints
 from idlebell.model.ids import AccountId, ApiKeyId, SubscriptionId
@@ -55,6 +56,7 @@ class Means:
     reach: Reach
     registrar: Registrar
     discover: Discover
+    sign_ins: SignIns
 
     def key(self, owner: ApiKeyId | None, target: ImapTarget, username: str, new_mail: Endpoint) -> bytes:
         return self.store.fingerprint(key_material(owner, target, username, new_mail))

@@ -54,7 +54,17 @@ class OAuth2Auth(Shape, frozen=True, kw_only=True, tag_field="type", tag="oauth2
     client_secret: Secret | None = None
 
 
-Auth: TypeAlias = PasswordAuth | OAuth2Auth
+class SignInAuth(Shape, frozen=True, kw_only=True, tag_field="type", tag="sign_in"):
+    """What a provider sent a browser back with, and the token of the sign-in that the browser began. Good once, for the server
+    and user name that it was begun for."""
+
+    sign_in: Secret
+    state: str
+    code: Secret
+    iss: str | None = None
+
+
+Auth: TypeAlias = PasswordAuth | OAuth2Auth | SignInAuth
 
 
 class ImapShape(Shape, frozen=True, kw_only=True):
@@ -127,6 +137,15 @@ class DiscoverRequest(Shape, frozen=True, kw_only=True):
     """POST /v1/discover. In a body, for an address in a URL ends up in logs."""
 
     address: str
+
+
+class SignInRequest(Shape, frozen=True, kw_only=True):
+    """POST /v1/sign-ins. ``retention``: what the credentials are to be kept as; with ``session`` no right is asked for that
+    outlives the session."""
+
+    host: str
+    username: str
+    retention: Literal["session", "memory", "vault"] = "session"
 
 
 class HushRequest(Shape, frozen=True, kw_only=True):
@@ -361,3 +380,27 @@ class DiscoveryView(Shape, frozen=True, kw_only=True):
 
     servers: tuple[ServerView, ...]
     provider: ProviderView | None
+
+
+class SignInView(Shape, frozen=True, kw_only=True):
+    """A provider where this gateway is a client. ``hosts``: IMAP servers that take its tokens, domains of names included.
+    ``redirect_uri``: where browsers come back."""
+
+    name: str
+    title: str
+    hosts: tuple[str, ...]
+    redirect_uri: str
+
+
+class SignInsView(Shape, frozen=True, kw_only=True):
+    items: tuple[SignInView, ...]
+
+
+class BegunView(Shape, frozen=True, kw_only=True):
+    """``sign_in``: shown here only, for the browser that goes to ``authorization_url``."""
+
+    sign_in: str
+    name: str
+    authorization_url: str
+    redirect_uri: str
+    expires_at: datetime

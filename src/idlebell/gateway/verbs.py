@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from idlebell.deliver.dispatcher import Dispatcher
-from idlebell.gateway import legacy, trails
+from idlebell.gateway import legacy, signing_in, trails
 from idlebell.gateway.application_server import current
 from idlebell.gateway.callers import Caller
 from idlebell.gateway.changing import Changes
@@ -27,6 +27,7 @@ from idlebell.gateway.reach import Reach
 from idlebell.gateway.refused import refused
 from idlebell.gateway.registration import Registrar, has_shown_right
 from idlebell.gateway.shapes import (
+    BegunView,
     CredentialsRequest,
     DiscoverRequest,
     DiscoveryView,
@@ -36,6 +37,8 @@ from idlebell.gateway.shapes import (
     LinkView,
     Page,
     Registration,
+    SignInRequest,
+    SignInsView,
     SubscriptionRequest,
     SubscriptionView,
     TestView,
@@ -47,6 +50,7 @@ from idlebell.gateway.wish import Wish, read_wish
 from idlebell.login.door import Door
 from idlebell.login.keyring import Keyring
 from idlebell.login.opener import LoginFailed
+from idlebell.login.sign_ins import SignIns, no_sign_ins
 from idlebell.model.account import Account
 from idlebell.model.ids import AccountId, ApiKeyId, SubscriptionId, token_hash
 from idlebell.model.problem import Fault, Problem, ProblemError
@@ -111,6 +115,7 @@ class Gateway:
         discover: Discover = no_discovery,
         looks: LookInbox | None = None,
         feeds: Feeds | None = None,
+        sign_ins: SignIns | None = None,
     ) -> None:
         registrar = Registrar(
             store,
@@ -140,6 +145,7 @@ class Gateway:
             reach,
             registrar,
             discover,
+            no_sign_ins(clock, entropy, emit) if sign_ins is None else sign_ins,
         )
         self._began_at = clock.now()
         self._enrolment = Enrolment(self._means)
@@ -193,6 +199,14 @@ class Gateway:
     async def look_up(self, request: DiscoverRequest, caller: Caller) -> DiscoveryView:
         """Where the server of an address is, and what it wants for a password."""
         return await look_up(self._means, self._enrolment, request, caller)
+
+    def offered_sign_ins(self) -> SignInsView:
+        """Providers where this gateway is a client."""
+        return signing_in.offered(self._means.sign_ins)
+
+    async def begin_sign_in(self, request: SignInRequest, caller: Caller) -> BegunView:
+        """What its browser brings back is credentials to :meth:`subscribe` and :meth:`resupply`."""
+        return await signing_in.begin(self._means, self._enrolment, request, caller)
 
     @_store_told
     async def show(self, subscription: str, caller: Caller) -> SubscriptionView:

@@ -10,12 +10,14 @@ from __future__ import annotations
 import base64
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote_plus, urlencode
 
 from idlebell.login.echo import unechoed
 from idlebell.model.account import RenewableCredentials
+from idlebell.model.endpoint import PushUrl
 from idlebell.model.problem import Fault
 from idlebell.model.secret import Secret
 from idlebell.model.shown_text import quoting
@@ -43,27 +45,42 @@ _REFUSING: Final = frozenset({400, 401, 403})
 
 @dataclass(frozen=True, slots=True)
 class Granted:
-    """``refresh_token`` None: the one that was used goes on. ``seconds``: how long the access token is good."""
+    """``refresh_token`` None: the one that was used goes on. ``seconds``: how long the access token is good. ``id_token``: who
+    signed in, from an OpenID provider."""
 
     access_token: Secret
     refresh_token: Secret | None
     seconds: float
+    id_token: Secret | None = None
 
 
 def refresh_request(credentials: RenewableCredentials) -> HttpRequest:
-    """RFC 6749 section 6. A client with a secret shows it by HTTP Basic, which every endpoint takes (section 2.3.1)."""
+    """RFC 6749 section 6."""
     form = {"grant_type": "refresh_token", "refresh_token": credentials.refresh_token.text()}
+    return shown_client(credentials.token_url, form, credentials.client_id, credentials.client_secret)
+
+
+def shown_client(url: PushUrl, form: dict[str, str], client_id: str, secret: Secret | None) -> HttpRequest:
+    """``form`` from this client. One with a secret shows it by HTTP Basic, which every endpoint takes (RFC 6749 section
+    2.3.1); one without names itself."""
     headers = [("Content-Type", "application/x-www-form-urlencoded"), ("Accept", "application/json")]
-    if credentials.client_secret is None:
-        form["client_id"] = credentials.client_id
+    if secret is None:
+        form = {**form, "client_id": client_id}
     else:
-        pair = f"{quote_plus(credentials.client_id)}:{quote_plus(credentials.client_secret.text())}"
+        pair = f"{quote_plus(client_id)}:{quote_plus(secret.text())}"
         headers.append(("Authorization", f"Basic {base64.b64encode(pair.encode('ascii')).decode('ascii')}"))
-    return HttpRequest("POST", credentials.token_url, tuple(headers), urlencode(form).encode("ascii"))
+    return HttpRequest("POST", url, tuple(headers), urlencode(form).encode("ascii"))
 
 
 def read_answer(answer: Answer, credentials: RenewableCredentials) -> Granted | Fault:
     """``token-refused``: the same is refused again; ``token-unavailable``: another time, perhaps."""
+    known = (credentials.refresh_token, credentials.access_token, credentials.client_secret)
+    return read_grant(answer, "refresh token", known)
+
+
+def read_grant(answer: Answer, grant: str, secrets: Sequence[Secret | None]) -> Granted | Fault:
+    """As :func:`read_answer`. ``grant``: what was shown, in words. ``secrets``: none of them is in a Fault, whatever the
+    endpoint repeats."""
     if isinstance(answer, NoResponse):
         return unavailable(f"{answer.reason}: {answer.detail}")
     if len(answer.body) > ANSWER_BYTES:
@@ -73,7 +90,7 @@ def read_answer(answer: Answer, credentials: RenewableCredentials) -> Granted | 
         return _granted(given)
     error = given.get("error")
     if answer.status in _REFUSING and isinstance(error, str) and error in _OF_GRANT | _OF_CLIENT:
-        return _refused(error, given.get("error_description"), credentials)
+        return _refused(error, given.get("error_description"), grant, secrets)
     return unavailable(f"HTTP status {answer.status}", _pause(answer))
 
 
@@ -89,7 +106,9 @@ def _granted(given: dict[str, Any]) -> Granted | Fault:
     if kind is not None and not (isinstance(kind, str) and kind.lower() == "bearer"):
         return unavailable("a token of another kind than Bearer")
     another = Secret(refresh) if isinstance(refresh, str) and is_token(refresh) else None
-    return Granted(Secret(access), another, _life(given.get("expires_in")))
+    who = given.get("id_token")
+    signed = Secret(who) if isinstance(who, str) and is_token(who) else None
+    return Granted(Secret(access), another, _life(given.get("expires_in")), signed)
 
 
 def _life(given: object) -> float:
@@ -101,10 +120,10 @@ def _life(given: object) -> float:
     return float(min(max(given, LIFE_LEAST_SECONDS), LIFE_MOST_SECONDS))
 
 
-def _refused(error: str, description: object, credentials: RenewableCredentials) -> Fault:
-    who = "refresh token" if error in _OF_GRANT else "client"
+def _refused(error: str, description: object, grant: str, secrets: Sequence[Secret | None]) -> Fault:
+    who = grant if error in _OF_GRANT else "client"
     words = description if isinstance(description, str) else ""
-    for secret in (credentials.refresh_token, credentials.access_token, credentials.client_secret):
+    for secret in secrets:
         if secret:  # what an access token is, while there is none, nobody can repeat
             words = unechoed(words, secret.text())
     return Fault("token-refused", quoting(f"The provider refused the {who} ({error})", words))

@@ -54,6 +54,10 @@ def link_token(entropy: bytes) -> str:
     return "ibl_" + _base64url(entropy)
 
 
+def sign_in_token(entropy: bytes) -> str:
+    return "ibo_" + _base64url(entropy)
+
+
 def token_hash(token: str) -> bytes:
     """What is stored of a token. A token is random, so a plain SHA-256 cannot be guessed back."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()

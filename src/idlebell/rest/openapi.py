@@ -195,6 +195,7 @@ def _schemas() -> dict[str, Any]:
         shapes.CredentialsRequest,
         shapes.HushRequest,
         shapes.DiscoverRequest,
+        shapes.SignInRequest,
         shapes.FilterTestRequest,
         RegisterRequest,
         UnregisterRequest,
@@ -206,6 +207,8 @@ def _schemas() -> dict[str, Any]:
         shapes.FilterTestView,
         shapes.DiscoveryView,
         shapes.LinkView,
+        shapes.SignInsView,
+        shapes.BegunView,
         Deliveries,
         WhyView,
         LedgerView,
@@ -218,6 +221,8 @@ def _schemas() -> dict[str, Any]:
         schema.pop("additionalProperties", None)
     found: dict[str, Any] = {**asked, **shown}
     found["Discovery"] = found.pop("DiscoveryView") | {"title": "Discovery"}
+    found["SignIns"] = found.pop("SignInsView") | {"title": "SignIns"}
+    found["BegunSignIn"] = found.pop("BegunView") | {"title": "BegunSignIn"}
     found["Why"] = found.pop("WhyView") | {"title": "Why"}
     found["Ledger"] = found.pop("LedgerView") | {"title": "Ledger"}
     found["Problem"] = found.pop("ProblemBody") | {"title": "Problem"}

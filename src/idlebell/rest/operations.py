@@ -25,6 +25,11 @@ WITH_BODY = (
 )
 ONE = ("unauthorized", "not-found")
 ACCOUNT = (
+    "sign-in-not-valid",
+    "sign-in-refused",
+    "token-refused",
+    "token-unavailable",
+    "keys-not-usable",
     "authentication-failed",
     "app-password-needed",
     "imap-not-enabled",
@@ -330,6 +335,29 @@ OPERATIONS: tuple[Operation, ...] = (
         "DiscoverRequest",
         problems=("unauthorized",),
         security=(OPEN, KEY, INVITATION),
+    ),
+    Operation(
+        "get",
+        "/v1/sign-ins",
+        "sign_ins",
+        "Subscriptions",
+        "Providers where one can sign in",
+        {200: ("With the IMAP servers that take their tokens", "SignIns")},
+    ),
+    Operation(
+        "post",
+        "/v1/sign-ins",
+        "begin_sign_in",
+        "Subscriptions",
+        "Begin a sign-in at a provider",
+        {201: ("Where the browser goes", "BegunSignIn")},
+        "Authorization code with PKCE. The browser comes back to redirect_uri with code and state: credentials of type "
+        "sign_in, with the sign_in of this answer, for POST /v1/subscriptions and PUT …/credentials, once, within ten minutes, "
+        "for this host and username. The gateway redeems the code in that request; no token is shown to the browser. Counted "
+        "as a registration is.",
+        "SignInRequest",
+        problems=("unauthorized", "needs-tls", "sign-in-not-offered", "token-unavailable"),
+        security=(OPEN, KEY, INVITATION, TOKEN),
     ),
     Operation(
         "get",

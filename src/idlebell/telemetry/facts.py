@@ -65,6 +65,26 @@ class TokenNotRenewed(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class SignedIn(Fact):
+    """A user came back from a provider, and the code was redeemed. ``provider``: NAME of ``[oauth.NAME]``."""
+
+    level: ClassVar[int] = logging.INFO
+    provider: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotSignedIn(Fact):
+    """A sign-in at a provider came to nothing. ``private`` says what the user is not told."""
+
+    level: ClassVar[int] = logging.WARNING
+    labels: ClassVar[tuple[str, ...]] = ("code",)
+    provider: str
+    code: str
+    detail: str
+    private: str
+
+
+@dataclass(frozen=True, slots=True)
 class AlertReceived(Fact):
     """A mail server wants its user to read something (ALERT, RFC 9051 section 7.1): beside a login that worked, or later."""
 

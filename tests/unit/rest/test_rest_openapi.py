@@ -10,7 +10,7 @@ from litestar import Litestar
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 
 from idlebell.model.problem import PROBLEMS
-from idlebell.rest import events, legacy, openapi, operations, service, subscriptions, trails
+from idlebell.rest import events, legacy, openapi, operations, service, sign_ins, subscriptions, trails
 from idlebell.rest.options import RestOptions
 
 DOCUMENT = json.loads(msgspec.json.encode(openapi.document("https://push.example.org")))
@@ -27,6 +27,7 @@ def test_the_description_and_the_routes_name_the_same_calls():
         *trails.routes(gateway),  # type: ignore[arg-type]
         *events.routes(gateway),  # type: ignore[arg-type]
         *legacy.routes(gateway),  # type: ignore[arg-type]
+        *sign_ins.routes(gateway),  # type: ignore[arg-type]
         *service.routes(gateway, RestOptions()),  # type: ignore[arg-type]
     ]
     app = Litestar(handlers, openapi_config=None, logging_config=None)
