@@ -56,7 +56,9 @@ VOCABULARY = {
     "store.contract": "the types of what is stored",
     "store.grants": "a part of the store's contract",
     "store.keys": "a part of the store's contract",
+    "store.learnings": "a part of the store's contract",
     "store.reminders": "a part of the store's contract",
+    "store.scrubbing": "a part of the store's contract",
     "watch": "its docstring",
 }
 """What pure modules may lean on outside of themselves. It must be as pure as they are."""

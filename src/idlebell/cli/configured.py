@@ -42,7 +42,7 @@ def loaded(config: Path | None) -> Settings:
 def configure_log(settings: Settings) -> None:
     from idlebell.telemetry import log_sink
 
-    log_sink.configure(settings.log.format, settings.log.level)
+    log_sink.configure(settings.log.format, settings.log.level, names=settings.log.names)
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

@@ -217,6 +217,7 @@ class Watch(Section, frozen=True, kw_only=True):
 class Log(Section, frozen=True, kw_only=True):
     format: Literal["text", "json"] = "text"
     level: Literal["debug", "info", "warning", "error"] = "info"
+    names: bool = False
 
 
 class Settings(Section, frozen=True, kw_only=True):

@@ -1,5 +1,5 @@
 """What time alone brings about: leases end, which is told before; a ``reconnect`` that nobody answered is repeated; what was
-kept of messages is forgotten, and keys that nobody needs any more."""
+kept of messages is forgotten, keys that nobody needs any more, and what was removed is gone from the disk."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from idlebell.store.contract import (
     Trails,
 )
 from idlebell.store.keys import Keys
+from idlebell.store.scrubbing import Scrubbing
 from idlebell.telemetry.facts import (
     Emit,
     Noted,
@@ -46,7 +47,7 @@ KEYS_EVERY_SECONDS = 3_600.0
 """Who needs an old key stands in every subscription, sealed."""
 
 
-class PrunedStore(Subscriptions, Outbox, Trails, Keys, Protocol):
+class PrunedStore(Subscriptions, Outbox, Trails, Keys, Scrubbing, Protocol):
     """What there is to prune."""
 
 
@@ -117,6 +118,7 @@ class Pruner:
             for key in await drop_needless(self._store, self._clock.now()):
                 self._emit(Noted(f"The old application server key {key} is forgotten: nobody needs it."))
             self._keys_at = self._clock.monotonic()
+        await self._store.scrub()  # where somebody stood in the way, the next time
         return EVERY_SECONDS
 
     async def _give_up(self) -> None:

@@ -109,6 +109,7 @@ class Sender:
                 notification.version,
                 max(0.0, (self._clock.now() - notification.at).total_seconds() * 1000),
                 service_name(endpoint.url.host),
+                endpoint.url.host,
             )
         )
         return answer, outcome

@@ -1,9 +1,9 @@
 """The store's contract. Two stores keep it (memory, SQLite); the same tests run against both.
 
 Every method is atomic and, once it returns, durable. A method that writes may be called from many tasks at once. The parts
-(:class:`Subscriptions`, :class:`Cursors`, :class:`Outbox`, :class:`~idlebell.store.reminders.Reminders`, :class:`Trails`,
-:class:`Learnings`, :class:`~idlebell.store.keys.Keys`, :class:`~idlebell.store.grants.Grants`) are separate protocols because
-a store without transactions across its parts must be able to keep them; what has to be one step is one method of one part.
+(:class:`Subscriptions`, :class:`Cursors`, :class:`Outbox`, :class:`Trails`, and those in files of their own) are separate
+protocols because a store without transactions across its parts must be able to keep them; what has to be one step is one
+method of one part.
 
 All times are aware datetimes in UTC, given by the caller: a store has no clock.
 """
@@ -19,7 +19,6 @@ from typing import Final, Protocol, TypeAlias
 from idlebell.model.account import Account, ImapTarget
 from idlebell.model.cursor import Cursor
 from idlebell.model.ids import AccountId, ApiKeyId, NotificationId, SubscriptionId
-from idlebell.model.learnt import Learnt
 from idlebell.model.notification import Draft, Leased, LossReason, Notification, Told
 from idlebell.model.selection import Selection
 from idlebell.model.sighting import Sighting
@@ -29,7 +28,9 @@ from idlebell.store.ahead import LeasesAhead
 from idlebell.store.allowances import Allowances
 from idlebell.store.grants import Grants
 from idlebell.store.keys import Keys
+from idlebell.store.learnings import Learnings
 from idlebell.store.reminders import Reminders
+from idlebell.store.scrubbing import Scrubbing
 from idlebell.store.taking import Share, Taken
 
 CURSORS_KEPT: Final = 200
@@ -412,19 +413,19 @@ class Trails(Protocol):
         ...
 
 
-class Learnings(Protocol):
-    async def learnt(self) -> dict[str, Learnt]:
-        """Of every host."""
-        ...
-
-    async def learn(self, host: str, learnt: Learnt) -> None:
-        """Replaces what was known of ``host``. At most :data:`~idlebell.model.learnt.HOSTS_KEPT` are kept: the one written
-        longest ago goes."""
-        ...
-
-
 class Store(
-    Subscriptions, Cursors, Outbox, LeasesAhead, Reminders, Trails, Learnings, Keys, Grants, Allowances, Protocol
+    Subscriptions,
+    Cursors,
+    Outbox,
+    LeasesAhead,
+    Reminders,
+    Trails,
+    Learnings,
+    Keys,
+    Grants,
+    Allowances,
+    Scrubbing,
+    Protocol,
 ):
     def fingerprint(self, value: bytes) -> bytes:
         """A keyed digest (32 bytes): equal values can be found again, and none can be guessed from the store alone."""

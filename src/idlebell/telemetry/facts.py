@@ -1,5 +1,6 @@
 """Everything worth counting, each a dataclass with a sentence. No secret, no user name and no mailbox name is a member:
-what identifies a user is the account's or the subscription's id, and only logs show those.
+what identifies a user is the account's or the subscription's id, and only logs show those. What others said, which may name
+anybody and anything, is of type :data:`OthersWords`; a log shows it on demand only.
 
 ``level`` is the log level, ``metric`` whether a counter named ``idlebell_NAME_total`` goes with it; the members in
 ``labels`` become its labels and must come from a small set.
@@ -10,9 +11,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, Final, TypeAlias
 
 from idlebell.model.ids import AccountId, NotificationId, SubscriptionId
+
+OthersWords: TypeAlias = str
+"""Of a mail server, a certificate, a push service or a token endpoint, or a sentence of ours that may hold such: user names,
+names of mailboxes, addresses of mail."""
+OWN_WORDS: Final = frozenset({"unreachable", "gateway-full", "internal"})
+"""Codes whose sentences are all ours; why a host is not reached is told to nobody but the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +46,8 @@ class LoginFailed(Fact):
     account: AccountId
     host: str
     code: str
-    detail: str
-    private: str
+    detail: OthersWords
+    private: OthersWords
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +67,8 @@ class TokenNotRenewed(Fact):
     labels: ClassVar[tuple[str, ...]] = ("code",)
     host: str
     code: str
-    detail: str
-    private: str
+    detail: OthersWords
+    private: OthersWords
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +97,7 @@ class AlertReceived(Fact):
 
     account: AccountId
     host: str
-    text: str
+    text: OthersWords
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +109,8 @@ class SessionLost(Fact):
     account: AccountId
     host: str
     code: str
-    detail: str
-    private: str
+    detail: OthersWords
+    private: OthersWords
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +161,7 @@ class LookFailed(Fact):
     labels: ClassVar[tuple[str, ...]] = ("command",)
     account: AccountId
     command: str
-    detail: str
+    detail: OthersWords
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +202,8 @@ class PushAttempted(Fact):
     since_ms: float = 0.0
     service: str = "other"
     """The push service by name, from a small set."""
+    host: str = ""
+    """Of the push service; empty where there is none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """Facts as lines of a log, and everybody else's log records in the same form.
 
 What comes from outside (a server's text, a host name) is escaped: no value can end a line, move a terminal's cursor or
-turn the direction of writing. Of an exception only its class and its way through the files is written; its text could
-hold anything.
+turn the direction of writing. What is of type :data:`~idlebell.telemetry.facts.OthersWords` is left out above ``debug``
+unless ``names`` are wanted: it may name a user, a mailbox or a correspondent. Of an exception only its class and its way
+through the files is written; its text could hold anything.
 """
 
 from __future__ import annotations
@@ -17,13 +18,15 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Literal, TextIO
 
-from idlebell.telemetry.facts import Fact, where_raised
+from idlebell.telemetry.facts import OWN_WORDS, Fact, where_raised
 
 MAX_VALUE_CHARS = 1_000
 """Of one value; a server's text may be 8 KiB, and nobody reads that in a log."""
 MAX_LINE_CHARS = 8_000
 MAX_FRAMES = 12
 LOGGER = "idlebell"
+HIDDEN = "hidden"
+"""Stands for others' words."""
 
 # C0, DEL, C1; line and paragraph separators; the controls of writing direction (Unicode TR 9) and what joins or hides.
 _UNSAFE = re.compile(
@@ -41,12 +44,15 @@ def event_name(fact: type[Fact]) -> str:
 
 
 @cache
-def _shape(fact: type[Any]) -> tuple[str, tuple[str, ...]]:
-    return event_name(fact), tuple(field.name for field in dataclasses.fields(fact))
+def _shape(fact: type[Any]) -> tuple[str, tuple[str, ...], frozenset[str]]:
+    fields = dataclasses.fields(fact)
+    # The annotation as it is written there: a type that is a str to the program.
+    others = frozenset(field.name for field in fields if field.type == "OthersWords")
+    return event_name(fact), tuple(field.name for field in fields), others
 
 
-def _shape_of(fact: Fact) -> tuple[str, tuple[str, ...]]:
-    """Its event, and the names of its members."""
+def _shape_of(fact: Fact) -> tuple[str, tuple[str, ...], frozenset[str]]:
+    """Its event, the names of its members, and those of them that are others' words."""
     kind: Any = type(fact)  # mypy takes a frozen dataclass for something that has no hash
     return _shape(kind)
 
@@ -69,20 +75,27 @@ class LogSink:
     def __call__(self, fact: Fact) -> None:
         if self._logger.isEnabledFor(fact.level):
             # Not by its log(): that walks the stack to find out who called, and no line says so.
-            logger, (event, _) = self._logger, _shape_of(fact)
+            logger, (event, *_) = self._logger, _shape_of(fact)
             logger.handle(logger.makeRecord(logger.name, fact.level, "", 0, event, (), None, extra={"fact": fact}))
 
 
-def members(record: logging.LogRecord) -> dict[str, Any]:
-    """What a line says, in order: the event or the message, then the fact's members that say anything."""
+def _hidden(fact: Fact, others: frozenset[str], *, names: bool) -> frozenset[str]:
+    """Members that are not shown."""
+    return frozenset() if names or getattr(fact, "code", None) in OWN_WORDS else others
+
+
+def members(record: logging.LogRecord, *, names: bool = False) -> dict[str, Any]:
+    """What a line says, in order: the event or the message, then the fact's members that say anything. ``names``: also
+    others' words."""
     found: dict[str, Any] = {}
     fact = getattr(record, "fact", None)
     if isinstance(fact, Fact):
-        found["event"], names = _shape_of(fact)
-        for name in names:
+        found["event"], own, others = _shape_of(fact)
+        hidden = _hidden(fact, others, names=names)
+        for name in own:
             value = getattr(fact, name)
             if value is not None and value != "":
-                found[name] = _plain(value)
+                found[name] = HIDDEN if name in hidden else _plain(value)
     else:
         found["logger"] = escaped(record.name)
         text = record.getMessage()
@@ -107,13 +120,17 @@ def _plain(value: Any) -> int | float | bool | str:
 class TextFormatter(logging.Formatter):
     """``2026-11-22T04:00:00.123Z info session_opened account=acc_… host=imap.example.org took_ms=41.2``"""
 
+    def __init__(self, *, names: bool = False) -> None:
+        super().__init__()
+        self._names = names
+
     def format(self, record: logging.LogRecord) -> str:
         fact = getattr(record, "fact", None)
-        if isinstance(fact, Fact) and record.exc_info is None:
-            head, names = _shape_of(fact)
-            rest = "".join([self._member(name, getattr(fact, name)) for name in names])
+        if isinstance(fact, Fact) and record.exc_info is None and (self._names or not _shape_of(fact)[2]):
+            head, own, _ = _shape_of(fact)
+            rest = "".join([self._member(name, getattr(fact, name)) for name in own])
         else:
-            found = members(record)
+            found = members(record, names=self._names)
             head = str(found.pop("event", None) or f"{found.pop('logger')}: {found.pop('message')}")
             rest = "".join([f" {name}={self._value(value)}" for name, value in found.items()])
         return f"{_time(record)} {record.levelname.lower()} {head}{rest}"[:MAX_LINE_CHARS]
@@ -135,8 +152,12 @@ class TextFormatter(logging.Formatter):
 class JsonFormatter(logging.Formatter):
     """One JSON object a line: ``time``, ``level``, then the members."""
 
+    def __init__(self, *, names: bool = False) -> None:
+        super().__init__()
+        self._names = names
+
     def format(self, record: logging.LogRecord) -> str:
-        line = {"time": _time(record), "level": record.levelname.lower(), **members(record)}
+        line = {"time": _time(record), "level": record.levelname.lower(), **members(record, names=self._names)}
         return json.dumps(line, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -144,19 +165,24 @@ def _time(record: logging.LogRecord) -> str:
     return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-FORMATTERS: dict[str, type[logging.Formatter]] = {"text": TextFormatter, "json": JsonFormatter}
+FORMATTERS: dict[str, type[TextFormatter] | type[JsonFormatter]] = {"text": TextFormatter, "json": JsonFormatter}
 # These speak of their own bytes and sockets below warning; what they say there could hold a header.
 _FOREIGN = ("asyncio", "aiohttp", "uvicorn", "hypercorn", "litestar")
 
 
 def configure(
-    form: Literal["text", "json"] = "text", level: str = "info", stream: TextIO | None = None
+    form: Literal["text", "json"] = "text",
+    level: str = "info",
+    stream: TextIO | None = None,
+    *,
+    names: bool = False,
 ) -> logging.Handler:
     """Makes the root logger write to ``stream`` (None: standard error) in this form, and returns its handler. Called again
-    it replaces what it made before, so that a new configuration takes effect."""
+    it replaces what it made before, so that a new configuration takes effect. ``names``: others' words are shown at every
+    level; at ``debug`` they are anyhow."""
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.set_name(LOGGER)
-    handler.setFormatter(FORMATTERS[form]())
+    handler.setFormatter(FORMATTERS[form](names=names or level == "debug"))
     root = logging.getLogger()
     for old in [old for old in root.handlers if old.get_name() == LOGGER]:
         root.removeHandler(old)

@@ -14,7 +14,8 @@ from typing import Final
 
 from idlebell.model.learnt import Learnt
 from idlebell.net.clock import Clock
-from idlebell.store.contract import Learnings, StoreError
+from idlebell.store.contract import StoreError
+from idlebell.store.learnings import Learnings
 from idlebell.telemetry.facts import CycleLearnt, Emit, StoreFailed
 from idlebell.watch.cadence import LENGTHENED_AFTER_SECONDS, Cadence, same_timeout
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import logging
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from idlebell.model.ids import AccountId
 from idlebell.telemetry import facts, log_sink
+from idlebell.telemetry.prometheus_sink import fact_types
 
 HOSTILE = 'x\r\n2026 error fake\x1b[2J\u202e"</script>\u2028\ud800'
 
@@ -33,7 +35,7 @@ def lost(detail: str) -> facts.SessionLost:
 
 def test_a_fact_is_a_line_of_text_without_its_empty_members(log):
     logger, handler, stream = log
-    handler.setFormatter(log_sink.TextFormatter())
+    handler.setFormatter(log_sink.TextFormatter(names=True))
     log_sink.LogSink(logger)(lost("gone away"))
     line = stream.getvalue()
     assert line.rstrip("\n").partition(" ")[2] == (
@@ -53,7 +55,7 @@ def test_a_fact_is_a_json_object(log):
 @pytest.mark.parametrize("form", [log_sink.TextFormatter, log_sink.JsonFormatter])
 def test_a_servers_words_stay_on_one_line_and_move_no_cursor(log, form):
     logger, handler, stream = log
-    handler.setFormatter(form())
+    handler.setFormatter(form(names=True))
     log_sink.LogSink(logger)(lost(HOSTILE))
     written = stream.getvalue()
     assert written.count("\n") == 1
@@ -80,9 +82,47 @@ def test_a_fact_says_the_same_as_text_and_as_json(detail, took_ms, status):
     assert text.partition(" info ")[2] == head + spelled
 
 
+@pytest.mark.parametrize("form", [log_sink.TextFormatter, log_sink.JsonFormatter])
+def test_others_words_are_shown_on_demand_only(log, form):
+    logger, handler, stream = log
+    unreached = facts.LoginFailed(AccountId("acc_1"), "h", "unreachable", "It cannot be reached.", "refused: 192.0.2.1")
+    for names in (False, True):
+        handler.setFormatter(form(names=names))
+        log_sink.LogSink(logger)(lost("alice was here"))
+        log_sink.LogSink(logger)(unreached)
+    hidden, own, shown, _ = stream.getvalue().splitlines()
+    assert "alice" not in hidden
+    assert log_sink.HIDDEN in hidden
+    assert "refused: 192.0.2.1" in own
+    assert "alice was here" in shown
+
+
+def test_every_member_that_may_hold_what_others_said_is_of_that_type():
+    """Whoever adds a member says what it is: free text is ours, or it is others' words."""
+    free = {
+        (kind.__name__, field.name)
+        for kind in fact_types()
+        for field in dataclasses.fields(kind)
+        if field.name in ("detail", "private", "text", "reason", "error") and field.type != "OthersWords"
+    }
+    assert free == {
+        ("BreakerChanged", "detail"),  # of a closed set of outcomes
+        ("CanaryFailed", "detail"),  # of the operator's own account
+        ("ClockJumped", "reason"),
+        ("Complained", "text"),  # of the operator's own configuration
+        ("CursorRebased", "reason"),
+        ("Noted", "text"),
+        ("PushAttempted", "detail"),  # why no answer came, by our own client
+        ("ReconnectAsked", "reason"),
+        ("StoreFailed", "detail"),
+        ("SupervisorCaught", "error"),
+        ("WatchChanged", "reason"),
+    }
+
+
 def test_a_long_line_is_cut(log):
     logger, handler, stream = log
-    handler.setFormatter(log_sink.TextFormatter())
+    handler.setFormatter(log_sink.TextFormatter(names=True))
     log_sink.LogSink(logger)(lost("\x00" * 5_000))
     assert len(stream.getvalue()) <= log_sink.MAX_LINE_CHARS + 1
 

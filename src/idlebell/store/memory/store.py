@@ -135,6 +135,10 @@ class MemoryStore(MemoryReminders, MemoryBeats, MemoryLearnings, MemoryKeys, Mem
                 del self._cursors[key]
             self._sightings.forget(stored.account_id)
 
+    async def scrub(self) -> bool:
+        self._forget_servers({account.target.host for account in self._accounts.values()})
+        return True
+
     async def wanted(self, after: AccountId | None = None, limit: int | None = None) -> tuple[WantedAccount, ...]:
         found: list[WantedAccount] = []
         for account in sorted(account for account in self._accounts if account > (after or "")):

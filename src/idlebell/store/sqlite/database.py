@@ -18,7 +18,7 @@ from idlebell.store.ahead import Taker
 from idlebell.store.contract import StoreError
 from idlebell.store.sealing import Sealer
 from idlebell.store.sqlite.errors import store_error
-from idlebell.store.sqlite.opening import ServeLock, connect_reader
+from idlebell.store.sqlite.opening import ServeLock, connect_reader, empty_wal
 from idlebell.store.sqlite.queues import Queues
 from idlebell.store.sqlite.rings import Rings
 from idlebell.store.sqlite.rows import Rows
@@ -67,6 +67,13 @@ class Database:
             raise StoreError("The store is closed.")
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._scans, self._ask, self._scanner, query)
+
+    async def empty_wal(self) -> bool:
+        """Into the database, and to no length. False: a reader stood in the way."""
+        if self._closed:
+            raise StoreError("The store is closed.")
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._scans, empty_wal, self._path)
 
     async def close(self) -> None:
         """Finishes what was asked before. A second call does nothing."""

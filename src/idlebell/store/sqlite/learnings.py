@@ -18,7 +18,7 @@ _PRUNE: Final = "DELETE FROM learnt WHERE seq <= (SELECT seq FROM learnt ORDER B
 
 
 class LearningsPart:
-    """Keeps :class:`~idlebell.store.contract.Learnings`."""
+    """Keeps :class:`~idlebell.store.learnings.Learnings`."""
 
     _database: Database
 

@@ -104,6 +104,20 @@ def connect_reader(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def empty_wal(path: Path) -> bool:
+    """Moves all that is in the WAL into the database and cuts it to nothing, by a connection of its own, so that the writer
+    goes on meanwhile. False: a reader or the writer stood in the way."""
+    try:
+        connection = _connect(path, "rw", READER_BUSY_SECONDS)
+        try:
+            (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise store_error(error, path) from None
+    return not busy
+
+
 def _connect(path: Path, mode: str, busy_seconds: float) -> sqlite3.Connection:
     return sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={mode}",

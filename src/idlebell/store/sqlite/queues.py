@@ -62,6 +62,7 @@ class Queues:
         self.falls = Falls(rows, sealer.fingerprint, self.save)
         self._behind = Behind(sealer, trails)
         self.holdings = Holdings(sealer, self._new_id, pace)
+        self.forgotten = 0
 
     def save(
         self, connection: sqlite3.Connection, subscription: Subscription, before: Subscription | None = None
@@ -377,6 +378,7 @@ class Queues:
         row = connection.execute(query, (subscription,)).fetchone()
         if row is None:
             return
+        self.forgotten += 1
         self.take(connection, self.of_subscription(connection, subscription))
         connection.execute("DELETE FROM subscriptions WHERE id = ?", (subscription,))
         connection.execute(

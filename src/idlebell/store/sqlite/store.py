@@ -20,6 +20,7 @@ from idlebell.store.sqlite.keys import KeysPart
 from idlebell.store.sqlite.learnings import LearningsPart
 from idlebell.store.sqlite.outbox import OutboxPart
 from idlebell.store.sqlite.reminders import RemindersPart
+from idlebell.store.sqlite.scrubbing import ScrubbingPart
 from idlebell.store.sqlite.subscriptions import SubscriptionsPart
 from idlebell.store.sqlite.trails import TrailsPart
 
@@ -37,6 +38,7 @@ class SqliteStore(
     KeysPart,
     GrantsPart,
     AllowancesPart,
+    ScrubbingPart,
 ):
     """Keeps :class:`~idlebell.store.contract.Store`. Made by :func:`open_sqlite`."""
 
