@@ -49,6 +49,7 @@ VOCABULARY = {
     "login": "its docstring",
     "net": "its docstring",
     "net.errors": "what can go wrong below, as types",
+    "net.tls_mends": "a table of sentences",
     "store": "its docstring",
     "store.ahead": "a part of the store's contract",
     "store.taking": "a part of the store's contract",
@@ -59,6 +60,7 @@ VOCABULARY = {
     "store.learnings": "a part of the store's contract",
     "store.reminders": "a part of the store's contract",
     "store.scrubbing": "a part of the store's contract",
+    "store.trusting": "a part of the store's contract",
     "watch": "its docstring",
 }
 """What pure modules may lean on outside of themselves. It must be as pure as they are."""

@@ -9,7 +9,7 @@ import click
 
 from idlebell.cli.configured import config_option, loaded, run
 from idlebell.cli.failure import Failure
-from idlebell.cli.passwords import password_options, password_source
+from idlebell.cli.passwords import password_options, password_source, pin_option, trust_of
 
 if TYPE_CHECKING:
     from idlebell.config import Settings
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 @click.option("--commands", is_flag=True, help="Which IMAP commands are ever sent, and why.")
 @click.option("--providers", is_flag=True, help="What mail providers see of this gateway, and what it keeps to.")
 @click.option("--canary", is_flag=True, help="With --config: try [canary] too, by one login and one mail.")
+@pin_option
 @password_options
 @config_option
 def check(
@@ -29,6 +30,7 @@ def check(
     canary: bool,
     password_file: Path | None,
     password_command: str | None,
+    pins: tuple[str, ...],
     config: Path | None,
 ) -> None:
     """Say what is wrong with a configuration, or what a server can do and how it would be watched.
@@ -39,6 +41,7 @@ def check(
     if commands:
         _print_commands()
         return
+    trust = trust_of(pins)
     password = password_source(password_file, password_command)
     settings = loaded(config)
     if providers:
@@ -60,13 +63,13 @@ def check(
     from idlebell.config import parse_imap_url
 
     if "://" not in server and "@" in server:
-        run(report_address(settings, server, password, click.echo))
+        run(report_address(settings, server, password, click.echo, trust))
         return
     try:
         url = parse_imap_url(server, needs_user=password is not None)
     except ValueError as error:
         raise click.BadParameter(f"{error}; or name a mail address", param_hint="server") from None
-    run(report(settings, url, password, click.echo))
+    run(report(settings, url.under(trust), password, click.echo))
 
 
 def _print_commands() -> None:

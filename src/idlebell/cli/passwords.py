@@ -13,6 +13,7 @@ from idlebell.cli.failure import Failure
 
 if TYPE_CHECKING:
     from idlebell.model.secret import Secret
+    from idlebell.model.trust import Trust
 
 COMMAND_SECONDS = 60
 """A password manager may ask its user something first."""
@@ -35,6 +36,26 @@ def password_options(command: F) -> F:
     ):
         command = option(command)
     return command
+
+
+def pin_option(command: F) -> F:
+    return click.option(
+        "--tls-pin",
+        "pins",
+        multiple=True,
+        metavar="SHA256",
+        help="Trust the server with this public key (SHA-256 of its SPKI, base64 or hexadecimal) instead of authorities; may "
+        "be given several times. idlebell check tells the one that a server has.",
+    )(command)
+
+
+def trust_of(pins: tuple[str, ...]) -> Trust:
+    from idlebell.model.trust import AUTHORITIES, read_pins
+
+    try:
+        return read_pins(list(pins)) if pins else AUTHORITIES
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--tls-pin") from None
 
 
 def password_source(file: Path | None, command: str | None) -> Callable[[], Secret] | None:

@@ -20,6 +20,7 @@ from idlebell.login.opener import LoginFailed, Opener
 from idlebell.model.account import Account, ImapTarget, PasswordCredentials, Tls
 from idlebell.model.ids import AccountId
 from idlebell.model.secret import Secret
+from idlebell.model.trust import AUTHORITIES, Trust, spelled
 from idlebell.net.clock import Clock
 from idlebell.net.connector import Connector
 from idlebell.net.dns import Resolver
@@ -28,6 +29,7 @@ from idlebell.net.errors import TlsFailed, TransportError, Unreachable
 from idlebell.net.http_client import HttpClient
 from idlebell.net.imap_connection import ImapConnection
 from idlebell.net.open_connection import open_connection
+from idlebell.net.tls_mends import mend_of
 from idlebell.net.tls_policy import TlsPolicy
 from idlebell.net.wire_log import WireLog
 from idlebell.telemetry.facts import Fact
@@ -85,7 +87,9 @@ async def report(settings: Settings, url: ImapUrl, password: Password, say: Say)
         await tools.resolver.close()
 
 
-async def report_address(settings: Settings, address: str, password: Password, say: Say) -> None:
+async def report_address(
+    settings: Settings, address: str, password: Password, say: Say, trust: Trust = AUTHORITIES
+) -> None:
     """The same of the server that an app would be given that leaves the host out."""
     tools = _Tools.of(settings)
     http = HttpClient(tools.egress, tools.resolver, tools.tls_policy, proxy=settings.network.proxy)
@@ -97,7 +101,7 @@ async def report_address(settings: Settings, address: str, password: Password, s
                 f"the password is not sent to {chosen.target.host}, which is not in the domain of the address; if it is"
                 f" right, name it: imaps://{address}@{chosen.target.host}"
             )
-        await _report(tools, ImapUrl(chosen.target, address, None), password, say)
+        await _report(tools, ImapUrl(chosen.target, address, None).under(trust), password, say)
     finally:
         await http.close()
         await tools.resolver.close()
@@ -133,6 +137,9 @@ async def _report(tools: _Tools, url: ImapUrl, password: Password, say: Say) -> 
     try:
         say(f"{url.target}: connected")
         say(f"TLS: {connection.tls_description or 'none'}")
+        if connection.certificate is not None:
+            say(f"Certificate: {connection.certificate}")
+            say(f"Its key, for tls_pin_sha256: {spelled(connection.certificate.spki_sha256)}")
         say(f"Before login: {_listed(connection)}")
         known = connection.capabilities
         if password is None:
@@ -202,9 +209,8 @@ async def _connected(connect: Callable[[ImapTarget], Awaitable[ImapConnection]],
     except Unreachable as error:
         raise Failure(f"{url.target} cannot be reached ({error.reason}: {error.detail}); {_mend(error)}") from None
     except TlsFailed as error:
-        raise Failure(
-            f"{url.target}: TLS fails the check {error.check}: {error.detail}{_own_authority(error)}"
-        ) from None
+        said = f"{url.target}: TLS fails the check {error.check}: {error.detail.rstrip('.')}"
+        raise Failure(f"{said}. {mend_of(error)}") from None
     except TransportError as error:
         raise Failure(f"{url.target}: {error}; check host and port: 993 is imaps://, 143 imap://") from None
     except RemoteProtocolError as error:
@@ -217,12 +223,6 @@ def _mend(error: Unreachable) -> str:
     if error.reason == "no-source":
         return "put it on an interface, or mend imap.source_addresses"
     return "check host, port and network"
-
-
-def _own_authority(error: TlsFailed) -> str:
-    return (
-        "; name an authority of your own by imap.ca_file" if error.check in ("unknown-authority", "self-signed") else ""
-    )
 
 
 def _listed(connection: ImapConnection) -> str:

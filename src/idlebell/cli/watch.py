@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from idlebell.cli.configured import config_option, configure_log, loaded, run
-from idlebell.cli.passwords import from_prompt, password_options, password_source
+from idlebell.cli.passwords import from_prompt, password_options, password_source, pin_option, trust_of
 
 EXEC_HELP = (
     "Run a command for each new message: IDLEBELL_FROM, IDLEBELL_SUBJECT and others are in its environment, the "
@@ -35,6 +35,7 @@ FILTER_HELP = (
     metavar="FILE",
     help="Remember here what was announced, so that a restart misses nothing.",
 )
+@pin_option
 @password_options
 @config_option
 def watch(
@@ -45,6 +46,7 @@ def watch(
     state: Path | None,
     password_file: Path | None,
     password_command: str | None,
+    pins: tuple[str, ...],
     config: Path | None,
 ) -> None:
     """Watch one account from this terminal, without a server: a line for each new message.
@@ -64,6 +66,7 @@ def watch(
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--notify") from None
     filter_text = _filter(filter_given) if filter_given is not None else None
+    trust = trust_of(pins)
     credentials = password_source(password_file, password_command)
     settings = loaded(config)
     configure_log(settings)
@@ -80,6 +83,7 @@ def watch(
             exec_command=exec_command,
             filter_text=filter_text,
             state=state,
+            trust=trust,
             on_line=click.echo,
         )
     )

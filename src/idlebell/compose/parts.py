@@ -52,7 +52,7 @@ async def open_store(path: Path, key_file: Path | None, pace: Pace = NO_PACE) ->
 def declared_accounts(settings: Settings) -> tuple[DeclaredAccount, ...]:
     return tuple(
         DeclaredAccount(
-            target=one.url.target,
+            target=one.target,
             username=one.url.username,
             mailboxes=(one.url.mailbox or "INBOX",),
             notify=one.notify,

@@ -25,6 +25,7 @@ from idlebell.gateway.verbs import Gateway
 from idlebell.model.endpoint import PushUrl
 from idlebell.model.problem import PROBLEMS, Blame
 from idlebell.model.secret import Secret
+from idlebell.model.trust import AUTHORITIES, Trust
 from idlebell.net.clock import Clock
 from idlebell.net.descriptors import RESERVE_LEAST, descriptors
 from idlebell.net.hardening import harden_process
@@ -47,7 +48,7 @@ SWITCH_SECONDS: Final = 0.0005
 gives it away, and a commit has fifteen: by CPython's own 5 ms a busy loop made it wait for most of a tenth of a second."""
 
 
-NOT_A_MAIL_SERVER: Final = frozenset({"unreachable", "tls-failed", "not-imap"})
+NOT_A_MAIL_SERVER: Final = frozenset({"unreachable", "tls-failed", "certificate-changed", "not-imap"})
 """What a login comes to where host, port or certificate are not what they are taken for."""
 UNREACHED: Final = {
     "refused": "nothing listens there",
@@ -159,6 +160,7 @@ async def watch_one(
     exec_command: str | None = None,
     filter_text: str | None = None,
     state: Path | None = None,
+    trust: Trust = AUTHORITIES,
     on_line: Callable[[str], None],
 ) -> None:
     """One account without a server, until SIGINT or SIGTERM. ``state``: a database that remembers what was announced.
@@ -170,7 +172,7 @@ async def watch_one(
     """
     parsed = parse_imap_url(url)
     account = DeclaredAccount(
-        target=parsed.target,
+        target=parsed.under(trust).target,
         username=parsed.username,
         mailboxes=(parsed.mailbox or "INBOX",),
         notify=tuple(PushUrl(one) for one in notify),

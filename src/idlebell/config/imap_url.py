@@ -7,10 +7,11 @@ the list of processes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import unquote, urlsplit
 
 from idlebell.model.account import ImapTarget, Tls
+from idlebell.model.trust import Trust
 from idlebell.net.host_name import BadHost, parse_host
 
 SCHEMES = {"imaps": Tls.IMPLICIT, "imap": Tls.STARTTLS, "imap+plain": Tls.NONE}
@@ -23,6 +24,9 @@ class ImapUrl:
     target: ImapTarget
     username: str
     mailbox: str | None
+
+    def under(self, trust: Trust) -> ImapUrl:
+        return replace(self, target=replace(self.target, trust=trust))
 
     def __str__(self) -> str:
         scheme = next(scheme for scheme, tls in SCHEMES.items() if tls is self.target.tls)

@@ -109,6 +109,8 @@ def _declared(settings: Settings) -> Iterator[Broken]:
             )
         if not watch.notify and not watch.exec:
             yield Broken((f"{place}.notify", f"{place}.exec"), "is missing; give an endpoint's URL, or exec")
+        if watch.url.target.tls is Tls.NONE and watch.tls_pin_sha256 is not None:
+            yield Broken((f"{place}.tls_pin_sha256", f"{place}.url"), "needs TLS: imaps:// or imap:// in url")
         if watch.url.target.tls is Tls.NONE and not settings.network.allow_plaintext:
             yield Broken(
                 (f"{place}.url", "network.allow_plaintext"),

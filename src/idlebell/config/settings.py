@@ -16,9 +16,10 @@ from msgspec import Meta
 from idlebell.config import values
 from idlebell.config.imap_url import ImapUrl
 from idlebell.config.values import Address, IpAddress, Network, Parse
-from idlebell.model.account import Retention
+from idlebell.model.account import ImapTarget, Retention
 from idlebell.model.endpoint import PushUrl
 from idlebell.model.smtp import SmtpTarget
+from idlebell.model.trust import Pinned
 
 DAY = 86_400
 
@@ -212,6 +213,13 @@ class Watch(Section, frozen=True, kw_only=True):
     notify: Annotated[tuple[PushUrl, ...], Parse(values.push_urls, "json")] = ()
     exec: Text = ""
     filter: Annotated[str | None, Parse(values.mail_filter, "json")] = None
+    tls_pin_sha256: Annotated[Pinned | None, Parse(values.pins, "json")] = None
+
+    @property
+    def target(self) -> ImapTarget:
+        """As the URL names it, under the trust that is asked for."""
+        pins = self.tls_pin_sha256
+        return self.url.target if pins is None else self.url.under(pins).target
 
 
 class Log(Section, frozen=True, kw_only=True):

@@ -20,6 +20,7 @@ from idlebell.model.apprise_service import FORBIDDEN
 from idlebell.model.authority import host_port
 from idlebell.model.endpoint import PushUrl
 from idlebell.model.smtp import SmtpTarget
+from idlebell.model.trust import Pinned, read_pins
 from idlebell.net.host_name import BadHost, parse_host
 from idlebell.rules.compiled import canonical
 from idlebell.rules.filter import FilterError
@@ -277,6 +278,13 @@ def mail_filter(value: Any) -> str | None:
         return canonical(value)
     except FilterError as error:
         raise ValueError(str(error)) from None
+
+
+def pins(value: Any) -> Pinned | None:
+    """One fingerprint or a list of them; empty: none."""
+    if isinstance(value, str) and value.startswith("["):  # a list in the environment, or on the command line
+        value = json.loads(value)
+    return None if value in ("", []) else read_pins(value)
 
 
 def kind_of(value: Any) -> str:

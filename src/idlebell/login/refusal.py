@@ -30,6 +30,7 @@ from idlebell.net.errors import (
     TransportError,
     Unreachable,
 )
+from idlebell.net.tls_mends import mend_of
 
 PAUSE_SECONDS: Final = 900
 """Asked for when the server says "too often" without a number: lock-outs of the large providers last this long or more."""
@@ -40,6 +41,8 @@ NOT_CONNECTED_PAUSE_SECONDS: Final = 1_800
 """After Exchange's "authenticated but not connected", which each further login prolongs."""
 FULL_PAUSE_SECONDS: Final = 60
 """When we are full ourselves: leases end, and an operator who was told needs his time."""
+TLS_CHARACTERS: Final = 400
+"""Of what TLS says of a certificate: subject, names, issuer and dates."""
 DOUBT_SECONDS: Final = 900
 """Until credentials that worked before are tried once more, after a NO that gives no reason."""
 
@@ -207,7 +210,9 @@ def failed(error: TransportError | RemoteProtocolError, host: str = "") -> Fault
             # One sentence for all of them: more would let anyone scan a network through us.
             return unreachable(f"{error.reason}: {error.detail}")
         case TlsFailed():
-            return Fault("tls-failed", quoting(f"TLS failed ({error.reason})", error.detail), private=error.detail)
+            code = "certificate-changed" if error.reason == "other-key" else "tls-failed"
+            said = quoting(f"TLS failed ({error.reason})", error.detail, TLS_CHARACTERS)
+            return Fault(code, f"{_closed(said)} {mend_of(error)}", private=error.detail)
         case NotImap():
             return Fault("not-imap", "What answers there does not speak IMAP.", private=error.detail)
         case ServerSaidBye():

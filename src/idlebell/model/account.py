@@ -12,6 +12,7 @@ from idlebell.model.authority import host_port
 from idlebell.model.endpoint import PushUrl
 from idlebell.model.ids import AccountId
 from idlebell.model.secret import Secret
+from idlebell.model.trust import AUTHORITIES, Trust
 
 
 class Tls(StrEnum):
@@ -26,11 +27,13 @@ class Tls(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ImapTarget:
-    """Where a session goes. ``host`` is an A-label or a canonical address literal, in lower case."""
+    """Where a session goes. ``host`` is an A-label or a canonical address literal, in lower case. ``trust``: whom it takes for
+    the server there."""
 
     host: str
     port: int
     tls: Tls
+    trust: Trust = AUTHORITIES
 
     def __str__(self) -> str:
         return host_port(self.host, self.port)
@@ -38,7 +41,7 @@ class ImapTarget:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """``username`` byte for byte as the app gave it. Host, port and user name together are its key."""
+    """``username`` byte for byte as the app gave it. Host, port, user name and trust together are its key."""
 
     id: AccountId
     target: ImapTarget

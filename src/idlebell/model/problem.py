@@ -367,6 +367,16 @@ PROBLEMS = _table(
         "UNAVAILABLE",
     ),
     Entry(
+        "certificate-changed",
+        "The mail server's key is not the one that is trusted",
+        422,
+        _I,
+        Retry.LATER,
+        Severity.WARNING,
+        "Compare the key with the server's own by another way; trust it, with new credentials, only if they are the same.",
+        "UNAVAILABLE",
+    ),
+    Entry(
         "not-imap",
         "This is not an IMAP server",
         422,

@@ -1,17 +1,28 @@
-"""The certificate that a server showed in a handshake that failed, so that the user can be told which one was refused."""
+"""The certificate that a server showed, whether it was accepted or refused, in words and by the fingerprint of its key."""
 
 from __future__ import annotations
 
 import ssl
+from functools import lru_cache
+from hashlib import sha256
 from typing import Any, Final
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from idlebell.model.shown_text import shown
 from idlebell.net.errors import CertificateFacts
 
 _DER: Final = 2  # _ssl.ENCODING_DER
 _NAMES: Final = 10
+RSA_BITS_LEAST: Final = 2_048
+EC_BITS_LEAST: Final = 224
+"""112 bits of security: what OpenSSL's level 2, which we keep to, asks of a chain. Where a pin stands for the chain nothing
+else would look at it."""
+CERTIFICATES_KEPT: Final = 1_024
+"""Read once and shared by all sessions of a server; beyond that they are read again."""
 
 
 def shown_certificate(connection: ssl.SSLObject) -> CertificateFacts | None:
@@ -24,10 +35,34 @@ def shown_certificate(connection: ssl.SSLObject) -> CertificateFacts | None:
     chain = getattr(inner, "get_unverified_chain", lambda: None)()
     if not chain:
         return None
+    return read_certificate(chain[0].public_bytes(_DER))
+
+
+def accepted_certificate(connection: ssl.SSLObject) -> CertificateFacts | None:
+    """Of a connection whose handshake is done; None where it cannot be read."""
+    der = connection.getpeercert(binary_form=True)
+    return None if der is None else read_certificate(der)
+
+
+@lru_cache(CERTIFICATES_KEPT)
+def read_certificate(der: bytes) -> CertificateFacts | None:
+    """None: it cannot be read."""
     try:
-        return _facts(x509.load_der_x509_certificate(chain[0].public_bytes(_DER)))
-    except (ValueError, x509.InvalidVersion, x509.UnsupportedGeneralNameType):
+        return _facts(x509.load_der_x509_certificate(der))
+    except (ValueError, x509.InvalidVersion, x509.UnsupportedGeneralNameType, UnsupportedAlgorithm):
         return None
+
+
+def _strong(certificate: x509.Certificate) -> bool:
+    match certificate.public_key():
+        case rsa.RSAPublicKey(key_size=bits):
+            return bits >= RSA_BITS_LEAST
+        case ec.EllipticCurvePublicKey(key_size=bits):
+            return bits >= EC_BITS_LEAST
+        case ed25519.Ed25519PublicKey() | ed448.Ed448PublicKey():
+            return True
+        case _:
+            return False
 
 
 def _facts(certificate: x509.Certificate) -> CertificateFacts:
@@ -37,6 +72,10 @@ def _facts(certificate: x509.Certificate) -> CertificateFacts:
         not_before=certificate.not_valid_before_utc.isoformat(),
         not_after=certificate.not_valid_after_utc.isoformat(),
         names=_names(certificate),
+        spki_sha256=sha256(
+            certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        ).digest(),
+        strong=_strong(certificate),
     )
 
 

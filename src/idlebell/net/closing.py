@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from types import TracebackType
 
@@ -43,3 +44,8 @@ class Closing:
         if isinstance(error, TimeoutError):
             told = f"{self._name} did not answer within {self._of_seconds:g} s"
             raise TimedOut(self._what, told) from error
+
+
+async def give_way() -> None:
+    """Between two reads: the socket of a server that sends without a pause is never found empty, and others want their turn."""
+    await asyncio.sleep(0)

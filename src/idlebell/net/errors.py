@@ -38,6 +38,10 @@ class CertificateFacts:
     not_after: str
     names: tuple[str, ...]
     """At most ten of its DNS names and addresses."""
+    spki_sha256: bytes = b""
+    """Of its public key (RFC 7469 section 2.4): what a pin is compared with."""
+    strong: bool = True
+    """Is the key long enough to be pinned?"""
 
     def __str__(self) -> str:
         names = ", ".join(self.names) or "no name"
@@ -47,8 +51,9 @@ class CertificateFacts:
 class TlsFailed(TransportError):  # noqa: N818
     """No TLS that we accept. ``reason`` names the check that failed: a value of
     :data:`~idlebell.net.foreign_errors.VERIFY_REASONS`, ``untrusted``, ``old-protocol``, ``no-common-cipher``, ``not-tls``,
-    ``handshake``, ``alert``; for STARTTLS ``starttls-missing``, ``starttls-refused``, ``starttls-injected`` or
-    ``preauth-in-clear``. ``certificate`` is None where none was shown. This may be told to the user."""
+    ``handshake``, ``alert``, ``other-key`` (not one of those pinned, or not the one of the first session); for STARTTLS
+    ``starttls-missing``, ``starttls-refused``, ``starttls-injected`` or ``preauth-in-clear``. ``certificate`` is None where
+    none was shown. This may be told to the user."""
 
     def __init__(self, reason: str, detail: str = "", certificate: CertificateFacts | None = None) -> None:
         super().__init__(reason, detail)

@@ -23,7 +23,7 @@ from idlebell.imap.terms import Terms
 from idlebell.model.account import ImapTarget, Tls
 from idlebell.net.clock import Clock
 from idlebell.net.deadlines import DEFAULT_DEADLINES
-from idlebell.net.errors import ConnectionLost
+from idlebell.net.errors import CertificateFacts, ConnectionLost
 from idlebell.net.hardening import overwrite
 from idlebell.net.imap_connection import ImapConnection
 from idlebell.net.record_channel import RecordChannel
@@ -53,6 +53,7 @@ class HandedSession:
     heard_at: float
     debt_bytes: float
     moved_bytes: int
+    certificate: CertificateFacts | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,15 @@ async def give(connection: ImapConnection) -> Given:
         relay, descriptor = Relay(channel, PlainChannel(Wire(ours))), theirs.detach()
     capabilities = sorted(given.terms.capabilities)
     session = HandedSession(
-        secrets, description, peer, capabilities, given.tags, given.heard_at, given.debt_bytes, moved_bytes
+        secrets,
+        description,
+        peer,
+        capabilities,
+        given.tags,
+        given.heard_at,
+        given.debt_bytes,
+        moved_bytes,
+        connection.certificate,
     )
     return Given(session, descriptor, relay)
 
@@ -184,7 +193,7 @@ def take(
         capabilities if share is None else share(capabilities),
         frozenset(),
     )
-    return ImapConnection(
+    connection = ImapConnection(
         target,
         channel,
         Client.resumed(terms, session.tags, None, Phase.READY),
@@ -193,3 +202,5 @@ def take(
         heard_at=session.heard_at,
         debt_bytes=session.debt_bytes,
     )
+    connection.certificate = session.certificate
+    return connection

@@ -19,7 +19,7 @@ from idlebell.imap.sasl import Mechanism, Scram
 from idlebell.imap.state import Phase
 from idlebell.model.account import ImapTarget
 from idlebell.net.clock import Clock
-from idlebell.net.closing import Closing
+from idlebell.net.closing import Closing, give_way
 from idlebell.net.deadlines import (
     AVERAGE_BYTES_PER_SECOND,
     BURST_BYTES,
@@ -31,9 +31,9 @@ from idlebell.net.deadlines import (
     drained,
 )
 from idlebell.net.detached import ConnectionTerms, Detached, GivenUp
-from idlebell.net.errors import ConnectionLost, ServerSaidBye, TransportError
+from idlebell.net.errors import CertificateFacts, ConnectionLost, ServerSaidBye, TransportError
 from idlebell.net.record_channel import RecordChannel
-from idlebell.net.reply import Reply
+from idlebell.net.reply import Reply, end_of
 from idlebell.net.tls_engine import Channel, TlsChannel
 from idlebell.net.wire_log import WireLog, spell, spell_event
 
@@ -50,7 +50,7 @@ class ImapConnection:
 
     __slots__ = (
         "_channel", "_client", "_clock", "_deadlines", "_debt_bytes", "_detached", "_early", "_end", "_idle_reply",
-        "_received", "_wire_log", "last_heard_at", "target",
+        "_received", "_wire_log", "certificate", "last_heard_at", "target",
     )  # fmt: skip
 
     def __init__(
@@ -71,6 +71,8 @@ class ImapConnection:
         self.target = target
         self.last_heard_at = clock.monotonic() if heard_at is None else heard_at
         """When the last bytes came, by the monotonic clock."""
+        self.certificate: CertificateFacts | None = channel.certificate if isinstance(channel, TlsChannel) else None
+        """What the server showed; None in clear, and of a session that was parked."""
         self._channel = channel
         self._client = client
         self._clock = clock
@@ -154,9 +156,9 @@ class ImapConnection:
         """The STARTTLS command alone; after OK the channel is to be replaced by :meth:`secured`."""
         return await self._run(c.StartTls(), timeout)
 
-    def secured(self, channel: Channel) -> None:
+    def secured(self, channel: TlsChannel) -> None:
         """``channel`` is under TLS now; all that was said before is forgotten (RFC 9051 section 6.2.1)."""
-        self._channel = channel
+        self._channel, self.certificate = channel, channel.certificate
         self._early = []
         self._client.tls_started()
 
@@ -188,7 +190,7 @@ class ImapConnection:
                     return refusal
                 if self.idling:
                     return None
-                await _give_way()
+                await give_way()
 
     async def wait_for_change(self, timeout: float) -> list[UntaggedResponse]:
         """Waits up to ``timeout`` seconds for the server to say anything while it idles, and gives what it said; ``[]`` where
@@ -324,14 +326,14 @@ class ImapConnection:
                             rounds += 1
                             await self._answer(exchange, data, rounds)
                         case Ended() if completed:
-                            self._end = _end_of(event)
+                            self._end = end_of(event)
                         case Ended():
-                            raise _end_of(event)
+                            raise end_of(event)
                         case Idling() | Greeted() | Challenged():
                             raise RemoteProtocolError("unexpected-event", f"{type(event).__name__} during {what}")
                 if completed:
                     return Reply(completed, untagged)
-                await _give_way()
+                await give_way()
 
     async def _answer(self, exchange: Mechanism, challenge: bytes, rounds: int) -> None:
         if rounds > CHALLENGES:
@@ -359,9 +361,9 @@ class ImapConnection:
                 case Completed():
                     self._idle_reply = event
                 case Ended() if self._idle_reply is not None or self._early:
-                    self._end = _end_of(event)  # first what it said, then that it is gone
+                    self._end = end_of(event)  # first what it said, then that it is gone
                 case Ended():
-                    raise _end_of(event)
+                    raise end_of(event)
                 case Idling():
                     pass
                 case Greeted() | Challenged():
@@ -439,12 +441,3 @@ class ImapConnection:
     def _closing(self, what: str, seconds: float, in_all: float | None = None) -> Closing:
         """``in_all``: the seconds to be told, where some were over before."""
         return Closing(self._channel, seconds, self.close, what=what, name=self.target, of_seconds=in_all or seconds)
-
-
-async def _give_way() -> None:
-    """Between two reads: the socket of a server that sends without a pause is never found empty, and others want their turn."""
-    await asyncio.sleep(0)
-
-
-def _end_of(event: Ended) -> TransportError:
-    return ConnectionLost("eof") if event.bye is None else ServerSaidBye(event.bye)

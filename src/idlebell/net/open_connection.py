@@ -18,6 +18,7 @@ from idlebell.net.deadlines import DEFAULT_DEADLINES, Deadlines
 from idlebell.net.egress import Purpose
 from idlebell.net.errors import NotImap, TimedOut, TlsFailed
 from idlebell.net.imap_connection import ImapConnection
+from idlebell.net.pinning import check_key
 from idlebell.net.tls_engine import PlainChannel, TlsChannel, start_tls
 from idlebell.net.tls_policy import TlsPolicy
 from idlebell.net.wheel import Wheel
@@ -115,7 +116,8 @@ async def _start_tls(
 async def _handshake(wire: Wire, target: ImapTarget, tls_policy: TlsPolicy, deadlines: Deadlines) -> TlsChannel:
     wire.limit(deadlines.tls_seconds)
     try:
-        channel = await start_tls(wire, tls_policy.session_context, target.host, tls_policy.secrets)
+        context = tls_policy.context_for(target.trust)
+        channel = await start_tls(wire, context, target.host, tls_policy.secrets)
     except TimeoutError as error:
         wire.close()
         raise TimedOut("tls", f"no TLS handshake with {target} within {deadlines.tls_seconds:g} s") from error
@@ -123,4 +125,9 @@ async def _handshake(wire: Wire, target: ImapTarget, tls_policy: TlsPolicy, dead
         wire.close()
         raise
     wire.limit(None)
+    try:
+        check_key(target.trust, channel.certificate)
+    except TlsFailed:
+        channel.shut_down()
+        raise
     return channel

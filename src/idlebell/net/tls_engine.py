@@ -14,8 +14,8 @@ import sys
 from collections.abc import Awaitable
 from typing import Final, Protocol
 
-from idlebell.net.certificate import shown_certificate
-from idlebell.net.errors import ConnectionLost
+from idlebell.net.certificate import accepted_certificate, shown_certificate
+from idlebell.net.errors import CertificateFacts, ConnectionLost
 from idlebell.net.foreign_errors import handshake_failed
 from idlebell.net.record_channel import RecordChannel
 from idlebell.net.tls_parked import ContentType, ParkedTls
@@ -148,6 +148,7 @@ class TlsChannel:
         "_tls",
         "_unsent",
         "_wire",
+        "certificate",
         "description",
     )
 
@@ -169,6 +170,7 @@ class TlsChannel:
         self._sent = 0  # and that it has made
         self._last = b""  # of those that it was given the last one, where it is short
         self.description = ""
+        self.certificate: CertificateFacts | None = None  # of the server, shared with all its sessions
 
     @property
     def peer(self) -> str:
@@ -199,6 +201,7 @@ class TlsChannel:
                 raise handshake_failed(ssl.SSLError(1, str(error)), None) from error
             else:
                 break
+        self.certificate = accepted_certificate(self._tls)
         cipher = self._tls.cipher()
         suite = cipher[0] if cipher else ""
         if self._secrets is not None:

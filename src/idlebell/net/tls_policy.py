@@ -6,17 +6,23 @@ import ssl
 from pathlib import Path
 from typing import Final
 
+from idlebell.model.trust import Authorities, Trust
 from idlebell.net.secret_arena import SecretArena
 from idlebell.net.traffic_secrets import TrafficSecrets
 
+SECURITY_LEVEL: Final = 2
+"""OpenSSL's: 112 bits, so no RSA under 2,048 bits, no SHA-1 in a chain, no export and no NULL cipher. A system may be set
+to less."""
+
 
 class TlsPolicy:
-    """Certificates are checked against the system's authorities and those in ``ca_file``, by name or address, always.
+    """Certificates are checked against the system's authorities and those in ``ca_file``, by name or address, always; or,
+    where a session trusts keys, by the key (:mod:`.pinning`).
 
     There is no switch that turns the check off. ValueError: ``ca_file`` cannot be read or holds no certificate.
     """
 
-    __slots__ = ("_ca_file", "client_context", "no_parking", "secrets", "session_context")
+    __slots__ = ("_ca_file", "_pinned_context", "client_context", "no_parking", "secrets", "session_context")
 
     def __init__(self, ca_file: Path | None = None, arena: SecretArena | None = None) -> None:
         """``arena``: where the traffic secrets of IMAP sessions are kept, so that they can be parked; without it none is."""
@@ -29,8 +35,24 @@ class TlsPolicy:
         self.secrets: TrafficSecrets | None = None
         self.no_parking = "parking is off"
         """Why no session can be parked, in words; empty where it can."""
+        self._pinned_context: ssl.SSLContext | None = None
         if arena is not None:
             self._listen(ca_file, arena)
+
+    def context_for(self, trust: Trust) -> ssl.SSLContext:
+        """For a session. Where it trusts keys the handshake proves no more than that the server has the key of its certificate;
+        whether that is one of them is for :func:`.pinning.check_key` to say, before a byte is sent."""
+        if isinstance(trust, Authorities):
+            return self.session_context
+        if self._pinned_context is None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # knows no authority
+            _harden(context)
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+            if self.secrets is not None:
+                self.secrets.listen(context)
+            self._pinned_context = context
+        return self._pinned_context
 
     def http2_context(self) -> ssl.SSLContext:
         """For services that are spoken to by HTTP/2 only (RFC 9113 section 3.2): another one, for what it offers."""
@@ -51,6 +73,13 @@ class TlsPolicy:
 
 def _client_context(ca_file: Path | None) -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH)
+    _harden(context)
+    if ca_file is not None:
+        _load_authorities(context, ca_file)
+    return context
+
+
+def _harden(context: ssl.SSLContext) -> None:
     # Python obeys SSLKEYLOGFILE; secrets of ours are written to no disk, whatever the environment says.
     if context.keylog_filename is not None:
         context.keylog_filename = None  # type: ignore[assignment]  # typeshed does not know that it can be unset
@@ -60,9 +89,8 @@ def _client_context(ca_file: Path | None) -> ssl.SSLContext:
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
     # CPython takes an EOF without close_notify for an orderly end; we want to know (RFC 8446 section 6.1).
     context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
-    if ca_file is not None:
-        _load_authorities(context, ca_file)
-    return context
+    if context.security_level < SECURITY_LEVEL:
+        context.set_ciphers(f"DEFAULT:@SECLEVEL={SECURITY_LEVEL}")
 
 
 def server_context(certificate: Path, key: Path) -> ssl.SSLContext:

@@ -37,6 +37,7 @@ ACCOUNT = (
     "login-unexplained",
     "unreachable",
     "tls-failed",
+    "certificate-changed",
     "not-imap",
     "throttled",
     "too-many-connections",

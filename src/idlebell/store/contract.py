@@ -32,6 +32,7 @@ from idlebell.store.learnings import Learnings
 from idlebell.store.reminders import Reminders
 from idlebell.store.scrubbing import Scrubbing
 from idlebell.store.taking import Share, Taken
+from idlebell.store.trusting import Trusting
 
 CURSORS_KEPT: Final = 200
 """Of one account, of mailboxes that are gone: whoever makes and deletes mailboxes all day fills no disk."""
@@ -62,9 +63,9 @@ class WantedAccount:
     """Of those (active ones) whose mailboxes are found by LIST."""
 
 
-class Subscriptions(Protocol):
+class Subscriptions(Trusting, Protocol):
     async def account(self, target: ImapTarget, username: str) -> Account:
-        """The account with this host, port and user name; made if there is none (the first one's ``tls`` stays)."""
+        """The account with this host, port, user name and trust; made if there is none (the first one's ``tls`` stays)."""
         ...
 
     async def account_by_id(self, account: AccountId) -> Account | None: ...

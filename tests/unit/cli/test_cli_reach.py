@@ -15,6 +15,7 @@ from idlebell.cli import outbound, reach
 from idlebell.cli.failure import Failure
 from idlebell.config.settings import Imap, NetworkAccess, Settings
 from idlebell.model.secret import Secret
+from idlebell.model.trust import AUTHORITIES, Trust, read_pins
 from idlebell.net.dns import Resolver
 from idlebell.testing.imap_server import Habits, ImapServer
 from name_server import NameServer, serving_names
@@ -29,9 +30,9 @@ class Stage:
     settings: Settings
     said: list[str] = field(default_factory=list)
 
-    async def check(self, address: str, password: str | None = None) -> str:
+    async def check(self, address: str, password: str | None = None, trust: Trust = AUTHORITIES) -> str:
         source = None if password is None else lambda: Secret(password)
-        await reach.report_address(self.settings, address, source, self.said.append)
+        await reach.report_address(self.settings, address, source, self.said.append, trust)
         return "\n".join(self.said)
 
 
@@ -83,8 +84,20 @@ async def test_a_refused_password_is_told_in_sentences(stage: Stage) -> None:
 async def test_of_an_unknown_authority_it_is_told_where_to_name_it(stage: Stage) -> None:
     stage.names.others["_imaps._tcp.example.test", "SRV"] = [f"0 1 {stage.server.tls_port} mail.example.test."]
     stage.settings = Settings(network=stage.settings.network)
-    with pytest.raises(Failure, match=r"unknown-authority.*by imap\.ca_file"):
+    with pytest.raises(Failure, match=r"unknown-authority.*named in imap\.ca_file.*tls_pin_sha256"):
         await stage.check("alice@example.test")
+
+
+async def test_the_key_that_it_tells_can_be_pinned_instead_of_an_authority(stage: Stage) -> None:
+    """P7: by the very words that it printed, and no other key passes for it."""
+    stage.names.others["_imaps._tcp.example.test", "SRV"] = [f"0 1 {stage.server.tls_port} mail.example.test."]
+    told = (await stage.check("alice@example.test")).partition("Its key, for tls_pin_sha256: ")[2].split("\n")[0]
+    stage.settings = Settings(network=stage.settings.network)
+    stage.said.clear()
+    assert "After login: " in await stage.check("alice@example.test", "secret", read_pins([told, "0" * 64]))
+    with pytest.raises(Failure, match=r"other-key.*Ask the server's operator"):
+        await stage.check("alice@example.test", "secret", read_pins("0" * 64))
+    assert stage.server.logins == ["alice@example.test"]
 
 
 async def test_no_password_goes_to_a_server_elsewhere(stage: Stage) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,14 @@ def test_what_is_wrong_is_told_with_its_mend(tmp_path, text, words):
     assert words in "\n".join(faults(tmp_path, text))
 
 
+@pytest.mark.parametrize("pins", [f'"{"0" * 64}"', f'["{"0" * 64}", "{"A" * 42}E="]'])
+def test_a_declared_account_may_pin_keys(tmp_path, pins):
+    text = f'[[watch]]\nurl = "imaps://a@h"\npassword_file = "a"\nexec = "x"\ntls_pin_sha256 = {pins}'
+    (watch,) = load(write(tmp_path, text), {}).watch
+    assert watch.target == replace(watch.url.target, trust=watch.tls_pin_sha256)
+    assert len(watch.target.trust.pins) == pins.count(",") + 1
+
+
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
@@ -143,6 +152,11 @@ def test_what_is_wrong_is_told_with_its_mend(tmp_path, text, words):
             "[[watch]] 1 filter: /form is no condition; did you mean from?",
         ),
         ('url = "imaps://a@h"\npassword_file = "a"\nexec = "x"\nfilter = "boss"', "expected a filter as JSON"),
+        ('url = "imaps://a@h"\npassword_file = "a"\nexec = "x"\ntls_pin_sha256 = "ab"', "SHA-256 of a public key"),
+        (
+            f'url = "imap+plain://a@h"\npassword_file = "a"\nexec = "x"\ntls_pin_sha256 = "{"0" * 64}"',
+            "[[watch]] 1 tls_pin_sha256: needs TLS",
+        ),
     ],
 )
 def test_a_declared_account_says_what_it_lacks(tmp_path, lines, words):

@@ -90,6 +90,7 @@ async def watch(connection: ImapConnection, server: ImapServer) -> None:
 async def test_a_session_goes_on_in_the_hands_of_another(stage: Stage, tls: Tls) -> None:
     connection = await stage.opened(tls)
     described, moved, tags = connection.tls_description, *reversed(connection.spent or (0, 0))
+    certificate = connection.certificate
     given = await give(connection)
     assert given.relay is None
     assert stage.arena is not None
@@ -101,6 +102,8 @@ async def test_a_session_goes_on_in_the_hands_of_another(stage: Stage, tls: Tls)
     assert taken.capabilities == connection.capabilities
     assert taken.tls_description == described
     assert taken.peer == "127.0.0.1"
+    assert taken.certificate == certificate
+    assert (certificate is None) == (tls is Tls.NONE)
     assert taken.spent == (tags, moved)
     assert stage.own.used == (tls is not Tls.NONE)
     if tls is not Tls.NONE:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from idlebell.model.account import Account, ImapTarget
@@ -27,6 +28,7 @@ from idlebell.model.subscription import (
     Subscription,
 )
 from idlebell.model.trail import KeptVerdict
+from idlebell.model.trust import Trust, identity
 from idlebell.rules.pace import NO_PACE, Pace
 from idlebell.store import changes
 from idlebell.store.ahead import Ahead, Taker
@@ -70,12 +72,22 @@ class MemoryStore(MemoryReminders, MemoryBeats, MemoryLearnings, MemoryKeys, Mem
         self._accounts[account.id] = account
         return account
 
+    async def retrust(self, account: AccountId, before: Trust, after: Trust) -> None:
+        known = self._accounts.get(account)
+        if known is None or known.target.trust != before:
+            raise ConflictError("The account is gone, or trusts another key by now.")
+        target = replace(known.target, trust=after)
+        other = await self.account_by_key(target, known.username)
+        if other is not None and other.id != account:
+            raise ConflictError("Another account trusts these keys already.")
+        self._accounts[account] = replace(known, target=target)
+
     async def account_by_id(self, account: AccountId) -> Account | None:
         return self._accounts.get(account)
 
     async def account_by_key(self, target: ImapTarget, username: str) -> Account | None:
-        key = (target.host, target.port, username)
-        return next((one for one in self._accounts.values() if _key(one) == key), None)
+        key = _key(target, username)
+        return next((one for one in self._accounts.values() if _key(one.target, one.username) == key), None)
 
     async def get(self, subscription: SubscriptionId) -> Subscription | None:
         return self._subscriptions.get(subscription)
@@ -352,5 +364,5 @@ class MemoryStore(MemoryReminders, MemoryBeats, MemoryLearnings, MemoryKeys, Mem
         return sorted((one for one in found if not one.phase.over), key=lambda one: (one.created_at, one.id))
 
 
-def _key(account: Account) -> tuple[str, int, str]:
-    return account.target.host, account.target.port, account.username
+def _key(target: ImapTarget, username: str) -> tuple[str, int, str, str]:
+    return target.host, target.port, username, identity(target.trust)

@@ -158,6 +158,9 @@ def needs_migration(connection: sqlite3.Connection, path: Path, versions: dict[i
 def migrate(connection: sqlite3.Connection, path: Path, versions: dict[int, str]) -> None:
     """All that is missing in one transaction: after a crash the database is the old one or the new one."""
     try:
+        # Otherwise a table that is replaced would take along what refers to it (https://sqlite.org/lang_altertable.html section
+        # 7). It cannot be said within a transaction.
+        connection.execute("PRAGMA foreign_keys = OFF")
         connection.execute("BEGIN IMMEDIATE")
         try:
             # Asked again under the lock: another process may have been faster.
@@ -168,10 +171,13 @@ def migrate(connection: sqlite3.Connection, path: Path, versions: dict[int, str]
                         connection.execute(statement)
                     connection.execute(f"PRAGMA user_version = {number}")
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            if connection.execute("PRAGMA foreign_key_check").fetchone() is not None:
+                raise StoreError(f"The database {path} refers to what is not in it; it is left as it was.")
             connection.execute("COMMIT")
         finally:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
+            connection.execute("PRAGMA foreign_keys = ON")
     except sqlite3.Error as error:
         raise store_error(error, path) from None
 

@@ -10,8 +10,10 @@ from idlebell.model.account import Account, ImapTarget, Tls
 from idlebell.model.endpoint import Role
 from idlebell.model.ids import AccountId, ApiKeyId, SubscriptionId
 from idlebell.model.subscription import Phase, Subscription
+from idlebell.model.trust import Trust, identity, restored, seen_of
 from idlebell.rules.schedule import scheduled
 from idlebell.store import changes, codec, falling
+from idlebell.store.contract import ConflictError
 from idlebell.store.routes import Route, microseconds, moment, routes
 from idlebell.store.sealing import Sealer
 
@@ -19,7 +21,7 @@ _COLUMNS: Final = (
     "id, account, key_digest, owner, phase, revision, created_us, mailboxes, selection, endpoints, details"
 )
 _SELECT: Final = f"SELECT {_COLUMNS} FROM subscriptions "  # noqa: S608 (constant columns)
-_ACCOUNT: Final = "SELECT id, host, port, tls, username FROM accounts "
+_ACCOUNT: Final = "SELECT id, host, port, tls, username, trust, seen FROM accounts "
 
 BY_ID: Final = _SELECT + "WHERE id = ?"
 BY_KEY: Final = _SELECT + "WHERE key_digest = ?"
@@ -142,17 +144,30 @@ def account_by_id(connection: sqlite3.Connection, account: AccountId) -> Account
 
 
 def account_by_key(connection: sqlite3.Connection, target: ImapTarget, username: str) -> Account | None:
-    key = (target.host, target.port, text(username))
-    row = connection.execute(_ACCOUNT + "WHERE host = ? AND port = ? AND username = ?", key).fetchone()
+    key = (target.host, target.port, text(username), identity(target.trust))
+    found = connection.execute(_ACCOUNT + "WHERE host = ? AND port = ? AND username = ? AND trust = ?", key)
+    row = found.fetchone()
     return None if row is None else read_account(row)
 
 
 def read_account(row: tuple[Any, ...]) -> Account:
-    one, host, port, tls, username = row
-    return Account(AccountId(one), ImapTarget(host, port, Tls(tls)), username.decode("utf-8", "surrogatepass"))
+    one, host, port, tls, username, trust, seen = row
+    target = ImapTarget(host, port, Tls(tls), restored(trust, seen))
+    return Account(AccountId(one), target, username.decode("utf-8", "surrogatepass"))
 
 
 def write_account(connection: sqlite3.Connection, account: Account) -> None:
     target = account.target
-    row = (account.id, target.host, target.port, target.tls.value, text(account.username))
-    connection.execute("INSERT INTO accounts (id, host, port, tls, username) VALUES (?, ?, ?, ?, ?)", row)
+    place = (target.host, target.port, target.tls.value, text(account.username))
+    row = (account.id, *place, identity(target.trust), seen_of(target.trust))
+    connection.execute(
+        "INSERT INTO accounts (id, host, port, tls, username, trust, seen) VALUES (?, ?, ?, ?, ?, ?, ?)", row
+    )
+
+
+def retrust(connection: sqlite3.Connection, account: AccountId, before: Trust, after: Trust) -> None:
+    """ConflictError: see the contract."""
+    query = "UPDATE OR IGNORE accounts SET trust = ?, seen = ? WHERE id = ? AND trust = ? AND seen IS ?"
+    values = (identity(after), seen_of(after), account, identity(before), seen_of(before))
+    if not connection.execute(query, values).rowcount:
+        raise ConflictError("The account is gone, or trusts another key by now.")

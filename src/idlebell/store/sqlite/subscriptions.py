@@ -21,6 +21,7 @@ from idlebell.model.subscription import (
     StandingProblem,
     Subscription,
 )
+from idlebell.model.trust import Trust
 from idlebell.store import changes
 from idlebell.store.contract import CURSORS_KEPT, EXPIRED_AT_ONCE, ConflictError, WantedAccount
 from idlebell.store.routes import VERSIONS_KEPT_MS, microseconds, moment
@@ -56,6 +57,9 @@ class SubscriptionsPart:
             return account
 
         return await self._database.write(job)
+
+    async def retrust(self, account: AccountId, before: Trust, after: Trust) -> None:
+        await self._database.write(lambda connection: rows.retrust(connection, account, before, after))
 
     async def account_by_id(self, account: AccountId) -> Account | None:
         return self._database.read(lambda connection: rows.account_by_id(connection, account))

@@ -10,11 +10,12 @@ from typing import Any, Final, TypeAlias
 from idlebell.model.account import Account, ImapTarget, Tls
 from idlebell.model.ids import AccountId, SubscriptionId
 from idlebell.model.selection import Selection
+from idlebell.model.trust import restored
 from idlebell.store import codec
 from idlebell.store.contract import WantedAccount
 
 _FROM: Final = """
-SELECT accounts.id, host, port, tls, username, subscriptions.id, mailboxes, selection, fresh
+SELECT accounts.id, host, port, tls, username, trust, seen, subscriptions.id, mailboxes, selection, fresh
 FROM subscriptions JOIN accounts ON accounts.id = subscriptions.account
 WHERE phase = 'active'
 """
@@ -24,12 +25,14 @@ TARGETS: Final = 1_024
 WANTED_OF: Final = _FROM + "AND subscriptions.account = ? ORDER BY subscriptions.account, created_us, subscriptions.id"
 
 
-Target: TypeAlias = Callable[[str, int, str], ImapTarget]
+Target: TypeAlias = Callable[[str, int, str, str, bytes | None], ImapTarget]
 
 
 def shared_targets() -> Target:
     """Gives the same object for all accounts of a server, so that a parked mailbox holds a hundred bytes less."""
-    return lru_cache(TARGETS)(lambda host, port, tls: ImapTarget(host, port, Tls(tls)))
+    return lru_cache(TARGETS)(
+        lambda host, port, tls, trust, seen: ImapTarget(host, port, Tls(tls), restored(trust, seen))
+    )
 
 
 class _Shared:
@@ -67,8 +70,8 @@ def wanted_accounts(found: sqlite3.Cursor, target: Target, limit: int | None = N
 
 
 def _wanted_account(group: list[tuple[Any, ...]], shared: _Shared, target: Target) -> WantedAccount:
-    one, host, port, tls, username = group[0][:5]
-    account = Account(AccountId(one), target(host, port, tls), username.decode("utf-8", "surrogatepass"))
+    one, host, port, tls, username, trust, seen = group[0][:7]
+    account = Account(AccountId(one), target(host, port, tls, trust, seen), username.decode("utf-8", "surrogatepass"))
     mailboxes: tuple[str, ...] = ()
     fresh: tuple[tuple[SubscriptionId, str], ...] = ()
     selections: tuple[tuple[SubscriptionId, Selection], ...] = ()
