@@ -96,6 +96,22 @@ async def test_a_browser_moves_over_to_a_key_that_was_rotated(
     await shown(page, "With the new key")
     assert not push_server.refused
 
+    # Between the end of a push subscription and the change of the gateway's there is mail: the gateway's is over.
+    held = "new Promise(held => navigator.locks.request('idlebell-tend', () => new Promise(end => held(self.tended = end))))"
+    assert await page.evaluate(f"{held}.then(() => true)")
+    registration = "navigator.serviceWorker.ready"
+    assert await page.evaluate(
+        f"{registration}.then(one => one.pushManager.getSubscription()).then(one => one.unsubscribe())"
+    )
+    await deliver(dovecot, user, mail.make(subject="With none"))
+    state = "self.idlebell.api.show(all[0]).then(one => one.state)"
+    await page.until(f"self.idlebell.records.subscriptions().then(all => {state}).then(one => one === 'ended')")
+    await page.evaluate("(self.tended(), navigator.locks.request('idlebell-tend', () => true))")
+    await page.evaluate(TEND)
+    await when(page, f"one.id !== {after['id']!r} && one.view.state === 'watching'")
+    await deliver(dovecot, user, mail.make(subject="Anew"))
+    await shown(page, "Anew")
+
 
 async def test_a_kept_password_that_is_refused_is_forgotten_and_asked_for(
     firefox: Firefox, push_server: PushServer, gateway: GatewayProcess, dovecot: DovecotServer

@@ -187,6 +187,12 @@
     return made;
   }
 
+  // Is there nothing left to change? Mail that rang while a browser had no push subscription ends the gateway's (410).
+  async function over(record, problem) {
+    if (problem.code === "not-found") return true;
+    return problem.code === "conflict" && ["ended", "expired"].includes((await show(record)).state);
+  }
+
   // By itself, and not too often.
   async function retried(record, sign) {
     if (!record.box || Date.now() - (record.tried_at ?? 0) < TRIED_LATELY_MS) return;
@@ -212,7 +218,7 @@
       }
       if (start && view?.state === "needs_credentials") await retried(record, () => resupplyKept(record, WAIT_SECONDS));
     } catch (problem) {
-      if (problem.code !== "not-found") throw problem;
+      if (!(await over(record, problem))) throw problem;
       await retried(record, () => registerAnew(registration, record));
     }
   }
