@@ -103,6 +103,20 @@ BAD = (
         NEVER,
     ),
     _sends(
+        "200, its lines ended by LF alone",
+        b"HTTP/1.1 200 OK\nContent-Length: 0\n\n",
+        "accepted",
+        ANSWERED.format(200),
+        NEVER,
+    ),
+    _sends(
+        "200 and a field that goes on in the next line",
+        b"HTTP/1.1 200 OK\r\nX-Trace: a\r\n b\r\nContent-Length: 0\r\n\r\n",
+        "accepted",
+        ANSWERED.format(200),
+        NEVER,
+    ),
+    _sends(
         "answers twice: 200, then 410",
         b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nHTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n",
         "accepted",

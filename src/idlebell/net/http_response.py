@@ -1,4 +1,8 @@
-"""Answers of HTTP/1.1 from bytes, by llhttp, strict and bounded. Pure."""
+"""Answers of HTTP/1.1 from bytes, by llhttp, bounded. Pure.
+
+It is strict but for two things that a client has to take or may: field values that go on in the next line (RFC 9112 section
+5.2) and lines that end with LF alone (section 2.2). What is not understood is asked for again, and may ring again.
+"""
 
 from __future__ import annotations
 
@@ -55,6 +59,7 @@ class ResponseParser:
 
     def __init__(self) -> None:
         self._parser = HttpResponseParser(self)
+        self._parser.set_dangerous_leniencies(lenient_headers=True, lenient_optional_cr_before_lf=True)
         self.expect(0)
 
     def expect(self, body_bytes: int) -> None:
@@ -120,6 +125,9 @@ class ResponseParser:
         if self._fields > HEADERS or len(name) + len(value) > LINE_BYTES:
             raise BadResponse("too-long")
         if self._stage is _Stage.HEAD:
+            # What leniency would let through: RFC 9112 section 5.1, RFC 9110 section 5.5.
+            if name != name.strip() or b"\0" in value:
+                raise BadResponse("not-http")
             # Of a repeated field the first; none of those that a push kind reads may be repeated.
             self._headers.setdefault(name.decode("latin-1").lower(), value.decode("latin-1").strip(" \t"))
 

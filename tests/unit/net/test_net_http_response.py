@@ -54,6 +54,16 @@ WHOLE = {
         HttpResponse(200, {"transfer-encoding": "chunked"}, b"abc"),
         True,
     ),
+    "values that go on in the next line": (
+        OK + b"Retry-After:\r\n 12\r\nX-A: b\r\n\t c\r\nContent-Length: 1\r\n\r\na",
+        HttpResponse(200, {"retry-after": "12", "x-a": "b\t c", "content-length": "1"}, b"a"),
+        True,
+    ),
+    "lines that end with LF alone": (
+        b"HTTP/1.1 201 Created\nX-A: b\nContent-Length: 1\n\na",
+        HttpResponse(201, {"x-a": "b", "content-length": "1"}, b"a"),
+        True,
+    ),
     "interim responses before it": (
         b"HTTP/1.1 103 Early\r\nLink: x\r\n\r\n" * 2 + b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n",
         HttpResponse(201, {"content-length": "0"}),
@@ -154,6 +164,9 @@ BAD = {
     "a trailer without end": (OK + b"Transfer-Encoding: chunked\r\n\r\n0\r\nX: " + LONG, "too-long"),
     "an extension of a chunk without end": (OK + b"Transfer-Encoding: chunked\r\n\r\n1;x=" + LONG, "too-long"),
     "interim responses without end": (b"HTTP/1.1 103 Early\r\n\r\n" * (INTERIM_RESPONSES + 1), "interim"),
+    "a space before the colon": (OK + b"Content-Length : 0\r\n\r\n", "not-http"),
+    "NUL in a value": (OK + b"X: a\0b\r\nContent-Length: 0\r\n\r\n", "not-http"),
+    "CR alone at the end of a line": (OK + b"X: a\rContent-Length: 0\r\n\r\n", "not-http"),
     "an upgrade": (b"HTTP/1.1 101 Go\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n", "upgrade"),
 }
 
