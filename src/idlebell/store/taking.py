@@ -17,6 +17,10 @@ LOOKED_AT: Final = 4
 has had these places."""
 
 
+BEHIND_LOOKED_AT: Final = 64
+"""Where so many that wait behind an account's own are its own too, it is taken that somebody else's are among the rest."""
+
+
 class Share(Protocol):
     def __call__(self, due: Sequence[bytes], tried: Collection[bytes], /) -> Mapping[bytes, int]:
         """``due``: lanes, longest waiting first. ``tried``: those where something waits that was tried and not accepted."""

@@ -148,11 +148,13 @@ class Waitings:
 
     def took_turn(self, endpoint: bytes, at: datetime) -> None:
         """Something of it is leased: all else of its account and lane stands behind what waits for others."""
-        lane, account = self.queues[endpoint][0].route.lane, self._account(endpoint)
+        account = self._account(endpoint)
+        ready = {one: self.ready_at(one) for one in self.ready(self.queues[endpoint][0].route.lane, at)}
+        own = {one for one in ready if self._account(one) == account and leased_until(self.queues[one]) is None}
+        first = min((ready[one] for one in own), default=at)
         behind = at - _MICROSECOND  # and before what was just served itself: endpoints of one account take turns too
-        for other, queue in self.queues.items():
-            if queue[0].route.lane == lane and self._account(other) == account and self.ready_at(other) < behind:
-                self._served_at[other] = behind
+        if any(self._account(one) != account and ready[one] > first for one in ready):
+            self._served_at |= {one: behind for one in own if ready[one] < behind}
 
     def tried(self, lanes: Iterable[bytes]) -> set[bytes]:
         """Those of them where something waits that was tried."""

@@ -31,7 +31,7 @@ from idlebell.store.sqlite.database import Database
 from idlebell.store.sqlite.queues import Queues
 from idlebell.store.sqlite.waiting import Waiting, found, opened
 from idlebell.store.sqlite.withdrawals import withdraw
-from idlebell.store.taking import Share, Taken, in_turn, looked_at
+from idlebell.store.taking import BEHIND_LOOKED_AT, Share, Taken, in_turn, looked_at
 
 # From lane to lane along the index: as many steps as there are lanes, however much waits in each.
 _LANES: Final = """
@@ -47,7 +47,10 @@ FROM lanes WHERE lane IS NOT NULL AND ready_us <= ? ORDER BY ready_us, lane LIMI
 _READY: Final = (
     "SELECT endpoint, leased, account FROM queues WHERE lane = ? AND ready_us <= ? ORDER BY ready_us, endpoint LIMIT ?"
 )
-# Before what was just served itself: endpoints of one account take turns too.
+_NEXT_OF_ACCOUNT: Final = "SELECT min(ready_us) FROM queues WHERE account = ? AND leased = 0 AND lane = ?"
+_BEHIND: Final = (
+    "SELECT account FROM queues WHERE lane = ? AND ready_us > ? AND ready_us <= ? ORDER BY ready_us LIMIT ?"
+)
 _TURN: Final = "UPDATE queues SET ready_us = ?1 WHERE account = ?2 AND leased = 0 AND lane = ?3 AND ready_us < ?1"
 # A lease that has lapsed is none.
 _NEXT: Final = """
@@ -279,8 +282,20 @@ def _lease(
         one = queues.lease(connection, endpoint, now_us, until_us, lapsed=bool(leased))
         if one is not None:
             taken.append(one)
-            connection.execute(_TURN, (now_us - 1, account, lane))
+            _turn(connection, account, lane, now_us)
     return tuple(taken)
+
+
+def _turn(connection: sqlite3.Connection, account: str, lane: bytes, now_us: int) -> None:
+    """What was leased was its account's turn: all else of it in this lane stands behind what waits for others, but before
+    what was leased, which stands behind where more waits for it. Nothing is written where nobody else waits, so that an account
+    with a thousand endpoints does not pay for each push with all of them."""
+    (first_us,) = connection.execute(_NEXT_OF_ACCOUNT, (account, lane)).fetchone()
+    if first_us is None or first_us >= now_us - 1:
+        return
+    behind = connection.execute(_BEHIND, (lane, first_us, now_us, BEHIND_LOOKED_AT)).fetchall()
+    if len(behind) == BEHIND_LOOKED_AT or any(other != account for (other,) in behind):
+        connection.execute(_TURN, (now_us - 1, account, lane))
 
 
 def _next_due(connection: sqlite3.Connection, now_us: int) -> datetime | None:
