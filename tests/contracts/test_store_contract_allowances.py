@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from contracts.store_steps import counts, drain, enqueue, lease, put
 from idlebell.model.account import Account
 from idlebell.model.endpoint import Endpoints, Failing
-from idlebell.model.notification import NewMail, Reconnect
+from idlebell.model.notification import NewMail, Reconnect, Reminder
 from idlebell.store.contract import Deferred, Postponed, Settled, Store
 from store_samples import DAY, HOUR, NOW, SECOND, new_mail, webhook
 
@@ -65,6 +66,23 @@ async def test_what_is_no_mail_or_was_attempted_waits_as_it_is(store: Store, acc
     (leased,) = await lease(store, NOW + HOUR)
     assert (leased.notification.id, leased.notification.version) == (mail.id, mail.version)
     assert not isinstance(leased.notification.content, Reconnect)
+
+
+async def test_a_reminder_goes_to_the_next_endpoint_as_mail_does_where_it_rings_there(
+    store: Store, account: Account
+) -> None:
+    first, second, third = (webhook(f"https://{letter}.example.net/") for letter in "abc")
+    bells = Endpoints(first, fallbacks=(second,))
+    one = await put(store, account, endpoints=bells)
+    own = await put(store, account, 2, endpoints=replace(bells, reminder=third))
+    reminders = [await enqueue(store, each, Reminder("INBOX", 1, (10,))) for each in (one, own)]
+    assert sorted(each.endpoint.url.host[:1] for each in await lease(store)) == ["a", "c"]
+    for each in reminders:
+        await store.settle(each.id, Deferred(NOW, NOW + HOUR))
+    (leased,) = await lease(store, NOW)
+    assert (leased.notification.id, leased.endpoint.url.host[:1]) == (reminders[0].id, "b")
+    assert [each.outcome for each in await store.deliveries(one.id)] == ["passed-on"]
+    assert await store.deliveries(own.id) == ()
 
 
 async def test_what_one_endpoint_may_not_have_today_the_next_one_gets(store: Store, account: Account) -> None:

@@ -80,6 +80,10 @@ async def test_what_waited_for_too_long_goes_to_the_next_with_all_behind_it(line
     assert (await line.store.next_due(NOW + 3 * SECOND)) == NOW + 10 * SECOND
     await line.pass_to(PATIENCE)
     assert line.taken == [("b", 1), ("b", 2)]
+    trail = [(one.outcome, one.host[:1]) for one in await line.store.deliveries(line.one.id)]
+    assert [said for said in trail if said[0] == "passed-on"] == [("passed-on", "a")] * 2, (
+        "the third had come to the second"
+    )
     await line.mail(PATIENCE + SECOND)
     await line.pass_to(PATIENCE + SECOND)
     assert line.taken[2:] == [("b", 1)], "the first is passed over meanwhile"

@@ -1,8 +1,8 @@
 """What reaches a person, or costs by the piece, has so many notifications a day: an endpoint, and an API key with all of its.
 
-New mail above that goes to the next endpoint of a list, or is held until the next day begins (UTC), where it comes as one
-notification with a count; a reminder waits. Everything else - that credentials are needed, that a lease ends - is sent all the
-same, and counted.
+New mail and reminders above that go to the next endpoint of a list. Without one new mail is held until the next day begins
+(UTC), where it comes as one notification with a count, and a reminder waits. Everything else - that credentials are needed,
+that a lease ends - is sent all the same, and counted.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from idlebell.model.arrival import Mark
 from idlebell.model.cursor import Cursor
 from idlebell.model.ids import NotificationId
 from idlebell.model.subscription import Subscription
-from idlebell.model.trail import KEPT_FOR, Delivery, KeptVerdict, told_at
+from idlebell.model.trail import KEPT_FOR, PASSED_ON, Delivery, KeptVerdict, told_at
 from idlebell.model.verdict import Outcome
 from idlebell.push.answers import SILENCES, UNREACHABLE
 from idlebell.store.trail_codec import SURELY_KEPT
@@ -127,7 +127,8 @@ def _looked(cursor: Cursor | None, subscription: Subscription) -> str:
 
 def _fate(one: KeptVerdict, kept: Kept) -> FateView:
     notification = _telling(one, kept)
-    attempts = tuple(each for each in reversed(kept.deliveries) if each.notification == notification)
+    found = tuple(each for each in reversed(kept.deliveries) if each.notification == notification)
+    attempts = tuple(each for each in found if each.outcome != PASSED_ON)
     steps = [
         StepView(step="seen", at=one.at, outcome="seen", detail=_seen(one)),
         StepView(step="verdict", at=one.at, outcome=one.outcome.value, detail=_judged(one)),
@@ -135,7 +136,7 @@ def _fate(one: KeptVerdict, kept: Kept) -> FateView:
     outcome, answer = one.outcome.value, _judged(one)
     if one.outcome in (Outcome.RINGS, Outcome.HELD):
         outcome, at = _end(one, notification, attempts, kept)
-        steps += [_attempt(each) for each in attempts]
+        steps += [_attempt(each) for each in found]
         until = f", at {told_at(at)}" if outcome == "held" and at is not None and at > one.at else ""
         answer = _ENDS[outcome] + _how_long(attempts) + until + "."
         if outcome in ("held", "pending", "dropped", "unknown", "nowhere"):
@@ -151,7 +152,7 @@ def _fate(one: KeptVerdict, kept: Kept) -> FateView:
         because=_because(one),
         notification=notification,
         steps=tuple(steps),
-        attempts=tuple(map(delivery_view, attempts)),
+        attempts=tuple(map(delivery_view, found)),
     )
 
 
@@ -186,6 +187,9 @@ def _end(
 
 
 def _attempt(one: Delivery) -> StepView:
+    if one.outcome == PASSED_ON:
+        said = f"{one.host or 'the endpoint'} has not taken it, so it goes to the next endpoint"
+        return StepView(step="notification", at=one.at, outcome=one.outcome, detail=said)
     said = "nothing was sent" if one.took_ms is None else f"{_answered(one)} after {one.took_ms:.0f} ms"
     if (silence := _silence(one)) is not None:
         said += f" ({silence.rstrip('.')})"

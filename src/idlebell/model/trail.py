@@ -19,6 +19,10 @@ DELIVERIES_KEPT: Final = 20
 """Of a subscription, the newest: a retry of a failing endpoint that has gone on for hours still shows how it began."""
 DIGEST_BYTES: Final = 9
 """Of the store's fingerprint of a Message-ID: two of the few that are kept of a subscription never meet in 72 bits."""
+PASSED_ON: Final = "passed-on"
+"""What went to the next endpoint of a list. It is no attempt, and no end."""
+PASSINGS_KEPT: Final = DELIVERIES_KEPT // 2
+"""Of what goes there together: attempts shall be seen as well."""
 MESSAGE_ID_BYTES: Final = 900
 """Of a Message-ID: less than is fetched of one that is endless."""
 BECAUSE_CHARACTERS: Final = 120
@@ -71,7 +75,8 @@ class KeptVerdict:
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """One attempt to deliver a notification, or how it ended without one. ``outcome``: accepted, retry, gone, refused,
-    expired, silenced, coalesced where a newer one stands for it, or merged where it came to another (``into``)."""
+    expired, silenced, coalesced where a newer one stands for it, passed-on where it went to the next endpoint of a list
+    (``host`` is of the one before), or merged where it came to another (``into``)."""
 
     notification: NotificationId
     version: int

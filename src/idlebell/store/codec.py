@@ -263,14 +263,22 @@ def decode_route(encoded: bytes, role: Role) -> Route | None:
     for at in range(0, len(encoded) - behind, _ROUTE_BYTES):
         if encoded[at] == number:
             one = at + 2
+            endpoint = encoded[one : one + digest]
+            patient = role is Role.NEW_MAIL or (role is Role.REMINDER and _rings_at(encoded, endpoint))
             return Route(
-                encoded[one : one + digest],
+                endpoint,
                 encoded[one + digest : one + 2 * digest],
                 encoded[one + 2 * digest : one + 3 * digest],
                 bool(encoded[at + 1]),
-                int.from_bytes(encoded[len(encoded) - behind :], "big") if role is Role.NEW_MAIL else 0,
+                int.from_bytes(encoded[len(encoded) - behind :], "big") if patient else 0,
             )
     return None
+
+
+def _rings_at(encoded: bytes, endpoint: bytes) -> bool:
+    """Is it where new mail goes?"""
+    bell = decode_route(encoded, Role.NEW_MAIL)
+    return bell is not None and bell.endpoint == endpoint
 
 
 def encode_strings(strings: tuple[str, ...]) -> str:

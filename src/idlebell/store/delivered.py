@@ -8,7 +8,7 @@ from datetime import datetime
 
 from idlebell.model.ids import NotificationId, SubscriptionId
 from idlebell.model.notification import Draft, NewMail, Notification
-from idlebell.model.trail import Delivery, KeptVerdict
+from idlebell.model.trail import PASSED_ON, Delivery, KeptVerdict
 from idlebell.model.verdict import Outcome
 from idlebell.store.contract import Deferred, Dropped, EndpointGone, Postponed, Settled, Settlement, Unverified
 from idlebell.store.holds import Unsent
@@ -65,6 +65,13 @@ def coalesced(
 ) -> Delivery:
     """A newer one was accepted, which stands for it."""
     return Delivery(notification, version, type_of_content, came_at, at, "coalesced", None, took_ms=None, host="")
+
+
+def passed_on(
+    notification: NotificationId, version: int, type_of_content: str, came_at: datetime, at: datetime, host: str
+) -> Delivery:
+    """The endpoint at ``host`` has not taken it, and it goes to the next."""
+    return Delivery(notification, version, type_of_content, came_at, at, PASSED_ON, None, took_ms=None, host=host)
 
 
 def silenced(

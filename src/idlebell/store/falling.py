@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from idlebell.model.endpoint import Endpoints, Failing
+from idlebell.model.endpoint import Endpoints, Failing, Role
 from idlebell.model.preferences import Preferences
 from idlebell.model.subscription import Subscription
 from idlebell.store.routes import Fingerprint, route
@@ -31,6 +31,11 @@ def patience(wish: Preferences, endpoints: Endpoints) -> int:
     if endpoints.place + 1 >= len(endpoints.bells):
         return 0
     return wish.fall_through_seconds or FALL_THROUGH_SECONDS_DEFAULT
+
+
+def goes_on(role: Role) -> bool:
+    """Does what has this role go to the next endpoint, where it was to ring as new mail does?"""
+    return role in (Role.NEW_MAIL, Role.REMINDER)
 
 
 def place_of(endpoints: Endpoints, fingerprint: Fingerprint, endpoint: bytes) -> int | None:

@@ -47,11 +47,15 @@ def route(endpoint: Endpoint, fingerprint: Fingerprint) -> Route:
 
 
 def routes(endpoints: Endpoints, fingerprint: Fingerprint, patience_seconds: int = 0) -> dict[Role, Route]:
-    """By role, stand-ins included (:meth:`~idlebell.model.endpoint.Endpoints.serving`). ``patience_seconds``: with new mail."""
+    """By role, stand-ins included (:meth:`~idlebell.model.endpoint.Endpoints.serving`). ``patience_seconds``: with new mail,
+    and with reminders that ring where it does."""
     serving = {role: endpoints.serving(role) for role in Role}
     found = {role: route(endpoint, fingerprint) for role, endpoint in serving.items() if endpoint is not None}
-    if patience_seconds and Role.NEW_MAIL in found:
-        found[Role.NEW_MAIL] = replace(found[Role.NEW_MAIL], patience_seconds=patience_seconds)
+    bell = found.get(Role.NEW_MAIL)
+    if patience_seconds and bell is not None:
+        for role in (Role.NEW_MAIL, Role.REMINDER):
+            if found[role].endpoint == bell.endpoint:
+                found[role] = replace(found[role], patience_seconds=patience_seconds)
     return found
 
 

@@ -12,7 +12,7 @@ from idlebell.model.cursor import Cursor
 from idlebell.model.ids import AccountId, NotificationId
 from idlebell.model.notification import LossReason
 from idlebell.model.subscription import Floor, Loss, Phase, StandingProblem
-from idlebell.model.trail import KEPT_FOR, Delivery, KeptVerdict
+from idlebell.model.trail import KEPT_FOR, PASSED_ON, Delivery, KeptVerdict
 from idlebell.model.verdict import Outcome
 from idlebell.store.contract import Dropped, EndpointGone, Postponed, Settled, Settlement, Unverified
 from idlebell.store.delivered import delivered
@@ -106,6 +106,16 @@ def test_what_did_not_ring_is_told_with_how_it_stands(kept: Kept, outcome: str) 
 def test_there_is_a_sentence_for_whatever_a_delivery_comes_to(settlement: Settlement, waits: bool) -> None:
     attempt = delivered(ID, 1, "new_mail", NOW, settlement)
     assert explain([RINGS], Kept(FIRST, [RINGS], [attempt], {ID: NOW + HOUR} if waits else {}), NOW).answer
+
+
+def test_what_went_to_the_next_endpoint_says_so_and_counts_as_no_attempt() -> None:
+    passed = replace(ACCEPTED, outcome=PASSED_ON, status=None, took_ms=None, host="away.example.net")
+    (told,) = explain([RINGS], replace(KEPT, deliveries=[ACCEPTED, passed]), NOW).messages
+    assert [step.outcome for step in told.steps] == ["seen", "rings", "passed-on", "accepted"]
+    assert told.steps[2].detail == "away.example.net has not taken it, so it goes to the next endpoint"
+    assert "attempt number" not in told.answer
+    (told,) = explain([RINGS], replace(KEPT, deliveries=[passed], waiting={ID: NOW}), NOW).messages
+    assert told.outcome == "pending"
 
 
 def test_what_a_newer_one_stood_for_rang() -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from idlebell.model.ids import SubscriptionId
 from idlebell.model.subscription import Subscription
+from idlebell.model.trail import PASSINGS_KEPT, Delivery
 from idlebell.store import falling
+from idlebell.store.delivered import passed_on
 from idlebell.store.memory.waiting import Waiting, Waitings
 from idlebell.store.routes import Fingerprint
 
 Save = Callable[[Subscription], object]
+Keep = Callable[[SubscriptionId, Sequence[Delivery]], None]
 
 
 class Falls:
@@ -22,11 +25,13 @@ class Falls:
         subscriptions: Mapping[SubscriptionId, Subscription],
         fingerprint: Fingerprint,
         save: Save,
+        keep: Keep,
     ) -> None:
         self._outbox = outbox
         self._subscriptions = subscriptions
         self._fingerprint = fingerprint
         self._save = save
+        self._keep = keep
 
     def release(self, now: datetime, limit: int) -> int:
         """How many notifications fell through, and how many subscriptions try an earlier endpoint again."""
@@ -53,19 +58,27 @@ class Falls:
     def fall(self, entry: Waiting, now: datetime) -> bool:
         """All that waits for its endpoint goes to the next. False: there is none."""
         one = self._subscriptions[entry.notification.subscription_id]
-        changed = falling.fallen(one, falling.place_of(one.endpoints, self._fingerprint, entry.route.endpoint), now)
-        if changed is not None:
-            self._save(changed)
-        return changed is not None
+        place = falling.place_of(one.endpoints, self._fingerprint, entry.route.endpoint)
+        return self._pass_on(entry, one, falling.fallen(one, place, now), now)
 
     def spent(self, entry: Waiting, now: datetime, until: datetime) -> bool:
         """As :meth:`fall`, until then."""
         one = self._subscriptions[entry.notification.subscription_id]
         place = falling.place_of(one.endpoints, self._fingerprint, entry.route.endpoint)
-        changed = falling.spent(one, place, now, until)
-        if changed is not None:
-            self._save(changed)
-        return changed is not None
+        return self._pass_on(entry, one, falling.spent(one, place, now, until), now)
+
+    def _pass_on(self, entry: Waiting, one: Subscription, changed: Subscription | None, now: datetime) -> bool:
+        if changed is None:
+            return False
+        endpoint = one.endpoints.serving(entry.notification.content.role)
+        host = "" if endpoint is None else endpoint.url.host
+        own = [each for each in self._outbox.of_subscription(one.id) if each.route.endpoint == entry.route.endpoint]
+        going = [each for each in reversed(own) if each.leased_until is None]
+        named = [each.named for each in going if falling.goes_on(each.notification.content.role)][:PASSINGS_KEPT]
+        self._save(changed)
+        if named:
+            self._keep(one.id, [passed_on(*each, now, host) for each in named])
+        return True
 
     def failed(self, subscription: SubscriptionId, endpoint: bytes, now: datetime) -> None:
         """An attempt: enough where the endpoint is being tried again."""

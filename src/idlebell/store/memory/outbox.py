@@ -51,7 +51,7 @@ class MemoryOutbox(MemoryHolds):
         self._digest = Sealer(entropy(KEY_BYTES)).fingerprint
         self._subscriptions: dict[SubscriptionId, Subscription] = {}
         self._outbox = Waitings(lambda one: self._subscriptions[one].account_id)
-        self._falls = Falls(self._outbox, self._subscriptions, self._digest, self._save)
+        self._falls = Falls(self._outbox, self._subscriptions, self._digest, self._save, self._keep_deliveries)
         self._heartbeats = Heartbeats()
         self._versions: dict[bytes, int] = {}
         self._rungs = Rungs()
@@ -430,7 +430,7 @@ class MemoryOutbox(MemoryHolds):
         if left.new_mail is None:
             self._give_up(subscription.id, "refused")
         found = [one for one in self._outbox.of_subscription(subscription.id) if one.route.endpoint == endpoint]
-        falls = [one for one in found if left.bells and one.notification.content.role is Role.NEW_MAIL]
+        falls = [one for one in found if left.bells and falling.goes_on(one.notification.content.role)]
         for one in found:
             if one not in falls:
                 self._take(one, "refused")

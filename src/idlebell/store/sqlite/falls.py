@@ -7,15 +7,19 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from idlebell.model.subscription import Subscription
-from idlebell.store import falling
+from idlebell.model.trail import PASSINGS_KEPT
+from idlebell.store import codec, falling
+from idlebell.store.delivered import passed_on
 from idlebell.store.routes import Fingerprint, moment
 from idlebell.store.sqlite import rows
+from idlebell.store.sqlite.rings import Rings
 from idlebell.store.sqlite.rows import Rows
 from idlebell.store.sqlite.waiting import Waiting, found
 
 # Counted from when it is first seen: what falls through waits for the next endpoint as long as for the one before.
 _COUNTED: Final = "UPDATE outbox SET falls_us = ? + patience_us WHERE patience_us IS NOT NULL AND falls_us IS NULL"
 _DUE: Final = "WHERE falls_us <= ? AND leased_us IS NULL ORDER BY falls_us, version LIMIT ?"
+_NEWEST: Final = "WHERE subscription = ? AND endpoint = ? AND leased_us IS NULL ORDER BY version DESC"
 _STAYS: Final = "UPDATE outbox SET patience_us = NULL, falls_us = NULL WHERE seq = ?"
 
 
@@ -26,8 +30,9 @@ class Save(Protocol):
 class Falls:
     """``save``: what waits for a subscription follows it to where it is now wanted."""
 
-    def __init__(self, rows: Rows, fingerprint: Fingerprint, save: Save) -> None:
+    def __init__(self, rows: Rows, trails: Rings, fingerprint: Fingerprint, save: Save) -> None:
         self._rows = rows
+        self._trails = trails
         self._fingerprint = fingerprint
         self._save = save
 
@@ -51,17 +56,32 @@ class Falls:
     def fall(self, connection: sqlite3.Connection, waiting: Waiting, now: datetime) -> bool:
         """All that waits for its endpoint goes to the next. False: there is none."""
         one, place = self._standing(connection, waiting)
-        changed = falling.fallen(one, place, now)
-        if changed is not None:
-            self._save(connection, changed)
-        return changed is not None
+        return self._pass_on(connection, waiting, one, falling.fallen(one, place, now), now)
 
     def spent(self, connection: sqlite3.Connection, waiting: Waiting, now: datetime, until: datetime) -> bool:
         """As :meth:`fall`, until then."""
-        changed = falling.spent(*self._standing(connection, waiting), now, until)
-        if changed is not None:
-            self._save(connection, changed)
-        return changed is not None
+        one, place = self._standing(connection, waiting)
+        return self._pass_on(connection, waiting, one, falling.spent(one, place, now, until), now)
+
+    def _pass_on(
+        self,
+        connection: sqlite3.Connection,
+        waiting: Waiting,
+        one: Subscription,
+        changed: Subscription | None,
+        now: datetime,
+    ) -> bool:
+        if changed is None:
+            return False
+        endpoint = one.endpoints.serving(codec.ROLE_OF_TYPE[waiting.type])
+        host = "" if endpoint is None else endpoint.url.host
+        own = found(connection, _NEWEST, waiting.subscription, waiting.endpoint)
+        going = [each for each in own if falling.goes_on(codec.ROLE_OF_TYPE[each.type])][:PASSINGS_KEPT]
+        self._save(connection, changed)
+        kept = [passed_on(each.id, each.version, each.type, moment(each.at_us), now, host) for each in going]
+        if kept:
+            self._trails.keep_deliveries(connection, one.id, kept)
+        return True
 
     def failed(self, connection: sqlite3.Connection, waiting: Waiting, now: datetime) -> None:
         """An attempt: enough where the endpoint is being tried again."""

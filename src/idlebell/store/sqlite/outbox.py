@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from idlebell.model.endpoint import Role
 from idlebell.model.ids import AccountId, NotificationId, SubscriptionId
 from idlebell.model.notification import Draft, Leased, NewMail, Notification, Test, Told
 from idlebell.model.subscription import Subscription
 from idlebell.model.trail import DELIVERIES_KEPT
-from idlebell.store import changes, codec
+from idlebell.store import changes, codec, falling
 from idlebell.store.contract import (
     OVERDUE_AT_ONCE,
     RELEASED_AT_ONCE,
@@ -254,7 +253,7 @@ class OutboxPart:
         if left.new_mail is None:
             queues.holdings.give_up(connection, subscription.id, "refused")
         own = [one for one in queues.of_subscription(connection, subscription.id) if one.endpoint == waiting.endpoint]
-        falls = [one for one in own if left.bells and codec.ROLE_OF_TYPE[one.type] is Role.NEW_MAIL]
+        falls = [one for one in own if left.bells and falling.goes_on(codec.ROLE_OF_TYPE[one.type])]
         queues.take(connection, [one for one in own if one not in falls], "refused")
         queues.save(connection, changes.deserted(subscription, left, settlement))
         for one in falls:

@@ -59,7 +59,7 @@ class Queues:
         self._trails = trails
         self._sealer = sealer
         self._entropy = entropy
-        self.falls = Falls(rows, sealer.fingerprint, self.save)
+        self.falls = Falls(rows, trails, sealer.fingerprint, self.save)
         self._behind = Behind(sealer, trails)
         self.holdings = Holdings(sealer, self._new_id, pace)
         self.forgotten = 0

@@ -7,7 +7,7 @@ import "../common/api.js";
 
 const { api } = self.idlebell;
 const SHOWN = 8;
-const OUTCOMES = new Set(["accepted", "retry", "refused", "gone", "expired", "silenced", "merged", "unverified", "coalesced"]);
+const OUTCOMES = new Set(["accepted", "retry", "refused", "gone", "expired", "silenced", "merged", "unverified", "passed-on", "coalesced"]);
 const TYPES = new Set(["new_mail", "reminder", "seen", "reconnect", "expiring", "verification", "test", "heartbeat"]);
 
 export function outcomeText(texts, outcome) {
