@@ -27,6 +27,7 @@ PURE_MODULES = (
     "login.mechanism",
     "login.pacing",
     "login.refusal",
+    "login.vault",
 )
 
 

@@ -61,6 +61,7 @@ VOCABULARY = {
     "store.reminders": "a part of the store's contract",
     "store.scrubbing": "a part of the store's contract",
     "store.trusting": "a part of the store's contract",
+    "store.vaulted": "a part of the store's contract",
     "watch": "its docstring",
 }
 """What pure modules may lean on outside of themselves. It must be as pure as they are."""

@@ -23,7 +23,7 @@ MAX_NAME_CHARS = 100
 
 @click.group()
 def keys() -> None:
-    """API keys, invitations, VAPID keys: make, list, rotate, revoke."""
+    """API keys, invitations, the keys of VAPID and of the vault."""
 
 
 @keys.command()
@@ -197,6 +197,26 @@ def rotate_vapid(config: Path | None) -> None:
         return key.public_key
 
     click.echo(with_store(loaded(config), work))
+
+
+@keys.command("rotate-vault", short_help="Make another key the vault's, and seal all that is in it by that.")
+@click.option(
+    "--new-key-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="The new key; made where there is none. Left out: made, and put in the place of vault_key_file.",
+)
+@click.option("--lost", is_flag=True, help="The old key is lost: what it sealed is removed from the vault.")
+@config_option
+def rotate_vault(new_key_file: Path | None, lost: bool, config: Path | None) -> None:
+    """Make another key the vault's, and seal all that is in it by that.
+
+    The gateway must not be running. Broken off at any moment nothing is lost: run it once more.
+    """
+    from idlebell.cli.vault import rotated
+
+    for line in rotated(loaded(config), new_key_file, lost=lost):
+        click.echo(line, err=True)
 
 
 async def _vapid_keys(store: Store) -> list[str]:

@@ -15,9 +15,11 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def with_store(settings: Settings, work: Callable[[Store], Awaitable[T]], *, may_make: bool = True) -> T:
+def with_store(
+    settings: Settings, work: Callable[[Store], Awaitable[T]], *, may_make: bool = True, alone: bool = False
+) -> T:
     """Opens the store beside a gateway that may be serving from it. ``may_make``: where there is none it is made; else that
-    is a Failure."""
+    is a Failure. ``alone``: while one serves from it that is a Failure, too."""
     import secrets
 
     from idlebell.store.sealing import Sealer, default_key_path, load_or_make_key
@@ -30,7 +32,7 @@ def with_store(settings: Settings, work: Callable[[Store], Awaitable[T]], *, may
     async def opened() -> T:
         key_path = settings.store.key_file or default_key_path(path)
         sealer = Sealer(load_or_make_key(key_path, may_make=not path.exists()))
-        store = await open_sqlite(path, sealer, entropy=secrets.token_bytes, serve=False)
+        store = await open_sqlite(path, sealer, entropy=secrets.token_bytes, serve=alone)
         try:
             return await work(store)
         finally:

@@ -29,6 +29,7 @@ from idlebell.compose.parts import (
     post_of,
     signer_of,
 )
+from idlebell.compose.vault import keyring_of, vault_room_of
 from idlebell.config import Settings
 from idlebell.deliver.dispatcher import Dispatcher
 from idlebell.deliver.heartbeats import Heartbeats
@@ -41,7 +42,6 @@ from idlebell.gateway.feeds import Feeds
 from idlebell.gateway.reach import Reach
 from idlebell.gateway.verbs import Gateway
 from idlebell.login.door import Door
-from idlebell.login.keyring import Keyring
 from idlebell.login.opener import Opener
 from idlebell.login.renewals import Renewals, refresh_by
 from idlebell.net.clock import Clock
@@ -122,7 +122,11 @@ async def running_engine(
         stack.push_async_callback(apps.close)
         discovery = Discovery(resolver.services, http.send, clock)
         stack.push_async_callback(discovery.close)
-        status, sessions, keyring = Status(), SessionInbox(), Keyring()
+        status, sessions = Status(), SessionInbox()
+        room = await vault_room_of(settings, store, clock, emit)
+        if room is not None:
+            stack.push_async_callback(room.stop)
+        keyring = await keyring_of(room, emit)
         wheel = Wheel()
         connect = connect_with(connector, tls_policy, clock, wheel)
         post = post_of(settings, connector, tls_policy, clock) if canary else None
@@ -193,7 +197,7 @@ async def running_engine(
             status,
             fleet.nudge,
             dispatcher,
-            policy_of(settings, egress, pool, apps),
+            policy_of(settings, egress, pool, apps, room),
             clock,
             os.urandom,
             emit,

@@ -20,7 +20,8 @@ from idlebell.imap.capabilities import SharedCapabilities
 from idlebell.login.admission import Admission
 from idlebell.login.keyring import Keyring
 from idlebell.login.opener import Connect
-from idlebell.model.account import ImapTarget, Tls
+from idlebell.login.vault_room import VaultRoom
+from idlebell.model.account import ImapTarget, Retention, Tls
 from idlebell.model.apprise_service import offered
 from idlebell.model.proof import Demand, Demands
 from idlebell.model.subscription import Subscription
@@ -99,11 +100,13 @@ def demands_of(settings: Settings) -> Demands:
     )
 
 
-def policy_of(settings: Settings, egress: Egress, pool: ApprisePool | None, apps: AppCarriers) -> Policy:
+def policy_of(
+    settings: Settings, egress: Egress, pool: ApprisePool | None, apps: AppCarriers, room: VaultRoom | None
+) -> Policy:
     return Policy(
         egress=egress,
         registration_open=settings.server.registration == "open",
-        retentions=frozenset(settings.credentials.retention),
+        retentions=frozenset(settings.credentials.retention) - (set() if room and room.open else {Retention.VAULT}),
         max_mailboxes=settings.imap.max_mailboxes,
         max_endpoints_per_account=settings.push.max_endpoints_per_account,
         demands=demands_of(settings),

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from idlebell.config.settings import Settings
+from idlebell.config.vault_key import CREDENTIAL, has_source
 from idlebell.discover.sign_in_presets import PRESETS
 from idlebell.model.account import Retention, Tls
 from idlebell.model.apprise_service import offered
 from idlebell.net.apprise_pool import is_installed
 from idlebell.net.http2 import is_spoken
 from idlebell.net.outbound import foreign_addresses
+from idlebell.store.sealing import default_key_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +63,16 @@ def _credentials(settings: Settings) -> Iterator[Broken]:
             ("credentials.vault_key_command", "credentials.vault_key_file"),
             "give vault_key_file or vault_key_command, not both",
         )
-    if Retention.VAULT in kept.retention and kept.vault_key_file is None and not kept.vault_key_command:
+    if Retention.VAULT in kept.retention and not has_source(kept):
         yield Broken(
             ("credentials.retention", "credentials.vault_key_file", "credentials.vault_key_command"),
-            "vault needs vault_key_file or vault_key_command",
+            f"vault needs vault_key_file or vault_key_command, or a systemd credential {CREDENTIAL}",
+        )
+    store_key = settings.store.key_file or default_key_path(settings.store.path)
+    if kept.vault_key_file is not None and kept.vault_key_file.absolute() == store_key.absolute():
+        yield Broken(
+            ("credentials.vault_key_file", "store.key_file", "store.url"),
+            "is the store's key, which every backup holds; name another file, it is made at the next start",
         )
 
 
@@ -225,7 +233,7 @@ def unreadable(settings: Settings) -> Iterator[Broken]:
         "server.tls_certificate": settings.server.tls_certificate,
         "server.tls_key": settings.server.tls_key,
         "imap.ca_file": settings.imap.ca_file,
-        "credentials.vault_key_file": settings.credentials.vault_key_file,
+        "credentials.vault_key_file": _made_already(settings.credentials.vault_key_file),
         "front.tls_certificate": settings.front.tls_certificate,
         "front.tls_key": settings.front.tls_key,
         "canary.password_file": settings.canary.password_file,
@@ -245,3 +253,8 @@ def unreadable(settings: Settings) -> Iterator[Broken]:
             path.open("rb").close()
         except OSError as error:
             yield Broken((key,), f"{path} cannot be read: {error.strerror}")
+
+
+def _made_already(path: Path | None) -> Path | None:
+    """None as long as the first start may still make it."""
+    return path if path is None or path.exists() or not path.parent.is_dir() else None

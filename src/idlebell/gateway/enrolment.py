@@ -133,6 +133,10 @@ class Enrolment:
         stored = await means.dispatcher.ask_codes(await means.update(existing.id, renewed))
         if stored.retention is Retention.SESSION:
             means.keyring.drop(stored.id)
+        elif stored.retention is not existing.retention:
+            vaulted = stored.retention is Retention.VAULT
+            means.keyring.retain(stored.id, await means.store.account_by_id(stored.account_id) if vaulted else None)
+            await means.keyring.settled(stored.id)
         means.nudge(stored.account_id)
         means.tell(stored, "renewed")
         return Registration(status=200, view=await means.view(stored), token=None)

@@ -8,9 +8,6 @@ from idlebell.model.account import Retention
 from idlebell.model.proof import USUAL_DEMANDS, Demands
 from idlebell.net.egress import Egress
 
-SUPPORTED_RETENTIONS = frozenset({Retention.SESSION, Retention.KEYS, Retention.MEMORY})
-"""The vault is not there yet; the interface names it already."""
-
 
 @dataclass(frozen=True, slots=True)
 class Offered:

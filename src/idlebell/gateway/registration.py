@@ -343,7 +343,11 @@ class Registrar:
                     while opened:
                         self._sessions.adopt(account.id, opened.pop())
                 if order.retention is not Retention.SESSION:
-                    self._keyring.keep(stored.id, account.id, order.credentials)
+                    vaulted = order.retention is Retention.VAULT
+                    # As it stands in the store: a login after a restart goes there and nowhere else.
+                    vault_for = await self._store.account_by_id(account.id) if vaulted else None
+                    self._keyring.keep(stored.id, account.id, order.credentials, vault_for=vault_for)
+                    await self._keyring.settled(stored.id)
                 else:
                     self._keyring.drop(stored.id)
             self._nudge(account.id)

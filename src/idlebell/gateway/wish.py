@@ -15,9 +15,9 @@ import msgspec
 from idlebell.gateway.credentials import check_text, read_auth, retention_fault
 from idlebell.gateway.discovery import domain_of
 from idlebell.gateway.endpoints import heartbeat_fault, payload_fault, read_endpoints, withdraw_fault
-from idlebell.gateway.policy import SUPPORTED_RETENTIONS, Policy
+from idlebell.gateway.policy import Policy
 from idlebell.gateway.preferences import members, read_preferences
-from idlebell.gateway.reading import NOT_SUPPORTED, Faults, unknown_member
+from idlebell.gateway.reading import Faults, unknown_member
 from idlebell.gateway.shapes import WAIT_SECONDS_MAX, ImapShape, SubscriptionRequest
 from idlebell.model.account import Credentials, ImapTarget, Retention, Tls
 from idlebell.model.endpoint import Endpoints
@@ -228,9 +228,7 @@ def _target(faults: Faults, imap: ImapShape, policy: Policy) -> ImapTarget:
 
 def _retention(faults: Faults, given: str, credentials: Credentials | None, policy: Policy) -> Retention:
     retention = Retention(given)
-    if retention not in SUPPORTED_RETENTIONS:
-        faults.add("/retention", NOT_SUPPORTED)
-    elif retention not in policy.retentions:
+    if retention not in policy.retentions:
         faults.add("/retention", "is not allowed by the operator")
     elif (fault := retention_fault(credentials, retention)) is not None:
         faults.add("/retention", fault)

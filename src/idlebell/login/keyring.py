@@ -1,25 +1,78 @@
-"""Credentials of retention ``memory``: one set a subscription, in this process's memory and nowhere else."""
+"""Credentials that are kept: one set a subscription, in this process's memory. Those of retention ``vault`` lie in a
+:class:`~idlebell.login.vault_room.VaultRoom`, too; all others nowhere else."""
 
 from __future__ import annotations
 
-from idlebell.model.account import Credentials
+from idlebell.login.vault_room import Unopened, VaultRoom
+from idlebell.model.account import Account, Credentials, PasswordCredentials, RenewableCredentials
 from idlebell.model.ids import AccountId, SubscriptionId
+from idlebell.model.secret import Secret
 
 
 class Keyring:
-    """Owns what it is given and wipes it. Its ``repr`` shows how many sets there are."""
+    """Owns what it is given and wipes it. Its ``repr`` shows how many sets there are. ``room`` None: there is no vault."""
 
-    __slots__ = ("_accounts", "_sets")
+    __slots__ = ("_accounts", "_room", "_sets", "_vaulted")
 
-    def __init__(self) -> None:
+    def __init__(self, room: VaultRoom | None = None) -> None:
         self._sets: dict[SubscriptionId, tuple[AccountId, Credentials]] = {}
         self._accounts: dict[AccountId, list[SubscriptionId]] = {}
+        self._room = room
+        self._vaulted: dict[SubscriptionId, Account] = {}
 
-    def keep(self, subscription: SubscriptionId, account: AccountId, credentials: Credentials) -> None:
-        """In place of the set it had. The caller must not use ``credentials`` any more."""
+    async def load(self) -> Unopened:
+        """What lies in the vault, once, at the start. StoreError."""
+        unopened = Unopened()
+        if self._room is not None:
+            async for subscription, account, credentials in self._room.stored(unopened):
+                self._put(subscription, account.id, credentials)
+                self._vaulted[subscription] = account
+        return unopened
+
+    def keep(
+        self,
+        subscription: SubscriptionId,
+        account: AccountId,
+        credentials: Credentials,
+        *,
+        vault_for: Account | None = None,
+    ) -> None:
+        """In place of the set it had. The caller must not use ``credentials`` any more. ``vault_for``: the account as it stands
+        in the store, where they are to outlive this process; :meth:`settled` says when they do."""
         held = self._sets.get(subscription)
-        if held is None or held[1] is not credentials:
-            self.drop(subscription)
+        if held is not None and held[1] is not credentials:
+            self._take(subscription)
+        self._put(subscription, account, credentials)
+        self.retain(subscription, vault_for)
+
+    def retain(self, subscription: SubscriptionId, vault_for: Account | None) -> None:
+        """Its set goes into the vault, or out of it; it is held all the same."""
+        if self._room is None:
+            return
+        _, own = self._sets.get(subscription, (None, None))
+        if vault_for is not None and isinstance(own, PasswordCredentials | RenewableCredentials):
+            self._vaulted[subscription] = vault_for
+            self._room.put(subscription, vault_for, own)
+        else:
+            self._vaulted.pop(subscription, None)
+            self._room.remove(subscription)
+
+    async def settled(self, subscription: SubscriptionId) -> None:
+        """Until its set is durable where it is to be (:meth:`~idlebell.login.vault_room.VaultRoom.settled`)."""
+        if self._room is not None:
+            await self._room.settled(subscription)
+
+    async def renewing(self, credentials: RenewableCredentials, refresh_token: Secret) -> None:
+        """To be waited for before ``refresh_token`` takes the place of theirs: a crash in between must not leave the one that
+        its provider takes no more."""
+        if self._room is None:
+            return
+        of = [one for one, (_, own) in self._sets.items() if own is credentials and one in self._vaulted]
+        for subscription in of:
+            self._room.put(subscription, self._vaulted[subscription], credentials, refresh_token)
+            await self._room.settled(subscription)
+
+    def _put(self, subscription: SubscriptionId, account: AccountId, credentials: Credentials) -> None:
         self._sets[subscription] = (account, credentials)
         order = self._accounts.setdefault(account, [])
         if subscription not in order:
@@ -37,7 +90,13 @@ class Keyring:
         return held is not None and held[1] is credentials
 
     def drop(self, subscription: SubscriptionId) -> None:
-        """Wipes its set. One that has none: nothing happens."""
+        """Wipes its set, in the vault, too. One that has none: nothing happens."""
+        self._take(subscription)
+        self._vaulted.pop(subscription, None)
+        if self._room is not None:
+            self._room.remove(subscription)
+
+    def _take(self, subscription: SubscriptionId) -> None:
         held = self._sets.pop(subscription, None)
         if held is None:
             return
@@ -56,9 +115,10 @@ class Keyring:
         return tuple((subscription, account, own) for subscription, (account, own) in self._sets.items())
 
     def wipe(self) -> None:
-        """All of them, at the end of the process."""
+        """All of them, at the end of the process. What lies in the vault stays there."""
         for subscription in tuple(self._sets):
-            self.drop(subscription)
+            self._take(subscription)
+        self._vaulted.clear()
 
     def __len__(self) -> int:
         return len(self._sets)

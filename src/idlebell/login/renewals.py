@@ -110,12 +110,16 @@ class Renewals:
         if not credentials.refresh_token:
             return _replaced()
         found = await self._refresh(credentials)
-        if credentials.wiped:
-            return _replaced()
         if isinstance(found, Fault):
+            if credentials.wiped:
+                return _replaced()
             self._emit(TokenNotRenewed(host, found.code, found.detail, found.private))
             return found
-        now = self._clock.boottime()
+        now = self._clock.boottime()  # when it came: writing down the refresh token makes it no younger
+        if found.refresh_token is not None:
+            await self._keyring.renewing(credentials, found.refresh_token)
+        if credentials.wiped:
+            return _replaced()
         wait = max(found.seconds - AHEAD_SECONDS, found.seconds / 2) * (1.0 - SPREAD * self._entropy())
         credentials.take(
             found.access_token, found.refresh_token, now=now, renew_at=now + wait, ends_at=now + found.seconds

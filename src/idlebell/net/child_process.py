@@ -1,11 +1,13 @@
-"""Commands of the operator's own, run for a message: the only programs that the gateway starts besides the ones that print a
-password."""
+"""Commands of the operator's own, run for a message or for what they print: besides the ones that print a password, the only
+programs that the gateway starts."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import signal
+import subprocess
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import BinaryIO
@@ -55,6 +57,26 @@ async def _run_once(command: str, given: CommandInput) -> int:
             with suppress(TimeoutError):
                 async with asyncio.timeout(REAP_SECONDS):
                     await child.wait()
+
+
+def output_of(command: str, *, timeout_seconds: float) -> bytes:
+    """What it prints, without a shell; what it says on standard error goes where ours goes. Blocks. TimeoutError,
+    ChildProcessError with its status as ``errno``; OSError or ValueError: it cannot be started."""
+    words = shlex.split(command)
+    try:
+        done = subprocess.run(  # noqa: S603 - the operator's own words
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            timeout=timeout_seconds,
+            env=_inherited(),
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise TimeoutError from None
+    if done.returncode != 0:
+        raise ChildProcessError(done.returncode, "the command failed")
+    return done.stdout
 
 
 def _in_memory(data: bytes) -> BinaryIO:

@@ -33,6 +33,7 @@ from idlebell.store.reminders import Reminders
 from idlebell.store.scrubbing import Scrubbing
 from idlebell.store.taking import Share, Taken
 from idlebell.store.trusting import Trusting
+from idlebell.store.vaulted import VaultedSets
 
 CURSORS_KEPT: Final = 200
 """Of one account, of mailboxes that are gone: whoever makes and deletes mailboxes all day fills no disk."""
@@ -426,6 +427,7 @@ class Store(
     Grants,
     Allowances,
     Scrubbing,
+    VaultedSets,
     Protocol,
 ):
     def fingerprint(self, value: bytes) -> bytes:

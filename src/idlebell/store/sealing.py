@@ -82,14 +82,14 @@ def load_or_make_key(path: Path, *, may_make: bool) -> bytes:
             raise StoreError(
                 f"The key file {path} is missing, and the database is sealed with it: put it back from a backup."
             ) from None
-        return _make_key(path)
+        return make_key(path)
     except OSError as error:
         raise StoreError(f"The key file {path} cannot be read: {error.strerror}.") from None
     except NotAFileError:
         raise StoreError(f"The key file {path} is not a file: name one in [store] key_file.") from None
     except OpenToOthersError:
         raise StoreError(f"The key file {path} is open to others than its owner: run chmod 600 {path}.") from None
-    key = _decoded(content)
+    key = decoded_key(content)
     if key is None:
         raise StoreError(
             f"The key file {path} does not hold {KEY_BYTES} bytes, raw or in base64: put the right file back."
@@ -97,7 +97,8 @@ def load_or_make_key(path: Path, *, may_make: bool) -> bytes:
     return key
 
 
-def _decoded(content: bytes) -> bytes | None:
+def decoded_key(content: bytes) -> bytes | None:
+    """What a key file holds: 32 bytes as they are or in base64."""
     if len(content) == KEY_BYTES:
         return content
     try:
@@ -107,8 +108,8 @@ def _decoded(content: bytes) -> bytes | None:
     return key if len(key) == KEY_BYTES else None
 
 
-def _make_key(path: Path) -> bytes:
-    """Durable before it is used: a key lost in a power cut would take everything that it sealed along."""
+def make_key(path: Path) -> bytes:
+    """Durable before it is used: a key lost in a power cut would take everything that it sealed along. StoreError."""
     key = os.urandom(KEY_BYTES)
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)

@@ -120,7 +120,8 @@ def test_payload_and_retention() -> None:
     found = wish(payload="summary", retention="memory")
     assert (found.payload, found.retention) == (Payload.SUMMARY, Retention.MEMORY)
     assert wish(payload="content").payload is Payload.CONTENT
-    assert set(pointers(retention="vault")) == {"/retention"}
+    assert pointers(retention="vault") == {"/retention": "is not allowed by the operator"}
+    assert wish(Policy(retentions=frozenset({Retention.VAULT})), retention="vault").retention is Retention.VAULT
     only_session = Policy(retentions=frozenset({Retention.SESSION}))
     assert pointers(only_session, retention="memory") == {"/retention": "is not allowed by the operator"}
 

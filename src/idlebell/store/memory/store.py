@@ -47,11 +47,14 @@ from idlebell.store.memory.keys import MemoryKeys
 from idlebell.store.memory.learnings import MemoryLearnings
 from idlebell.store.memory.reminders import MemoryReminders
 from idlebell.store.memory.sightings import Sightings
+from idlebell.store.memory.vaulted import MemoryVaultedSets
 from idlebell.store.memory.waiting import Tally
 from idlebell.store.routes import VERSIONS_KEPT_MS, microseconds
 
 
-class MemoryStore(MemoryReminders, MemoryBeats, MemoryLearnings, MemoryKeys, MemoryGrants, MemoryAllowances):
+class MemoryStore(
+    MemoryReminders, MemoryBeats, MemoryLearnings, MemoryKeys, MemoryGrants, MemoryAllowances, MemoryVaultedSets
+):
     """Keeps :class:`~idlebell.store.contract.Store`. ``entropy`` gives that many random bytes. ``pace``: of subscriptions that
     wish none of their own."""
 

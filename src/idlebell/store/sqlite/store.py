@@ -23,6 +23,7 @@ from idlebell.store.sqlite.reminders import RemindersPart
 from idlebell.store.sqlite.scrubbing import ScrubbingPart
 from idlebell.store.sqlite.subscriptions import SubscriptionsPart
 from idlebell.store.sqlite.trails import TrailsPart
+from idlebell.store.sqlite.vaulted import VaultedSetsPart
 
 _PROBE = "INSERT INTO probes (name, count) VALUES ('check', 1) ON CONFLICT (name) DO UPDATE SET count = count + 1"
 
@@ -39,6 +40,7 @@ class SqliteStore(
     GrantsPart,
     AllowancesPart,
     ScrubbingPart,
+    VaultedSetsPart,
 ):
     """Keeps :class:`~idlebell.store.contract.Store`. Made by :func:`open_sqlite`."""
 

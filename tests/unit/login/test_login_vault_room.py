@@ -1,0 +1,208 @@
+"""The keyring with a vault beside it, on the store that forgets. Another keyring on the same store is the next process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+
+import pytest
+
+import store_samples as samples
+from idlebell.login.keyring import Keyring
+from idlebell.login.renewals import Renewals, refresh_by
+from idlebell.login.vault import Vault, VaultKey
+from idlebell.login.vault_room import RETRY_SECONDS, Unopened, VaultRoom
+from idlebell.model.account import Account, PasswordCredentials, RenewableCredentials, Retention
+from idlebell.model.endpoint import PushUrl
+from idlebell.model.secret import Secret
+from idlebell.model.subscription import Subscription
+from idlebell.model.vaulted import Vaulted
+from idlebell.push.exchange import Answer, HttpRequest, HttpResponse
+from idlebell.store.contract import StoreError
+from idlebell.store.memory import MemoryStore
+from idlebell.telemetry.facts import Fact, StoreFailed
+from idlebell.testing.virtual_clock import VirtualClock
+
+KEY, OTHER = VaultKey(b"k" * 32), VaultKey(b"o" * 32)
+
+
+class Store(MemoryStore):
+    """``fails``: it takes nothing for the vault. ``before``: called before it takes something."""
+
+    fails = False
+    before: Callable[[], None] | None = None
+
+    async def keep_vaulted(self, one: Vaulted) -> None:
+        await asyncio.sleep(0)
+        if self.before is not None:
+            self.before()
+        if self.fails:
+            raise StoreError("The disk is full.")
+        await super().keep_vaulted(one)
+
+
+class Bench:
+    def __init__(self) -> None:
+        self.store, self.clock = Store(samples.counting_entropy()), VirtualClock()
+        self.facts: list[Fact] = []
+        self.rooms: list[VaultRoom] = []
+
+    def keyring(self, key: VaultKey | None = KEY) -> Keyring:
+        """Of one process."""
+        vault = None if key is None else Vault(key, entropy=os.urandom)
+        self.rooms.append(VaultRoom(self.store, vault, self.clock, self.facts.append))
+        return Keyring(self.rooms[-1])
+
+    async def restarted(self, key: VaultKey | None = KEY) -> tuple[Keyring, Unopened]:
+        made = self.keyring(key)
+        return made, await made.load()
+
+    async def subscribed(self, number: int = 1) -> tuple[Account, Subscription]:
+        account = await self.store.account(samples.TARGET, f"user{number}@example.org")
+        return account, await self.store.put(samples.subscription(account.id, number, retention=Retention.VAULT))
+
+    async def passwords(self, key: VaultKey | None = KEY) -> list[str]:
+        """What another process finds."""
+        found, _ = await self.restarted(key)
+        return [own.password.text() for _, _, own in found.all() if isinstance(own, PasswordCredentials)]
+
+
+@pytest.fixture
+async def bench() -> AsyncIterator[Bench]:
+    made = Bench()
+    yield made
+    for room in made.rooms:
+        await room.stop()
+
+
+def password(text: str = "first") -> PasswordCredentials:
+    return PasswordCredentials(Secret(text))
+
+
+async def test_what_is_kept_in_the_vault_is_there_after_a_restart(bench: Bench) -> None:
+    account, own = await bench.subscribed()
+    keyring = bench.keyring()
+    keyring.keep(own.id, account.id, password(), vault_for=account)
+    await keyring.settled(own.id)
+    keyring.wipe()
+    again, unopened = await bench.restarted()
+    assert again.sets(account.id) == ((own.id, password()),)
+    assert again.holds(account.id)
+    assert unopened == Unopened()
+
+
+async def test_newer_credentials_take_the_place_of_the_older(bench: Bench) -> None:
+    account, own = await bench.subscribed()
+    keyring = bench.keyring()
+    for text in ("first", "second", "third"):
+        keyring.keep(own.id, account.id, password(text), vault_for=account)
+    await keyring.settled(own.id)
+    assert await bench.passwords() == ["third"]
+
+
+async def test_who_leaves_the_vault_leaves_nothing_there(bench: Bench) -> None:
+    account, own = await bench.subscribed()
+    keyring = bench.keyring()
+    for leave in (
+        lambda: keyring.drop(own.id),
+        lambda: keyring.retain(own.id, None),
+        lambda: keyring.keep(own.id, account.id, password("in memory")),
+    ):
+        keyring.keep(own.id, account.id, password(), vault_for=account)
+        await keyring.settled(own.id)
+        assert await bench.store.vaulted()
+        leave()
+        await keyring.settled(own.id)
+        assert await bench.store.vaulted() == ()
+    keyring.retain(own.id, account)
+    await keyring.settled(own.id)
+    assert await bench.passwords() == ["in memory"], "and it may come back"
+
+
+async def test_what_belongs_to_nobody_any_more_goes_at_the_start(bench: Bench) -> None:
+    account, own = await bench.subscribed()
+    keyring = bench.keyring()
+    keyring.keep(own.id, account.id, password(), vault_for=account)
+    await keyring.settled(own.id)
+    await bench.store.put(replace(own, retention=Retention.MEMORY))
+    assert await bench.passwords() == []
+    assert await bench.store.vaulted() == ()
+
+
+async def test_a_wrong_key_loses_nothing_but_what_it_should_open(bench: Bench) -> None:
+    account, own = await bench.subscribed()
+    keyring = bench.keyring()
+    keyring.keep(own.id, account.id, password(), vault_for=account)
+    await keyring.settled(own.id)
+    for key in (OTHER, None):
+        found, unopened = await bench.restarted(key)
+        assert (len(found), unopened) == (0, Unopened(other_key=1))
+    assert await bench.passwords() == ["first"], "the right key opens them still"
+    found, _ = await bench.restarted(OTHER)
+    found.keep(own.id, account.id, password("brought anew"), vault_for=account)
+    await found.settled(own.id)
+    assert await bench.passwords(OTHER) == ["brought anew"]
+
+
+async def test_without_a_key_credentials_that_leave_the_vault_leave_it(bench: Bench) -> None:
+    account, own = await bench.subscribed()
+    keyring = bench.keyring()
+    keyring.keep(own.id, account.id, password(), vault_for=account)
+    await keyring.settled(own.id)
+    closed, _ = await bench.restarted(None)
+    closed.drop(own.id)
+    await closed.settled(own.id)
+    assert await bench.store.vaulted() == ()
+
+
+async def test_swapped_rows_open_for_nobody(bench: Bench) -> None:
+    keyring = bench.keyring()
+    for number in (1, 2):
+        account, own = await bench.subscribed(number)
+        keyring.keep(own.id, account.id, password(f"of {number}"), vault_for=account)
+        await keyring.settled(own.id)
+    one, two = await bench.store.vaulted()
+    for row, place in ((one, two), (two, one)):
+        await bench.store.keep_vaulted(replace(row, subscription=place.subscription, account=place.account))
+    found, unopened = await bench.restarted()
+    assert (len(found), unopened) == (0, Unopened(changed=2))
+
+
+async def test_a_store_that_fails_is_told_and_tried_again(bench: Bench) -> None:
+    account, own = await bench.subscribed()
+    keyring = bench.keyring()
+    bench.store.fails = True
+    keyring.keep(own.id, account.id, password(), vault_for=account)
+    await keyring.settled(own.id)  # nobody waits for a disk
+    assert [type(one) for one in bench.facts] == [StoreFailed]
+    bench.store.fails = False
+    await bench.clock.advance(RETRY_SECONDS)
+    await keyring.settled(own.id)
+    assert await bench.passwords() == ["first"]
+
+
+async def test_a_new_refresh_token_is_stored_before_the_old_one_is_dropped(bench: Bench) -> None:
+    """W3: whatever dies when, a token that the provider takes lies in the vault."""
+    account, own = await bench.subscribed()
+    credentials = RenewableCredentials(Secret("r0"), PushUrl("https://login.example.org/token"), "app")
+    keyring = bench.keyring()
+    keyring.keep(own.id, account.id, credentials, vault_for=account)
+    await keyring.settled(own.id)
+
+    async def send(request: HttpRequest, /, *, timeout_seconds: float, body_bytes: int) -> Answer:
+        return HttpResponse(200, {}, json.dumps({"access_token": "a1", "refresh_token": "r1"}).encode())
+
+    held: list[str] = []
+    bench.store.before = lambda: held.append(credentials.refresh_token.text())
+    renewals = Renewals(refresh_by(send), keyring, bench.clock, lambda: 0.0, bench.facts.append)
+    assert await renewals.renew(credentials) is None
+    assert held == ["r0"], "when the new one is written, the old one is still held"
+    assert credentials.refresh_token.text() == "r1"
+    (row,) = await bench.store.vaulted()
+    kept = Vault(KEY, entropy=os.urandom).open(row, account)
+    assert isinstance(kept, RenewableCredentials)
+    assert (kept.refresh_token.text(), kept.access_token.text()) == ("r1", "")
+    await renewals.stop()
