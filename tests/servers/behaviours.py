@@ -223,14 +223,14 @@ async def appended_wanted(stage: Stage) -> str:
     return await stage.outcome("old")
 
 
-def _upload_until_taken(box: str, client: IMAPClient) -> None:
-    """A busy Dovecot may still have the mailbox open that was deleted; what it refuses it has not stored (RFC 9051 section
-    6.3.12)."""
+async def _upload_until_taken(stage: Stage) -> None:
+    """A busy Dovecot may still have the mailbox open that was deleted, and ask for a new login; what it refuses it has not
+    stored (RFC 9051 section 6.3.12)."""
     for _ in range(UPLOADS):
         try:
-            _upload_old(box)(client)
+            await stage.by_client(_upload_old(stage.box))
         except IMAPClientError as error:
-            if "deleted under us" not in str(error):
+            if not any(words in str(error) for words in ("deleted under us", "please relogin")):
                 raise
             refused = error
         else:
@@ -353,10 +353,10 @@ async def made_anew(stage: Stage) -> str | None:
             client.delete_folder(stage.box)
             stage.create(client, name)
             validity = client.folder_status(stage.box, ["UIDVALIDITY"])[b"UIDVALIDITY"]
-        for _ in range(3):
-            _upload_until_taken(stage.box, client)
 
     await stage.by_client(make_again)
+    for _ in range(3):
+        await _upload_until_taken(stage)
     stage.proxy.release()
     if isinstance(stage.server, CourierServer) and stage.way.mode == "idle":
         stage.proxy.cut()  # nothing but STATUS tells of it there, which is asked every fourth probe, and a new session
