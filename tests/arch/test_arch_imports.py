@@ -55,6 +55,7 @@ VOCABULARY = {
     "store.taking": "a part of the store's contract",
     "store.allowances": "a part of the store's contract",
     "store.contract": "the types of what is stored",
+    "store.daybook": "a part of the store's contract",
     "store.grants": "a part of the store's contract",
     "store.keys": "a part of the store's contract",
     "store.learnings": "a part of the store's contract",

@@ -104,6 +104,12 @@ async def test_a_mail_that_rang_is_told_from_seen_to_what_the_push_service_said(
     assert (ledger["sessions"], ledger["polling"]["every_seconds"]) == (1, 120)
     assert 3 <= ledger["commands"] < 30
     assert 1_000 < ledger["moved_bytes"] < 30_000
+    (today,) = ledger["days"]
+    assert (today["logins"], today["refused"], today["pushes"]) == (1, 0, {"accepted": 1})
+    assert sum(today["commands"].values()) == ledger["commands"]
+    assert {"AUTHENTICATE", "EXAMINE", "IDLE"} <= today["commands"].keys()
+    again = (await street.ask("ledger"))["days"][0]["commands"]
+    assert all(again[name] >= count for name, count in today["commands"].items())  # counted once
     text = await street.command(street.path.rpartition("/")[2], "--uid", "1")
     assert "It rang: the push service took it" in text
     assert "attempt" in text

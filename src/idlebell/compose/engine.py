@@ -7,7 +7,7 @@ import asyncio
 import os
 import random
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -55,7 +55,7 @@ from idlebell.net.session_inbox import SessionInbox
 from idlebell.net.sip_client import SipClient
 from idlebell.net.tls_policy import TlsPolicy
 from idlebell.net.wheel import Wheel
-from idlebell.store.contract import Store
+from idlebell.store.contract import Store, StoreError
 from idlebell.telemetry.facts import ClockJumped, Complained, Emit, Fact
 from idlebell.telemetry.fan_out import fan_out
 from idlebell.telemetry.log_sink import LogSink
@@ -103,7 +103,8 @@ async def running_engine(
         clock = Clock()
         metrics = PrometheusSink()
         feeds = Feeds(clock)
-        emit = fan_out(LogSink(), metrics, feeds, *([emit_also] if emit_also else []))
+        status = Status()
+        emit = fan_out(LogSink(), metrics, feeds, status.ledger.daybook, *([emit_also] if emit_also else []))
         egress = egress_of(settings)
         resolver = Resolver(clock)
         stack.push_async_callback(resolver.close)
@@ -122,7 +123,7 @@ async def running_engine(
         stack.push_async_callback(apps.close)
         discovery = Discovery(resolver.services, http.send, clock)
         stack.push_async_callback(discovery.close)
-        status, sessions = Status(), SessionInbox()
+        sessions = SessionInbox()
         room = await vault_room_of(settings, store, clock, emit)
         if room is not None:
             stack.push_async_callback(room.stop)
@@ -208,7 +209,7 @@ async def running_engine(
             feeds,
             sign_ins_of(settings, http.send, clock, emit),
         )
-        pruner = Pruner(store, emit, clock, gateway.over, dispatcher.nudge)
+        pruner = Pruner(store, emit, clock, gateway.over, dispatcher.nudge, gateway.bookkeeping.write_in_time)
         heartbeats = Heartbeats(store, emit, clock, partial(is_watched, status), dispatcher.nudge)
         reminding = Reminding(store, means.looks, status, clock, emit, fleet.nudge, dispatcher.nudge, keep)
         accounts = Declared(gateway)
@@ -244,6 +245,8 @@ async def running_engine(
             await pruner.stop()
             await heartbeats.stop()
             await dispatcher.stop()
+            with suppress(StoreError):
+                await gateway.bookkeeping.write_last()
             await asyncio.gather(watching, clocks, return_exceptions=True)
 
 

@@ -55,9 +55,13 @@ def _nothing() -> None:
     return None
 
 
+async def _no_book() -> None:
+    return None
+
+
 class Pruner:
     """``on_expired`` is told of subscriptions whose lease is over: their accounts may not be wanted any more.
-    ``on_told`` that something is due in the outbox."""
+    ``on_told`` that something is due in the outbox. ``book`` writes down what was done, where it is time."""
 
     def __init__(
         self,
@@ -66,12 +70,14 @@ class Pruner:
         clock: Clock,
         on_expired: Callable[[tuple[Subscription, ...]], None],
         on_told: Callable[[], None] = _nothing,
+        book: Callable[[], Awaitable[None]] = _no_book,
     ) -> None:
         self._store = store
         self._emit = emit
         self._clock = clock
         self._on_expired = on_expired
         self._on_told = on_told
+        self._book = book
         self._keys_at = float("-inf")
         self._loops: tuple[asyncio.Task[None], ...] = ()
 
@@ -118,6 +124,7 @@ class Pruner:
             for key in await drop_needless(self._store, self._clock.now()):
                 self._emit(Noted(f"The old application server key {key} is forgotten: nobody needs it."))
             self._keys_at = self._clock.monotonic()
+        await self._book()
         await self._store.scrub()  # where somebody stood in the way, the next time
         return EVERY_SECONDS
 

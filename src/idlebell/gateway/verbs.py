@@ -9,6 +9,7 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 from idlebell.deliver.dispatcher import Dispatcher
 from idlebell.gateway import legacy, signing_in, trails
 from idlebell.gateway.application_server import current
+from idlebell.gateway.bookkeeping import Bookkeeping
 from idlebell.gateway.callers import Caller
 from idlebell.gateway.changing import Changes
 from idlebell.gateway.discovery import Discover, no_discovery
@@ -17,7 +18,7 @@ from idlebell.gateway.events import Events, Reading
 from idlebell.gateway.feeds import Feeds
 from idlebell.gateway.filter_tests import FilterTests
 from idlebell.gateway.hushing import Hush
-from idlebell.gateway.ledger import LedgerView, ledger_view
+from idlebell.gateway.ledger import LedgerView, day_views, ledger_view, page_of
 from idlebell.gateway.legacy_shapes import RegisterRequest, UnregisterRequest
 from idlebell.gateway.looking import Looking
 from idlebell.gateway.lookup import look_up
@@ -147,6 +148,7 @@ class Gateway:
             discover,
             no_sign_ins(clock, entropy, emit) if sign_ins is None else sign_ins,
         )
+        self.bookkeeping = Bookkeeping(store, status.ledger, clock)
         self._began_at = clock.now()
         self._enrolment = Enrolment(self._means)
         self._changes = Changes(self._means)
@@ -275,11 +277,18 @@ class Gateway:
         )
 
     @_store_told
-    async def ledger(self, subscription: str, caller: Caller) -> LedgerView:
-        """What its sessions have cost, as far as it has shown a right to them."""
+    async def ledger(
+        self, subscription: str, caller: Caller, cursor: str | None = None, limit: int = PAGE_LIMIT_MAX
+    ) -> LedgerView:
+        """What its sessions have cost, as far as it has shown a right to them, and what was done day by day. ``cursor`` is
+        ``next`` of the page before."""
         found = await self._means.visible(subscription, caller)
-        spent = self._means.status.ledger.of(found.account_id) if has_shown_right(found) else NOTHING
-        return ledger_view(spent, max(self._began_at, found.created_at), self._means.clock.now())
+        now, account, has_right = self._means.clock.now(), found.account_id, has_shown_right(found)
+        spent = self._means.status.ledger.of(account) if has_right else NOTHING
+        of_account = await self.bookkeeping.days(account, account) if has_right else ()
+        own = await self.bookkeeping.days(found.id, account)
+        days, after = page_of(day_views(of_account, own, found.created_at, now), cursor, limit)
+        return ledger_view(spent, max(self._began_at, found.created_at), now, days, after)
 
     @_store_told
     async def why(

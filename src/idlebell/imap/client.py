@@ -57,7 +57,7 @@ class Client:
 
     __slots__ = (
         "_allow_plaintext_login", "_announced", "_elements", "_framer", "_limits", "_outgoing", "_permitted", "_phase",
-        "_rest", "_share", "_tags", "_untagged", "capabilities", "enabled", "fault", "in_flight", "state", "tls",
+        "_rest", "_share", "_tags", "_untagged", "capabilities", "enabled", "fault", "in_flight", "sent", "state", "tls",
     )  # fmt: skip
 
     def __init__(
@@ -87,6 +87,7 @@ class Client:
         self._framer = Framer(limits)
         self._phase = Phase.READY
         self._tags = 0
+        self.sent: dict[type[c.Command], int] = {}  # for who counts: it may be emptied
         self._untagged = 0  # since the last command was sent
         self._elements = 0  # of them
         self._outgoing = b""
@@ -190,6 +191,7 @@ class Client:
             utf8=self.utf8,
         )
         self._tags += 1
+        self.sent[kind] = self.sent.get(kind, 0) + 1
         self._outgoing += parts[0]
         self._rest = parts[1:]
         self._phase = Phase.LITERAL if self._rest else first_phase(kind)

@@ -303,13 +303,19 @@ OPERATIONS: tuple[Operation, ...] = (
         f"{_SUBSCRIPTION}/ledger",
         "ledger",
         "Subscriptions",
-        "What its IMAP sessions have cost",
-        {200: ("Sessions, commands and bytes, beside those of polling", "Ledger")},
+        "What its IMAP sessions have cost, and what was done day by day",
+        {
+            200: (
+                "Sessions, commands and bytes, beside those of polling; logins, commands and pushes of each day",
+                "Ledger",
+            )
+        },
         "Of the account's sessions, which all its subscriptions share, since the gateway or the subscription began, the later "
-        "of both; beside what a login every two minutes would have taken in that time.",
-        problems=(*ONE, "store-unavailable"),
+        "of both; beside what a login every two minutes would have taken in that time. `days`: the last 30 on which something "
+        "was done, counted to now. A kill of the gateway loses up to a quarter of an hour, and the keep-alives since midnight.",
+        problems=(*ONE, "invalid-request", "store-unavailable"),
         security=(TOKEN, KEY),
-        parameters=("id",),
+        parameters=("id", "cursor", "limit"),
     ),
     Operation(
         "post",

@@ -46,7 +46,7 @@ def routes(gateway: Gateway) -> list[HTTPRouteHandler]:
     @get(PATH)
     async def page(request: AnyRequest) -> Response[bytes]:
         who = await caller(gateway, request)
-        return answer(await gateway.page(who, request.query_params.get("cursor"), _limit(request)))
+        return answer(await gateway.page(who, request.query_params.get("cursor"), page_limit(request)))
 
     @get(f"{PATH}/{{subscription:str}}")
     async def show(request: AnyRequest) -> Response[bytes]:
@@ -99,7 +99,7 @@ def named(request: AnyRequest) -> str:
     return found
 
 
-def _limit(request: AnyRequest) -> int:
+def page_limit(request: AnyRequest) -> int:
     text = request.query_params.get("limit", str(PAGE_LIMIT_DEFAULT))
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:4]) <= PAGE_LIMIT_MAX and len(text) <= 4):
         detail = f"limit must be 1 to {PAGE_LIMIT_MAX}."

@@ -9,7 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from idlebell.rest.answers import answer
 from idlebell.rest.callers import caller
-from idlebell.rest.subscriptions import PATH, named
+from idlebell.rest.subscriptions import PATH, named, page_limit
 
 if TYPE_CHECKING:
     from idlebell.gateway.verbs import Gateway
@@ -30,6 +30,9 @@ def routes(gateway: Gateway) -> list[HTTPRouteHandler]:
 
     @get(f"{PATH}/{{subscription:str}}/ledger")
     async def ledger(request: AnyRequest) -> Response[bytes]:
-        return answer(await gateway.ledger(named(request), await caller(gateway, request)))
+        who = await caller(gateway, request)
+        return answer(
+            await gateway.ledger(named(request), who, request.query_params.get("cursor"), page_limit(request))
+        )
 
     return [deliveries, why, ledger]

@@ -26,6 +26,7 @@ from idlebell.model.subscription import Activity, Floor, StandingProblem, Subscr
 from idlebell.model.trail import Delivery, KeptVerdict
 from idlebell.store.ahead import LeasesAhead
 from idlebell.store.allowances import Allowances
+from idlebell.store.daybook import Tallies
 from idlebell.store.grants import Grants
 from idlebell.store.keys import Keys
 from idlebell.store.learnings import Learnings
@@ -428,6 +429,7 @@ class Store(
     Allowances,
     Scrubbing,
     VaultedSets,
+    Tallies,
     Protocol,
 ):
     def fingerprint(self, value: bytes) -> bytes:

@@ -98,6 +98,8 @@ class Parked:
     """Times that it was told nothing since our last turn."""
     moved_bytes: int = 0
     """Over the socket, of the whole session."""
+    counted: int = 0
+    """Of :attr:`probes`, those that were told on (:attr:`Faces.probed`)."""
 
     @property
     def tls(self) -> ParkedTls:
@@ -120,14 +122,20 @@ class Woken:
     fault: ConnectionLost | None = None
 
 
+def _nobody(_account: AccountId, _probes: int, _thorough: int) -> None:
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Faces:
     """Whom the parked sessions tell. ``woken``: the session is not parked any more. ``bore``: it has lived through a wait of so
-    many seconds and shown that it lives. ``cycle``: how long the next one is."""
+    many seconds and shown that it lives. ``cycle``: how long the next one is. ``probed``: so many probes it has done since
+    it was told of last, and so many of them by STATUS."""
 
     woken: Callable[[Parked, Woken], None]
     bore: Callable[[Parked, float], None]
     cycle: Callable[[Parked], float]
+    probed: Callable[[AccountId, int, int], None] = _nobody
 
 
 class ParkedSessions:
@@ -187,6 +195,7 @@ class ParkedSessions:
     def add(self, parked: Parked) -> None:
         """At most one of an account. OSError: the system bears no more, and nothing has changed."""
         parked.terms = self._shared(parked.terms)
+        parked.counted = parked.probes
         if self._epoll is None:
             self._epoll = select.epoll()
             asyncio.get_running_loop().add_reader(self._epoll.fileno(), self._ready)
@@ -200,8 +209,21 @@ class ParkedSessions:
         del self._by_account[parked.account.id]
         del self._by_descriptor[parked.descriptor]
         self._unschedule(parked)
+        self._tell_probes(parked)
         if self._epoll is not None:
             self._epoll.unregister(parked.descriptor)
+
+    def tell_probes(self, account: AccountId | None = None) -> None:
+        """Those that were not told of yet, of one or of all."""
+        one = None if account is None else self._by_account.get(account)
+        for parked in self if account is None else () if one is None else (one,):
+            self._tell_probes(parked)
+
+    def _tell_probes(self, parked: Parked) -> None:
+        if parked.probes != parked.counted:
+            thorough = parked.probes // STATUS_EVERY - parked.counted // STATUS_EVERY
+            self._faces.probed(parked.account.id, parked.probes - parked.counted, thorough)
+            parked.counted = parked.probes
 
     def suspect(self, account: AccountId) -> None:
         """Has its session show that it lives, at once, where it is parked."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from idlebell.imap import commands as c
 from idlebell.imap.mailbox_view import MailboxView
 from idlebell.model.ids import AccountId
 from idlebell.net.detached import Detached
@@ -38,9 +39,9 @@ class Parking:
         self._held = held
         self._start = start
         self._wheel = wheel
-        self._parked = ParkedSessions(means.clock, Faces(self._woken, self._bore, self._cycle))
+        self._parked = ParkedSessions(means.clock, Faces(self._woken, self._bore, self._cycle, self._probed))
         means.status.lend(self._parked.status, lambda: len(self._parked))
-        means.status.ledger.lend(self._parked.spent)
+        means.status.ledger.lend(self._parked.spent, self._parked.tell_probes)
 
     def __len__(self) -> int:
         return len(self._parked)
@@ -157,6 +158,10 @@ class Parking:
         held = self._held.get(parked.account.id)
         if held is not None and held.steady(parked.opened_at, self._means.clock.monotonic()):
             self._drop_books(held)
+
+    def _probed(self, account: AccountId, probes: int, thorough: int) -> None:
+        sent = {c.Noop: probes - thorough, c.Status: thorough, c.Idle: probes}
+        self._means.status.ledger.sent(account, sent)
 
     def _cycle(self, parked: Parked) -> float:
         return self._means.cycle(parked.account.target.host, near=parked.terms.near, settled=parked.settled)

@@ -135,7 +135,8 @@ class Watcher:
 
     async def run(self) -> Parked | None:
         """Until the session is over, is not needed any more, or can be parked."""
-        with self._means.status.ledger.session(self.account.id, self._session.connection):
+        connection = self._session.connection
+        with self._means.status.ledger.session(self.account.id, connection, connection.client.sent):
             return await self._run()
 
     async def _run(self) -> Parked | None:

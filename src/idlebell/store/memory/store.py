@@ -39,9 +39,12 @@ from idlebell.store.contract import (
     ConflictError,
     WantedAccount,
 )
+from idlebell.store.daybook import Counts as DayCounts
+from idlebell.store.daybook import Subject
 from idlebell.store.delivered import told_of
 from idlebell.store.memory.allowances import MemoryAllowances
 from idlebell.store.memory.beats import MemoryBeats
+from idlebell.store.memory.daybook import MemoryDaybook
 from idlebell.store.memory.grants import MemoryGrants
 from idlebell.store.memory.keys import MemoryKeys
 from idlebell.store.memory.learnings import MemoryLearnings
@@ -53,7 +56,14 @@ from idlebell.store.routes import VERSIONS_KEPT_MS, microseconds
 
 
 class MemoryStore(
-    MemoryReminders, MemoryBeats, MemoryLearnings, MemoryKeys, MemoryGrants, MemoryAllowances, MemoryVaultedSets
+    MemoryReminders,
+    MemoryBeats,
+    MemoryLearnings,
+    MemoryKeys,
+    MemoryGrants,
+    MemoryAllowances,
+    MemoryVaultedSets,
+    MemoryDaybook,
 ):
     """Keeps :class:`~idlebell.store.contract.Store`. ``entropy`` gives that many random bytes. ``pace``: of subscriptions that
     wish none of their own."""
@@ -144,11 +154,17 @@ class MemoryStore(
         self._heartbeats.forget(subscription)
         self._forget_trails_of(subscription)
         self._forget_links(subscription)
+        self._forget_days(subscription)
         if not any(one.account_id == stored.account_id for one in self._subscriptions.values()):
             del self._accounts[stored.account_id]
             for key in [key for key in self._cursors if key[0] == stored.account_id]:
                 del self._cursors[key]
             self._sightings.forget(stored.account_id)
+            self._forget_days(stored.account_id)
+
+    async def tally(self, day: int, counts: Mapping[Subject, DayCounts]) -> None:
+        known = {one: more for one, more in counts.items() if one in self._accounts or one in self._subscriptions}
+        self._tally(day, known)
 
     async def scrub(self) -> bool:
         self._forget_servers({account.target.host for account in self._accounts.values()})

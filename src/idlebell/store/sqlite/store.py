@@ -14,6 +14,7 @@ from idlebell.store.sqlite import opening
 from idlebell.store.sqlite.allowances import AllowancesPart
 from idlebell.store.sqlite.cursors import CursorsPart
 from idlebell.store.sqlite.database import Database
+from idlebell.store.sqlite.daybook import DaybookPart
 from idlebell.store.sqlite.grants import GrantsPart
 from idlebell.store.sqlite.heartbeats import HeartbeatsPart
 from idlebell.store.sqlite.keys import KeysPart
@@ -41,6 +42,7 @@ class SqliteStore(
     AllowancesPart,
     ScrubbingPart,
     VaultedSetsPart,
+    DaybookPart,
 ):
     """Keeps :class:`~idlebell.store.contract.Store`. Made by :func:`open_sqlite`."""
 
