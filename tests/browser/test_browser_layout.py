@@ -20,6 +20,13 @@ from servers.dovecot_server import DovecotServer
 
 pytestmark = [pytest.mark.long, pytest.mark.needs("axe"), pytest.mark.timeout(300)]
 
+CLIENT = """\
+[oauth.corp]
+client_id = "layout"
+authorization_url = "https://login.example.org/authorize"
+token_url = "https://login.example.org/token"
+hosts = ["{host}"]
+"""
 IMAGES = Path(__file__).resolve().parents[2] / "docs" / "images"
 SCREENS = {"narrow": (390, 844, False), "wide": (1280, 800, False), "dark": (1280, 800, True)}
 """Name: width, height, dark."""
@@ -60,7 +67,7 @@ class Look:
 
 @pytest.fixture
 async def gateway(dovecot: DovecotServer, tmp_path: Path) -> AsyncIterator[GatewayProcess]:
-    async with GatewayProcess(tmp_path, dovecot.ca_file) as gateway:
+    async with GatewayProcess(tmp_path, dovecot.ca_file, more=CLIENT.format(host=dovecot.host)) as gateway:
         yield gateway
 
 
@@ -87,6 +94,10 @@ async def test_every_view_fits_and_keeps_nobody_out(
         await page.has("#host")
         assert await page.evaluate("self.idlebell.records.setting('key').then(key => key ?? 'none')") == "none"
         await look.at("server")
+        await page.fill("#host", dovecot.host)
+        await page.click("#sign-in-instead")
+        await page.has("#sign-in")
+        await look.at("sign in at a provider")
         await page.open(f"{gateway.url}/#/settings")
         await page.has("main h1")
         await look.at("settings")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import aiohttp
 import pytest
+import pytest_asyncio
 
 from gateway_process import GatewayProcess, subscription
 from idlebell.testing import mail
@@ -17,7 +17,7 @@ from idlebell.testing.push_service import PushService
 from servers.dovecot_server import DovecotServer
 from servers.openid_provider import OpenIdProvider, Tokens
 
-pytestmark = pytest.mark.needs("npm-packages", "dovecot")
+pytestmark = [pytest.mark.needs("npm-packages", "dovecot"), pytest.mark.asyncio(loop_scope="module")]
 
 ACCESS_TOKEN_SECONDS = 2
 SHORT_LIVES = """
@@ -40,16 +40,19 @@ def dovecot_of(provider: OpenIdProvider) -> Iterator[DovecotServer]:
         yield server
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def service() -> AsyncIterator[PushService]:
     async with PushService() as service:
         yield service
 
 
-@pytest.fixture
-async def gateway(provider: OpenIdProvider, dovecot_of: DovecotServer, tmp_path: Path) -> AsyncIterator[GatewayProcess]:
-    client = provider.as_client(tmp_path, dovecot_of.host)
-    async with GatewayProcess(tmp_path, dovecot_of.ca_file, before=SHORT_LIVES, more=client) as gateway:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def gateway(
+    provider: OpenIdProvider, dovecot_of: DovecotServer, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[GatewayProcess]:
+    folder = tmp_path_factory.mktemp("gateway")
+    client = provider.as_client(folder, dovecot_of.host)
+    async with GatewayProcess(folder, dovecot_of.ca_file, before=SHORT_LIVES, more=client) as gateway:
         yield gateway
 
 

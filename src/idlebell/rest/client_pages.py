@@ -72,7 +72,13 @@ def routes() -> list[HTTPRouteHandler]:
             raise refuse("no-such-path", "There is no such file.")
         return _answer(request, found)
 
-    return [client, client_file]
+    @get("/signed-in/{provider:str}")
+    async def returned() -> Response[bytes]:
+        """Where a provider sends browsers back to: the page reads what stands in its own address, and takes it out."""
+        page = files["index.html"]
+        return Response(page.content, media_type=page.media_type, headers={**page.headers, "cache-control": "no-store"})
+
+    return [client, client_file, returned]
 
 
 def _cost() -> bytes:

@@ -108,6 +108,23 @@ async def test_the_worker_may_speak_for_the_whole_origin(stage):
     assert worker.headers["content-security-policy"] == WORKER_POLICY
 
 
+async def test_what_a_provider_sends_back_stays_in_no_cache_and_leads_nowhere(stage):
+    """Whatever stands in the address, it is the page that is served, and the page asks nobody else for anything."""
+    page = await stage.ask("GET", "/")
+    for query in (
+        "?code=c0de&state=s",
+        "?redirect_uri=https://evil.example.net/&next=//evil.example.net",
+        "?error=<script>",
+    ):
+        back = await stage.ask("GET", f"/signed-in/corp{query}")
+        assert (back.status, back.content) == (200, page.content)
+        assert back.headers["cache-control"] == "no-store"
+        assert back.headers["referrer-policy"] == "no-referrer"
+        assert back.headers["content-security-policy"] == PAGE_POLICY
+        assert not {"location", "refresh", "etag", "set-cookie"} & {name.lower() for name in back.headers}
+    assert (await stage.ask("GET", "/signed-in/corp/more")).status == 404
+
+
 async def test_a_file_that_is_known_already_is_not_sent_again(stage):
     first = await stage.ask("GET", "/web/app.css")
     assert first.headers["cache-control"] == "no-cache"

@@ -66,6 +66,8 @@
   const api = {
     call,
     discover: (address, token) => call("POST", "/v1/discover", { body: { address }, token }),
+    signIns: () => call("GET", "/v1/sign-ins"),
+    beginSignIn: (body, token) => call("POST", "/v1/sign-ins", { body, token }),
     vapid: () => call("GET", "/v1/vapid"),
     subscribe: (body, token) => call("POST", "/v1/subscriptions", { body, token }),
     show: ({ id, token }) => call("GET", at(id), { token }),

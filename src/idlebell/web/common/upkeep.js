@@ -81,6 +81,7 @@
       payload: wish.payload,
       mailboxes: wish.mailboxes,
       opens: wish.opens ?? null,
+      signs_in: wish.auth.type === "sign_in", // at the provider: there is no password to ask for
       added_at: wish.added_at ?? Date.now(),
       formerly: wish.id ?? null, // what it was before the gateway forgot it: pages that show that go on with this
       endpoint_url: newMail.url,
@@ -90,7 +91,7 @@
       viewed_at: Date.now(),
       ...lease(view),
     };
-    record.box = wish.keep === "browser" ? await vault.seal(account(record), wish.auth) : null;
+    record.box = wish.keep === "browser" && wish.auth.type === "password" ? await vault.seal(account(record), wish.auth) : null;
     await records.keep(record);
     return record;
   }
@@ -151,7 +152,9 @@
 
   async function resupply(record, auth, wait = WAIT_SECONDS) {
     const view = await viewed(record, await api.resupply(record, auth, wait));
-    if (record.keep === "browser") await records.change(record.id, { box: await vault.seal(account(record), auth) });
+    const changes = { signs_in: auth.type === "sign_in" };
+    if (record.keep === "browser" && auth.type === "password") changes.box = await vault.seal(account(record), auth);
+    await records.change(record.id, changes);
     return view;
   }
 

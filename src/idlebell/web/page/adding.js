@@ -3,6 +3,7 @@
 import { choices, chosen, field, foreign, h, outward } from "./dom.js";
 import { asProblem, problemCard } from "./problems.js";
 import { obstacle, permitted } from "./push.js";
+import { keepChoices, keptBy, leave, providerOf } from "./providers.js";
 import { isToken } from "./tokens.js";
 import "../common/api.js";
 import "../common/records.js";
@@ -55,7 +56,11 @@ export async function addingView(context) {
   async function findServer(form, address) {
     const busy = working(form, texts.say("add.finding"));
     try {
-      askPassword({ address, found: await lookUp(context, address) });
+      const found = await lookUp(context, address);
+      const server = found.servers.find((one) => one.confirmed) ?? null;
+      const provider = await providerOf(server?.host);
+      if (provider) askSignIn({ address, found, provider, server });
+      else askPassword({ address, found });
     } catch (error) {
       const problem = asProblem(error);
       if (problem.code === "unauthorized") askKey(address, problem.ofKey ? problemCard(texts, problem.ofKey) : null);
@@ -63,6 +68,44 @@ export async function addingView(context) {
     } finally {
       busy();
     }
+  }
+
+  // At the provider's own page: neither this one nor the gateway is shown a password.
+  function askSignIn({ address, found, provider, server, error = null, given = {} }) {
+    const password = () => askPassword({ address, found, given: { ...given, ...(server.confirmed ? {} : server) } });
+    const form = h("form", { onsubmit: (event) => (event.preventDefault(), go()) },
+      h("p.hint-card", { "data-tone": "info" }, texts.say("sign-in.at", { provider: provider.title, host: server.host })),
+      keepChoices(texts, provider, given.keep),
+      mailboxChoices(texts, given.mailboxes),
+      permissionHint(texts),
+      h("div.actions", {},
+        h("button.primary", { type: "submit", id: "sign-in", autofocus: true }, texts.say("sign-in.with", { provider: provider.title })),
+        found.provider?.login === "oauth" ? null : h("button", { type: "button", id: "password-instead", onclick: password }, texts.say("sign-in.password")),
+        h("button", { type: "button", onclick: () => askAddress(address) }, texts.say("back"))));
+
+    async function go() {
+      given = { ...given, keep: keptBy(form), mailboxes: chosen(form, "mailboxes") };
+      const busy = working(form, texts.say("sign-in.leaving", { provider: provider.title }));
+      const wish = {
+        server: { host: server.host, port: server.port, tls: server.tls },
+        username: given.username || server.username || address,
+        keep: given.keep,
+        payload: "summary",
+        mailboxes: given.mailboxes === "personal" ? "personal" : ["INBOX"],
+      };
+      try {
+        await leave(wish, server.host, (await records.setting("key")) ?? null);
+      } catch (problem) {
+        const { code } = problem;
+        if (code === "unauthorized") await records.set("key", null);
+        if (code === "unauthorized") askKey(address, problemCard(texts, notValid()));
+        else askSignIn({ address, found, provider, server, given, error: problemCard(texts, asProblem(problem)) });
+      } finally {
+        busy();
+      }
+    }
+
+    show(h("h1", {}, foreign(address)), error, form);
   }
 
   function askPassword({ address, found, error = null, manual = false, given = {} }) {
@@ -74,6 +117,10 @@ export async function addingView(context) {
       value: given.password ?? "",
     });
     const details = serverFields(texts, guess, open, given);
+    const instead = signInInstead(texts, () => (details.open ? details.read() : server), (provider, at) =>
+      askSignIn({ address, found, provider, server: at, given: { ...given, username: details.read().username } }));
+    details.addEventListener("input", instead.look);
+    instead.look();
     const form = h("form", { onsubmit: (event) => (event.preventDefault(), connect(form, { address, found, server, details, password })) },
       h("input", { type: "hidden", name: "username", autocomplete: "username", value: address }),
       providerHint(texts, found.provider),
@@ -83,12 +130,11 @@ export async function addingView(context) {
       choices(texts.say("keep.legend"), "keep", ["browser", "server", "nobody"].map((value) => ({
         value, label: texts.say(`keep.${value}`), note: texts.say(`keep.${value}.note`),
       })), given.keep ?? "browser"),
-      choices(texts.say("mailboxes.legend"), "mailboxes", ["inbox", "personal"].map((value) => ({
-        value, label: texts.say(`mailboxes.${value}`),
-      })), given.mailboxes ?? "inbox"),
-      Notification.permission === "default" ? h("p.hint", {}, texts.say("add.permission")) : null,
+      mailboxChoices(texts, given.mailboxes),
+      permissionHint(texts),
       h("div.actions", {},
         h("button.primary", { type: "submit", id: "connect" }, texts.say("add.connect")),
+        instead.node,
         h("button", { type: "button", onclick: () => askAddress(address) }, texts.say("back"))));
     show(h("h1", {}, foreign(address)), error, form);
   }
@@ -133,6 +179,27 @@ export async function addingView(context) {
   if (user && given.host) askPassword({ address: user, found: NOTHING_FOUND, given });
   else askAddress(user ?? "");
   return { node, title: texts.say("add.title") };
+}
+
+const mailboxChoices = (texts, given) => choices(texts.say("mailboxes.legend"), "mailboxes", ["inbox", "personal"].map((value) => ({
+  value, label: texts.say(`mailboxes.${value}`),
+})), given ?? "inbox");
+
+const permissionHint = (texts) =>
+  (Notification.permission === "default" ? h("p.hint", {}, texts.say("add.permission")) : null);
+
+// A button that is there while the server in question is one that a provider signs in to. `target`: that server, now.
+function signInInstead(texts, target, go) {
+  let provider = null;
+  const node = h("button", { type: "button", id: "sign-in-instead", hidden: true, onclick: () => go(provider, target()) });
+  return {
+    node,
+    async look() {
+      provider = await providerOf(target()?.host);
+      node.hidden = !provider;
+      node.textContent = provider ? texts.say("sign-in.with", { provider: provider.title }) : "";
+    },
+  };
 }
 
 const NOTHING_FOUND = { servers: [], provider: null };

@@ -13,6 +13,7 @@ import { addingView } from "./adding.js";
 import { homeView } from "./home.js";
 import { settingsView } from "./settings.js";
 import { linkedView } from "./links.js";
+import { signedInView, takeReturn } from "./providers.js";
 import { signInView } from "./signing.js";
 import { takeToken } from "./tokens.js";
 
@@ -25,12 +26,13 @@ const VIEWS = [
   [/^add$/, addingView],
   [/^settings$/, settingsView],
   [/^linked$/, linkedView],
+  [/^signed-in$/, signedInView],
   [/^account\/([^/]+)$/, accountView],
   [/^account\/([^/]+)\/sign-in$/, signInView],
 ];
 
 const main = document.getElementById("main");
-const context = { texts: null, registration: null, worker: null, warning: null, go, say, refreshNow };
+const context = { texts: null, registration: null, worker: null, warning: null, returned: null, go, say, refreshNow };
 let current = null; // {refresh, leave} of the view that is shown
 let turn = 0; // of the last call of draw: an older one that comes later shows nothing
 
@@ -130,6 +132,7 @@ function dress(texts) {
 }
 
 async function start() {
+  takeReturn(context);
   const language = await records.setting("language").catch(() => null);
   context.texts = await loadTexts([language, ...navigator.languages].filter(Boolean));
   dress(context.texts);

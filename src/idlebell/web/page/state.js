@@ -21,6 +21,9 @@ export function stateOf(record) {
 
 export const needsSignIn = (record) => ["needs_credentials", "rejected", "expired", "ended", "gone"].includes(stateOf(record));
 
+// The gateway has it no more: it is registered anew.
+export const needsNewRecord = (record) => ["gone", "expired", "ended"].includes(stateOf(record));
+
 export function isMuted(view, now = Date.now()) {
   return Boolean(view?.muted_until) && Date.parse(view.muted_until) > now;
 }
