@@ -49,17 +49,19 @@ flood_per_minute = 0
 allow = ["127.0.0.0/8", "::1/128"]
 allow_plaintext = true
 [limits]
-registrations_per_minute = 0
+{limits}
 [log]
 level = "{level}"
 {more}
 """
+_NO_LIMITS = "registrations_per_minute = 0\nrequests_per_minute = 0\nconnections_per_address = 0"
 
 
 class GatewayProcess:
     """``async with`` starts it and surely ends it. ``folder`` holds database, key and log, over all restarts. ``before`` is
     Python that runs in the process first: bounds that no setting undercuts can be made shorter there. However much comes, each
-    mail rings by itself."""
+    mail rings by itself.
+    ``bounded``: who calls is held to the limits of the defaults; else it is to none."""
 
     def __init__(
         self,
@@ -72,6 +74,7 @@ class GatewayProcess:
         more: str = "",
         level: str = "debug",
         before: str = "",
+        bounded: bool = False,
     ) -> None:
         self.folder = folder
         self.port = free_port()
@@ -79,7 +82,15 @@ class GatewayProcess:
         self.log = folder / "idlebell.log"
         self.config = folder / "idlebell.toml"
         self._text = _CONFIGURATION.format(
-            port=self.port, folder=folder, ca_file=ca_file, server=server, imap=imap, push=push, more=more, level=level
+            port=self.port,
+            folder=folder,
+            ca_file=ca_file,
+            server=server,
+            imap=imap,
+            push=push,
+            limits="" if bounded else _NO_LIMITS,
+            more=more,
+            level=level,
         )
         self.config.write_text(self._text)
         self._program = f"{before}\nfrom idlebell.cli import main; main()"

@@ -75,7 +75,7 @@ async def simulated_server(workers: int = 2) -> AsyncIterator[Server]:
 
 
 @asynccontextmanager
-async def gateway(server: Server, folder: Path, imap: str = "", **more: str) -> AsyncIterator[MeasuredGateway]:
+async def gateway(server: Server, folder: Path, imap: str = "", **more: Any) -> AsyncIterator[MeasuredGateway]:
     """As users run it, with :mod:`rig.hook` inside. The pace for one host is lifted: there is only one here."""
     before = (
         f"import sys; sys.path.insert(0, {str(HERE.parent)!r}); from rig import hook; hook.install({str(folder)!r})"

@@ -170,7 +170,7 @@ def settings(
         store=sections.Store(url=f"sqlite:{folder}/idlebell.db"),
         imap=sections.Imap(ca_file=ca_file, park_after_seconds=park_after_seconds),
         push=sections.Push(vapid_subject="mailto:operator@example.org", max_endpoints_per_account=100),
-        limits=sections.Limits(registrations_per_minute=0),
+        limits=sections.Limits(registrations_per_minute=0, requests_per_minute=0, connections_per_address=0),
         network=sections.NetworkAccess(allow=allow, allow_plaintext=plaintext),
     )
 

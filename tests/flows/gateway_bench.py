@@ -267,7 +267,9 @@ class Bench:
 
     async def key(self, name: str = "app") -> Caller:
         token = api_key_token(os.urandom(32))
-        key = ApiKey(api_key_id(os.urandom(15)), name, token_hash(token), frozenset(), self.clock.now())
+        key = ApiKey(
+            api_key_id(os.urandom(15)), name, token_hash(token), frozenset({"subscriptions"}), self.clock.now()
+        )
         await self.store.put_api_key(key)
         return await self.gateway.authenticate(token, "192.0.2.1", True)
 

@@ -38,8 +38,9 @@ def keys() -> None:
     help="What the key is for; may be given several times.",
 )
 @click.option("--days", type=click.IntRange(1, 3650), help="Valid for so many days. Left out: until it is revoked.")
+@click.option("--expires", type=click.DateTime(["%Y-%m-%d"]), help="Or until this day begins, in UTC.")
 @config_option
-def make(name: str, scopes: tuple[str, ...], days: int | None, config: Path | None) -> None:
+def make(name: str, scopes: tuple[str, ...], days: int | None, expires: datetime | None, config: Path | None) -> None:
     """Make an API key called NAME. It is printed once, and only its hash is kept."""
     import secrets
 
@@ -49,13 +50,17 @@ def make(name: str, scopes: tuple[str, ...], days: int | None, config: Path | No
     _check_name(name)
     token = ids.api_key_token(secrets.token_bytes(ids.TOKEN_ENTROPY_BYTES))
     now = datetime.now(UTC)
+    if expires is not None:
+        expires = _still_to_come(expires.replace(tzinfo=UTC), now, days)
+    elif days:
+        expires = now + timedelta(days=days)
     key = ApiKey(
         id=ids.api_key_id(secrets.token_bytes(ids.ID_ENTROPY_BYTES)),
         name=name,
         token_hash=ids.token_hash(token),
         scopes=frozenset(scopes),
         created_at=now,
-        expires_at=now + timedelta(days=days) if days else None,
+        expires_at=expires,
     )
 
     async def work(store: Store) -> None:
@@ -238,6 +243,14 @@ async def _revoke_vapid(store: Store, public_key: str) -> bool:
     if found is not None and found.retired_at is None:
         raise Failure("this is the current VAPID key: make another by idlebell keys rotate-vapid first")
     return found is not None and await store.remove_vapid_key(found.der)
+
+
+def _still_to_come(expires: datetime, now: datetime, days: int | None) -> datetime:
+    if days is not None:
+        raise click.UsageError("--days and --expires say the same: give one of them")
+    if expires <= now:
+        raise click.BadParameter("must be a day to come", param_hint="--expires")
+    return expires
 
 
 def _check_name(name: str) -> None:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 @click.command()
 @config_option
 def serve(config: Path | None) -> None:
-    """Run the gateway: REST API, watchers, delivery. Ends on SIGTERM or Ctrl-C; SIGHUP reads [[watch]] again."""
+    """Run the gateway: REST API, watchers, delivery. Ends on SIGTERM or Ctrl-C; SIGHUP reads [[watch]] and the
+    certificate again."""
     settings = loaded(config)
     configure_log(settings)
     from idlebell import compose

@@ -114,6 +114,8 @@ def policy_of(
         vapid_subject=bool(settings.push.vapid_subject or settings.server.public_url),
         registrations_per_minute=settings.limits.registrations_per_minute,
         subscriptions_per_key=settings.limits.subscriptions_per_key,
+        endpoints_per_key=settings.limits.endpoints_per_key,
+        requests_per_minute_of_key=settings.limits.requests_per_minute_of_key,
         offered=Offered(
             fcm=apps.google is not None,
             apns=apps.apple is not None,

@@ -67,7 +67,11 @@ class Running:
     """The whole gateway, with its door open at ``url``."""
 
     engine: Engine
-    url: str
+    rest: RestServer
+
+    @property
+    def url(self) -> str:
+        return self.rest.url
 
     @property
     def gateway(self) -> Gateway:
@@ -89,7 +93,7 @@ async def running(settings: Settings, *, emit_also: Callable[[Fact], None] | Non
         await rest.start()
         stack.push_async_callback(rest.stop)
         stack.callback(engine.gateway.close_events)
-        yield Running(engine, rest.url)
+        yield Running(engine, rest)
 
 
 async def serve(
@@ -98,7 +102,8 @@ async def serve(
     ready: Callable[[str], None] | None = None,
     reload: Callable[[], Settings] | None = None,
 ) -> None:
-    """Until SIGTERM or SIGINT. SIGHUP: ``reload`` reads the configuration again, and declared accounts follow it."""
+    """Until SIGTERM or SIGINT. SIGHUP: ``reload`` reads the configuration again, and declared accounts follow it; the files of
+    our own certificate are read again too."""
     if foreign := foreign_addresses(settings.imap.source_addresses):
         raise ValueError(f"imap.source_addresses: {', '.join(map(str, foreign))} is no address of this machine")
     loop = asyncio.get_running_loop()
@@ -129,10 +134,18 @@ async def serve(
                 wait.cancel()
             if again.is_set():
                 again.clear()
+                renew_certificate(found)
                 await follow_configuration(found.engine, reload)
         # A second signal is not waited for: it ends the process as it always did.
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
+
+
+def renew_certificate(found: Running) -> None:
+    try:
+        found.rest.renew_certificate()
+    except ValueError as error:
+        found.engine.emit(Complained(f"the certificate was not taken, the one from before stays: {error}"))
 
 
 async def follow_configuration(engine: Engine, reload: Callable[[], Settings] | None) -> None:
@@ -239,6 +252,8 @@ def _rest_options(engine: Engine) -> RestOptions:
         host=server.listen.host,
         port=server.listen.port,
         connections=descriptors().clients,
+        connections_per_address=engine.settings.limits.connections_per_address,
+        requests_per_minute=engine.settings.limits.requests_per_minute,
         public_url=server.public_url,
         tls_certificate=server.tls_certificate,
         tls_key=server.tls_key,

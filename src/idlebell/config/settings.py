@@ -118,7 +118,11 @@ class Apns(Section, frozen=True, kw_only=True):
 
 class Limits(Section, frozen=True, kw_only=True):
     registrations_per_minute: Count = 60
+    requests_per_minute: Count = 600
+    requests_per_minute_of_key: Count = 0
+    connections_per_address: Count = 200
     subscriptions_per_key: Count = 0
+    endpoints_per_key: Count = 0
 
 
 class NetworkAccess(Section, frozen=True, kw_only=True):

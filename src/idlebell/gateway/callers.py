@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
+from collections.abc import MutableSequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
-from idlebell.gateway.limits import network_of
+from idlebell.gateway.limits import Quota
 from idlebell.model.invitation import Invitation
 from idlebell.model.problem import Problem, ProblemError
 from idlebell.model.subscription import MAX_TOKENS, ApiKey, Subscription
+from idlebell.net.addresses import network_of
 
 _NO_HASH = bytes(32)
+Scope: TypeAlias = Literal["subscriptions", "metrics"]
+"""What an API key is for. Each may be given to somebody else: who reads the metrics registers nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +29,8 @@ class Caller:
     secure: bool
     invitation: Invitation | None = None
     """It is one that is not over; used up it may be."""
+    counted: MutableSequence[Quota] = field(default_factory=list, compare=False)
+    """What this request has been counted for, for the face to tell."""
 
     def holds_token_of(self, subscription: Subscription | None) -> bool:
         """As many comparisons whatever there is to compare with, each in constant time (CWE-208)."""

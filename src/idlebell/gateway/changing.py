@@ -10,6 +10,7 @@ from idlebell.gateway.callers import Caller
 from idlebell.gateway.credentials import read_auth, retention_fault, to_be_kept
 from idlebell.gateway.means import Means
 from idlebell.gateway.patching import patched, read_patch_auth
+from idlebell.gateway.quotas import Quotas
 from idlebell.gateway.reading import Faults
 from idlebell.gateway.registration import Accepted, Order, has_shown_right
 from idlebell.gateway.shapes import WAIT_SECONDS_MAX, Auth, CredentialsRequest, SignInAuth, SubscriptionView
@@ -148,6 +149,7 @@ class Changes:
         endpoints = await means.keyed(wanted.endpoints, before.endpoints)
         if endpoints == before.endpoints:
             return endpoints
+        await Quotas(means.store, means.policy, means.registrar).check_change(before, endpoints)
         await means.reach.check(endpoints, vapid_subject=means.policy.vapid_subject)
         return await means.verified(before.id, endpoints, caller)
 

@@ -14,6 +14,7 @@ from idlebell.gateway.endpoints import heartbeat_fault, payload_fault, with_proo
 from idlebell.gateway.joining import Joining
 from idlebell.gateway.limits import RateLimit
 from idlebell.gateway.means import Means
+from idlebell.gateway.quotas import Quotas
 from idlebell.gateway.reading import Faults
 from idlebell.gateway.registration import CONFLICTS, Accepted, Attempt, Order, has_shown_right
 from idlebell.gateway.shapes import LinkView, Registration, SubscriptionRequest
@@ -37,15 +38,14 @@ from idlebell.model.subscription import LEASE_SECONDS_DEFAULT, MAX_TOKENS, Paylo
 from idlebell.store.contract import ConflictError
 
 USED_UP: Final = "This invitation has been used as often as it may be; ask for another one."
-COUNTED: Final = 1_000
-"""Subscriptions of a key read at once to count them."""
 
 
 class Enrolment:
     def __init__(self, means: Means) -> None:
         self._means = means
-        self._limit = RateLimit(means.policy.registrations_per_minute)
+        self._limit = RateLimit(means.policy.registrations_per_minute, "registrations")
         self._joining = Joining(means, self)
+        self.quotas = Quotas(means.store, means.policy, means.registrar)
 
     async def make_link(self, subscription: str, caller: Caller) -> LinkView:
         return await self._joining.make_link(subscription, caller)
@@ -77,6 +77,8 @@ class Enrolment:
         owner, existing = await self._find(wish, caller)
         endpoints = await means.keyed(wish.endpoints, None if existing is None else existing.endpoints)
         wish = replace(wish, endpoints=endpoints)
+        if existing is not None:
+            await self.quotas.check_change(existing, endpoints)
         held = caller.holds_token_of(existing)
         if existing is not None and held and has_shown_right(existing) and self._token_is_enough(existing, wish):
             return await self._renew(existing, wish, caller)
@@ -185,10 +187,13 @@ class Enrolment:
         means = self._means
         created = known is None
         if known is None:
-            await self.check_owner_limit(owner)
-            account, known = await self._stored(wish, owner, key, token)
+            async with self.quotas.room(owner, wish.endpoints):
+                account, known = await self._stored(wish, owner, key, token)
             means.tell(known, "created")
         else:
+            if known.phase.over:  # it counts again
+                async with self.quotas.room(known.owner, wish.endpoints):
+                    pass
             account = await means.store.account_by_id(known.account_id) or await means.store.account(
                 wish.target, wish.username
             )
@@ -309,10 +314,13 @@ class Enrolment:
         return await self._means.update(subscription.id, known)
 
     def count(self, caller: Caller) -> None:
-        wait = self._limit.wait_seconds(caller.address, self._means.clock.monotonic())
-        if wait:
+        quota = self._limit.take(caller.address, self._means.clock.monotonic())
+        if quota is None:
+            return
+        caller.counted.append(quota)
+        if quota.spent:
             detail = "Too many registrations from this address."
-            raise ProblemError(Problem("too-many-requests", detail, retry_after_seconds=wait))
+            raise ProblemError(Problem("too-many-requests", detail, retry_after_seconds=quota.more_in_seconds))
 
     def admit(self, caller: Caller) -> None:
         """ProblemError: whoever this is may not register, or not so often."""
@@ -342,19 +350,6 @@ class Enrolment:
 
     async def check_account_limit(self, base: Subscription) -> None:
         await _check_account_limit(self._means, base)
-
-    async def check_owner_limit(self, owner: ApiKeyId | None) -> None:
-        most = self._means.policy.subscriptions_per_key
-        if owner is None or not most:
-            return
-        living, after = 0, None
-        while page := await self._means.store.page(owner, after, COUNTED):
-            living += sum(not one.phase.over for one in page)
-            after = page[-1].id
-            if living >= most:
-                raise ProblemError(
-                    Problem("too-many-requests", f"This API key has {most} subscriptions, as many as it may.")
-                )
 
 
 class _Apply:

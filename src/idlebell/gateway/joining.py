@@ -82,10 +82,15 @@ class Joining:
                 raise ProblemError(Problem("credentials-needed", "No open session covers a mailbox that was added."))
             if known is None or not has_shown_right(known):
                 await self._enrolment.check_account_limit(base)
-                await self._enrolment.check_owner_limit(source.owner)
             endpoints = await means.verified(base.id, with_proofs(wish.endpoints, base.endpoints), caller)
-            await self._source(digest, take=True)
-            stored = await self._stored(wanted, endpoints, known, token_hash(token))
+            if known is None:
+                async with self._enrolment.quotas.room(source.owner, endpoints):
+                    await self._source(digest, take=True)
+                    stored = await self._stored(wanted, endpoints, known, token_hash(token))
+            else:
+                await self._enrolment.quotas.check_change(known, endpoints)
+                await self._source(digest, take=True)
+                stored = await self._stored(wanted, endpoints, known, token_hash(token))
         stored = await means.dispatcher.ask_codes(stored)
         means.nudge(stored.account_id)
         means.tell(stored, "created" if known is None else "renewed")

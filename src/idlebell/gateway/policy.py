@@ -38,6 +38,10 @@ class Policy:
     """From one address without an API key; 0: none."""
     subscriptions_per_key: int = 0
     """0: none."""
+    endpoints_per_key: int = 0
+    """Of all subscriptions of an API key; 0: none."""
+    requests_per_minute_of_key: int = 0
+    """0: none."""
 
     offered: Offered = Offered()
 

@@ -14,7 +14,6 @@ import msgspec
 
 from idlebell.gateway.callers import Caller
 from idlebell.gateway.credentials import check_text
-from idlebell.gateway.limits import network_of
 from idlebell.gateway.reading import Faults
 from idlebell.gateway.shapes import (
     BegunView,
@@ -31,6 +30,7 @@ from idlebell.login.token_endpoint import is_token
 from idlebell.model.account import Retention
 from idlebell.model.problem import Fault, Problem, ProblemError
 from idlebell.model.secret import Secret
+from idlebell.net.addresses import network_of
 from idlebell.net.host_name import BadHost, parse_host
 
 if TYPE_CHECKING:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableSequence
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from idlebell.deliver.dispatcher import Dispatcher
 from idlebell.gateway import legacy, signing_in, trails
 from idlebell.gateway.application_server import current
 from idlebell.gateway.bookkeeping import Bookkeeping
-from idlebell.gateway.callers import Caller
+from idlebell.gateway.callers import Caller, Scope
 from idlebell.gateway.changing import Changes
 from idlebell.gateway.discovery import Discover, no_discovery
 from idlebell.gateway.enrolment import Enrolment
@@ -20,6 +20,7 @@ from idlebell.gateway.filter_tests import FilterTests
 from idlebell.gateway.hushing import Hush
 from idlebell.gateway.ledger import LedgerView, day_views, ledger_view, page_of
 from idlebell.gateway.legacy_shapes import RegisterRequest, UnregisterRequest
+from idlebell.gateway.limits import Quota, RateLimit
 from idlebell.gateway.looking import Looking
 from idlebell.gateway.lookup import look_up
 from idlebell.gateway.means import Means
@@ -55,7 +56,7 @@ from idlebell.login.sign_ins import SignIns, no_sign_ins
 from idlebell.model.account import Account
 from idlebell.model.ids import AccountId, ApiKeyId, SubscriptionId, token_hash
 from idlebell.model.problem import Fault, Problem, ProblemError
-from idlebell.model.subscription import Subscription
+from idlebell.model.subscription import ApiKey, Subscription
 from idlebell.net.clock import Clock
 from idlebell.net.look_inbox import LookInbox
 from idlebell.net.session_inbox import SessionInbox
@@ -150,6 +151,7 @@ class Gateway:
         )
         self.bookkeeping = Bookkeeping(store, status.ledger, clock)
         self._began_at = clock.now()
+        self._requests_of_key = RateLimit(policy.requests_per_minute_of_key, "key")
         self._enrolment = Enrolment(self._means)
         self._changes = Changes(self._means)
         looking = Looking(self._means, looks or LookInbox())
@@ -175,22 +177,44 @@ class Gateway:
     # who calls
 
     @_store_told
-    async def authenticate(self, bearer: str | None, address: str, secure: bool) -> Caller:
-        """``unauthorized``: the token is none of ours. Whether one is a subscription's shows when it is used."""
+    async def authenticate(
+        self,
+        bearer: str | None,
+        address: str,
+        secure: bool,
+        *,
+        scope: Scope = "subscriptions",
+        counted: MutableSequence[Quota] | None = None,
+    ) -> Caller:
+        """``unauthorized``: the token is none of ours. Whether one is a subscription's shows when it is used. ``forbidden``: it
+        is an API key without ``scope``; ``too-many-requests``: one that asks too often. ``counted`` is told what is left."""
+        counted = [] if counted is None else counted
         if bearer is None:
-            return Caller(None, None, address, secure)
+            return Caller(None, None, address, secure, counted=counted)
         if len(bearer) <= TOKEN_CHARACTERS_MAX and bearer.isascii():
             if bearer.startswith(_KEY_PREFIX):
                 key = await self._means.store.api_key(token_hash(bearer))
                 if key is not None and (key.expires_at is None or key.expires_at > self._means.clock.now()):
-                    return Caller(key, None, address, secure)
+                    self._admit(key, scope, counted)
+                    return Caller(key, None, address, secure, counted=counted)
             elif bearer.startswith(_TOKEN_PREFIX):
-                return Caller(None, token_hash(bearer), address, secure)
+                return Caller(None, token_hash(bearer), address, secure, counted=counted)
             elif bearer.startswith(_INVITATION_PREFIX):
                 found = await self._means.store.invitation(token_hash(bearer), self._means.clock.now())
                 if found is not None:
-                    return Caller(None, None, address, secure, found)
+                    return Caller(None, None, address, secure, found, counted)
         raise ProblemError(Problem("unauthorized", "The token is not valid."))
+
+    def _admit(self, key: ApiKey, scope: Scope, counted: MutableSequence[Quota]) -> None:
+        if scope not in key.scopes:
+            raise ProblemError(Problem("forbidden", f"The API key lacks the scope {scope}."))
+        quota = self._requests_of_key.take(key.id, self._means.clock.monotonic())
+        if quota is None:
+            return
+        counted.append(quota)
+        if quota.spent:
+            detail = "Too many requests with this API key."
+            raise ProblemError(Problem("too-many-requests", detail, retry_after_seconds=quota.more_in_seconds))
 
     # subscriptions
 

@@ -6,6 +6,7 @@ calls fifteen of these blocks global, and does not look into IPv6 addresses that
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -13,6 +14,10 @@ from typing import Final, TypeAlias
 
 Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
+
+
+IPV6_PREFIX_BITS: Final = 64
+"""What one customer has of IPv6 (RFC 6177): its addresses count as one."""
 
 
 class Standing(Enum):
@@ -188,3 +193,26 @@ def classify_face(address: Address) -> Verdict:
     if isinstance(address, IPv6Address) and address not in _GLOBAL_UNICAST:
         return Verdict(Standing.SPECIAL, "outside 2000::/3")  # fec0::/10 is among them
     return Verdict(Standing.PUBLIC, "public")
+
+
+def network_of(address: str) -> str:
+    """Who asks, as far as it is counted: the address itself, or the /64 of an IPv6 one. What is no address stays as it is."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if not isinstance(parsed, IPv6Address):
+        return address
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(IPv6Address(int(parsed) >> (128 - IPV6_PREFIX_BITS) << (128 - IPV6_PREFIX_BITS)))
+
+
+def lies_in(address: str, networks: Sequence[Network]) -> bool:
+    """Of a peer's address as a socket gives it: on one that takes both families an IPv4 peer looks like ::ffff:192.0.2.1."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return False
+    own = (parsed.ipv4_mapped or parsed) if isinstance(parsed, IPv6Address) else parsed
+    return any(own in network for network in networks)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from litestar import Request
 
-from idlebell.gateway.callers import Caller
+from idlebell.gateway.callers import Caller, Scope
 from idlebell.rest.peer import Peer
 from idlebell.rest.problems import refuse
 
@@ -21,12 +21,12 @@ def peer(request: Request[Any, Any, Any]) -> Peer:
     return found
 
 
-async def caller(gateway: Gateway, request: Request[Any, Any, Any]) -> Caller:
+async def caller(gateway: Gateway, request: Request[Any, Any, Any], scope: Scope = "subscriptions") -> Caller:
     """Of ``Authorization: Bearer``, or without a token. ProblemError ``unauthorized`` for anything else."""
     scheme, value = _authorization(request)
     if scheme not in ("", "bearer"):
         raise refuse("unauthorized", "The Authorization header must say Bearer and a token.")
-    return await _known(gateway, request, value if scheme else None)
+    return await _known(gateway, request, value if scheme else None, scope)
 
 
 async def basic_caller(gateway: Gateway, request: Request[Any, Any, Any]) -> Caller:
@@ -44,9 +44,13 @@ async def basic_caller(gateway: Gateway, request: Request[Any, Any, Any]) -> Cal
     return await caller(gateway, request)
 
 
-async def _known(gateway: Gateway, request: Request[Any, Any, Any], bearer: str | None) -> Caller:
-    who = peer(request)
-    return await gateway.authenticate(bearer, who.address, who.secure)
+async def _known(
+    gateway: Gateway, request: Request[Any, Any, Any], bearer: str | None, scope: Scope = "subscriptions"
+) -> Caller:
+    who, counted = peer(request), request.scope["state"]["counted"]
+    found = await gateway.authenticate(bearer, who.address, who.secure, scope=scope, counted=counted)
+    request.scope["state"]["keyed"] = found.api_key is not None
+    return found
 
 
 def _authorization(request: Request[Any, Any, Any]) -> tuple[str, str]:

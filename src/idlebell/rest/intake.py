@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
+from idlebell.gateway.limits import WINDOW_SECONDS, Quota, RateLimit
 from idlebell.model.problem import Problem, ProblemError
 from idlebell.net.hardening import overwrite
 from idlebell.rest import limits, problems
@@ -27,7 +29,8 @@ if TYPE_CHECKING:
 API_POLICY = "default-src 'none'; frame-ancestors 'none'"
 CORS_METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
 CORS_HEADERS = "authorization, content-type, last-event-id"
-CORS_EXPOSED = "location, retry-after, www-authenticate"
+CORS_EXPOSED = "location, retry-after, www-authenticate, ratelimit, ratelimit-policy"
+API_KEY_PREFIX = "ibk_"
 CORS_MAX_AGE_SECONDS = 600
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -38,6 +41,10 @@ class Intake:
         self._options = options
         self._tls = options.tls_certificate is not None
         self._hosts = _served_hosts(options)
+        self._requests = RateLimit(options.requests_per_minute, "requests")
+        self._guesses = RateLimit(limits.GUESSES_PER_MINUTE)
+        self._unread = RateLimit(options.requests_per_minute)
+        """Requests that show a key where nobody asks for one."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind: str = scope["type"]
@@ -50,18 +57,27 @@ class Intake:
         # HEAD is GET without a body (RFC 9110 section 9.3.2): the framework sees a GET.
         head = scope["method"] == "HEAD"
         headers = _headers(scope)
-        state: dict[str, Any] = {**scope.get("state", {}), "head": head}
+        counted: list[Quota] = []
+        state: dict[str, Any] = {**scope.get("state", {}), "head": head, "counted": counted, "keyed": False}
         inner: HTTPScope = {**scope, "method": "GET" if head else scope["method"], "state": state}
         try:
             _check_size(scope)
             peer = self._peer(scope, headers)
             state["peer"] = peer
+            self._count(peer, headers, counted)
             origin = self._check_names(scope, headers)
         except ProblemError as error:
-            await self._refuse(error.problem, _Answer(send, head=head, secure=self._tls))
+            # What is not looked at further is not listened to further either: its body may be of any size.
+            await self._refuse(error.problem, _Answer(send, head=head, secure=self._tls, counted=counted), close=True)
             return
         answer = _Answer(
-            send, head=head, secure=peer.secure and not peer.local, origin=origin, cors=bool(self._options.cors)
+            send,
+            head=head,
+            secure=peer.secure and not peer.local,
+            origin=origin,
+            cors=bool(self._options.cors),
+            counted=counted,
+            answered=partial(self._count_shown, peer, state) if _shows_key(headers) else None,
         )
         if origin and scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
             await _preflight(answer)
@@ -84,6 +100,30 @@ class Intake:
         client = scope.get("client")
         address = client[0] if client else "unknown"
         return peer_of(address, tls=self._tls, headers=headers, trusted=self._options.trusted_proxies)
+
+    def _count(self, peer: Peer, headers: Headers, counted: list[Quota]) -> None:
+        """ProblemError ``too-many-requests``. Who shows an API key is counted by that key, where it is one; until that is known
+        it must not have shown many that are none."""
+        now = asyncio.get_running_loop().time()
+        if _shows_key(headers):
+            quotas = [one.look(peer.address, now) for one in (self._guesses, self._unread)]
+            quota = next((one for one in quotas if one is not None and one.spent), None)
+        else:
+            quota = self._requests.take(peer.address, now)
+            counted += [quota] if quota is not None else []
+        if quota is not None and quota.spent:
+            problem = Problem(
+                "too-many-requests",
+                "Too many requests from this address.",
+                retry_after_seconds=quota.more_in_seconds,
+            )
+            raise ProblemError(problem)
+
+    def _count_shown(self, peer: Peer, state: Mapping[str, Any], status: int) -> None:
+        """What was shown as a key and was none, or was not looked at."""
+        if not state.get("keyed"):
+            limit = self._guesses if status == 401 else self._unread
+            limit.take(peer.address, asyncio.get_running_loop().time())
 
     def _check_names(self, scope: HTTPScope, headers: Headers) -> str | None:
         """Refuses a host name that is not ours (a page whose name was bound anew to this machine) and a foreign origin.
@@ -119,9 +159,22 @@ class Intake:
 class _Answer:
     """``send`` with the headers that every answer has. An answer's own come first."""
 
-    def __init__(self, send: Send, *, head: bool, secure: bool, origin: str | None = None, cors: bool = False) -> None:
+    def __init__(
+        self,
+        send: Send,
+        *,
+        head: bool,
+        secure: bool,
+        counted: Sequence[Quota],
+        origin: str | None = None,
+        cors: bool = False,
+        answered: Callable[[int], None] | None = None,
+    ) -> None:
+        """``counted``: read when the answer begins. ``answered``: told its status."""
         self._send = send
         self._head = head
+        self._counted = counted
+        self._answered = answered
         self._always = {
             b"x-content-type-options": b"nosniff",
             b"referrer-policy": b"no-referrer",
@@ -142,10 +195,28 @@ class _Answer:
         if message["type"] == "http.response.start":
             own = list(message["headers"])
             named = {name.lower() for name, _ in own}
-            message["headers"] = own + [item for item in self._always.items() if item[0] not in named]
+            always = [item for item in self._always.items() if item[0] not in named]
+            message["headers"] = own + always + (_rate_limits(self._counted) if self._counted else [])
+            if self._answered is not None:
+                self._answered(message["status"])
         elif message["type"] == "http.response.body" and self._head:
             message["body"] = b""
         await self._send(message)
+
+
+def _rate_limits(counted: Sequence[Quota]) -> list[tuple[bytes, bytes]]:
+    """The fields of draft-ietf-httpapi-ratelimit-headers-10, lists of RFC 9651: "q" a "w" of seconds, "r" are left, and in "t"
+    seconds there is one more, which with none left is what Retry-After says."""
+    policies = ", ".join(f'"{one.policy}";q={one.per_minute};w={WINDOW_SECONDS}' for one in counted)
+    left = ", ".join(f'"{one.policy}";r={one.left};t={one.more_in_seconds}' for one in counted)
+    return [(b"ratelimit-policy", policies.encode()), (b"ratelimit", left.encode())]
+
+
+def _shows_key(headers: Headers) -> bool:
+    """Does it claim to have an API key? HTTP Basic hides it; whatever it shows counts as one."""
+    shown = next(iter(headers.get("authorization", ())), "")
+    scheme, _, value = shown.strip().partition(" ")
+    return scheme.lower() == "basic" or (scheme.lower() == "bearer" and value.strip().startswith(API_KEY_PREFIX))
 
 
 class _Replay:

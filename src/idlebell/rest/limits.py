@@ -5,6 +5,10 @@ MAX_DRAINED_BYTES = 1024 * 1024
 """Of a body that is too large, so much is read and thrown away: a client that is still sending would not see the answer."""
 BODY_SECONDS = 10.0
 """For a whole body, and for a request's head."""
+SEND_SECONDS = 30.0
+"""For the client to take 48 KiB of an answer, or what is left of it."""
+GUESSES_PER_MINUTE = 60
+"""Tokens from one address that are none. 256 bits are not guessed; this spares the store the questions."""
 READ_BYTES = 64 * 1024
 """Taken from a connection at once."""
 MAX_HEADERS = 100

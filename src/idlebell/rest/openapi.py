@@ -159,7 +159,9 @@ def _answers(operation: Operation) -> dict[str, Any]:
 
 def _problems(operation: Operation) -> dict[str, Any]:
     by_status: dict[int, list[str]] = defaultdict(list)
-    for code in _unique((*operation.problems, *(WITH_BODY if operation.body else ()), *ALWAYS)):
+    # An API key may lack the scope.
+    keyed = ("forbidden",) if {KEY, BASIC} & set(operation.security) else ()
+    for code in _unique((*operation.problems, *keyed, *(WITH_BODY if operation.body else ()), *ALWAYS)):
         by_status[PROBLEMS[code].http_status].append(code)
     return {str(status): _problem(status, codes) for status, codes in sorted(by_status.items())}
 
@@ -182,6 +184,11 @@ def _problem(status: int, codes: list[str]) -> dict[str, Any]:
         answer["headers"] = {"WWW-Authenticate": {"required": True, "schema": {"type": "string"}}}
     if {"throttled", "too-many-connections", "too-many-requests", "overloaded", "unreachable"} & set(codes):
         answer["headers"] = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
+    if status == 429:
+        answer["headers"] |= {
+            "RateLimit-Policy": {"description": "What is counted, as on every answer.", "schema": {"type": "string"}},
+            "RateLimit": {"description": "What is left of each, as on every answer.", "schema": {"type": "string"}},
+        }
     return answer
 
 

@@ -29,8 +29,9 @@ def silent(fact: Fact) -> None:
 
 @dataclass(frozen=True, slots=True)
 class RestOptions:
-    """``connections``: open at once; what comes beyond is answered 503. ``ready``: None where all is well, else what is
-    answered to anybody who asks. ``metrics``: the text of /metrics."""
+    """``connections``: open at once; what comes beyond is answered 503. ``connections_per_address`` is not asked of trusted
+    proxies; ``requests_per_minute``: of an address without an API key. 0: no bound. ``ready``: None where all is well, else
+    what is answered to anybody who asks. ``metrics``: the text of /metrics."""
 
     host: str = "127.0.0.1"
     port: int = 8025
@@ -40,6 +41,8 @@ class RestOptions:
     trusted_proxies: tuple[Network, ...] = ()
     cors: tuple[str, ...] = ()
     connections: int = limits.MAX_CONNECTIONS
+    connections_per_address: int = 0
+    requests_per_minute: int = 0
     ready: Callable[[], Awaitable[Problem | None]] = always_ready
     metrics: Callable[[], bytes] = no_metrics
     emit: Emit = silent

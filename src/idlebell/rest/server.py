@@ -12,7 +12,9 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from idlebell.model.authority import host_port
+from idlebell.net.acceptor import Acceptor, Bounds, Leave
 from idlebell.net.hardening import overwrite
+from idlebell.net.tls_policy import TlsContext, server_context
 from idlebell.rest import limits
 from idlebell.rest.options import RestOptions
 
@@ -43,9 +45,6 @@ class RestServer:
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,
-                ssl_certfile=options.tls_certificate,
-                ssl_keyfile=options.tls_key,
-                ssl_ciphers="ECDHE+AESGCM:ECDHE+CHACHA20",
                 limit_concurrency=options.connections,
                 timeout_keep_alive=limits.KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=limits.GRACE_SECONDS,
@@ -55,10 +54,18 @@ class RestServer:
 
     async def start(self, listening: socket.socket | None = None) -> None:
         """``listening``: made by :func:`listen`, and the server's from now on; None: it makes its own. OSError where the
-        address is taken or may not be used, and where the TLS files cannot be read or do not match."""
+        address is taken or may not be used; ValueError where the TLS files are no certificate and its key."""
         self._server.config.load()
+        context = self._context()
         self._socket = listening or listen(self._options)
-        self._task = asyncio.create_task(self._server.serve([self._socket]), name="rest")
+        most = self._options.connections
+        bounds = Bounds(
+            most + max(limits.ANSWERED_LEAST, most // 4),
+            self._options.connections_per_address,
+            self._options.trusted_proxies,
+        )
+        self._server.acceptor = Acceptor(self._socket, self._server.protocol, bounds, context)
+        self._task = asyncio.create_task(self._server.serve([]), name="rest")
         started = asyncio.create_task(self._server.listening.wait())
         try:
             await asyncio.wait({self._task, started}, return_when=asyncio.FIRST_COMPLETED)
@@ -66,6 +73,21 @@ class RestServer:
             started.cancel()
         if self._task.done():
             await self._task
+
+    @property
+    def connections(self) -> int:
+        """Those that are open."""
+        return 0 if self._server.acceptor is None else self._server.acceptor.connections
+
+    def renew_certificate(self) -> None:
+        """Reads the TLS files again, for connections that come from now on; those that stand go on. ValueError: they are no
+        certificate and its key, and those from before stay in use."""
+        if self._server.acceptor is not None:
+            self._server.acceptor.context = self._context()
+
+    def _context(self) -> TlsContext | None:
+        certificate, key = self._options.tls_certificate, self._options.tls_key
+        return None if certificate is None or key is None else server_context(certificate, key)
 
     @property
     def port(self) -> int:
@@ -97,6 +119,7 @@ class _Embedded(uvicorn.Server):
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.listening = asyncio.Event()
+        self.acceptor: Acceptor | None = None
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -104,8 +127,22 @@ class _Embedded(uvicorn.Server):
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        assert self.acceptor is not None
+        await self.lifespan.startup()
+        self.servers = []  # connections are taken by the acceptor, which counts them first
+        self.acceptor.start()
+        self.started = True
         self.listening.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        assert self.acceptor is not None
+        await self.acceptor.stop()
+        await super().shutdown(sockets)
+
+    def protocol(self, leave: Leave) -> asyncio.BaseProtocol:
+        return _WipingProtocol(
+            leave, config=self.config, server_state=self.server_state, app_state=self.lifespan.state, _loop=None
+        )
 
 
 class _WipingProtocol(asyncio.BufferedProtocol):
@@ -115,8 +152,9 @@ class _WipingProtocol(asyncio.BufferedProtocol):
     # One for all connections: what is read is parsed before anything else is read.
     _buffer = memoryview(bytearray(limits.READ_BYTES))
 
-    def __init__(self, **given: Any) -> None:
+    def __init__(self, leave: Leave, **given: Any) -> None:
         self._inner = _BoundedProtocol(**given)
+        self._inner.leave = leave
         self.connection_lost = self._inner.connection_lost  # type: ignore[method-assign]
         self.pause_writing = self._inner.pause_writing  # type: ignore[method-assign]
         self.resume_writing = self._inner.resume_writing  # type: ignore[method-assign]
@@ -137,23 +175,47 @@ class _WipingProtocol(asyncio.BufferedProtocol):
 
 
 class _BoundedProtocol(HttpToolsProtocol):
-    """uvicorn bounds neither the size of a request's head nor the time it takes; this does."""
+    """uvicorn bounds neither the size of a request's head nor the time it takes, nor how slowly an answer is taken; this
+    does."""
 
+    leave: Leave
+    """Called when the connection is lost."""
     _deadline: asyncio.TimerHandle | None = None
+    """Of the head, or until the next one begins."""
+    _taking: asyncio.TimerHandle | None = None
+    """Of the client that takes its answer, while it is slower than we are."""
     _in_head = True
     _head_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._await_head()
-        # uvicorn answers 503 when a request is read; who sends none would hold a descriptor all the same.
-        most = self.limit_concurrency or limits.MAX_CONNECTIONS
-        if len(self.connections) > most + max(limits.ANSWERED_LEAST, most // 4):
-            transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_is_there()
+        self.resume_writing()
+        self.leave()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._taking = self.loop.call_later(limits.SEND_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._taking is not None:
+            self._taking.cancel()
+            self._taking = None
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.transport.is_closing():
+            # It closes when all is taken, which a client that takes nothing would put off for ever.
+            self.loop.call_later(limits.SEND_SECONDS, self.transport.abort)
+        elif self.cycle.response_complete and not self._in_head:
+            # uvicorn's own timer is stopped by any byte, an empty line before the next request too.
+            self._unset_keepalive_if_required()
+            self._await_request()
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -175,6 +237,10 @@ class _BoundedProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         super().on_body(body)
         overwrite(body)
+
+    def _await_request(self) -> None:
+        self._head_is_there()
+        self._deadline = self.loop.call_later(limits.KEEP_ALIVE_SECONDS, self.transport.abort)
 
     def _await_head(self) -> None:
         self._head_is_there()

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from idlebell.gateway.verbs import Gateway
 
 AnyRequest = Request[Any, Any, Any]
-METRICS_SCOPE = "metrics"
 
 
 def routes(gateway: Gateway, options: RestOptions) -> list[HTTPRouteHandler]:
@@ -39,11 +38,9 @@ def routes(gateway: Gateway, options: RestOptions) -> list[HTTPRouteHandler]:
     @get("/metrics")
     async def metrics(request: AnyRequest) -> Response[bytes]:
         if not peer(request).local:
-            key = (await caller(gateway, request)).api_key
+            key = (await caller(gateway, request, "metrics")).api_key
             if key is None:
                 raise refuse("unauthorized", "From other than this machine an API key is needed.")
-            if METRICS_SCOPE not in key.scopes:
-                raise refuse("forbidden", f"The API key lacks the scope {METRICS_SCOPE}.")
         return Response(options.metrics(), media_type=CONTENT_TYPE)
 
     @get("/v1/vapid")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, MutableSequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,8 +11,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from idlebell.gateway.callers import Caller
+from idlebell.gateway.callers import Caller, Scope
 from idlebell.gateway.legacy_shapes import RegisterRequest, UnregisterRequest
+from idlebell.gateway.limits import Quota
 from idlebell.gateway.preferences import shown
 from idlebell.gateway.shapes import (
     CountsView,
@@ -90,12 +91,22 @@ class FakeGateway:
         if self.failure is not None:
             raise self.failure
 
-    async def authenticate(self, bearer: str | None, address: str, secure: bool) -> Caller:
+    async def authenticate(
+        self,
+        bearer: str | None,
+        address: str,
+        secure: bool,
+        *,
+        scope: Scope = "subscriptions",
+        counted: MutableSequence[Quota] | None = None,
+    ) -> Caller:
         if bearer is not None and bearer not in KEYS and bearer != TOKEN:
             raise ProblemError(Problem("unauthorized", "The token is not known."))
         key = None
         if bearer in KEYS:
             key = ApiKey(ApiKeyId("key_1"), "test", b"", KEYS[bearer], AT)
+            if scope not in key.scopes:
+                raise ProblemError(Problem("forbidden", f"The API key lacks the scope {scope}."))
         caller = Caller(key, bearer.encode() if bearer else None, address, secure)
         self.callers.append(caller)
         return caller

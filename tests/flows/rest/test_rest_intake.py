@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
 
 import pytest
@@ -267,3 +268,84 @@ async def test_health_and_readiness(stage, stage_with):
         assert (answer.status, answer.json["type"]) == (503, "/problems/canary-silent")
         assert answer.json["detail"] == "The canary's account is not being watched."
         assert (await unready.ask("GET", "/healthz")).status == 200
+
+
+# how much, how often, how slowly
+
+
+async def test_every_answer_tells_what_is_left_and_the_last_one_when_there_is_more(stage_with):
+    async with stage_with(requests_per_minute=2) as stage:
+        first = await stage.ask("GET", "/healthz")
+        assert first.headers["ratelimit-policy"] == '"requests";q=2;w=60'
+        assert first.headers["ratelimit"] == '"requests";r=1;t=30'
+        assert (await stage.ask("GET", "/v1/no-such-path")).headers["ratelimit"].startswith('"requests";r=0;t=')
+        refused = await stage.ask("GET", "/healthz")
+        assert (refused.status, refused.json["type"]) == (429, "/problems/too-many-requests")
+        again = refused.headers["retry-after"]
+        assert refused.headers["ratelimit"] == f'"requests";r=0;t={again}'
+        keyed = await stage.ask("GET", "/v1/stats", headers={"authorization": "Bearer ibk_all"})
+        assert (keyed.status, "ratelimit" in keyed.headers) == (200, False)
+
+
+async def test_tokens_that_are_none_are_soon_not_looked_at_any_more(stage_with, monkeypatch):
+    """T1: nor are requests that show a key where nobody looks at it, to be counted as nobody's."""
+    monkeypatch.setattr(limits, "GUESSES_PER_MINUTE", 3)
+
+    async def statuses(stage, path, token):
+        return [(await stage.ask("GET", path, headers={"authorization": token})).status for _ in range(5)]
+
+    for token in ("Bearer ibk_guess", "basic aWJrX2d1ZXNzOg=="):
+        async with stage_with(requests_per_minute=100) as stage:
+            assert await statuses(stage, "/v1/stats", token) == [401, 401, 401, 429, 429]
+            assert await statuses(stage, "/v1/stats", "Bearer ibk_all") == [429] * 5, "of the same address"
+    async with stage_with(requests_per_minute=3) as stage:
+        assert await statuses(stage, "/healthz", "Bearer ibk_any") == [200, 200, 200, 429, 429]
+    async with stage_with(requests_per_minute=3) as stage:
+        assert await statuses(stage, "/v1/stats", "Bearer ibk_all") == [200] * 5
+
+
+async def test_an_answer_that_nobody_takes_ends_with_its_connection(stage, monkeypatch):
+    """D2: whether much of it waits or little, and whether the connection was to go on or not."""
+    monkeypatch.setattr(limits, "SEND_SECONDS", 0.05)
+    big = b"x" * 8_000_000
+
+    async def much() -> str:
+        return big.decode()
+
+    stage.gateway.vapid_public_key = much
+    for ending in (b"connection: close\r\n", b""):
+        _, writer = await asyncio.open_connection("127.0.0.1", stage.server.port, limit=1)
+        writer.write(b"GET /v1/vapid HTTP/1.1\r\nhost: localhost\r\n" + ending + b"\r\n")
+        async with asyncio.timeout(10):
+            while not stage.server.connections:
+                await asyncio.sleep(0.005)
+            while stage.server.connections:
+                await asyncio.sleep(0.005)
+        writer.transport.abort()
+
+
+async def test_empty_lines_do_not_keep_a_connection(stage, monkeypatch):
+    monkeypatch.setattr(limits, "KEEP_ALIVE_SECONDS", 0.05)
+    reader, writer = await asyncio.open_connection("127.0.0.1", stage.server.port)
+    writer.write(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n")
+    await reader.readuntil(b"}")
+    async with asyncio.timeout(10):
+        with contextlib.suppress(ConnectionError):
+            while True:
+                writer.write(b"\r\n")
+                await writer.drain()
+                if reader.at_eof():
+                    break
+                await asyncio.sleep(0.01)
+    writer.close()
+
+
+async def test_an_address_has_so_many_connections(stage_with):
+    async with stage_with(connections_per_address=2) as stage:
+        held = [await asyncio.open_connection("127.0.0.1", stage.server.port) for _ in range(2)]
+        reader, writer = await asyncio.open_connection("127.0.0.1", stage.server.port)
+        with contextlib.suppress(ConnectionError):
+            assert await reader.read() == b""
+        writer.close()
+        for _, one in held:
+            one.close()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import ssl
 
+import aiohttp
 import pytest
 import trustme
 
@@ -71,6 +73,35 @@ async def test_over_tls_every_caller_is_secure(stage_with, tmp_path):
         assert "strict-transport-security" in answer.headers
 
 
+async def test_a_renewed_certificate_is_taken_and_those_who_are_connected_stay(stage_with, tmp_path):
+    chain, key = tmp_path / "chain.pem", tmp_path / "key.pem"
+
+    def issue() -> ssl.SSLContext:
+        authority = trustme.CA()
+        certificate = authority.issue_cert("127.0.0.1")
+        chain.write_bytes(b"".join(blob.bytes() for blob in certificate.cert_chain_pems))
+        key.write_bytes(certificate.private_key_pem.bytes())
+        context = ssl.create_default_context()
+        authority.configure_trust(context)
+        return context
+
+    old = issue()
+    async with stage_with(tls_certificate=chain, tls_key=key) as stage:
+        reader, writer = await asyncio.open_connection("127.0.0.1", stage.server.port, ssl=old)
+        issue()
+        key.write_bytes(b"half of it")
+        with pytest.raises(ValueError, match="are not a certificate and its key"):
+            stage.server.renew_certificate()
+        assert (await stage.ask("GET", "/healthz", ssl=old)).status == 200
+        new = issue()
+        stage.server.renew_certificate()
+        async with aiohttp.ClientSession() as fresh, fresh.get(stage.server.url + "/healthz", ssl=new) as answer:
+            assert answer.status == 200
+        writer.write(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200 ")
+        writer.close()
+
+
 async def test_an_address_that_is_taken_is_an_error_of_the_caller(stage):
     options = RestOptions(port=stage.server.port)
     second = RestServer(create_app(stage.gateway, options), options)
@@ -83,7 +114,7 @@ async def test_files_that_hold_no_certificate_are_an_error_of_the_caller(stage, 
     empty.touch()
     options = RestOptions(port=0, tls_certificate=empty, tls_key=empty)
     server = RestServer(create_app(stage.gateway, options), options)
-    with pytest.raises(OSError):
+    with pytest.raises(ValueError, match="are not a certificate and its key"):
         await server.start()
 
 

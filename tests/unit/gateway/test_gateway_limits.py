@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from idlebell.gateway import limits
-from idlebell.gateway.limits import RateLimit, network_of
+from idlebell.gateway.limits import Quota, RateLimit
+from idlebell.net.addresses import network_of
 
 
 def test_as_many_a_minute_and_then_evenly() -> None:
@@ -12,6 +13,17 @@ def test_as_many_a_minute_and_then_evenly() -> None:
     assert limit.wait_seconds("192.0.2.1", 19.0) == 1
     assert limit.wait_seconds("192.0.2.1", 21.0) == 0
     assert limit.wait_seconds("192.0.2.2", 20.0) == 0
+
+
+def test_what_is_left_is_told_with_when_there_is_more() -> None:
+    limit = RateLimit(3, "requests")
+    assert limit.look("192.0.2.1", 0.0) == Quota("requests", 3, 3, 20)
+    assert limit.take("192.0.2.1", 0.0) == Quota("requests", 3, 2, 20)
+    assert limit.take("192.0.2.1", 5.0) == Quota("requests", 3, 1, 15)
+    assert limit.take("192.0.2.1", 5.0) == Quota("requests", 3, 0, 15)
+    assert limit.look("192.0.2.1", 5.0) == Quota("requests", 3, 0, 15, spent=True)
+    assert limit.take("192.0.2.1", 5.0) == Quota("requests", 3, 0, 15, spent=True)
+    assert limit.take("192.0.2.1", 20.0) == Quota("requests", 3, 0, 20)
 
 
 def test_zero_is_no_limit() -> None:

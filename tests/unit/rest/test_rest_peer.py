@@ -39,6 +39,31 @@ def peer(address: str, tls: bool = False, **headers: str) -> Peer:
         (peer("10.0.0.1", x_forwarded_for="10.0.0.3, 10.0.0.2"), Peer("10.0.0.3", False, False)),
         (peer("10.0.0.1", x_forwarded_for="[2001:db8::1]:443"), Peer("2001:db8::1", False, False)),
         (peer("10.0.0.1", x_forwarded_for="nonsense"), Peer("unknown", False, False)),
+        # what a client wrote in the kind that its proxy does not write is not believed
+        (
+            peer(
+                "10.0.0.1",
+                x_forwarded_for="192.0.2.9",
+                x_forwarded_proto="https",
+                forwarded="for=192.0.2.7;proto=https",
+            ),
+            Peer("10.0.0.1", False, False),
+        ),
+        (
+            peer(
+                "10.0.0.1", x_forwarded_for="192.0.2.9", x_forwarded_proto="https", forwarded="for=192.0.2.9;proto=http"
+            ),
+            Peer("10.0.0.1", False, False),
+        ),
+        (
+            peer(
+                "10.0.0.1",
+                x_forwarded_for="192.0.2.9",
+                x_forwarded_proto="https",
+                forwarded="for=192.0.2.9;proto=https",
+            ),
+            Peer("192.0.2.9", True, False),
+        ),
         # RFC 7239
         (peer("::1", forwarded='for="[2001:db8::1]:47";proto=https'), Peer("2001:db8::1", True, False)),
         (peer("::1", forwarded="for=192.0.2.43, for=10.1.1.1;proto=https"), Peer("192.0.2.43", True, False)),
