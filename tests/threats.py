@@ -129,6 +129,18 @@ THREATS: Final = (
         (
             f"{_SECRETS}::a_whole_life_leaves_no_secret_in_files_logs_or_answers",
             f"{_SECRETS}::no_object_shows_a_secret",
+            "faults/faults_leaves::nothing_of_a_user_is_in_logs_metrics_or_answers_to_others",
+        ),
+    ),
+    Threat(
+        "C3",
+        "the database or a backup is stolen, or a row of it changed or moved",
+        "a vault is off by default; its key is elsewhere; what is sealed names where it belongs and opens nowhere else",
+        (
+            "unit/login/login_vault::every_flipped_byte_is_noticed",
+            "unit/login/login_vault_room::swapped_rows_open_for_nobody",
+            "unit/cli/cli_vault::a_rotation_that_is_broken_off_anywhere_loses_nothing",
+            "faults/faults_leaves::deleting_leaves_nothing_of_a_user_on_the_disk",
         ),
     ),
     Threat(
@@ -139,6 +151,7 @@ THREATS: Final = (
             f"{_BAD_REQUESTS}::guesses_that_come_at_once_reach_the_server_one_by_one_and_soon_not_at_all",
             f"{_BAD_REQUESTS}::a_wrong_password_is_sent_once_and_nothing_is_kept",
             "faults/faults_hostile_servers::a_server_that_refuses_everything_gets_no_second_password",
+            "unit/login/login_pacing::ten_thousand_guesses_reach_the_server_three_times",
         ),
     ),
     Threat(
@@ -175,13 +188,19 @@ THREATS: Final = (
         "P1",
         "somebody on the way takes STARTTLS out of what the server says",
         "without TLS nothing is said; there is no try-and-see",
-        ("unit/net/net_imap_connection::without_starttls_there_is_no_way_on",),
+        (
+            "unit/net/net_imap_connection::without_starttls_there_is_no_way_on",
+            "flows/flows_false_servers::no_false_server_gets_a_byte_of_credentials",
+        ),
     ),
     Threat(
         "P2",
         "somebody on the way adds lines before the handshake",
         "what came in clear is forgotten; a byte behind the OK ends it",
-        ("unit/net/net_imap_connection::starttls_forgets_what_was_said_in_clear",),
+        (
+            "unit/net/net_imap_connection::starttls_forgets_what_was_said_in_clear",
+            "flows/flows_false_servers::no_false_server_gets_a_byte_of_credentials",
+        ),
     ),
     Threat(
         "P3",
@@ -199,6 +218,15 @@ THREATS: Final = (
         ),
     ),
     Threat(
+        "P5",
+        "a referral leads to somebody else's server",
+        "referrals are read and never followed",
+        (
+            "flows/flows_false_servers::a_referral_leads_nowhere",
+            "flows/flows_false_servers::a_goodbye_with_a_referral_leads_nowhere",
+        ),
+    ),
+    Threat(
         "P6",
         "a man in the middle shows a certificate of his own",
         "chain, name, date and key are verified, always; TLS 1.2 at least",
@@ -206,6 +234,16 @@ THREATS: Final = (
             "unit/net/net_tls_engine::a_bad_certificate_is_refused_and_named",
             "unit/net/net_tls_engine::old_versions_of_tls_are_refused",
             f"{_BAD_REQUESTS}::a_bad_certificate_is_named_with_the_check_that_it_fails",
+            "flows/flows_false_servers::no_false_server_gets_a_byte_of_credentials",
+        ),
+    ),
+    Threat(
+        "P7",
+        "a server at home signs its own certificate, and users learn to click it away",
+        "its key is named by the user, and that key is all that is believed; first use only where the operator allows it",
+        (
+            "unit/model/model_trust::whose_keys_are_trusted",
+            "flows/flows_false_servers::no_false_server_gets_a_byte_of_credentials",
         ),
     ),
     Threat(
@@ -360,6 +398,16 @@ THREATS: Final = (
         ),
     ),
     Threat(
+        "W3",
+        "a refresh token is stolen, used twice or lost in between",
+        "sealed or in memory; the new one is stored before the old one goes; a sign-in is good once, for one browser",
+        (
+            "unit/login/login_vault_room::a_new_refresh_token_is_stored_before_the_old_one_is_dropped",
+            "servers/servers_oauth::a_refresh_token_is_used_ahead_of_time_until_the_provider_refuses_it",
+            "unit/login/login_sign_ins::a_stolen_code_is_of_no_use_in_another_sign_in",
+        ),
+    ),
+    Threat(
         "L1",
         "a line of a log is made by somebody else",
         "a fact is one line, escaped and bounded",
@@ -382,6 +430,15 @@ THREATS: Final = (
             "flows/rest/rest_intake::a_name_bound_anew_to_loopback_is_refused",
             "flows/rest/rest_intake::a_page_of_another_origin_may_not_write",
             "flows/rest/rest_intake::no_foreign_origin_may_read_unless_it_is_named",
+        ),
+    ),
+    Threat(
+        "M1",
+        "one account's mail keeps the others waiting",
+        "accounts take turns in a lane, endpoints in an account",
+        (
+            "contracts/store_contract_turns::whoever_has_much_waiting_takes_turns_with_those_who_have_little",
+            "contracts/store_contract_turns::an_account_with_many_endpoints_takes_turns_with_those_that_have_one",
         ),
     ),
     Threat(
