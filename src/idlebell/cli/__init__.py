@@ -14,7 +14,9 @@ COMMANDS = {
     "demo": "idlebell.cli.demo",
     "check": "idlebell.cli.check",
     "keys": "idlebell.cli.keys",
+    "subscriptions": "idlebell.cli.subscriptions",
     "why": "idlebell.cli.why",
+    "doctor": "idlebell.cli.doctor",
     "cost": "idlebell.cli.cost",
 }
 """Name of a command, and the module that holds it under that name."""
