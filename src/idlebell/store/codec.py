@@ -7,7 +7,6 @@ epoch, exact. IMAP credentials have no encoding here: they never enter a store.
 from __future__ import annotations
 
 import base64
-import json
 from datetime import datetime
 from typing import Any, Final
 
@@ -50,6 +49,7 @@ from idlebell.model.secret import Secret
 from idlebell.model.selection import Personal, Selection, Subscribed, Subtree
 from idlebell.model.subscription import Floor, Loss, Payload, StandingProblem, Subscription
 from idlebell.store.contract import StoreError
+from idlebell.store.json_text import dump, dump_ascii, load
 from idlebell.store.preferences_codec import decode_preferences, encode_preferences
 from idlebell.store.routes import DIGEST_BYTES, Route, microseconds, moment
 
@@ -61,7 +61,6 @@ ROLE_OF_TYPE: Final = {
 }
 
 
-_ENCODE: Final = json.JSONEncoder(separators=(",", ":")).encode
 _NUMBER_OF_ROLE: Final = {role: number for number, role in enumerate(Role)}
 _ROUTE_BYTES: Final = 2 + 3 * DIGEST_BYTES
 _PATIENCE_BYTES: Final = 4
@@ -165,8 +164,9 @@ def decode_content(encoded: bytes) -> Content:
 def encode_details(subscription: Subscription) -> str:
     """What no query asks for. Endpoints are not among it: they lie sealed."""
     loss, problem = subscription.loss, subscription.problem
-    return _dump(
+    return dump_ascii(
         {
+            "v": FORMAT,
             "payload": subscription.payload.value,
             "retention": subscription.retention.value,
             "lease": subscription.lease_seconds,
@@ -185,7 +185,7 @@ def encode_details(subscription: Subscription) -> str:
             **({} if subscription.invitation is None else {"invitation": subscription.invitation}),
             **_preferences(subscription.preferences),
         }
-    ).decode("ascii")
+    )
 
 
 def decode_details(encoded: str) -> dict[str, Any]:
@@ -227,15 +227,15 @@ def _preferences(preferences: Preferences) -> dict[str, Any]:
 def encode_selection(selection: Selection) -> str:
     match selection:
         case Personal():
-            return _ENCODE("personal")
+            return dump_ascii("personal")
         case Subscribed():
-            return _ENCODE("subscribed")
+            return dump_ascii("subscribed")
         case Subtree(root):
-            return _ENCODE({"subtree": root})
+            return dump_ascii({"subtree": root})
 
 
 def decode_selection(encoded: str) -> Selection:
-    match json.loads(encoded):
+    match load(encoded):
         case "personal":
             return Personal()
         case "subscribed":
@@ -282,11 +282,11 @@ def _rings_at(encoded: bytes, endpoint: bytes) -> bool:
 
 
 def encode_strings(strings: tuple[str, ...]) -> str:
-    return _ENCODE(strings)
+    return dump_ascii(strings)
 
 
 def decode_strings(encoded: str) -> tuple[str, ...]:
-    return tuple(json.loads(encoded))
+    return tuple(load(encoded))
 
 
 def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
@@ -406,11 +406,11 @@ def _read_message(value: list[Any]) -> MessageSummary:
 
 
 def _dump(value: dict[str, Any]) -> bytes:
-    return _ENCODE({"v": FORMAT, **value}).encode("ascii")
+    return dump({"v": FORMAT, **value})
 
 
 def _load(encoded: bytes | str) -> dict[str, Any]:
-    value: dict[str, Any] = json.loads(encoded)
+    value: dict[str, Any] = load(encoded)
     if value["v"] > FORMAT:
         raise StoreError("A stored value was written by a newer Idlebell: run that one.")
     return value

@@ -6,7 +6,6 @@ A ring fits one page of the database, and what is added is one read and one writ
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -16,11 +15,11 @@ from idlebell.model.ids import NotificationId, SubscriptionId
 from idlebell.model.notification import Told
 from idlebell.model.trail import BECAUSE_CHARACTERS, MAILBOX_CHARACTERS, Delivery, KeptVerdict
 from idlebell.model.verdict import Outcome
+from idlebell.store.json_text import dump, load
 from idlebell.store.routes import microseconds, moment
 
 RING_BYTES: Final = 3_900
 """What fits a page of 4,096 bytes beside the seal and SQLite's own; more lies in pages of its own, which costs twice."""
-_ENCODE: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _EDGE: Final = b"\n"
 """JSON escapes it."""
 
@@ -44,7 +43,7 @@ def joined(ring: bytes, newest_first: Iterable[bytes], kept: int, oldest: dateti
 
 
 def opened(ring: bytes, decode: Callable[[list[Any]], T]) -> tuple[T, ...]:
-    return tuple(decode(json.loads(line)) for line in ring.split(_EDGE)) if ring else ()
+    return tuple(decode(load(line)) for line in ring.split(_EDGE)) if ring else ()
 
 
 def encode_verdict(one: KeptVerdict) -> bytes:
@@ -91,7 +90,7 @@ def withdrawn(ring: bytes, subscription: SubscriptionId, gone: Iterable[Told]) -
     places = {(one.mailbox[:MAILBOX_CHARACTERS], one.uid_validity, one.uid) for one in gone}
 
     def changed(line: bytes) -> bytes:
-        one = decode_verdict(subscription)(json.loads(line))
+        one = decode_verdict(subscription)(load(line))
         if one.outcome not in (Outcome.RINGS, Outcome.HELD) or one.uid != one.last_uid:
             return line
         if (one.mailbox, one.uid_validity, one.uid) not in places:
@@ -136,7 +135,7 @@ def decode_delivery(value: list[Any]) -> Delivery:
 
 
 def _line(at: datetime, *values: Any) -> bytes:
-    return _ENCODE((_ms(at), *values)).encode("utf-8", "surrogatepass")
+    return dump((_ms(at), *values))
 
 
 def _at_ms(line: bytes) -> int:

@@ -128,6 +128,8 @@ class OutboxPart:
             if waiting is None:
                 return False
             fell = self._settle(connection, waiting, settlement)
+            if isinstance(settlement, Settled) and not fell:
+                return False  # nothing else waits for it
             served = (microseconds(settlement.at), waiting.endpoint)
             return connection.execute(_SERVED, served).fetchone() is not None or fell
 
@@ -166,7 +168,7 @@ class OutboxPart:
         await self._database.write(job)
 
     def _settle(self, connection: sqlite3.Connection, waiting: Waiting, settlement: Settlement) -> bool:
-        """True: it went to another endpoint."""
+        """True: it went to another endpoint, or it was accepted and more waits for its own."""
         queues = self._database.queues
         at, status = settlement.at, settlement.status
         came_at = moment(waiting.at_us)
@@ -188,6 +190,7 @@ class OutboxPart:
                     # The endpoint works: what it was to be tried again with later is due.
                     for retry in found(connection, _RETRIES, waiting.endpoint, microseconds(at)):
                         queues.postpone(connection, retry, microseconds(at), retry.attempts)
+                return left
             case Postponed():
                 queues.pushed(connection, waiting, at, status, "retry")
                 queues.retry(connection, waiting, at, microseconds(settlement.due_at))
@@ -281,7 +284,8 @@ def _lease(
         one = queues.lease(connection, endpoint, now_us, until_us, lapsed=bool(leased))
         if one is not None:
             taken.append(one)
-            _turn(connection, account, lane, now_us)
+            if len(ready) > limit:
+                _turn(connection, account, lane, now_us)
     return tuple(taken)
 
 

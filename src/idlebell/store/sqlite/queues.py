@@ -361,9 +361,9 @@ class Queues:
         if leased is None:
             self._reckon(connection, endpoint)
             return None
-        connection.execute(
-            "UPDATE outbox SET leased_us = ?, attempts = ? WHERE seq = ?", (until_us, attempts, waiting.seq)
-        )
+        connection.execute("UPDATE outbox SET leased_us = ? WHERE seq = ?", (until_us, waiting.seq))
+        if attempts != waiting.attempts:  # an index holds it
+            connection.execute("UPDATE outbox SET attempts = ? WHERE seq = ?", (attempts, waiting.seq))
         connection.execute("UPDATE queues SET ready_us = ?, leased = 1 WHERE endpoint = ?", (until_us, endpoint))
         return leased
 
@@ -386,10 +386,11 @@ class Queues:
         )
 
     def _opened(self, connection: sqlite3.Connection, waiting: Waiting, attempts: int, now: datetime) -> Leased | None:
-        subscription = self._rows.one(connection, rows.BY_ID, waiting.subscription)
-        assert subscription is not None
-        to = self._rows.route(connection, waiting.subscription, codec.ROLE_OF_TYPE[waiting.type])
-        endpoint = subscription.endpoints.serving(codec.ROLE_OF_TYPE[waiting.type])
+        role = codec.ROLE_OF_TYPE[waiting.type]
+        both = self._rows.with_route(connection, waiting.subscription, role)
+        assert both is not None
+        subscription, to = both
+        endpoint = subscription.endpoints.serving(role)
         obsolete = changes.obsolete(subscription, None, waiting.type)
         if to is None or endpoint is None or to.endpoint != waiting.endpoint or obsolete:
             self.move(connection, waiting)

@@ -24,6 +24,7 @@ _SELECT: Final = f"SELECT {_COLUMNS} FROM subscriptions "  # noqa: S608 (constan
 _ACCOUNT: Final = "SELECT id, host, port, tls, username, trust, seen FROM accounts "
 
 BY_ID: Final = _SELECT + "WHERE id = ?"
+_WITH_ROUTES: Final = f"SELECT {_COLUMNS}, routes FROM subscriptions WHERE id = ?"  # noqa: S608 (constant columns)
 BY_KEY: Final = _SELECT + "WHERE key_digest = ?"
 LIVING: Final = _SELECT + "WHERE account = ? AND phase NOT IN ('expired', 'ended') ORDER BY created_us, id"
 PAGE: Final = _SELECT + "WHERE id > ? ORDER BY id LIMIT ?"
@@ -71,6 +72,12 @@ class Rows:
 
     def one(self, connection: sqlite3.Connection, query: str, *values: Any) -> Subscription | None:
         return next(iter(self.select(connection, query, *values)), None)
+
+    def with_route(
+        self, connection: sqlite3.Connection, subscription: SubscriptionId, role: Role
+    ) -> tuple[Subscription, Route | None] | None:
+        row = connection.execute(_WITH_ROUTES, (subscription,)).fetchone()
+        return None if row is None else (self._kept(row[:-1]), codec.decode_route(row[-1], role))
 
     def route(self, connection: sqlite3.Connection, subscription: SubscriptionId, role: Role) -> Route | None:
         row = connection.execute("SELECT routes FROM subscriptions WHERE id = ?", (subscription,)).fetchone()
