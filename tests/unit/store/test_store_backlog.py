@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from contracts.store_steps import enqueue, put
+from idlebell.model.endpoint import Endpoints
 from idlebell.store.contract import Settled
 from idlebell.store.sealing import Sealer
 from idlebell.store.sqlite import SqliteStore, open_sqlite
-from store_samples import LEASE, NOW, TARGET
+from store_samples import LEASE, NOW, TARGET, webhook
 
 DEAD = b"a lane that is down "[:16]
 STEP = 10
@@ -91,4 +92,22 @@ async def test_no_step_of_the_outbox_does_more_because_much_waits_for_another_se
     await seed(200, 20_000)
     much = min([await steps.of(work) for _ in range(3)])
     await store.close()
+    assert much <= little * 1.2 + 5, (little, much)
+
+
+async def test_a_push_costs_no_more_because_its_account_has_many_endpoints_at_the_service(tmp_path: Path) -> None:
+    async def steps(endpoints: int) -> int:
+        store = await open_sqlite(tmp_path / f"{endpoints}.db", Sealer(bytes(32)), entropy=os.urandom)
+        account = await store.account(TARGET, "alice")
+        for number in range(endpoints):
+            own = Endpoints(webhook(f"https://hook.example.net/{number}"))
+            await enqueue(store, await put(store, account, number, endpoints=own))
+        (lane,) = await store.lanes(NOW, 10)
+        counted = min(
+            [await Steps(store).of(lambda: store.lease(lane, NOW + LEASE, NOW + 2 * LEASE, 1)) for _ in range(3)]
+        )
+        await store.close()
+        return counted
+
+    little, much = await steps(8), await steps(80)
     assert much <= little * 1.2 + 5, (little, much)
