@@ -399,12 +399,17 @@ THREATS: Final = (
     ),
     Threat(
         "W3",
-        "a refresh token is stolen, used twice or lost in between",
-        "sealed or in memory; the new one is stored before the old one goes; a sign-in is good once, for one browser",
+        "a refresh token or the code of a sign-in is stolen, used twice, lost in between or turned to another account",
+        "sealed or in memory, in no page or log; the new one is stored before the old one goes; PKCE, state and iss: a "
+        "sign-in is good once, for one browser, server and user name",
         (
             "unit/login/login_vault_room::a_new_refresh_token_is_stored_before_the_old_one_is_dropped",
             "servers/servers_oauth::a_refresh_token_is_used_ahead_of_time_until_the_provider_refuses_it",
+            "unit/login/login_sign_ins::an_answer_that_is_not_this_browsers_redeems_nothing",
             "unit/login/login_sign_ins::a_stolen_code_is_of_no_use_in_another_sign_in",
+            "servers/servers_oauth::a_sign_in_at_a_real_provider_opens_the_mailbox_it_was_begun_for_and_nothing_else",
+            "browser/browser_sign_in::a_sign_in_rings_and_no_token_or_code_stays_in_the_browser",
+            "faults/faults_token_endpoints::whatever_a_token_endpoint_does_is_one_answer_after_one_floor",
         ),
     ),
     Threat(
