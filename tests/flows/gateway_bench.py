@@ -19,6 +19,7 @@ from idlebell.gateway.reach import Reach
 from idlebell.gateway.reading import read
 from idlebell.gateway.shapes import CredentialsRequest, Registration, SubscriptionRequest, SubscriptionView
 from idlebell.gateway.verbs import Gateway
+from idlebell.login.asker import OPERATOR, Asker
 from idlebell.login.authorization import OAuthClient
 from idlebell.login.door import Door
 from idlebell.login.keyring import Keyring
@@ -105,7 +106,9 @@ class ScriptedDoor:
     def report_refusals_to(self, on_refused: Any) -> None:
         self.on_refused = on_refused
 
-    async def log_in(self, account: Account, credentials: Credentials, *, deadline_seconds: float) -> ImapConnection:
+    async def log_in(
+        self, account: Account, credentials: Credentials, *, deadline_seconds: float, asker: Asker = OPERATOR
+    ) -> ImapConnection:
         assert isinstance(credentials, PasswordCredentials)
         self.tries.append((account, credentials.password.text()))
         self.seen.append(credentials)

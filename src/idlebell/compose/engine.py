@@ -148,6 +148,7 @@ async def running_engine(
             free=lambda: places.sessions - fleet.sessions() - sessions.untaken(),
             returning=lambda: fleet.returning(),  # noqa: PLW0108
             renewals=renewals,
+            refused_users_per_hour=settings.limits.refused_users_per_hour,
         )
         dispatcher = Dispatcher(
             store,

@@ -118,6 +118,7 @@ class Apns(Section, frozen=True, kw_only=True):
 
 class Limits(Section, frozen=True, kw_only=True):
     registrations_per_minute: Count = 60
+    refused_users_per_hour: Count = 20
     requests_per_minute: Count = 600
     requests_per_minute_of_key: Count = 0
     connections_per_address: Count = 200

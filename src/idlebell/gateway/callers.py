@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from idlebell.gateway.limits import Quota
+from idlebell.login.asker import Asker
 from idlebell.model.invitation import Invitation
 from idlebell.model.problem import Problem, ProblemError
-from idlebell.model.subscription import MAX_TOKENS, ApiKey, Subscription
+from idlebell.model.subscription import MAX_TOKENS, ApiKey, Subscription, has_shown_right
 from idlebell.net.addresses import network_of
 
 _NO_HASH = bytes(32)
@@ -52,6 +53,11 @@ class Caller:
     def source(self) -> str:
         """Whoever is counted as one: an API key, or a network."""
         return network_of(self.address) if self.api_key is None else self.api_key.id
+
+    def asker(self, subscription: Subscription | None) -> Asker:
+        """As budgets of guesses know this caller. ``subscription``: what the credentials are brought for."""
+        owner = subscription is not None and has_shown_right(subscription) and self.sees(subscription)
+        return Asker(self.source, known=self.api_key is not None, owner=owner)
 
     def needs_secrecy(self) -> None:
         """ProblemError ``needs-tls``: what this request carries must not be read on the way."""

@@ -12,14 +12,14 @@ from idlebell.gateway.means import Means
 from idlebell.gateway.patching import patched, read_patch_auth
 from idlebell.gateway.quotas import Quotas
 from idlebell.gateway.reading import Faults
-from idlebell.gateway.registration import Accepted, Order, has_shown_right
+from idlebell.gateway.registration import Accepted, Order
 from idlebell.gateway.shapes import WAIT_SECONDS_MAX, Auth, CredentialsRequest, SignInAuth, SubscriptionView
 from idlebell.gateway.signing_in import redeemed_auth
 from idlebell.gateway.wish import check_wait
 from idlebell.model.account import Credentials
 from idlebell.model.endpoint import Endpoints
 from idlebell.model.problem import Fault, Problem, ProblemError
-from idlebell.model.subscription import Phase, Subscription
+from idlebell.model.subscription import Phase, Subscription, has_shown_right
 
 
 class Changes:
@@ -123,7 +123,7 @@ class Changes:
             wanted.mailboxes,
             wanted.endpoints,
             apply,
-            caller.source,
+            caller.asker(before),
         )
         attempt = means.registrar.start(order)
         outcome = await attempt.wait(wait_seconds)

@@ -16,7 +16,7 @@ from idlebell.gateway.limits import RateLimit
 from idlebell.gateway.means import Means
 from idlebell.gateway.quotas import Quotas
 from idlebell.gateway.reading import Faults
-from idlebell.gateway.registration import CONFLICTS, Accepted, Attempt, Order, has_shown_right
+from idlebell.gateway.registration import CONFLICTS, Accepted, Attempt, Order
 from idlebell.gateway.shapes import LinkView, Registration, SubscriptionRequest
 from idlebell.gateway.signing_in import redeemed_request
 from idlebell.gateway.standing import unproven_view
@@ -34,7 +34,7 @@ from idlebell.model.ids import (
 from idlebell.model.invitation import Invitation, InvitationId
 from idlebell.model.preferences import NO_PREFERENCES
 from idlebell.model.problem import Fault, FieldError, Problem, ProblemError
-from idlebell.model.subscription import LEASE_SECONDS_DEFAULT, MAX_TOKENS, Payload, Phase, Subscription
+from idlebell.model.subscription import LEASE_SECONDS_DEFAULT, MAX_TOKENS, Payload, Phase, Subscription, has_shown_right
 from idlebell.store.contract import ConflictError
 
 USED_UP: Final = "This invitation has been used as often as it may be; ask for another one."
@@ -209,7 +209,7 @@ class Enrolment:
                 with_mailboxes(known, wish.mailboxes).mailboxes,
                 with_proofs(wish.endpoints, known.endpoints),
                 _Apply(means, wish, known, self._spends(caller)),
-                caller.source,
+                caller.asker(known),
                 wish=wish,
                 token_hashes=[token_hash(token)],
             )

@@ -12,7 +12,6 @@ from idlebell.gateway.callers import Caller
 from idlebell.gateway.endpoints import payload_fault, with_proofs
 from idlebell.gateway.means import Means
 from idlebell.gateway.reading import Faults
-from idlebell.gateway.registration import has_shown_right
 from idlebell.gateway.shapes import ImapShape, LinkView, Registration, SubscriptionRequest
 from idlebell.gateway.wish import Wish, read_wish
 from idlebell.model.account import Account, Retention
@@ -27,7 +26,7 @@ from idlebell.model.ids import (
 )
 from idlebell.model.invitation import LINK_LIVES, LINKS_OPEN_MAX, DeviceLink
 from idlebell.model.problem import Fault, Problem, ProblemError
-from idlebell.model.subscription import LEASE_SECONDS_DEFAULT, MAX_TOKENS, Payload, Phase, Subscription
+from idlebell.model.subscription import LEASE_SECONDS_DEFAULT, MAX_TOKENS, Payload, Phase, Subscription, has_shown_right
 from idlebell.store.contract import ConflictError
 
 if TYPE_CHECKING:

@@ -8,10 +8,9 @@ from typing import Final
 from idlebell.gateway.callers import Caller
 from idlebell.gateway.limits import RateLimit
 from idlebell.gateway.means import Means
-from idlebell.gateway.registration import has_shown_right
 from idlebell.imap.responses import FetchData
 from idlebell.model.problem import Fault, Problem, ProblemError
-from idlebell.model.subscription import Subscription
+from idlebell.model.subscription import Subscription, has_shown_right
 from idlebell.net.look_inbox import Look, LookInbox
 from idlebell.telemetry.status import Watch
 

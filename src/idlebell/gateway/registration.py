@@ -16,6 +16,7 @@ from idlebell.deliver.dispatcher import Dispatcher
 from idlebell.gateway.credentials import same_credentials
 from idlebell.gateway.turns import Turns
 from idlebell.gateway.wish import Wish
+from idlebell.login.asker import Asker
 from idlebell.login.door import LOGIN_SECONDS, Door
 from idlebell.login.keyring import Keyring
 from idlebell.login.opener import LoginFailed
@@ -26,7 +27,7 @@ from idlebell.model.ids import AccountId, SubscriptionId
 from idlebell.model.notification import Draft, LossReason, Reconnect
 from idlebell.model.problem import Fault, Problem, ProblemError, Retry
 from idlebell.model.proof import PROVEN, Demands
-from idlebell.model.subscription import Floor, Loss, Phase, StandingProblem, Subscription
+from idlebell.model.subscription import Floor, Loss, Phase, StandingProblem, Subscription, has_shown_right
 from idlebell.net.clock import Clock
 from idlebell.net.imap_connection import ImapConnection
 from idlebell.net.session_inbox import SessionInbox
@@ -64,8 +65,7 @@ class Order:
     mailboxes: tuple[str, ...]
     endpoints: Endpoints
     apply: Callable[[Subscription | None, Endpoints, Order], Awaitable[Subscription]]
-    source: str
-    """Whoever asks, as in :attr:`~idlebell.gateway.callers.Caller.source`."""
+    asker: Asker
     wish: Wish | None = None
     """Equal wishes with equal credentials are one attempt."""
     token_hashes: list[bytes] = field(default_factory=list)
@@ -272,15 +272,14 @@ class Registrar:
             if not (self._watched(order) or self._door.has_room()):
                 return no_room()  # before a password is sent for nothing
             try:
-                opened.append(await self._door.log_in(order.account, order.credentials, deadline_seconds=LOGIN_SECONDS))
+                opened.append(await self._log_in(order))
                 needed = self._needed(order, opened[0])
-                endpoints = await self.verified(order.subscription, order.endpoints, order.source)
+                endpoints = await self.verified(order.subscription, order.endpoints, order.asker.source)
                 if isinstance(endpoints, Fault):
                     return endpoints
                 if isinstance(order.credentials, KeyedCredentials):
                     # Some servers make other keys for each login: only a login by them shows that they are good for another.
-                    session = await self._door.log_in(order.account, order.credentials, deadline_seconds=LOGIN_SECONDS)
-                    self._sessions.log_out(session)
+                    self._sessions.log_out(await self._log_in(order))
                 if isinstance(order.credentials, RenewableCredentials):
                     # The last that can be refused: what is spent by it is spent by what is kept.
                     fault = await self._door.renewable(order.credentials)
@@ -288,9 +287,7 @@ class Registrar:
                         return fault
                 while len(opened) < needed and order.retention is Retention.SESSION and self._door.has_room():
                     try:
-                        opened.append(
-                            await self._door.log_in(order.account, order.credentials, deadline_seconds=LOGIN_SECONDS)
-                        )
+                        opened.append(await self._log_in(order))
                     except LoginFailed:
                         break  # as many as the server lets us; the other mailboxes are asked for by STATUS
                 return await self._activate(order, endpoints, opened)
@@ -305,6 +302,11 @@ class Registrar:
             finally:
                 for connection in opened:
                     self._sessions.log_out(connection)
+
+    async def _log_in(self, order: Order) -> ImapConnection:
+        return await self._door.log_in(
+            order.account, order.credentials, deadline_seconds=LOGIN_SECONDS, asker=order.asker
+        )
 
     def _watched(self, order: Order) -> frozenset[str]:
         status = self._status.of(order.account.id)
@@ -401,11 +403,6 @@ def _with_answers(answered: Iterable[Endpoint], endpoint: Endpoint) -> Endpoint:
     if isinstance(endpoint, Provable) and any(same_endpoint(endpoint, one) for one in answered):
         return replace(endpoint, proof=PROVEN)
     return endpoint
-
-
-def has_shown_right(subscription: Subscription) -> bool:
-    """Was a login ever its proof? Only an active subscription is given floors, so one that has any was active once."""
-    return subscription.phase is Phase.ACTIVE or bool(subscription.floors)
 
 
 async def present_floors(store: Store, status: Status, subscription: Subscription) -> tuple[Floor, ...]:

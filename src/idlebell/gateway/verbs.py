@@ -27,7 +27,7 @@ from idlebell.gateway.means import Means
 from idlebell.gateway.policy import Policy
 from idlebell.gateway.reach import Reach
 from idlebell.gateway.refused import refused
-from idlebell.gateway.registration import Registrar, has_shown_right
+from idlebell.gateway.registration import Registrar
 from idlebell.gateway.shapes import (
     BegunView,
     CredentialsRequest,
@@ -56,7 +56,7 @@ from idlebell.login.sign_ins import SignIns, no_sign_ins
 from idlebell.model.account import Account
 from idlebell.model.ids import AccountId, ApiKeyId, SubscriptionId, token_hash
 from idlebell.model.problem import Fault, Problem, ProblemError
-from idlebell.model.subscription import ApiKey, Subscription
+from idlebell.model.subscription import ApiKey, Subscription, has_shown_right
 from idlebell.net.clock import Clock
 from idlebell.net.look_inbox import LookInbox
 from idlebell.net.session_inbox import SessionInbox
@@ -369,7 +369,9 @@ class Gateway:
         began = means.clock.monotonic()
         nobody = Account(AccountId("unregister"), wish.target, wish.username)
         try:
-            session = await means.door.log_in(nobody, wish.credentials, deadline_seconds=wish.wait_seconds)
+            session = await means.door.log_in(
+                nobody, wish.credentials, deadline_seconds=wish.wait_seconds, asker=caller.asker(None)
+            )
         except LoginFailed as failure:
             await means.refuse(failure.fault, began, wish.wait_seconds)
         means.sessions.log_out(session)

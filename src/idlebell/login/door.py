@@ -11,17 +11,20 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
+from math import ceil
 from typing import Final
 
 from idlebell.discover.providers import of_host
 from idlebell.login import refusal
 from idlebell.login.admission import Admission, Outcome, Ticket
+from idlebell.login.asker import OPERATOR, Asker, folded
 from idlebell.login.gate import Gate
 from idlebell.login.keyring import Keyring
 from idlebell.login.mechanism import known_by
 from idlebell.login.opener import LoginFailed, Open
-from idlebell.login.pacing import Doubts, Paces, RefusalGuard
+from idlebell.login.pacing import Doubts, HostRefusals, Paces, RefusalGuard
 from idlebell.login.renewals import Refused, Renewals
+from idlebell.login.sources import Sources, SourceSpent
 from idlebell.model.account import Account, Credentials, RenewableCredentials
 from idlebell.model.ids import AccountId, SubscriptionId
 from idlebell.model.problem import Fault
@@ -65,9 +68,8 @@ class Door:
     ``open_session``: :meth:`~idlebell.login.opener.Opener.open`, here or elsewhere. ``sessions_at`` counts the sessions at a
     host, for ``per_host_connections`` (0: no cap). ``free``: how many more sessions the process can hold; ``returning``: how
     many of them are those of accounts that lost theirs.
-    ``entropy`` gives that many random bytes.
-    ``renewals`` None: nobody brings
-    credentials that are to be renewed.
+    ``entropy`` gives that many random bytes. ``renewals`` None: nobody brings credentials that are to be renewed.
+    ``refused_users_per_hour``: of one source; 0: no bound.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class Door:
         free: Callable[[], int] = _no_bound,
         returning: Callable[[], int] = _none_return,
         renewals: Renewals | None = None,
+        refused_users_per_hour: int = 0,
     ) -> None:
         self._open_session = open_session
         self._keyring = keyring
@@ -96,6 +99,8 @@ class Door:
         self._gate = Gate(self.admission, clock)
         self._doubts = Doubts()
         self._guard = RefusalGuard()
+        self._host_refusals = HostRefusals()
+        self._sources = Sources(clock, refused_users_per_hour)
         self._digest_key = entropy(32)
         self._cap = per_host_connections
         self._sessions_at = sessions_at
@@ -123,25 +128,35 @@ class Door:
         assert self._renewals is not None
         return None if credentials.renewals else await self._renewals.renew(credentials)
 
-    async def log_in(self, account: Account, credentials: Credentials, *, deadline_seconds: float) -> ImapConnection:
-        """An authenticated session. LoginFailed: none was opened. ``credentials`` stay the caller's, to keep or to wipe."""
-        key = self._digest(account.target.host, str(account.target.port), account.username)
+    async def log_in(
+        self, account: Account, credentials: Credentials, *, deadline_seconds: float, asker: Asker = OPERATOR
+    ) -> ImapConnection:
+        """An authenticated session. LoginFailed: none was opened. ``credentials`` stay the caller's, to keep or to wipe.
+
+        What strangers try in vain holds up strangers: who owns the account has pauses of their own.
+        """
+        # Not of the port, nor of how the name is written: those would be as many accounts to guess at.
+        lane, host = "owner" if asker.owner else "", account.target.host
+        key = self._digest(lane, host, folded(account.username))
+        turn = self._digest(lane, host, str(account.target.port), folded(account.username))
         proof = self._proof(account, credentials)
         until = self._clock.monotonic() + deadline_seconds
         try:
-            async with asyncio.timeout(deadline_seconds), self._turn(key):
+            async with asyncio.timeout(deadline_seconds), self._sources.turn(asker, key), self._turn(turn):
                 # One at a time for an account: guesses that come at once must not all pass the guard before one is refused.
-                known = self._guard.verdict(key, proof, self._clock.monotonic())
+                known = self._guard.verdict(key, proof, self._clock.monotonic()) or self._full(account, asker)
                 if known is not None:
                     raise LoginFailed(known)
                 try:
                     connection = await self._with_token(account, credentials, until - self._clock.monotonic())
                 except LoginFailed as failure:
-                    if refusal.judges(failure.fault):
-                        self._guard.refused(key, proof, failure.fault, self._clock.monotonic())
+                    self._count(failure, account, asker, key, credentials, proof)
                     raise
                 self._guard.accepted(key)
                 return connection
+        except SourceSpent as spent:
+            self._tell(account, spent.fault)
+            raise LoginFailed(spent.fault, ours=True) from None
         except TimeoutError:
             fault = refusal.unreachable(f"no login within {deadline_seconds:g} s")
             self._tell(account, fault)
@@ -189,6 +204,33 @@ class Door:
         return doubted or fault
 
     # inside
+
+    def _full(self, account: Account, asker: Asker) -> Fault | None:
+        if asker.owner or not asker.source:
+            return None
+        wait = self._host_refusals.wait_seconds(account.target.host, self._clock.monotonic())
+        if wait <= 0:
+            return None
+        detail = "Too many logins at this mail server were refused; nothing is sent to it for a while."
+        return Fault("throttled", detail, retry_after_seconds=ceil(wait))
+
+    def _count(
+        self,
+        failure: LoginFailed,
+        account: Account,
+        asker: Asker,
+        key: bytes,
+        credentials: Credentials,
+        proof: bytes,
+    ) -> None:
+        now = self._clock.monotonic()
+        if refusal.judges(failure.fault):
+            self._guard.refused(key, proof, failure.fault, now)
+            self._sources.refused(asker, key)
+            if asker.source and not asker.owner:
+                self._host_refusals.refused(account.target.host, now)
+        elif not failure.ours and refusal.may_answer_credentials(failure.fault):
+            self._guard.unanswered(key, self._digest(known_by(credentials)), failure.fault, now)
 
     async def _with_token(
         self,

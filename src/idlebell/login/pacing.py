@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from math import ceil
 from typing import Final
 
 from idlebell.model.problem import Fault
@@ -23,7 +24,11 @@ again; three guesses a minute, then three a day are no use to anyone who guesses
 SAME_AGAIN_SECONDS: Final = 60.0
 """For so long the very credentials that were refused get the same answer again without asking the server."""
 FORGOTTEN_AFTER_SECONDS: Final = 2 * 86_400.0
-
+HOST_REFUSALS: Final = 200
+"""Refused logins that strangers bring to one server at once. Of a thousand people who register some twenty mistype."""
+HOST_LEAK_SECONDS: Final = 18.0
+"""Two hundred an hour from then on: what a large provider sees of one office is more, what a guesser needs is a thousand times
+that."""
 
 UNBOUNDED_RATE: Final = 100.0
 """Sessions a second from which a server that has no rate of its own, and was slowed, is bounded no more."""
@@ -172,12 +177,41 @@ class Doubts:
         return 0.0 if since is None else max(0.0, since + doubt_seconds - now)
 
 
+class HostRefusals:
+    """How many wrong passwords strangers bring to one server, wherever they come from: a bucket that leaks. Full, it lets one
+    in for each that leaks. A right one gives nothing back: a guesser may have an account there too."""
+
+    __slots__ = ("_hosts",)
+
+    def __init__(self) -> None:
+        self._hosts: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def wait_seconds(self, host: str, now: float) -> float:
+        """Until a stranger may log in there; 0: now."""
+        over = self._level(host, now) - (HOST_REFUSALS - 1)
+        return max(0.0, over * HOST_LEAK_SECONDS)
+
+    def refused(self, host: str, now: float) -> None:
+        self._hosts[host] = (self._level(host, now) + 1, now)
+        self._hosts.move_to_end(host)
+        if len(self._hosts) > HOSTS:
+            self._hosts.popitem(last=False)
+
+    def _level(self, host: str, now: float) -> float:
+        level, at = self._hosts.get(host, (0.0, now))
+        return max(0.0, level - (now - at) / HOST_LEAK_SECONDS)
+
+
 @dataclass(slots=True)
 class _Refusals:
     count: int = 0
     last_at: float = 0.0
     recent: dict[bytes, tuple[float, Fault]] = field(default_factory=dict)
     """Digest of credentials -> when and why they were refused. Not more than the pauses let in."""
+    unjudged: set[bytes] = field(default_factory=set)
+    """Digests of credentials that were sent and not answered yes or no, as long as nothing else was refused."""
+    asked: tuple[float, Fault] | None = None
+    """Until when the server wants a pause for this account, and how it said so."""
 
 
 class RefusalGuard:
@@ -196,12 +230,15 @@ class RefusalGuard:
         known = self._accounts.get(account)
         if known is None:
             return None
+        if known.asked is not None and now < known.asked[0]:
+            until, said = known.asked
+            return replace(said, retry_after_seconds=max(1, ceil(until - now)))
         at, fault = known.recent.get(credentials, (0.0, None))
         if fault is not None and now - at < SAME_AGAIN_SECONDS:
             return fault
         pause = REFUSAL_PAUSES_SECONDS[min(known.count, len(REFUSAL_PAUSES_SECONDS)) - 1]
         left = known.last_at + pause - now
-        if left <= 0:
+        if not known.count or left <= 0:
             return None
         return Fault(
             "throttled",
@@ -210,16 +247,33 @@ class RefusalGuard:
         )
 
     def refused(self, account: bytes, credentials: bytes, fault: Fault, now: float) -> None:
-        known = self._accounts.get(account)
-        if known is None or now - known.last_at > FORGOTTEN_AFTER_SECONDS:
-            known = self._accounts[account] = _Refusals()
+        known = self._known(account, now)
         known.count += 1
         known.last_at = now
         known.recent = {one: told for one, told in known.recent.items() if now - told[0] < SAME_AGAIN_SECONDS}
         known.recent[credentials] = (now, fault)
+        known.unjudged.clear()
+
+    def unanswered(self, account: bytes, credentials: bytes, fault: Fault, now: float) -> None:
+        """They may have been sent, and the server said neither yes nor no: it closed, asked for a pause, was in trouble. Others
+        would be a guess more, for a server may answer wrong ones so; the same again is none. Its pauses are kept."""
+        known = self._known(account, now)
+        if fault.code == "throttled" and fault.retry_after_seconds:
+            known.asked = (now + fault.retry_after_seconds, fault)
+        if credentials not in known.unjudged:
+            known.unjudged.add(credentials)
+            if len(known.unjudged) > 1:
+                known.count += 1
+                known.last_at = now
+
+    def _known(self, account: bytes, now: float) -> _Refusals:
+        known = self._accounts.get(account)
+        if known is None or (now - known.last_at > FORGOTTEN_AFTER_SECONDS and known.count):
+            known = self._accounts[account] = _Refusals()
         self._accounts.move_to_end(account)
         if len(self._accounts) > ACCOUNTS:
             self._accounts.popitem(last=False)
+        return known
 
     def accepted(self, account: bytes) -> None:
         self._accounts.pop(account, None)

@@ -262,6 +262,11 @@ def judges(fault: Fault) -> bool:
     return refuses_credentials(fault) and fault.code != "keys-not-usable"
 
 
+def may_answer_credentials(fault: Fault) -> bool:
+    """A failure that is neither yes nor no, and may be how this server answers wrong credentials."""
+    return fault.code in ("server-error", "protocol-error", "throttled", "too-many-connections", "server-unavailable")
+
+
 def lets_another_be_tried(condition: Condition, code: ResponseCode | None, text: str) -> bool:
     """Refused before anything of the password was sent: may that be of the mechanism and not of the account? A server may say
     so (RFC 9051 section 6.2.2). But one that lists SCRAM for all users may have its keys for some only, and refuses the others

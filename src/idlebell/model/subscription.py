@@ -171,6 +171,11 @@ class Subscription:
         return next((floor for floor in self.floors if floor.mailbox == mailbox), None)
 
 
+def has_shown_right(subscription: Subscription) -> bool:
+    """Was a login ever its proof? Only an active subscription is given floors, so one that has any was active once."""
+    return subscription.phase is Phase.ACTIVE or bool(subscription.floors)
+
+
 @dataclass(frozen=True, slots=True)
 class LastPush:
     at: datetime

@@ -15,6 +15,8 @@ import pytest
 from idlebell.imap import commands
 from idlebell.imap.responses import Condition
 from idlebell.login import door as door_module
+from idlebell.login import pacing
+from idlebell.login.asker import Asker
 from idlebell.login.door import Door
 from idlebell.login.keyring import Keyring
 from idlebell.login.opener import LoginFailed, Opener
@@ -658,3 +660,59 @@ async def test_a_wrong_password_becomes_no_keys(bench: Bench) -> None:
     own = KeyedCredentials(Secret("wrong"))
     assert (await bench.fault(own)).code == "authentication-failed"
     assert own.password.text() == "wrong"
+
+
+# who guesses
+
+
+async def test_what_strangers_try_holds_up_no_owner(bench: Bench) -> None:
+    """Threat O2: guesses at an account do not keep the app that watches it from bringing its password again."""
+    for guess in range(3):
+        await bench.fault(password(f"guess {guess}"))
+    assert (await bench.fault(password("secret"))).code == "throttled"
+    session = await bench.door.log_in(
+        bench.account(), password("secret"), deadline_seconds=10, asker=Asker("192.0.2.1", owner=True)
+    )
+    assert session.has("NAMESPACE")
+
+
+async def test_a_name_is_one_account_however_it_is_written_and_at_whatever_port(bench: Bench) -> None:
+    names = ["alice", "ALICE", "Alice", "al\u00adice", "aLICE", "alice "]
+    faults = [await bench.fault(password(f"guess {name}"), name) for name in names]
+    assert [one.code for one in faults] == ["authentication-failed"] * 3 + ["throttled"] * 3
+    assert len(bench.server.logins) == 3
+
+
+async def test_a_source_tries_so_many_accounts_in_an_hour(server: ImapServer) -> None:
+    bench = Bench(server, refused_users_per_hour=2)
+
+    async def tried(name: str, source: str) -> str:
+        with pytest.raises(LoginFailed) as caught:
+            await bench.door.log_in(bench.account(name), password("x"), deadline_seconds=10, asker=Asker(source))
+        return caught.value.fault.code
+
+    found = [await tried(f"user{number}", "192.0.2.1") for number in range(4)]
+    assert found == ["authentication-failed"] * 2 + ["throttled"] * 2
+    assert await tried("user3", "192.0.2.2") == "authentication-failed"
+    assert bench.server.logins == ["user0", "user1", "user3"]
+    await bench.close()
+
+
+async def test_a_server_is_left_alone_where_too_much_was_refused(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pacing, "HOST_REFUSALS", 2)
+    stranger = Asker("192.0.2.1")
+    codes = []
+    for number in range(3):
+        with pytest.raises(LoginFailed) as caught:
+            await bench.door.log_in(bench.account(f"user{number}"), password("x"), deadline_seconds=10, asker=stranger)
+        codes.append(caught.value.fault.code)
+    assert codes == ["authentication-failed"] * 2 + ["throttled"]
+    await bench.log_in(password("secret"))
+
+
+async def test_a_server_that_asks_for_a_pause_hears_nothing_of_the_account_meanwhile(bench: Bench) -> None:
+    asked = bench.server.plan(commands.Authenticate, Refuse("Too many login failures, try again later."), times=None)
+    assert (await bench.fault(password("one"))).code == "throttled"
+    asked.cancel()
+    assert (await bench.fault(password("secret"))).retry_after_seconds in range(800, 901)
+    assert len(bench.opened) == 1

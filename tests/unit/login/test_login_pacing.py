@@ -7,11 +7,14 @@ from idlebell.login.pacing import (
     EASED,
     EASED_AFTER_SECONDS,
     FIRST_SLOWED_RATE,
+    HOST_LEAK_SECONDS,
+    HOST_REFUSALS,
     REFUSAL_PAUSES_SECONDS,
     SAME_AGAIN_SECONDS,
     SLOWED_EVERY_SECONDS,
     UNBOUNDED_RATE,
     Doubts,
+    HostRefusals,
     Paces,
     RefusalGuard,
 )
@@ -220,3 +223,45 @@ def test_old_refusals_are_forgotten_and_the_table_is_bounded(monkeypatch: pytest
     for name in (b"b", b"c"):
         guard.refused(name, b"x", WRONG, 0.0)
     assert set(guard._accounts) == {b"b", b"c"}
+
+
+def test_wrong_passwords_from_everywhere_fill_the_bucket_of_one_server() -> None:
+    refusals = HostRefusals()
+    for _ in range(HOST_REFUSALS):
+        assert refusals.wait_seconds("imap.example.org", 0.0) == 0
+        refusals.refused("imap.example.org", 0.0)
+    assert refusals.wait_seconds("imap.example.org", 0.0) == HOST_LEAK_SECONDS
+    assert refusals.wait_seconds("imap.example.net", 0.0) == 0
+    assert refusals.wait_seconds("imap.example.org", HOST_LEAK_SECONDS) == 0
+
+
+def test_servers_with_refusals_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pacing, "HOSTS", 2)
+    refusals = HostRefusals()
+    for name in "abc":
+        refusals.refused(name, 0.0)
+    assert set(refusals._hosts) == {"b", "c"}
+
+
+def test_guesses_that_are_answered_neither_yes_nor_no_count_as_guesses() -> None:
+    """A server may hang up on a wrong password. The same one again, as a registration tries it, is no other guess."""
+    guard, trouble = RefusalGuard(), Fault("server-error", "closed")
+    for _ in range(5):
+        guard.unanswered(b"alice", b"one", trouble, 0.0)
+    assert guard.verdict(b"alice", b"one", 0.0) is None
+    asked = 0
+    for guess in range(100):
+        if guard.verdict(b"alice", b"%d" % guess, 0.0) is None:
+            asked += 1
+            guard.unanswered(b"alice", b"%d" % guess, trouble, 0.0)
+    assert asked == 3
+
+
+def test_a_pause_that_the_server_asks_for_is_kept_for_whatever_is_brought() -> None:
+    guard = RefusalGuard()
+    guard.unanswered(b"alice", b"one", Fault("throttled", "wait", retry_after_seconds=900), 0.0)
+    fault = guard.verdict(b"alice", b"other", 1.0)
+    assert fault is not None
+    assert (fault.code, fault.detail, fault.retry_after_seconds) == ("throttled", "wait", 899)
+    assert guard.verdict(b"bob", b"other", 1.0) is None
+    assert guard.verdict(b"alice", b"other", 900.0) is None
