@@ -376,7 +376,7 @@ THREATS: Final = (
             f"{_BAD_REQUESTS}::a_slow_body_is_408_and_a_slow_head_is_ended",
             f"{_BAD_REQUESTS}::an_oversize_body_is_413",
             f"{_BAD_REQUESTS}::a_flood_of_headers_is_431_or_ended",
-            "unit/rest/rest_json_body::the_depth_of_json_is_found_without_decoding_it",
+            "unit/rest/rest_decoding::the_depth_of_json_is_found_without_decoding_it",
         ),
     ),
     Threat(

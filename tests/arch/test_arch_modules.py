@@ -21,6 +21,7 @@ SUPERVISORS = {
     "deliver/heartbeats.py": 1,
     "watch/reminders.py": 1,
     "deliver/pruning.py": 1,
+    "door/back.py": 1,  # an answer
     "gateway/registration.py": 1,
     "login/renewals.py": 1,
     "net/apprise_worker.py": 1,  # a plugin of somebody else's, in a process of its own

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import aiohttp
 import msgspec
@@ -161,6 +161,7 @@ def settings(
     plaintext: bool = True,
     more_ca_pem: bytes = b"",
     park_after_seconds: float = 5.0,
+    door: Literal["inside", "process"] = "inside",
 ) -> Settings:
     """``more_ca_pem``: authorities of further servers."""
     ca_file = folder / "ca.pem"
@@ -172,6 +173,7 @@ def settings(
         push=sections.Push(vapid_subject="mailto:operator@example.org", max_endpoints_per_account=100),
         limits=sections.Limits(registrations_per_minute=0, requests_per_minute=0, connections_per_address=0),
         network=sections.NetworkAccess(allow=allow, allow_plaintext=plaintext),
+        credentials=sections.CredentialsKept(door=door),
     )
 
 

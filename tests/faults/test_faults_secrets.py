@@ -9,6 +9,7 @@ import gc
 import itertools
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -91,13 +92,13 @@ class Life:
 
 
 @asynccontextmanager
-async def life(folder: Path) -> AsyncIterator[Life]:
+async def life(folder: Path, more: str = "") -> AsyncIterator[Life]:
     authority = Authority()
     (folder / "ca.pem").write_bytes(authority.ca_pem)
     async with (
         ImapServer(habits=Habits(tls_context=authority.server_context())) as server,
         PushService() as service,
-        GatewayProcess(folder, folder / "ca.pem", level="debug") as gateway,
+        GatewayProcess(folder, folder / "ca.pem", level="debug", more=more) as gateway,
     ):
         yield Life(gateway, server, service)
 
@@ -273,10 +274,10 @@ async def test_nothing_but_net_connects(tmp_path: Path) -> None:
     assert {name.split(".")[1] for name in seen} <= {"net"}, seen
 
 
-async def core_of(gateway: GatewayProcess, folder: Path) -> bytes:
+async def core_of(pid: int, folder: Path) -> bytes:
     """All that is not zero in a core. Not dumpable means: not by itself and not by others of its user. Root may."""
     await asyncio.to_thread(
-        subprocess.run, ["gcore", "-o", str(folder / "core"), str(gateway.pid)], check=True, capture_output=True
+        subprocess.run, ["gcore", "-o", str(folder / "core"), str(pid)], check=True, capture_output=True
     )
     (core,) = folder.glob("core.*")
     try:
@@ -311,7 +312,7 @@ async def test_a_core_after_login_holds_the_passwords_that_are_kept_and_no_other
             tokens.append(answer["token"])
             one.server.deliver(name, mail.make())
             await one.service.wait_for(1, name=place)
-        core = await core_of(one.gateway, tmp_path)
+        core = await core_of(one.gateway.pid, tmp_path)
     found = {name: count_in(core, password_spellings(name, password)) for name, password in passwords.items()}
     found["tokens"] = sum(count_in(core, spellings(token.encode())) for token in tokens)
     for name, number in found.items():
@@ -365,7 +366,7 @@ async def test_a_core_holds_the_tokens_that_are_kept_and_no_older_ones(
             assert status == 201, answer
             one.server.deliver(name, mail.make())
             await one.service.wait_for(lambda got: got.type == "new_mail", name=name)
-        core = await core_of(one.gateway, tmp_path)
+        core = await core_of(one.gateway.pid, tmp_path)
         files = b"".join(entry.read_bytes() for entry in tmp_path.iterdir() if entry.is_file())
     found = {name: count_in(core, spellings(word.encode())) for name, word in words.items()}
     for name, number in found.items():
@@ -377,3 +378,80 @@ async def test_a_core_holds_the_tokens_that_are_kept_and_no_older_ones(
     assert all(found[name] <= 1 for name in ("session's access token", "first access token", "first refresh token")), (
         found
     )
+
+
+@pytest.mark.needs("root", "gcore")
+async def test_with_a_door_process_the_gateway_has_never_seen_a_credential(
+    tmp_path: Path, record_property: pytest.RecordProperty
+) -> None:
+    """Every way in: a registration of each retention, new credentials, the form of 2013, a wrong password, ``[[watch]]`` with a
+    file and with a command, an access token. What is kept is in the door's core, and in no place of the gateway's."""
+    kept, passing = ("memory", "file", "command"), ("session", "keys", "renewed", "form", "wrong", "bearer")
+    words = {name: random_word() for name in (*kept, *passing)}
+    (tmp_path / "password").write_text(words["file"] + "\n")
+    (tmp_path / "print").write_text(f"#!/bin/sh\necho {words['command']}\n")
+    (tmp_path / "print").chmod(0o700)
+    watch = "".join(
+        f'[[watch]]\nurl = "imaps://{name}@localhost:PORT/INBOX"\n{source}\nexec = "true"\n'
+        for name, source in (
+            ("file", f'password_file = "{tmp_path / "password"}"'),
+            ("command", f'password_command = "{tmp_path / "print"}"'),
+        )
+    )
+    async with life(tmp_path, '[credentials]\ndoor = "process"\n') as one:
+        one.server.behave(before_login=("SASL-IR", "AUTH=SCRAM-SHA-256"))
+        for name in ("memory", "file", "command", "session", "keys", "renewed", "form"):
+            one.server.add_user(name, words[name])
+        endpoints = {name: one.service.make_simplepush(name) for name in words}
+        for name in ("session", "keys", "memory", "renewed"):
+            hooks = {"new_mail": endpoints[name], "reconnect": one.service.make_simplepush(f"{name}-lost")}
+            retention = "session" if name == "renewed" else name
+            status, answer = await one.subscribe(name, words[name], hooks, retention=retention)
+            assert status == 201, answer
+        status, refused = await one.subscribe("session", words["wrong"], {"new_mail": endpoints["wrong"]})
+        assert status == 422, refused
+        auth = {"auth": {"type": "password", "password": words["renewed"]}}
+        status, _ = await one.call("PUT", f"/v1/subscriptions/{answer['id']}/credentials", auth, answer["token"])
+        assert status == 200
+        form = {
+            "username": "form",
+            "password": words["form"],
+            "IMAPServer": f"localhost:{one.server.tls_port}",
+            "onNewMessageURL": endpoints["form"]["url"],
+            "onReconnectURL": endpoints["form"]["url"],
+        }
+        status, answer = await one.call("POST", "/register", form)
+        assert status == 201, answer
+        one.server.behave(before_login=("SASL-IR", "AUTH=XOAUTH2"))
+        one.server.add_user("bearer", "-", token=words["bearer"])
+        body = subscription(one.server.tls_port, "bearer", "", {"new_mail": endpoints["bearer"]}, retention="session")
+        body["imap"]["auth"] = {"type": "oauth2", "access_token": words["bearer"]}
+        body["endpoints"]["reconnect"] = endpoints["bearer"]
+        assert (await one.call("POST", "/v1/subscriptions", body))[0] == 201
+        one.server.behave(before_login=("SASL-IR", "AUTH=PLAIN"))
+        one.gateway.add_to_config(watch.replace("PORT", str(one.server.tls_port)))
+        one.gateway.signal(signal.SIGHUP)
+        everybody = set(words) - {"wrong"}
+        await one.server.until(lambda: all(one.server.idling(name) == 1 for name in everybody))
+        for name in everybody - {"file", "command"}:
+            one.server.deliver(name, mail.make())
+            await one.service.wait_for(1, name=name)
+        (door,) = children_of(one.gateway.pid)
+        cores = {
+            "gateway": await core_of(one.gateway.pid, tmp_path),
+            "door": await core_of(door, tmp_path),
+        }
+    found = {
+        place: {name: count_in(core, password_spellings(name, word)) for name, word in words.items()}
+        for place, core in cores.items()
+    }
+    print(f"copies in a core: {found}")
+    for place, counts in found.items():
+        for name, number in counts.items():
+            record_property(f"copies in the {place}'s core: {name}", number)
+    assert not any(found["gateway"].values()), found
+    assert all(found["door"][name] >= 1 for name in kept)  # else the test would look for nothing
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from flows.gateway_bench import Bench
-from idlebell.gateway import declared as declared_module
-from idlebell.gateway.declared import Declared, DeclaredAccount, NoPassword, read_password
+from idlebell.gateway.declared import Declared, DeclaredAccount, read_password
 from idlebell.gateway.policy import Offered, Policy
+from idlebell.login import password_source
+from idlebell.login.password_source import NoPassword
 from idlebell.model.account import Account, ImapTarget, PasswordCredentials, Tls
 from idlebell.model.endpoint import (
     AppriseEndpoint,
@@ -201,7 +202,7 @@ async def test_a_command_that_gives_none(account: DeclaredAccount, program: str,
 
 
 async def test_a_command_that_hangs_is_killed(account: DeclaredAccount, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(declared_module, "PASSWORD_SECONDS", 0.2)
+    monkeypatch.setattr(password_source, "PASSWORD_SECONDS", 0.2)
     with pytest.raises(NoPassword, match="did not end"):
         await read_password(command(account, "import time; time.sleep(600)"))
 

@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable
 from typing import Final, TypeAlias
 
 from idlebell.canary.letter import compose
-from idlebell.gateway.declared import DeclaredAccount, NoPassword, read_password
+from idlebell.gateway.declared import DeclaredAccount, read_password
+from idlebell.login.password_source import NoPassword
 from idlebell.model.secret import Secret
 from idlebell.net.clock import Clock
 from idlebell.net.errors import SubmissionRefused, TransportError

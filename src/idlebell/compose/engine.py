@@ -29,6 +29,7 @@ from idlebell.compose.parts import (
     post_of,
     signer_of,
 )
+from idlebell.compose.processes import configure_of, reading_by, taking_over
 from idlebell.compose.vault import keyring_of, vault_room_of
 from idlebell.config import Settings
 from idlebell.deliver.dispatcher import Dispatcher
@@ -36,13 +37,16 @@ from idlebell.deliver.heartbeats import Heartbeats
 from idlebell.deliver.pruning import Pruner
 from idlebell.deliver.settings import DeliverySettings
 from idlebell.discover.providers import sessions_taken
+from idlebell.door.neighbour import Neighbour
 from idlebell.gateway.declared import Declared, DeclaredAccount
 from idlebell.gateway.discovery import Discovery
 from idlebell.gateway.feeds import Feeds
+from idlebell.gateway.policy import as_it_came
 from idlebell.gateway.reach import Reach
 from idlebell.gateway.verbs import Gateway
 from idlebell.login.door import Door
-from idlebell.login.opener import Opener
+from idlebell.login.keyring import Keyring
+from idlebell.login.opener import Open, Opener
 from idlebell.login.renewals import Renewals, refresh_by
 from idlebell.net.clock import Clock
 from idlebell.net.clock_watch import JumpReason, watch_clock
@@ -81,6 +85,8 @@ class Engine:
     emit: Emit
     metrics: PrometheusSink
     canary: Canary | None = None
+    neighbour: Neighbour | None = None
+    """The door, where it is a process of its own."""
 
     async def follow(self, accounts: Sequence[DeclaredAccount]) -> None:
         """Makes what is declared fit ``accounts``. The canary stays the one that the process was started with."""
@@ -98,6 +104,7 @@ async def running_engine(
     declared: Sequence[DeclaredAccount],
     on_line: Callable[[str], None] | None = None,
     canary: bool = False,
+    door_process: bool = False,
 ) -> AsyncIterator[Engine]:
     async with AsyncExitStack() as stack:
         clock = Clock()
@@ -129,14 +136,28 @@ async def running_engine(
             stack.push_async_callback(room.stop)
         keyring = await keyring_of(room, emit)
         wheel = Wheel()
-        connect = connect_with(connector, tls_policy, clock, wheel)
+        neighbour: Neighbour | None = None
+        if door_process:
+            neighbour = Neighbour(
+                configure_of(settings, places),
+                taking_over(arena or SecretArena(), clock, wheel),
+                emit,
+                lambda: _start_anew(keyring, accounts, emit),
+            )
+            await neighbour.start()
+            stack.push_async_callback(neighbour.close)
         post = post_of(settings, connector, tls_policy, clock) if canary else None
         rhythm = Rhythm(settings.canary.every_seconds, settings.canary.late_seconds)
         bird = None if post is None else Canary(post, rhythm, clock, os.urandom, emit)
-        renewals = Renewals(refresh_by(http.send), keyring, clock, random.random, emit)
-        opener = Opener(connect, os.urandom, emit, support_url=settings.imap.support_url)
+        refresh = refresh_by(http.send) if neighbour is None else neighbour.refresh
+        renewals = Renewals(refresh, keyring, clock, random.random, emit)
+        if neighbour is None:
+            connect = connect_with(connector, tls_policy, clock, wheel)
+            open_session: Open = Opener(connect, os.urandom, emit, support_url=settings.imap.support_url).open
+        else:
+            open_session = neighbour.open
         door = Door(
-            opener.open,
+            open_session,
             keyring,
             clock,
             os.urandom,
@@ -199,7 +220,7 @@ async def running_engine(
             status,
             fleet.nudge,
             dispatcher,
-            policy_of(settings, egress, pool, apps, room),
+            policy_of(settings, egress, pool, apps, room, as_it_came if neighbour is None else neighbour.claim),
             clock,
             os.urandom,
             emit,
@@ -213,13 +234,13 @@ async def running_engine(
         pruner = Pruner(store, emit, clock, gateway.over, dispatcher.nudge, gateway.bookkeeping.write_in_time)
         heartbeats = Heartbeats(store, emit, clock, partial(is_watched, status), dispatcher.nudge)
         reminding = Reminding(store, means.looks, status, clock, emit, fleet.nudge, dispatcher.nudge, keep)
-        accounts = Declared(gateway)
+        accounts = Declared(gateway, None if neighbour is None else reading_by(neighbour))
         sessions_and_logins = gauges_of(fleet, status, keyring, door.admission, places.sessions)
         for gauge in (*sessions_and_logins, *delivery_gauges(dispatcher), *canary_gauges(bird)):
             metrics.show(gauge)
         metrics.show(Gauge("event_streams", "Streams of events that are being read.", feeds.readers))
 
-        engine = Engine(settings, store, gateway, fleet, dispatcher, accounts, emit, metrics, bird)
+        engine = Engine(settings, store, gateway, fleet, dispatcher, accounts, emit, metrics, bird, neighbour)
         await engine.follow(declared)
         await fleet.announce_restart()
         watching = asyncio.create_task(fleet.run(), name="fleet")
@@ -249,6 +270,17 @@ async def running_engine(
             with suppress(StoreError):
                 await gateway.bookkeeping.write_last()
             await asyncio.gather(watching, clocks, return_exceptions=True)
+
+
+async def _start_anew(keyring: Keyring, accounts: Declared, emit: Emit) -> None:
+    """What the door kept is gone. Sessions go on; the apps of those that are lost from now on are asked. What the operator
+    declared is read again."""
+    keyring.wipe()
+    try:
+        for complaint in await accounts.again():
+            emit(Complained(complaint))
+    except StoreError as error:
+        emit(Complained(f"the passwords of declared accounts were not read again: {error}"))
 
 
 async def _watch_clock(clock: Clock, fleet: Fleet, hosts: Hosts, emit: Emit) -> None:

@@ -15,7 +15,7 @@ from idlebell.compose.carriers import AppCarriers
 from idlebell.config import Settings
 from idlebell.deliver.dispatcher import Dispatcher
 from idlebell.gateway.declared import DeclaredAccount
-from idlebell.gateway.policy import Offered, Policy
+from idlebell.gateway.policy import Offered, Policy, as_it_came
 from idlebell.imap.capabilities import SharedCapabilities
 from idlebell.login.admission import Admission
 from idlebell.login.keyring import Keyring
@@ -24,6 +24,7 @@ from idlebell.login.vault_room import VaultRoom
 from idlebell.model.account import ImapTarget, Retention, Tls
 from idlebell.model.apprise_service import offered
 from idlebell.model.proof import Demand, Demands
+from idlebell.model.secret import Secret
 from idlebell.model.subscription import Subscription
 from idlebell.net.apprise_pool import ApprisePool
 from idlebell.net.clock import Clock
@@ -101,10 +102,16 @@ def demands_of(settings: Settings) -> Demands:
 
 
 def policy_of(
-    settings: Settings, egress: Egress, pool: ApprisePool | None, apps: AppCarriers, room: VaultRoom | None
+    settings: Settings,
+    egress: Egress,
+    pool: ApprisePool | None,
+    apps: AppCarriers,
+    room: VaultRoom | None,
+    claim: Callable[[Secret], Secret] = as_it_came,
 ) -> Policy:
     return Policy(
         egress=egress,
+        claim=claim,
         registration_open=settings.server.registration == "open",
         retentions=frozenset(settings.credentials.retention) - (set() if room and room.open else {Retention.VAULT}),
         max_mailboxes=settings.imap.max_mailboxes,

@@ -30,9 +30,9 @@ from idlebell.net.clock import Clock
 from idlebell.net.descriptors import RESERVE_LEAST, descriptors
 from idlebell.net.hardening import harden_process
 from idlebell.net.outbound import foreign_addresses
-from idlebell.rest.app import create_app
+from idlebell.rest.app import create_app, routed
 from idlebell.rest.options import RestOptions
-from idlebell.rest.server import RestServer
+from idlebell.rest.server import RestServer, listen, url_of
 from idlebell.rules.pace import Pace
 from idlebell.store.contract import Store, StoreError
 from idlebell.store.memory import MemoryStore
@@ -67,11 +67,9 @@ class Running:
     """The whole gateway, with its door open at ``url``."""
 
     engine: Engine
-    rest: RestServer
-
-    @property
-    def url(self) -> str:
-        return self.rest.url
+    url: str
+    renew_certificate: Callable[[], None]
+    """Reads the files of our own certificate again. ValueError: they cannot be used."""
 
     @property
     def gateway(self) -> Gateway:
@@ -86,14 +84,28 @@ async def running(settings: Settings, *, emit_also: Callable[[Fact], None] | Non
         store = await open_store(settings.store.path, settings.store.key_file, pace)
         stack.push_async_callback(store.close)
         engine = await stack.enter_async_context(
-            running_engine(settings, store, emit_also, declared=declared_accounts(settings), canary=True)
+            running_engine(
+                settings,
+                store,
+                emit_also,
+                declared=declared_accounts(settings),
+                canary=True,
+                door_process=settings.credentials.door == "process",
+            )
         )
         options = _rest_options(engine)
-        rest = RestServer(create_app(engine.gateway, options), options)
-        await rest.start()
-        stack.push_async_callback(rest.stop)
+        if (neighbour := engine.neighbour) is None:
+            rest = RestServer(create_app(engine.gateway, options), options)
+            await rest.start()
+            stack.push_async_callback(rest.stop)
+            url, renew = rest.url, rest.renew_certificate
+        else:
+            listening = listen(options)
+            url, renew = url_of(options, listening), neighbour.renew_certificate
+            stack.push_async_callback(neighbour.listen_no_more)
+            await neighbour.listen(routed(engine.gateway, options), listening)
         stack.callback(engine.gateway.close_events)
-        yield Running(engine, rest)
+        yield Running(engine, url, renew)
 
 
 async def serve(
@@ -143,7 +155,7 @@ async def serve(
 
 def renew_certificate(found: Running) -> None:
     try:
-        found.rest.renew_certificate()
+        found.renew_certificate()
     except ValueError as error:
         found.engine.emit(Complained(f"the certificate was not taken, the one from before stays: {error}"))
 

@@ -58,6 +58,11 @@ def _pair(section: str, certificate: Path | None, key: Path | None) -> Iterator[
 
 def _credentials(settings: Settings) -> Iterator[Broken]:
     kept = settings.credentials
+    if kept.door == "process" and Retention.VAULT in kept.retention:
+        yield Broken(
+            ("credentials.door", "credentials.retention"),
+            "process keeps no vault yet; take vault out of retention, or leave the door inside",
+        )
     if kept.vault_key_file is not None and kept.vault_key_command:
         yield Broken(
             ("credentials.vault_key_command", "credentials.vault_key_file"),

@@ -150,6 +150,7 @@ class CredentialsKept(Section, frozen=True, kw_only=True):
     )
     vault_key_file: OptionalPath = None
     vault_key_command: Text = ""
+    door: Literal["inside", "process"] = "inside"
 
 
 class OAuthClient(Section, frozen=True, kw_only=True):

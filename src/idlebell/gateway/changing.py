@@ -62,7 +62,7 @@ class Changes:
         _check_living(before)
         auth = await self._redeemed(before, request.auth)
         faults = Faults()
-        credentials = read_auth(faults, auth, "/auth", allow_plaintext=means.policy.allow_plaintext)
+        credentials = read_auth(faults, auth, "/auth", means.policy)
         check_wait(faults, request.wait_seconds)
         faults.raise_any()
         _check_retention(before, credentials, "/auth")

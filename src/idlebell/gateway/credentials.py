@@ -7,6 +7,7 @@ import unicodedata
 from typing import Final
 
 from idlebell.gateway.endpoints import url_fault
+from idlebell.gateway.policy import Policy
 from idlebell.gateway.reading import Faults
 from idlebell.gateway.shapes import Auth, OAuth2Auth, PasswordAuth, SignInAuth
 from idlebell.login.token_endpoint import TOKEN_CHARACTERS, is_token
@@ -27,22 +28,20 @@ CLIENT_BYTES: Final = 1_000
 _FOR_RENEWAL: Final = ("token_url", "client_id", "client_secret")
 
 
-def read_auth(faults: Faults, auth: Auth, at: str, *, allow_plaintext: bool) -> Credentials:
+def read_auth(faults: Faults, auth: Auth, at: str, policy: Policy) -> Credentials:
     """``auth``'s secrets are owned by what is returned."""
     match auth:
         case PasswordAuth(password=password):
             check_text(faults, f"{at}/password", password.text(), PASSWORD_BYTES)
-            return PasswordCredentials(password)
+            return PasswordCredentials(policy.claim(password))
         case OAuth2Auth(refresh_token=token):
-            if token is None:
-                return _bearer(faults, auth, at)
-            return _renewable(faults, auth, token, at, allow_plaintext=allow_plaintext)
+            return _bearer(faults, auth, at, policy) if token is None else _renewable(faults, auth, token, at, policy)
         case SignInAuth():  # where it is taken, it has been redeemed by now
             faults.add(at, "must be no sign-in here; PUT …/credentials takes it")
             return BearerCredentials(Secret(""))
 
 
-def _bearer(faults: Faults, auth: OAuth2Auth, at: str) -> BearerCredentials:
+def _bearer(faults: Faults, auth: OAuth2Auth, at: str, policy: Policy) -> BearerCredentials:
     for name in _FOR_RENEWAL:
         if getattr(auth, name) is not None:
             faults.add(f"{at}/{name}", "must be left out without refresh_token")
@@ -50,18 +49,18 @@ def _bearer(faults: Faults, auth: OAuth2Auth, at: str) -> BearerCredentials:
         faults.add(f"{at}/access_token", "is missing")
         return BearerCredentials(Secret(""))
     _check_token(faults, f"{at}/access_token", auth.access_token)
-    return BearerCredentials(auth.access_token)
+    return BearerCredentials(policy.claim(auth.access_token))
 
 
 def _renewable(
-    faults: Faults, auth: OAuth2Auth, refresh_token: Secret, at: str, *, allow_plaintext: bool
+    faults: Faults, auth: OAuth2Auth, refresh_token: Secret, at: str, policy: Policy
 ) -> RenewableCredentials:
     _check_token(faults, f"{at}/refresh_token", refresh_token)
     if auth.access_token is not None:
         _check_token(faults, f"{at}/access_token", auth.access_token)
     if auth.token_url is None:
         faults.add(f"{at}/token_url", "is missing: it is where the refresh token is used")
-    elif (fault := url_fault(auth.token_url, allow_plaintext=allow_plaintext)) is not None:
+    elif (fault := url_fault(auth.token_url, allow_plaintext=policy.allow_plaintext)) is not None:
         faults.add(f"{at}/token_url", fault)
     if auth.client_id is None:
         faults.add(f"{at}/client_id", "is missing: a refresh token belongs to the client that got it")
@@ -69,8 +68,14 @@ def _renewable(
         check_text(faults, f"{at}/client_id", auth.client_id, CLIENT_BYTES)
     if auth.client_secret is not None:
         check_text(faults, f"{at}/client_secret", auth.client_secret.text(), CLIENT_BYTES)
-    url, client = auth.token_url or "", auth.client_id or ""
-    return RenewableCredentials(refresh_token, PushUrl(url), client, auth.client_secret, auth.access_token)
+    secret, access = auth.client_secret, auth.access_token
+    return RenewableCredentials(
+        policy.claim(refresh_token),
+        PushUrl(auth.token_url or ""),
+        auth.client_id or "",
+        None if secret is None else policy.claim(secret),
+        None if access is None else policy.claim(access),
+    )
 
 
 def retention_fault(credentials: Credentials | None, retention: Retention) -> str | None:
@@ -97,17 +102,17 @@ def copied(credentials: Credentials) -> Credentials:
         case KeyedCredentials():
             raise TypeError("keys belong to who has learnt them")
         case PasswordCredentials(password):
-            return PasswordCredentials(_again(password))
+            return PasswordCredentials(password.again())
         case BearerCredentials(access_token):
-            return BearerCredentials(_again(access_token))
+            return BearerCredentials(access_token.again())
         case RenewableCredentials():
             secret, access = credentials.client_secret, credentials.access_token
             return RenewableCredentials(
-                _again(credentials.refresh_token),
+                credentials.refresh_token.again(),
                 credentials.token_url,
                 credentials.client_id,
-                None if secret is None else _again(secret),
-                _again(access),
+                None if secret is None else secret.again(),
+                access.again(),
             )
 
 
@@ -138,7 +143,3 @@ def check_text(faults: Faults, at: str, text: str, most: int) -> None:
 def _check_token(faults: Faults, at: str, token: Secret) -> None:
     if not is_token(token.text()):
         faults.add(at, f"must be 1 to {TOKEN_CHARACTERS} visible ASCII characters (RFC 6750 section 2.1)")
-
-
-def _again(secret: Secret) -> Secret:
-    return Secret(secret.reveal())

@@ -6,18 +6,18 @@ They have no token, no lease and no ``reconnect``: the operator's word is their 
 from __future__ import annotations
 
 import asyncio
-import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from idlebell.gateway.endpoints import apprise_fault, url_fault, webhook_secret
 from idlebell.gateway.means import Means
 from idlebell.gateway.shapes import SubscriptionView
 from idlebell.gateway.standing import verdict
 from idlebell.gateway.verbs import Gateway
+from idlebell.login.password_source import NoPassword, password_of
 from idlebell.model.account import ImapTarget, PasswordCredentials, Retention
 from idlebell.model.endpoint import (
     AppriseEndpoint,
@@ -38,11 +38,8 @@ from idlebell.model.subscription import LEASE_SECONDS_MAX, Payload, Phase, Subsc
 from idlebell.store.contract import ConflictError
 from idlebell.telemetry.status import AccountStatus
 
-PASSWORD_SECONDS: Final = 10.0
-"""For ``password_command``."""
 AT_ONCE: Final = 16
 """Accounts whose passwords are read together: commands wait for each other's disks, and what is stored shares a commit."""
-PASSWORD_BYTES: Final = 65_536
 SIMPLEPUSH_PREFIX: Final = "simplepush+"
 _PAGE: Final = 1_000
 _WAITED_SECONDS: Final = 3_600.0
@@ -75,18 +72,22 @@ class DeclaredAccount:
         return f"{self.username} at {self.target}"
 
 
-class NoPassword(Exception):  # noqa: N818 - what is the matter, said to the operator
-    """The sentence says why; it holds nothing that the file or the command gave."""
+ReadPassword: TypeAlias = Callable[[DeclaredAccount], Awaitable[Secret]]
 
 
 class Declared:
-    def __init__(self, gateway: Gateway) -> None:
+    """``read``: :func:`read_password`, or another process's, which keeps what it reads."""
+
+    def __init__(self, gateway: Gateway, read: ReadPassword | None = None) -> None:
         self._means: Means = gateway.means
+        self._read = read or read_password
         self._turn = asyncio.Lock()
+        self._accounts: Sequence[DeclaredAccount] = ()
 
     async def follow(self, accounts: Sequence[DeclaredAccount]) -> tuple[str, ...]:
         """Makes what is subscribed fit ``accounts``; passwords are read anew. Gives a sentence for each thing that could not
         be done, for the operator; the rest is done. StoreError is the caller's."""
+        self._accounts = accounts
         async with self._turn:
             known = await self._known()
             complaints: list[str] = []
@@ -101,12 +102,16 @@ class Declared:
                     await self._means.forget(subscription)
             return tuple(complaints)
 
+    async def again(self) -> tuple[str, ...]:
+        """As :meth:`follow`, with what was followed last: the passwords that were read are gone."""
+        return await self.follow(self._accounts)
+
     async def _follow_account(self, account: DeclaredAccount) -> tuple[list[SubscriptionId], list[str]]:
         """Its subscriptions, and a sentence for each thing that could not be done."""
         endpoints, faults = endpoints_of(account, self._means)
         complaints = [f"{account}: {fault}" for fault in faults]
         try:
-            password = await read_password(account)
+            password = await self._read(account)
         except NoPassword as error:
             complaints.append(f"{account}: {error}")
             password = None
@@ -188,7 +193,7 @@ class Declared:
                 continue  # a watcher wrote to it, or the account went with its last subscription
             break
         if password is not None:
-            means.keyring.keep(found.id, watched.id, PasswordCredentials(Secret(password.reveal())))
+            means.keyring.keep(found.id, watched.id, PasswordCredentials(password.again()))
         means.nudge(watched.id)
         return found.id
 
@@ -254,54 +259,6 @@ def endpoints_of(account: DeclaredAccount, means: Means) -> tuple[list[Endpoint]
 
 async def read_password(account: DeclaredAccount) -> Secret:
     """The first line of the file, or of what the command prints. NoPassword says why there is none."""
-    if account.password_file is not None:
-        try:
-            content = await asyncio.to_thread(_read, account.password_file)
-        except OSError as error:
-            raise NoPassword(f"password_file cannot be read: {error.strerror}") from None
-    elif account.password_command:
-        content = await _run(account.password_command)
-    elif account.ask is not None:
+    if account.ask is not None and account.password_file is None and not account.password_command:
         return await asyncio.to_thread(account.ask)
-    else:
-        raise NoPassword("neither password_file nor password_command is given")
-    line = content.split(b"\n", 1)[0].rstrip(b"\r")
-    if not line:
-        raise NoPassword("the first line of the password's source is empty")
-    try:
-        line.decode("utf-8")
-    except UnicodeDecodeError:
-        raise NoPassword("the password is not UTF-8") from None
-    return Secret(line)
-
-
-def _read(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(PASSWORD_BYTES)
-
-
-async def _run(command: str) -> bytes:
-    """Without a shell; what it says on standard error goes where ours goes."""
-    try:
-        words = shlex.split(command)
-        process = await asyncio.create_subprocess_exec(
-            *words, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE
-        )
-    except (OSError, ValueError):
-        raise NoPassword("password_command cannot be started") from None
-    assert process.stdout is not None
-    try:
-        async with asyncio.timeout(PASSWORD_SECONDS):
-            content = bytearray()
-            while len(content) < PASSWORD_BYTES and (part := await process.stdout.read(PASSWORD_BYTES - len(content))):
-                content += part
-            status = await process.wait()
-    except TimeoutError:
-        raise NoPassword(f"password_command did not end within {PASSWORD_SECONDS:g} s") from None
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if status != 0:
-        raise NoPassword(f"password_command failed with status {status}")
-    return bytes(content)
+    return await password_of(account.password_file, account.password_command)

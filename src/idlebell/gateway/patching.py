@@ -47,8 +47,7 @@ def read_patch_auth(patch: Mapping[str, Any], policy: Policy) -> Credentials | N
         return None
     faults = Faults()
     auth = read_into(faults, Auth, patch["auth"], "/auth")
-    allow_plaintext = policy.allow_plaintext
-    credentials = None if faults.count else read_auth(faults, auth, "/auth", allow_plaintext=allow_plaintext)
+    credentials = None if faults.count else read_auth(faults, auth, "/auth", policy)
     faults.raise_any()
     return credentials
 

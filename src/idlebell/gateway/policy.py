@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from idlebell.model.account import Retention
 from idlebell.model.proof import USUAL_DEMANDS, Demands
+from idlebell.model.secret import Secret
 from idlebell.net.egress import Egress
+
+
+def as_it_came(secret: Secret) -> Secret:
+    return secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,8 @@ class Policy:
     """0: none."""
 
     offered: Offered = Offered()
+    claim: Callable[[Secret], Secret] = as_it_came
+    """Makes of a credential in a request the one that is used: where another process keeps it, what stands for it."""
 
     @property
     def allow_plaintext(self) -> bool:

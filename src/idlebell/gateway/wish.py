@@ -72,8 +72,7 @@ def read_wish(request: SubscriptionRequest, policy: Policy) -> Wish:
     assert imap is not None
     target = _target(faults, imap, policy)
     check_text(faults, "/imap/username", imap.username, USERNAME_BYTES)
-    plaintext = policy.allow_plaintext
-    credentials = None if imap.auth is None else read_auth(faults, imap.auth, "/imap/auth", allow_plaintext=plaintext)
+    credentials = None if imap.auth is None else read_auth(faults, imap.auth, "/imap/auth", policy)
     endpoints = read_endpoints(
         faults, request.endpoints, allow_plaintext=policy.allow_plaintext, offered=policy.offered
     )

@@ -27,6 +27,7 @@ from idlebell.model.account import (
     PasswordCredentials,
     RenewableCredentials,
 )
+from idlebell.model.secret import Secret
 
 _SCRAM: Final[Mapping[str, type[Scram]]] = {one.name: one for one in (ScramSha256, ScramSha1)}
 
@@ -92,7 +93,8 @@ def mechanism_of(
 def proven(credentials: Credentials, mechanism: Mechanism | None) -> None:
     """The server has let them in by ``mechanism``: those that are to become keys do."""
     if isinstance(credentials, KeyedCredentials) and isinstance(mechanism, Scram) and (keys := mechanism.keys):
-        credentials.take(keys.client_key, keys.server_key, keys.salt, keys.iterations, mechanism.name)
+        client_key, server_key = Secret(keys.client_key), Secret(keys.server_key)
+        credentials.take(client_key, server_key, keys.salt, keys.iterations, mechanism.name)
 
 
 def _scram_keys(credentials: Credentials) -> ScramKeys | None:

@@ -138,10 +138,10 @@ class KeyedCredentials:
         self.client_key, self.server_key = Secret(""), Secret("")
         self.mechanism, self.salt, self.iterations = "", b"", 0
 
-    def take(self, client_key: bytes, server_key: bytes, salt: bytes, iterations: int, mechanism: str) -> None:
+    def take(self, client_key: Secret, server_key: Secret, salt: bytes, iterations: int, mechanism: str) -> None:
         """In place of the password."""
         self.wipe()
-        self.client_key, self.server_key = Secret(client_key), Secret(server_key)
+        self.client_key, self.server_key = client_key, server_key
         self.mechanism, self.salt, self.iterations = mechanism, salt, iterations
 
     def wipe(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 
 class Secret:
@@ -22,6 +22,10 @@ class Secret:
 
     def text(self) -> str:
         return self._value.decode("utf-8", "surrogatepass")
+
+    def again(self) -> Secret:
+        """Another one with the same value, to be wiped by another owner."""
+        return Secret(self._value)
 
     def wipe(self) -> None:
         """Overwrites the value and empties it. A second call does nothing."""
@@ -58,3 +62,35 @@ class Secret:
 
     def __deepcopy__(self, memo: Any) -> NoReturn:
         raise TypeError("a secret is not copied")
+
+
+class Keeper(Protocol):
+    """Who has the secrets that are known here by tickets. Each :meth:`hold` is followed by one :meth:`release`."""
+
+    def hold(self, ticket: bytes) -> None: ...
+
+    def release(self, ticket: bytes) -> None: ...
+
+
+class HeldSecret(Secret):
+    """A secret that somebody else keeps. What stands for it here is a ticket: equal for equal secrets, and of no use but to ask
+    its keeper to use what it stands for. Its keeper forgets it when the last of these is wiped or gone."""
+
+    __slots__ = ("_keeper",)
+
+    def __init__(self, ticket: bytes, keeper: Keeper) -> None:
+        """``keeper`` counts this one already."""
+        super().__init__(ticket)
+        self._keeper = keeper
+
+    def again(self) -> HeldSecret:
+        self._keeper.hold(self.reveal())
+        return HeldSecret(self.reveal(), self._keeper)
+
+    def wipe(self) -> None:
+        if not self.wiped:
+            self._keeper.release(self.reveal())
+        super().wipe()
+
+    def __del__(self) -> None:
+        self.wipe()

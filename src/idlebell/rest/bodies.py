@@ -9,18 +9,15 @@ from litestar import Request
 
 from idlebell.gateway.reading import read
 from idlebell.gateway.shape import Shape
-from idlebell.rest.json_body import decode, decode_form
+from idlebell.model.problem import ProblemError
+from idlebell.rest.decoding import FORM, JSON, decode, decode_form, essence
 from idlebell.rest.problems import refuse
 
 S = TypeVar("S", bound=Shape)
 
-JSON = "application/json"
-MERGE_PATCH = "application/merge-patch+json"
-FORM = "application/x-www-form-urlencoded"
-
 
 def media_type(request: Request[Any, Any, Any]) -> str:
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return essence(request.headers.get("content-type", ""))
 
 
 async def json_object(request: Request[Any, Any, Any], accepted: tuple[str, ...] = (JSON,)) -> dict[str, Any]:
@@ -44,5 +41,9 @@ async def form(request: Request[Any, Any, Any], shape: type[S]) -> S:
 
 
 def _body(request: Request[Any, Any, Any]) -> bytearray:
-    found: bytearray = request.scope["state"]["body"]
+    """ProblemError: whoever took the request found that it cannot be read, and let nothing of it through."""
+    state = request.scope["state"]
+    if (problem := state.get("unreadable")) is not None:
+        raise ProblemError(problem)
+    found: bytearray = state["body"]
     return found

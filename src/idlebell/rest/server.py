@@ -92,15 +92,16 @@ class RestServer:
     @property
     def port(self) -> int:
         """The one that is open, also where any free one was asked for."""
-        if self._socket is None:
-            raise RuntimeError("the server does not listen")
-        found: int = self._socket.getsockname()[1]
-        return found
+        return _port_of(self._opened())
 
     @property
     def url(self) -> str:
-        scheme = "https" if self._options.tls_certificate is not None else "http"
-        return f"{scheme}://{host_port(self._options.host, self.port)}"
+        return url_of(self._options, self._opened())
+
+    def _opened(self) -> socket.socket:
+        if self._socket is None:
+            raise RuntimeError("the server does not listen")
+        return self._socket
 
     async def stop(self) -> None:
         self._server.should_exit = True
@@ -113,6 +114,16 @@ def listen(options: RestOptions) -> socket.socket:
     """OSError where the address is taken or may not be used."""
     family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
     return socket.create_server((options.host, options.port), family=family, backlog=limits.BACKLOG)
+
+
+def url_of(options: RestOptions, listening: socket.socket) -> str:
+    scheme = "https" if options.tls_certificate is not None else "http"
+    return f"{scheme}://{host_port(options.host, _port_of(listening))}"
+
+
+def _port_of(listening: socket.socket) -> int:
+    found: int = listening.getsockname()[1]
+    return found
 
 
 class _Embedded(uvicorn.Server):

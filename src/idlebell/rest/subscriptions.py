@@ -17,8 +17,9 @@ from idlebell.gateway.shapes import (
     VerifyRequest,
 )
 from idlebell.rest.answers import answer
-from idlebell.rest.bodies import JSON, MERGE_PATCH, json_object, shaped
+from idlebell.rest.bodies import json_object, shaped
 from idlebell.rest.callers import caller
+from idlebell.rest.decoding import JSON, MERGE_PATCH
 from idlebell.rest.limits import PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX
 from idlebell.rest.problems import refuse
 

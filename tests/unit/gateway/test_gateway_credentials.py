@@ -54,7 +54,7 @@ def test_a_password_is_kept_as_keys_once_it_has_opened_a_session() -> None:
     assert isinstance(own, KeyedCredentials)
     assert same_credentials(own, made("password", "pencil"))
     assert not same_credentials(own, made("password", "other"))
-    own.take(b"client", b"server", b"salt", 4096, "SCRAM-SHA-256")
+    own.take(Secret(b"client"), Secret(b"server"), b"salt", 4096, "SCRAM-SHA-256")
     assert own.password.wiped
     assert not same_credentials(own, made("password", "pencil")), "nobody knows any more"
     assert "client" not in repr(own)

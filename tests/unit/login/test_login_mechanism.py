@@ -40,7 +40,7 @@ def test_the_login_command_is_no_mechanism():
 def test_keys_are_told_from_others_by_what_they_are() -> None:
     own = KeyedCredentials(Secret("right"))
     assert known_by(own) == "keys right" != revealed(own)
-    own.take(b"client", b"server", b"salt", 4096, "SCRAM-SHA-256")
+    own.take(Secret(b"client"), Secret(b"server"), b"salt", 4096, "SCRAM-SHA-256")
     assert known_by(own) == f"keys {b'client'.hex()}"
 
 
@@ -48,7 +48,7 @@ def test_keys_are_used_by_the_mechanism_that_they_came_by() -> None:
     both = frozenset({"AUTH=SCRAM-SHA-256", "AUTH=SCRAM-SHA-1", "AUTH=PLAIN"})
     own = KeyedCredentials(Secret("right"))
     assert offered(both, own) == ("SCRAM-SHA-256", "SCRAM-SHA-1")
-    own.take(b"client", b"server", b"salt", 4096, "SCRAM-SHA-1")
+    own.take(Secret(b"client"), Secret(b"server"), b"salt", 4096, "SCRAM-SHA-1")
     assert offered(both, own) == ("SCRAM-SHA-1",)
     assert offered(both - {"AUTH=SCRAM-SHA-1"}, own) == ()
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from idlebell.model.problem import ProblemError
-from idlebell.rest.json_body import decode, depth
+from idlebell.rest.decoding import decode, depth
 from idlebell.rest.limits import MAX_JSON_DEPTH
 
 JSON = st.recursive(

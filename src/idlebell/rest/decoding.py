@@ -12,9 +12,18 @@ import msgspec
 from idlebell.rest.limits import MAX_FORM_FIELDS, MAX_JSON_DEPTH
 from idlebell.rest.problems import refuse
 
+JSON = "application/json"
+MERGE_PATCH = "application/merge-patch+json"
+FORM = "application/x-www-form-urlencoded"
+
 # Possessive, and without need of an end: whatever the bytes are, no place is looked at twice.
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 _BRACKET = re.compile(rb"[\[\]{}]")
+
+
+def essence(content_type: str) -> str:
+    """Of a Content-Type header, without its parameters."""
+    return content_type.partition(";")[0].strip().lower()
 
 
 def decode(data: bytes | bytearray) -> dict[str, Any]:

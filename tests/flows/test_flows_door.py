@@ -1,0 +1,113 @@
+"""The gateway with its door in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import ssl
+from pathlib import Path
+
+import aiohttp
+
+from faults.fault_scene import Scene, scene
+from idlebell.door.neighbour import Neighbour
+from idlebell.telemetry.facts import Complained, ReconnectAsked
+
+
+def neighbour_of(stage: Scene) -> Neighbour:
+    found = stage.running.engine.neighbour
+    assert found is not None
+    return found
+
+
+async def test_a_door_that_dies_takes_what_it_kept_with_it_and_no_session_that_it_handed_over(tmp_path: Path) -> None:
+    async with scene(tmp_path, door="process") as stage:
+        door = neighbour_of(stage)
+        for user in ("session", "memory", "old"):
+            stage.server.add_user(user, "right")
+            if user == "old":
+                # No parked record can be made of it: it stays OpenSSL's, in the door.
+                assert stage.server.habits.tls_context is not None
+                stage.server.habits.tls_context.maximum_version = ssl.TLSVersion.TLSv1_2
+            answer = await stage.subscribe(stage.wish(user, retention="memory" if user == "memory" else "session"))
+            assert answer.status == 201, answer
+        for user in ("session", "memory", "old"):
+            await stage.rings(user)
+        first = door.pid
+        os.kill(first, signal.SIGTERM)  # meant for the gateway
+        await stage.rings("old")
+        assert door.pid == first
+
+        logins = len(stage.server.logins)
+        os.kill(first, signal.SIGKILL)
+        await stage.service.wait_for(1, name="old-lost")  # nobody could log in again
+
+        async def is_there() -> bool:
+            return door.pid not in (0, first)
+
+        await stage.until(is_there)
+        for user in ("session", "memory"):
+            await stage.rings(user)
+        assert len(stage.server.logins) == logins
+        assert [fact.text for fact in stage.facts if isinstance(fact, Complained)] == [
+            "the door process has ended; it is started anew in 0 s"
+        ]
+        for session in stage.server.of("memory"):
+            session.drop()
+        await stage.service.wait_for(1, name="memory-lost")  # its password was in that door
+        assert {type(fact) for fact in stage.facts if isinstance(fact, ReconnectAsked)} == {ReconnectAsked}
+        answer = await stage.subscribe(stage.wish("memory", retention="memory"))
+        assert answer.status in (200, 201), answer
+        for session in stage.server.of("memory"):
+            session.drop()
+        await stage.server.until(lambda: stage.server.idling("memory") == 1)  # by what the new one keeps
+        stage.nobody_was_surprised()
+    assert door.pid == 0
+
+
+async def test_requests_are_answered_through_the_door_as_without_it(tmp_path: Path) -> None:
+    async with scene(tmp_path, door="process") as stage:
+        url = stage.url
+        assert (await stage.call("GET", "/healthz")).status == 200
+        page = await stage.call("GET", "/openapi.json")
+        assert page.status == 200
+        assert len(page.body) > 65_536  # several packets
+        head = await stage.http.head(f"{url}/openapi.json")
+        assert (head.status, await head.read()) == (200, b"")
+        for raw, kind, code in (
+            (b'{"imap": {"auth": {"password": "hunter2"', "application/json", "malformed-json"),
+            (b'{"a": 1, "a": 2}', "application/json", "malformed-json"),
+            (b"password=hunter2", "text/plain", "unsupported-media-type"),
+            (b"x" * 70_000, "application/json", "body-too-large"),
+        ):
+            refused = await stage.call("POST", "/v1/subscriptions", raw=raw, Content_Type=kind)
+            assert refused.is_problem(code), refused
+        wish = stage.wish()
+        wish["imap"]["auth"]["password"] = "two\nlines"
+        refused = await stage.subscribe(wish)
+        assert refused.json["errors"] == [
+            {"pointer": "/imap/auth/password", "detail": "must hold no control characters"}
+        ]
+        wrong, right = await stage.subscribe(stage.wish(password="wrong")), await stage.subscribe(stage.wish())
+        assert wrong.is_problem("authentication-failed")
+        assert right.status == 201, right
+        headers = {"Authorization": f"Bearer {right.json['token']}"}
+        async with (
+            aiohttp.ClientSession(headers=headers) as http,
+            http.get(f"{url}/v1/subscriptions/{right.json['id']}/events") as stream,
+        ):
+            await stage.rings("alice")
+            async for line in stream.content:
+                if line.startswith(b"event: notification"):
+                    break
+        refreshed = await stage.call(
+            "PUT",
+            f"/v1/subscriptions/{right.json['id']}/credentials",
+            {"auth": {"type": "password", "password": "right"}},
+            token=right.json["token"],
+        )
+        assert refreshed.status == 200, refreshed
+        assert (
+            await stage.call("DELETE", f"/v1/subscriptions/{right.json['id']}", token=right.json["token"])
+        ).status == 204
+        stage.nobody_was_surprised()
