@@ -243,6 +243,9 @@ THREATS: Final = (
         "its key is named by the user, and that key is all that is believed; first use only where the operator allows it",
         (
             "unit/model/model_trust::whose_keys_are_trusted",
+            "flows/gateway_trust::a_key_that_somebody_brings_shows_no_right_to_an_account_of_others",
+            "flows/gateway_trust::fewer_keys_leave_the_credentials_and_others_wipe_them",
+            "faults/faults_refused_logins::another_key_than_the_first_is_told_at_once_and_gets_no_password",
             "flows/flows_false_servers::no_false_server_gets_a_byte_of_credentials",
         ),
     ),

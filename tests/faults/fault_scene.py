@@ -169,7 +169,7 @@ def settings(
     return Settings(
         server=sections.Server(listen=Address("127.0.0.1", 0)),
         store=sections.Store(url=f"sqlite:{folder}/idlebell.db"),
-        imap=sections.Imap(ca_file=ca_file, park_after_seconds=park_after_seconds),
+        imap=sections.Imap(ca_file=ca_file, park_after_seconds=park_after_seconds, trust_first_use=True),
         push=sections.Push(vapid_subject="mailto:operator@example.org", max_endpoints_per_account=100),
         limits=sections.Limits(registrations_per_minute=0, requests_per_minute=0, connections_per_address=0),
         network=sections.NetworkAccess(allow=allow, allow_plaintext=plaintext),

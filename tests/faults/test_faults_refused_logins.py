@@ -164,6 +164,46 @@ async def test_a_certificate_of_another_authority_lets_nothing_through(alice: Wa
     assert alice.calls() == []
 
 
+async def test_another_key_than_the_first_is_told_at_once_and_gets_no_password(
+    tmp_path: Path, noticed: Noticed
+) -> None:
+    """P7: the app is asked, the credentials wait, nothing is sent; once the old key is back it goes on by itself. A new key is
+    trusted by the user's own word, with new credentials, and what came meanwhile rings."""
+    with hurried():
+        async with watched(tmp_path, tls_pin_sha256="first") as alice:
+            server, path = alice.scene.server, f"/v1/subscriptions/{alice.id}"
+            good = server.habits.tls_context
+            seen = (await alice.shown())["certificate"]["spki_sha256"]
+            server.behave(tls_context=Authority().server_context("localhost"))
+            logins = len(server.logins)
+            alice.proxy.cut()
+            seconds = await timed(alice.called())
+            shown = await alice.until_state("needs_credentials")
+            assert shown["problem"]["type"] == "/problems/certificate-changed"
+            assert f"not the one of the first session, {seen}" in shown["problem"]["detail"]
+            assert shown["certificate"]["spki_sha256"] == seen
+            body = {"auth": {"type": "password", "password": alice.password}}
+            answer = await alice.scene.call("PUT", f"{path}/credentials", body, token=alice.token)
+            assert answer.is_problem("certificate-changed"), answer
+            assert len(server.logins) == logins
+
+            server.behave(tls_context=good)
+            await alice.mail()
+            await alice.until_state("watching")
+            await alice.rung()
+
+            server.behave(tls_context=Authority().server_context("localhost"))
+            alice.proxy.cut()
+            await alice.called(2)
+            await alice.mail()
+            await alice.scene.call("PATCH", path, {"tls_pin_sha256": "first"}, token=alice.token)
+            await alice.resupply(alice.password)
+            await alice.until_state("watching")
+            await alice.rung()
+            assert (await alice.shown())["certificate"]["spki_sha256"] != seen
+    noticed("P7 another key than the first", "certificate-changed, no password sent, app asked once", seconds)
+
+
 async def test_a_name_server_that_fails_costs_no_session_and_keeps_none_away(
     alice: Watched, monkeypatch: pytest.MonkeyPatch, noticed: Noticed
 ) -> None:

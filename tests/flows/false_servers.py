@@ -94,7 +94,10 @@ class Line:
     async def line(self) -> bytes:
         while b"\r\n" not in self._buffer:
             if self._tls is not None:
-                self._buffer += await self._through(lambda: self._tls.read(65_536))  # type: ignore[union-attr]
+                data = await self._through(lambda: self._tls.read(65_536))  # type: ignore[union-attr]
+                if not data:
+                    raise ConnectionResetError
+                self._buffer += data
             else:
                 self._buffer += await self.more()
         line, _, self._buffer = self._buffer.partition(b"\r\n")

@@ -21,6 +21,7 @@ from idlebell.gateway.shapes import CredentialsRequest, Registration, Subscripti
 from idlebell.gateway.verbs import Gateway
 from idlebell.login.asker import OPERATOR, Asker
 from idlebell.login.authorization import OAuthClient
+from idlebell.login.certificates import Certificates
 from idlebell.login.door import Door
 from idlebell.login.keyring import Keyring
 from idlebell.login.opener import LoginFailed
@@ -33,7 +34,7 @@ from idlebell.model.problem import Fault
 from idlebell.model.subscription import ApiKey, Floor, Subscription
 from idlebell.net.addresses import Address
 from idlebell.net.clock import Clock
-from idlebell.net.errors import Unreachable
+from idlebell.net.errors import CertificateFacts, Unreachable
 from idlebell.net.imap_connection import ImapConnection
 from idlebell.net.look_inbox import LookInbox
 from idlebell.net.session_inbox import SessionInbox
@@ -73,8 +74,9 @@ class VirtualClock(Clock):
 class Session:
     """Stands for an authenticated connection."""
 
-    def __init__(self) -> None:
+    def __init__(self, certificate: CertificateFacts | None = None) -> None:
         self.logged_out = False
+        self.certificate = certificate
 
     def has(self, capability: str) -> bool:
         return capability == "IDLE"
@@ -96,6 +98,9 @@ class ScriptedDoor:
     open: asyncio.Event = field(default_factory=asyncio.Event)
     hanging_host: str = ""
     seen: list[Credentials] = field(default_factory=list)
+    certificates: Certificates = field(default_factory=lambda: Certificates(Clock(), lambda _: None))
+    certificate: CertificateFacts | None = None
+    """What the server shows."""
 
     def __post_init__(self) -> None:
         self.open.set()
@@ -119,7 +124,8 @@ class ScriptedDoor:
             raise LoginFailed(self.fault)
         if credentials.password.text() != self.password:
             raise LoginFailed(WRONG)
-        session = Session()
+        session = Session(certificate=self.certificate)
+        self.certificates.saw(account.target, self.certificate)
         self.sessions.append(session)
         return cast(ImapConnection, session)
 
@@ -227,6 +233,7 @@ class Bench:
         self.looks = LookInbox()
         self.nudge = self.fleet.nudge
         self.facts: list[Fact] = []
+        self.door.certificates = Certificates(self.clock, self.facts.append)
         self.asked: list[HttpRequest] = []
         """Of a provider, which answers nothing."""
         self.policy = policy or Policy(vapid_subject=True)

@@ -9,16 +9,12 @@ import os
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
-from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
 import pytest
 from false_servers import (
     GREETING,
-    PASSWORD,
-    USERNAME,
     Attack,
     Heard,
     Line,
@@ -29,23 +25,12 @@ from false_servers import (
     under_tls,
 )
 from forged import NAME, Forger, certificates, dns
+from victim import Victim
 
-from idlebell.login.door import Door
-from idlebell.login.keyring import Keyring
-from idlebell.login.opener import LoginFailed, Opener
-from idlebell.model.account import Account, ImapTarget, PasswordCredentials, Tls
-from idlebell.model.ids import AccountId
-from idlebell.model.problem import Fault
-from idlebell.model.secret import Secret
+from idlebell.model.account import Tls
 from idlebell.model.trust import AUTHORITIES, FirstUse, Trust, pinned
 from idlebell.net.certificate import read_certificate
-from idlebell.net.clock import Clock
-from idlebell.net.connector import Connector
-from idlebell.net.dns import Resolver
-from idlebell.net.egress import Egress
-from idlebell.net.open_connection import open_connection
 from idlebell.net.tls_mends import MENDS
-from idlebell.net.tls_policy import TlsPolicy
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "explanation" / "false-servers.md"
 HEAD = """\
@@ -62,13 +47,6 @@ read: IMAP commands before or under TLS.
 """
 
 
-class Names(Resolver):
-    async def resolve(self, host: str) -> Any:
-        return (ip_address("127.0.0.1"),)
-
-    resolve_or_recall = resolve
-
-
 @dataclass(frozen=True, slots=True)
 class Row:
     name: str
@@ -80,51 +58,26 @@ class Row:
         return f"| {self.name} | `{self.refused_as}` | {', '.join(read) or 'nothing'} |"
 
 
-class Victim:
-    """The door, as the gateway has it."""
-
-    def __init__(self, ca_file: Path) -> None:
-        self._clock = Clock()
-        self._resolver = Names(self._clock)
-        egress = Egress(allow=(ip_network("127.0.0.0/8"),), allow_plaintext=True)
-        connector = Connector(egress, self._resolver)
-        connect = partial(open_connection, connector=connector, tls_policy=TlsPolicy(ca_file), clock=self._clock)
-        opener = Opener(connect, os.urandom, lambda _: None)
-        self._door = Door(opener.open, Keyring(), self._clock, os.urandom, lambda _: None)
-
-    async def log_in(self, port: int, tls: Tls, host: str = NAME, trust: Trust = AUTHORITIES) -> Fault | None:
-        account = Account(AccountId("acc_alice"), ImapTarget(host, port, tls, trust), USERNAME)
-        credentials = PasswordCredentials(Secret(PASSWORD))
-        try:
-            session = await self._door.log_in(account, credentials, deadline_seconds=30)
-        except LoginFailed as failure:
-            return failure.fault
-        session.close()
-        return None
-
-    async def attacked(
-        self,
-        name: str,
-        attack: Attack,
-        checks: Sequence[str],
-        tls: Tls,
-        *,
-        host: str = NAME,
-        trust: Trust = AUTHORITIES,
-    ) -> Row:
-        async with attacking(attack) as (port, heard):
-            fault = await self.log_in(port, tls, host, trust)
-        assert fault is not None, f"{name}: let in"
-        assert not any(one.has_credentials for one in heard), f"{name}: {heard}"
-        check = fault.detail.partition("(")[2].partition(")")[0]
-        assert check in checks, f"{name}: {fault}"
-        assert MENDS[check].rstrip(".") in fault.detail, f"{name}: {fault.detail}"
-        code = "certificate-changed" if check == "other-key" else "tls-failed"
-        assert fault.code == code, f"{name}: {fault}"
-        return Row(name, code if check == "other-key" else checks[0], tuple(heard))
-
-    async def close(self) -> None:
-        await self._resolver.close()
+async def attacked(
+    victim: Victim,
+    name: str,
+    attack: Attack,
+    checks: Sequence[str],
+    tls: Tls,
+    *,
+    host: str = NAME,
+    trust: Trust = AUTHORITIES,
+) -> Row:
+    async with attacking(attack) as (port, heard):
+        fault = await victim.log_in(port, tls, host, trust)
+    assert fault is not None, f"{name}: let in"
+    assert not any(one.has_credentials for one in heard), f"{name}: {heard}"
+    check = fault.detail.partition("(")[2].partition(")")[0]
+    assert check in checks, f"{name}: {fault}"
+    assert MENDS[check].rstrip(".") in fault.detail, f"{name}: {fault.detail}"
+    code = "certificate-changed" if check == "other-key" else "tls-failed"
+    assert fault.code == code, f"{name}: {fault}"
+    return Row(name, code if check == "other-key" else checks[0], tuple(heard))
 
 
 @pytest.fixture(scope="module")
@@ -154,19 +107,24 @@ async def test_no_false_server_gets_a_byte_of_credentials(forger: Forger, victim
     honest = forger.context(forger.certificate())
     made = certificates(forger)
     shown = await all_of(
-        [victim.attacked(name, under_tls(one), (check, "alert"), Tls.IMPLICIT) for name, (one, check) in made.items()]
+        [attacked(victim, name, under_tls(one), (check, "alert"), Tls.IMPLICIT) for name, (one, check) in made.items()]
     )
     again = await all_of(
         [
-            victim.attacked(name, after_starttls(one), (check, "alert"), Tls.STARTTLS)
+            attacked(victim, name, after_starttls(one), (check, "alert"), Tls.STARTTLS)
             for name, (one, check) in made.items()
         ]
     )
     assert [row.refused_as for row in again] == [row.refused_as for row in shown]
     addressed = await all_of(
         [
-            victim.attacked(
-                f"{what}, asked for as {host}", under_tls(forger.context(pem)), (check,), Tls.IMPLICIT, host=host
+            attacked(
+                victim,
+                f"{what}, asked for as {host}",
+                under_tls(forger.context(pem)),
+                (check,),
+                Tls.IMPLICIT,
+                host=host,
             )
             for what, pem, check, host in (
                 ("the address as a name", forger.certificate(names=dns("127.0.0.1")), "wrong-host", "127.0.0.1"),
@@ -181,7 +139,7 @@ async def test_no_false_server_gets_a_byte_of_credentials(forger: Forger, victim
     protocols = {name: found for name, found in made.items() if name.startswith(("TLS", "ciphers"))}
     pins = await all_of(
         [
-            victim.attacked(f"{what}, {how}", under_tls(context), (check, "alert"), Tls.IMPLICIT, trust=trust)
+            attacked(victim, f"{what}, {how}", under_tls(context), (check, "alert"), Tls.IMPLICIT, trust=trust)
             for what, how, context, check, trust in (
                 ("a good certificate", "another key pinned", honest, "other-key", other),
                 ("a good certificate", "another key seen first", honest, "other-key", FirstUse(b"\x07" * 32)),
@@ -196,10 +154,10 @@ async def test_no_false_server_gets_a_byte_of_credentials(forger: Forger, victim
         ]
     )
     stripped = await all_of(
-        [victim.attacked(name, one, checks, Tls.STARTTLS) for name, (one, checks) in strippers(honest).items()]
+        [attacked(victim, name, one, checks, Tls.STARTTLS) for name, (one, checks) in strippers(honest).items()]
     )
     strange = await all_of(
-        [victim.attacked(name, one, checks, Tls.IMPLICIT) for name, (one, checks) in strangers().items()]
+        [attacked(victim, name, one, checks, Tls.IMPLICIT) for name, (one, checks) in strangers().items()]
     )
     told = HEAD + "".join(
         f"## {title}\n\n| what it does | refused as | read by the attacker |\n|---|---|---|\n"

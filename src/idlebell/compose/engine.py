@@ -235,7 +235,7 @@ async def running_engine(
         heartbeats = Heartbeats(store, emit, clock, partial(is_watched, status), dispatcher.nudge)
         reminding = Reminding(store, means.looks, status, clock, emit, fleet.nudge, dispatcher.nudge, keep)
         accounts = Declared(gateway, None if neighbour is None else reading_by(neighbour))
-        sessions_and_logins = gauges_of(fleet, status, keyring, door.admission, places.sessions)
+        sessions_and_logins = gauges_of(fleet, status, keyring, door, places.sessions)
         for gauge in (*sessions_and_logins, *delivery_gauges(dispatcher), *canary_gauges(bird)):
             metrics.show(gauge)
         metrics.show(Gauge("event_streams", "Streams of events that are being read.", feeds.readers))
@@ -245,6 +245,7 @@ async def running_engine(
         await fleet.announce_restart()
         watching = asyncio.create_task(fleet.run(), name="fleet")
         clocks = asyncio.create_task(_watch_clock(clock, fleet, hosts, emit), name="clocks")
+        certificates = asyncio.create_task(door.certificates.review(), name="certificates")
         dispatcher.start()
         pruner.start()
         heartbeats.start()
@@ -259,6 +260,7 @@ async def running_engine(
             if bird is not None:
                 await bird.stop()
             clocks.cancel()
+            certificates.cancel()
             await renewals.stop()
             await gateway.stop()
             await reminding.stop()
@@ -269,7 +271,7 @@ async def running_engine(
             await dispatcher.stop()
             with suppress(StoreError):
                 await gateway.bookkeeping.write_last()
-            await asyncio.gather(watching, clocks, return_exceptions=True)
+            await asyncio.gather(watching, clocks, certificates, return_exceptions=True)
 
 
 async def _start_anew(keyring: Keyring, accounts: Declared, emit: Emit) -> None:

@@ -17,7 +17,7 @@ from idlebell.deliver.dispatcher import Dispatcher
 from idlebell.gateway.declared import DeclaredAccount
 from idlebell.gateway.policy import Offered, Policy, as_it_came
 from idlebell.imap.capabilities import SharedCapabilities
-from idlebell.login.admission import Admission
+from idlebell.login.door import Door
 from idlebell.login.keyring import Keyring
 from idlebell.login.opener import Connect
 from idlebell.login.vault_room import VaultRoom
@@ -115,6 +115,7 @@ def policy_of(
         registration_open=settings.server.registration == "open",
         retentions=frozenset(settings.credentials.retention) - (set() if room and room.open else {Retention.VAULT}),
         max_mailboxes=settings.imap.max_mailboxes,
+        trust_first_use=settings.imap.trust_first_use,
         max_endpoints_per_account=settings.push.max_endpoints_per_account,
         demands=demands_of(settings),
         max_per_day=settings.push.max_per_day,
@@ -172,9 +173,8 @@ async def signer_of(settings: Settings, store: Store) -> VapidSigner:
     return VapidSigner(VapidKey.load(der), settings.push.vapid_subject or settings.server.public_url or None)
 
 
-def gauges_of(
-    fleet: Fleet, status: Status, keyring: Keyring, logins: Admission, sessions_possible: int
-) -> tuple[Gauge, ...]:
+def gauges_of(fleet: Fleet, status: Status, keyring: Keyring, door: Door, sessions_possible: int) -> tuple[Gauge, ...]:
+    logins = door.admission
     return (
         Gauge("sessions", "IMAP sessions that are open.", fleet.forms, "form"),
         Gauge(
@@ -190,6 +190,11 @@ def gauges_of(
         ),
         Gauge("mailboxes", "Mailboxes by what is being done about them.", status.totals, "watch"),
         Gauge("credentials", "Sets of credentials that are held in memory.", lambda: len(keyring)),
+        Gauge(
+            "certificates_ending",
+            "Mail servers whose certificate ends within two weeks, or has ended, of those logged in to lately.",
+            door.certificates.ending,
+        ),
     )
 
 

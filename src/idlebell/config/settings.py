@@ -81,6 +81,7 @@ class Imap(Section, frozen=True, kw_only=True):
     source_addresses: Annotated[tuple[IpAddress, ...], Parse(values.addresses, "json")] = ()
     only_hosts: Annotated[tuple[str, ...], Parse(values.host_names, "json")] = ()
     support_url: Annotated[str, Parse(values.support_url)] = ""
+    trust_first_use: bool = False
 
 
 class Push(Section, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ from idlebell.gateway.reading import Faults
 from idlebell.gateway.registration import Accepted, Order
 from idlebell.gateway.shapes import WAIT_SECONDS_MAX, Auth, CredentialsRequest, SignInAuth, SubscriptionView
 from idlebell.gateway.signing_in import redeemed_auth
+from idlebell.gateway.trusting import MEMBER, exchange
 from idlebell.gateway.wish import check_wait
 from idlebell.model.account import Credentials
 from idlebell.model.endpoint import Endpoints
@@ -37,6 +38,8 @@ class Changes:
             wanted = patched(before, patch, means.policy, means.clock.now())
             _check_retention(before, credentials, "/auth")
             endpoints = await self._checked_endpoints(before, wanted, caller)
+            if MEMBER in patch:
+                await exchange(means.store, means.keyring, before, patch, means.policy)
             if credentials is not None:
                 return await self._change_with(before, patch, endpoints, credentials, caller)
         except BaseException:
@@ -158,7 +161,7 @@ class Changes:
         means = self._means
         _check_living(stored)
         found = patched(stored, patch, means.policy, means.clock.now())
-        if "endpoints" in patch and endpoints.new_mail is not None:
+        if ("endpoints" in patch or MEMBER in patch) and endpoints.new_mail is not None:
             account = await means.store.account_by_id(stored.account_id)
             if account is None:
                 raise ProblemError(Problem("not-found", "The subscription was ended meanwhile."))

@@ -35,6 +35,7 @@ from idlebell.model.invitation import Invitation, InvitationId
 from idlebell.model.preferences import NO_PREFERENCES
 from idlebell.model.problem import Fault, FieldError, Problem, ProblemError
 from idlebell.model.subscription import LEASE_SECONDS_DEFAULT, MAX_TOKENS, Payload, Phase, Subscription, has_shown_right
+from idlebell.model.trust import identity
 from idlebell.store.contract import ConflictError
 
 USED_UP: Final = "This invitation has been used as often as it may be; ask for another one."
@@ -194,16 +195,16 @@ class Enrolment:
             if known.phase.over:  # it counts again
                 async with self.quotas.room(known.owner, wish.endpoints):
                     pass
-            account = await means.store.account_by_id(known.account_id) or await means.store.account(
-                wish.target, wish.username
-            )
+            found = await means.store.account_by_id(known.account_id)
+            same = found is not None and identity(found.target.trust) == identity(wish.target.trust)
+            account = found if found and same else await means.store.account(wish.target, wish.username)
         retention = wish.retention or known.retention
         try:
             order = Order(
                 known.id,
                 key,
                 # Host and port are those of the account; how TLS is made is the caller's to say.
-                Account(account.id, wish.target, wish.username),
+                Account(account.id, replace(wish.target, trust=account.target.trust), wish.username),
                 to_be_kept(copied(credentials), retention),
                 retention,
                 with_mailboxes(known, wish.mailboxes).mailboxes,

@@ -180,6 +180,10 @@ def _wish(request: SubscriptionRequest, account: Account, means: Means) -> Wish:
         faults.add("/imap", "must be left out where link is given: the link stands for the account and its credentials")
     if request.retention not in (None, "session"):
         faults.add("/retention", "must be session with a link, which brings no credentials")
+    if request.tls_pin_sha256 is not msgspec.UNSET:
+        faults.add(
+            "/tls_pin_sha256", "must be left out where link is given: the link stands for the account and its keys"
+        )
     faults.raise_any()
     target = account.target
     imap = ImapShape(host=target.host, port=target.port, tls=target.tls.value, username=account.username)

@@ -22,6 +22,7 @@ from idlebell.gateway.reach import Reach
 from idlebell.gateway.registration import CONFLICTS, Registrar, present_floors
 from idlebell.gateway.shapes import AllowanceView, SubscriptionView
 from idlebell.gateway.standing import verdict, view
+from idlebell.gateway.trusting import certificate_view, trust_view
 from idlebell.login.door import Door
 from idlebell.login.keyring import Keyring
 from idlebell.login.sign_ins import SignIns
@@ -29,7 +30,7 @@ from idlebell.model.account import ImapTarget
 from idlebell.model.endpoint import Endpoint, Endpoints
 from idlebell.model.ids import AccountId, ApiKeyId, SubscriptionId
 from idlebell.model.problem import Fault, Problem, ProblemError
-from idlebell.model.subscription import Floor, Subscription
+from idlebell.model.subscription import Floor, Subscription, has_shown_right
 from idlebell.net.clock import Clock
 from idlebell.net.session_inbox import SessionInbox
 from idlebell.store.contract import ConflictError, Store
@@ -64,12 +65,21 @@ class Means:
     async def view(self, subscription: Subscription) -> SubscriptionView:
         activity = await self.store.activity(subscription.id)
         shown = view(subscription, self.status.of(subscription.account_id), activity, self.policy.demands)
+        shown = await self._with_trust(shown, subscription)
         endpoint = next((one for one in subscription.endpoints.bells if is_limited(one)), None)
         if endpoint is None:
             return shown
         spent = await self.dispatcher.spent(endpoint)
         allowance = AllowanceView(max_per_day=self.policy.max_per_day, today=spent)
         return msgspec.structs.replace(shown, allowance=allowance)
+
+    async def _with_trust(self, shown: SubscriptionView, subscription: Subscription) -> SubscriptionView:
+        account = await self.store.account_by_id(subscription.account_id)
+        if account is None or not has_shown_right(subscription):
+            return shown
+        trust = account.target.trust
+        certificate = certificate_view(trust, self.door.certificates.of(account.target), self.clock.now())
+        return msgspec.structs.replace(shown, tls_pin_sha256=trust_view(trust), certificate=certificate)
 
     async def visible(self, subscription: str, caller: Caller) -> Subscription:
         """ProblemError: ``unauthorized`` without a token; the same ``not-found`` for what is not there and what is not the

@@ -37,7 +37,17 @@ from idlebell.model.preferences import Preferences
 from idlebell.model.subscription import LEASE_SECONDS_DEFAULT, Payload, Subscription
 
 MEMBERS: Final = frozenset(
-    {"mailboxes", "payload", "endpoints", "lease_seconds", "paused", "also", "heartbeat_seconds", *READERS}
+    {
+        "mailboxes",
+        "payload",
+        "endpoints",
+        "lease_seconds",
+        "paused",
+        "also",
+        "heartbeat_seconds",
+        "tls_pin_sha256",
+        *READERS,
+    }
 )
 
 

@@ -48,6 +48,8 @@ class Policy:
     """Of all subscriptions of an API key; 0: none."""
     requests_per_minute_of_key: int = 0
     """0: none."""
+    trust_first_use: bool = False
+    """May an app have the key of the first session trusted?"""
 
     offered: Offered = Offered()
     claim: Callable[[Secret], Secret] = as_it_came

@@ -20,12 +20,6 @@ from idlebell.model.problem import FieldError, Problem, ProblemError
 S = TypeVar("S", bound=Shape)
 
 NOT_SUPPORTED: Final = "not supported by this version"
-LATER_MEMBERS: Final = frozenset(
-    {
-        "tls_pin_sha256",
-    }
-)
-"""Members that the interface names and that are not there yet: the answer says so instead of calling them unknown."""
 MAX_ERRORS: Final = 50
 HINTS: Final = 5
 HINTED_CHARACTERS: Final = 40
@@ -82,9 +76,6 @@ def unknown_member(
     faults: Faults, at: str, name: str, known: Iterable[str], detail: str = "is not a known member"
 ) -> None:
     """``known``: the members that there are at ``at``, of which the nearest is told."""
-    if name in LATER_MEMBERS:
-        faults.add(at + pointer(name[:100]), NOT_SUPPORTED)
-        return
     near = get_close_matches(name[:HINTED_CHARACTERS], list(known), n=1) if faults.count < HINTS else ()
     faults.add(at + pointer(name[:100]), f"{detail}; did you mean {near[0]}?" if near else detail)
 

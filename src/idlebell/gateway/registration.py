@@ -14,6 +14,7 @@ from typing import Final
 
 from idlebell.deliver.dispatcher import Dispatcher
 from idlebell.gateway.credentials import same_credentials
+from idlebell.gateway.trusting import settled
 from idlebell.gateway.turns import Turns
 from idlebell.gateway.wish import Wish
 from idlebell.login.asker import Asker
@@ -331,6 +332,10 @@ class Registrar:
             account = order.account
             if previous is None:  # its account may be gone with it
                 account = order.account = await self._store.account(account.target, account.username)
+            trusting = await settled(self._store, account, opened[0])
+            if isinstance(trusting, Fault):
+                return trusting
+            account = order.account = trusting
             wanted = await order.apply(previous, endpoints, order)
             wanted = replace(wanted, account_id=account.id)
             wanted = replace(wanted, floors=await present_floors(self._store, self._status, wanted))

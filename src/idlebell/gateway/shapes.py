@@ -115,6 +115,7 @@ class SubscriptionRequest(Shape, frozen=True, kw_only=True):
     withdraw: Any = msgspec.UNSET
     remind_after: Any = msgspec.UNSET
     content_limit_bytes: Any = msgspec.UNSET
+    tls_pin_sha256: Any = msgspec.UNSET
     wait_seconds: float = WAIT_SECONDS_DEFAULT
 
 
@@ -199,6 +200,17 @@ class ProblemView(Shape, frozen=True, kw_only=True):
     type: str
     detail: str
     since: datetime
+
+
+class CertificateView(Shape, frozen=True, kw_only=True):
+    """Of the mail server, as the latest session saw it. ``spki_sha256``: what ``tls_pin_sha256`` is compared with, base64. The
+    rest is null where no session has been opened since the gateway began. ``expires_soon``: within 14 days, or over."""
+
+    spki_sha256: str
+    subject: str | None = None
+    issuer: str | None = None
+    not_after: datetime | None = None
+    expires_soon: bool | None = None
 
 
 class AlertView(Shape, frozen=True, kw_only=True):
@@ -294,6 +306,8 @@ class SubscriptionView(Shape, frozen=True, kw_only=True):
     alert: AlertView | None
     unverified: tuple[str, ...]
     endpoints: EndpointsView
+    tls_pin_sha256: tuple[str, ...] | Literal["first"] | None
+    certificate: CertificateView | None
     problem: ProblemView | None
 
 

@@ -126,6 +126,8 @@ def view(
             dict.fromkeys(role.value for role, own in subscription.endpoints if unproven(own, demands) is not None)
         ),
         endpoints=endpoints_view(subscription),
+        tls_pin_sha256=None,
+        certificate=None,
         problem=_problem(subscription, own, status if live else None),
     )
 
@@ -156,6 +158,8 @@ def unproven_view(subscription: Subscription, mailboxes: Iterable[str], now: dat
         alert=None,
         unverified=(),
         endpoints=EndpointsView(new_mail=()),
+        tls_pin_sha256=None,
+        certificate=None,
         problem=None,
     )
 

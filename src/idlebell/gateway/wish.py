@@ -19,6 +19,7 @@ from idlebell.gateway.policy import Policy
 from idlebell.gateway.preferences import members, read_preferences
 from idlebell.gateway.reading import Faults, unknown_member
 from idlebell.gateway.shapes import WAIT_SECONDS_MAX, ImapShape, SubscriptionRequest
+from idlebell.gateway.trusting import read_trust
 from idlebell.model.account import Credentials, ImapTarget, Retention, Tls
 from idlebell.model.endpoint import Endpoints
 from idlebell.model.selection import Personal, Selection, Subscribed, Subtree
@@ -31,6 +32,7 @@ from idlebell.model.subscription import (
     Payload,
     Subscription,
 )
+from idlebell.model.trust import AUTHORITIES
 from idlebell.net.host_name import BadHost, parse_host
 
 USERNAME_BYTES: Final = 1_000
@@ -71,6 +73,11 @@ def read_wish(request: SubscriptionRequest, policy: Policy) -> Wish:
         faults.raise_any()
     assert imap is not None
     target = _target(faults, imap, policy)
+    trust = read_trust(faults, request.tls_pin_sha256, policy, target.tls)
+    if trust != AUTHORITIES:
+        if target == TO_DISCOVER:
+            faults.add("/imap/host", "is missing: a server whose keys are given is not discovered")
+        target = replace(target, trust=trust)
     check_text(faults, "/imap/username", imap.username, USERNAME_BYTES)
     credentials = None if imap.auth is None else read_auth(faults, imap.auth, "/imap/auth", policy)
     endpoints = read_endpoints(

@@ -18,6 +18,7 @@ from idlebell.discover.providers import of_host
 from idlebell.login import refusal
 from idlebell.login.admission import Admission, Outcome, Ticket
 from idlebell.login.asker import OPERATOR, Asker, folded
+from idlebell.login.certificates import Certificates
 from idlebell.login.gate import Gate
 from idlebell.login.keyring import Keyring
 from idlebell.login.mechanism import known_by
@@ -89,6 +90,7 @@ class Door:
         renewals: Renewals | None = None,
         refused_users_per_hour: int = 0,
     ) -> None:
+        self.certificates: Final = Certificates(clock, emit)
         self._open_session = open_session
         self._keyring = keyring
         self._clock = clock
@@ -301,6 +303,7 @@ class Door:
         self._doubts.worked(proof)
         took_ms = (self._clock.monotonic() - began) * 1000
         self._emit(facts.SessionOpened(account.id, host, round(took_ms, 1)))
+        self.certificates.saw(account.target, connection.certificate)
         return connection
 
     async def _turn_at(self, host: str, patience_seconds: float | None) -> Ticket:

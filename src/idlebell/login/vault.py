@@ -2,8 +2,8 @@
 
 An envelope: each set is sealed by a data key of its own, and the data key by the vault's key, which comes from outside and is
 in no database and no backup. Both are AES-256-GCM. What is sealed names where it belongs: the subscription, and the account
-with its host, port, TLS and user name. So a row that was moved to another's place does not open, nor does one whose account was
-turned to another host: a password is sent where it was given for, and nowhere else.
+with its host, port, TLS, user name and trusted keys. So a row that was moved to another's place does not open, nor does one
+whose account was turned to another host or key: a password is sent where it was given for, and nowhere else.
 
 A refresh token is sealed, the access token of now is not: it is got anew.
 """
@@ -23,6 +23,7 @@ from idlebell.model.account import Account, Credentials, PasswordCredentials, Re
 from idlebell.model.endpoint import PushUrl
 from idlebell.model.ids import AccountId, SubscriptionId
 from idlebell.model.secret import Secret
+from idlebell.model.trust import keys_of
 from idlebell.model.vaulted import Vaulted
 
 KEY_BYTES: Final = 32
@@ -157,7 +158,8 @@ def _read(plain: bytes) -> Credentials:
 def _place(subscription: SubscriptionId, account: Account) -> bytes:
     target = account.target
     of_account = (account.id, target.host, target.port, target.tls.value, account.username)
-    return json.dumps(["idlebell vault content 1", subscription, *of_account]).encode("ascii")
+    keys = (key.hex() for key in keys_of(target.trust) or ())  # whose it was given for: others get nothing
+    return json.dumps(["idlebell vault content 1", subscription, *of_account, *keys]).encode("ascii")
 
 
 def _place_of_key(head: bytes, subscription: SubscriptionId, account: AccountId) -> bytes:

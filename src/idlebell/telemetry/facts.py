@@ -51,6 +51,15 @@ class LoginFailed(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class CertificateEnds(Fact):
+    """A mail server's certificate ends within two weeks, or has ended; told once a day. ``not_after``: ISO 8601."""
+
+    level: ClassVar[int] = logging.WARNING
+    host: str
+    not_after: str
+
+
+@dataclass(frozen=True, slots=True)
 class TokenRenewed(Fact):
     """A token endpoint gave a new access token. ``seconds``: how long it is good."""
 

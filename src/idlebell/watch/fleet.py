@@ -201,8 +201,8 @@ class Fleet:
             for session in self._inbox.take(account):
                 self._inbox.log_out(session)
             return
-        if held is None:
-            held = self._held[account] = Held(wanted.account)
+        held = self._held[account] = held or Held(wanted.account)
+        held.account = wanted.account  # whose keys may have been exchanged
         for gone in set(held.wanted) - set(wanted.mailboxes):
             self._means.status.forget(account, gone)
             held.books.forget(gone)
@@ -321,8 +321,7 @@ class Fleet:
         if isinstance(error, TransportError | RemoteProtocolError):
             held.fault = diagnose(error)
             host = held.account.target.host
-            fact = SessionLost(held.account.id, host, held.fault.code, held.fault.detail, held.fault.private)
-            self._means.emit(fact)
+            self._means.emit(SessionLost(held.account.id, host, held.fault.code, held.fault.detail, held.fault.private))
         elif error is not None:
             held.fault = Fault("internal", "The gateway failed.", where_raised(error))
             self._means.emit(SupervisorCaught("watcher", where_raised(error)))
@@ -403,12 +402,12 @@ class Fleet:
 
     async def _reopen_one(self, held: Held) -> None:
         """Tries, with the credentials that are held, until there is a session, and offers it as whoever registers does."""
-        account = held.account
-        while self._missing(held) and self._holds(account.id):
+        while self._missing(held) and self._holds(held.account.id):
             if held.fault is not None:
                 held.attempts = held.attempts + 1 if held.waits is backoff(held.fault) else 1
                 held.waits = backoff(held.fault)
                 await self._wait_for_return(held, held.fault)
+            account = held.account
             answer = await self._reopen(account)
             if answer is None:
                 return
@@ -423,10 +422,11 @@ class Fleet:
                 self._means.hosts.limited(account.target.host, live)
                 continue
             held.fault = answer
+            if answer.code == "certificate-changed" and not self._living(held):
+                await self._give_up(held)  # it is tried on, but somebody has to know
             looked_after = {mailbox for watcher in held.watchers for mailbox in watcher.mailboxes}
-            for mailbox in held.wanted:
-                if mailbox not in looked_after:
-                    self._means.status.report(account.id, MailboxStatus(mailbox, Watch.RECONNECTING, fault=answer))
+            for mailbox in set(held.wanted) - looked_after:
+                self._means.status.report(account.id, MailboxStatus(mailbox, Watch.RECONNECTING, fault=answer))
 
     async def _wait_for_return(self, held: Held, fault: Fault) -> None:
         """The pause before the next attempt. It ends early where another account gets in at a server that was down for all:

@@ -10,6 +10,7 @@ from idlebell.model.account import Account, ImapTarget, PasswordCredentials, Ren
 from idlebell.model.endpoint import PushUrl
 from idlebell.model.ids import AccountId, SubscriptionId
 from idlebell.model.secret import Secret
+from idlebell.model.trust import AUTHORITIES, FirstUse, Trust, pinned
 from idlebell.model.vaulted import Vaulted
 
 ONE, TWO = SubscriptionId("sub_1"), SubscriptionId("sub_2")
@@ -101,11 +102,18 @@ def test_a_row_in_anothers_place_does_not_open() -> None:
         replace(ALICE, target=replace(ALICE.target, port=994)),
         replace(ALICE, target=replace(ALICE.target, tls=Tls.NONE)),
         replace(ALICE, username="mallory"),
+        replace(ALICE, target=replace(ALICE.target, trust=pinned([b"k" * 32]))),
     ],
 )
 def test_a_password_is_not_opened_for_another_server_or_name(changed: Account) -> None:
     """Who can write to the database has no password sent to himself."""
     assert not refused(VAULT.seal(ONE, ALICE, password()), changed)
+
+
+@pytest.mark.parametrize("trust", [AUTHORITIES, FirstUse(), FirstUse(b"o" * 32), pinned([b"k" * 32, b"o" * 32])])
+def test_a_password_is_not_opened_for_another_key_of_the_server(trust: Trust) -> None:
+    seen = replace(ALICE, target=replace(ALICE.target, trust=FirstUse(b"k" * 32)))
+    assert not refused(VAULT.seal(ONE, seen, password()), replace(ALICE, target=replace(ALICE.target, trust=trust)))
 
 
 def test_another_key_is_told_from_a_changed_row() -> None:
