@@ -17,6 +17,8 @@ COMMANDS = {
     "subscriptions": "idlebell.cli.subscriptions",
     "why": "idlebell.cli.why",
     "doctor": "idlebell.cli.doctor",
+    "backup": "idlebell.cli.backup",
+    "restore": "idlebell.cli.backup",
     "cost": "idlebell.cli.cost",
 }
 """Name of a command, and the module that holds it under that name."""

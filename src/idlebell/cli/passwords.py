@@ -69,7 +69,7 @@ def password_source(file: Path | None, command: str | None) -> Callable[[], Secr
     return None
 
 
-def from_prompt(question: str) -> Callable[[], Secret]:
+def from_prompt(question: str, *, instead: str = "--password-file or --password-command") -> Callable[[], Secret]:
     """Asks once; a session that is lost later is opened again with the same answer."""
     from idlebell.model.secret import Secret
 
@@ -78,7 +78,7 @@ def from_prompt(question: str) -> Callable[[], Secret]:
     except click.Abort:
         if sys.stdin.isatty():
             raise
-        raise Failure("no terminal to ask for the password; use --password-file or --password-command") from None
+        raise Failure(f"no terminal to ask for the password; use {instead}") from None
     return lambda: Secret(answer)
 
 

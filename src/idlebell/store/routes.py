@@ -19,6 +19,9 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 VERSIONS_KEPT_MS: Final = 90 * 86_400_000
 """An endpoint's last version is forgotten when it is older than this: from then on the clock alone is ahead of it."""
 
+VERSION_FLOOR: Final = b""
+"""In the place of an endpoint's URL: no version is given that is not above this one's. A restored database has it."""
+
 Fingerprint = Callable[[bytes], bytes]
 
 

@@ -75,7 +75,7 @@ def connect_writer(path: Path) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise store_error(error, path) from None
     try:
-        _refuse_foreign(connection, path)
+        refuse_foreign(connection, path)
         (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
         if mode != "wal":
             raise StoreError(f"The file system of {path} cannot hold a WAL: put the database on a local one.")
@@ -118,6 +118,17 @@ def empty_wal(path: Path) -> bool:
     return not busy
 
 
+def connect_beside(path: Path) -> sqlite3.Connection:
+    """To read from, for once. Unlike a reader it leaves neither WAL nor index behind where it was the last one: they would be
+    root's, say, and nothing that the gateway could open."""
+    try:
+        connection = _connect(path, "rw", BUSY_SECONDS)
+        connection.execute("PRAGMA query_only = ON")
+    except sqlite3.Error as error:
+        raise store_error(error, path) from None
+    return connection
+
+
 def _connect(path: Path, mode: str, busy_seconds: float) -> sqlite3.Connection:
     return sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={mode}",
@@ -128,7 +139,7 @@ def _connect(path: Path, mode: str, busy_seconds: float) -> sqlite3.Connection:
     )
 
 
-def _refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
+def refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
     if application != APPLICATION_ID and (application != 0 or tables):

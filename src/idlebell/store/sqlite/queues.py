@@ -44,9 +44,9 @@ UPDATE outbox SET leased_us = NULL, attempts = max(attempts, 1) WHERE endpoint =
 
 _EMPTIED: Final = "DELETE FROM queues WHERE endpoint = ?1 AND NOT EXISTS (SELECT 1 FROM outbox WHERE endpoint = ?1)"
 
-# What :func:`~idlebell.store.routes.version_after` says, in one statement.
+# What :func:`~idlebell.store.routes.version_after` says, in one statement; x'': :data:`~idlebell.store.routes.VERSION_FLOOR`.
 _VERSION: Final = """
-INSERT INTO versions (url, last) VALUES (?, ?)
+INSERT INTO versions (url, last) VALUES (?, max(?, ifnull((SELECT last + 1 FROM versions WHERE url = x''), 0)))
 ON CONFLICT (url) DO UPDATE SET last = max(last + 1, excluded.last) RETURNING last
 """
 

@@ -1,0 +1,166 @@
+"""``idlebell backup`` and ``idlebell restore``: what they say, and what they never do."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from idlebell.cli import backup as command
+from idlebell.cli import main
+from idlebell.store.sqlite.opening import ServeLock
+
+
+class Machine:
+    """A folder with a configuration of its own."""
+
+    def __init__(self, folder: Path, key_file: Path) -> None:
+        folder.mkdir()
+        self.folder, self.key_file = folder, key_file
+        self.database, self.key = folder / "idlebell.db", folder / "idlebell.db.key"
+        self.config = folder / "idlebell.toml"
+        self.config.write_text(f'[store]\nurl = "sqlite:{self.database}"\n')
+
+    def run(self, *words: object, **more: str) -> Result:
+        return CliRunner().invoke(main, [*map(str, words), "--config", str(self.config)], **more)
+
+    def backup(self, file: Path) -> Result:
+        return self.run("backup", file, "--key-file", self.key_file)
+
+    def restore(self, file: Path) -> Result:
+        return self.run("restore", file, "--key-file", self.key_file)
+
+    def files(self) -> set[str]:
+        return {one.name for one in self.folder.iterdir()}
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Machine:
+    key_file = tmp_path / "backup.key"
+    key_file.write_bytes(os.urandom(32))
+    key_file.chmod(0o600)
+    machine = Machine(tmp_path / "old", key_file)
+    assert machine.run("keys", "vapid").exit_code == 0
+    assert machine.run("keys", "make", "phone").exit_code == 0
+    return machine
+
+
+@pytest.fixture
+def new(tmp_path: Path, old: Machine) -> Machine:
+    return Machine(tmp_path / "new", old.key_file)
+
+
+def test_another_machine_goes_on_with_the_same_keys(old: Machine, new: Machine, tmp_path: Path) -> None:
+    file = tmp_path / "backup"
+    assert old.backup(file).exit_code == 0
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert old.files() == {"idlebell.toml", "idlebell.db", "idlebell.db.key", "idlebell.db.lock"}, "no copy is left"
+    content = file.read_bytes()
+    assert b"phone" not in content
+    assert old.key.read_bytes()[:40] not in content
+    done = new.restore(file)
+    assert (done.exit_code, "0 subscriptions of 0 accounts and 1 API keys" in done.stderr) == (0, True), done.output
+    for path in (new.database, new.key):
+        assert path.stat().st_mode & 0o777 == 0o600
+    for words in (("keys", "vapid"), ("keys", "list")):
+        assert new.run(*words).stdout == old.run(*words).stdout
+
+
+def test_nothing_is_overwritten(old: Machine, new: Machine, tmp_path: Path) -> None:
+    file = tmp_path / "backup"
+    assert old.backup(file).exit_code == 0
+    again = old.backup(file)
+    assert (again.exit_code, "is there already" in again.stderr) == (1, True)
+    before = old.database.read_bytes()
+    over = old.restore(file)
+    assert (over.exit_code, "is not overwritten" in over.stderr) == (1, True)
+    assert old.database.read_bytes() == before
+    new.key.write_bytes(os.urandom(32))
+    new.key.chmod(0o600)
+    anothers = new.restore(file)
+    assert (anothers.exit_code, "is another's, and it is not overwritten" in anothers.stderr) == (1, True)
+    assert new.files() == {"idlebell.toml", "idlebell.db.key", "idlebell.db.lock"}
+
+
+def test_a_restore_that_is_broken_off_is_run_once_more(
+    old: Machine, new: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "backup"
+    assert old.backup(file).exit_code == 0
+    left = new.database.with_name(".idlebell.db.restored")
+    for name in (left, left.with_name(left.name + "-journal")):
+        name.write_bytes(b"what a dead one has left")
+    with monkeypatch.context() as broken:
+        broken.setattr(Path, "rename", _dies)
+        assert new.restore(file).exit_code == 1
+    assert new.key.exists()
+    assert not new.database.exists()
+    assert new.restore(file).exit_code == 0
+    assert new.run("keys", "list").stdout == old.run("keys", "list").stdout
+
+
+def test_a_damaged_or_strange_file_leaves_nothing(old: Machine, new: Machine, tmp_path: Path) -> None:
+    file = tmp_path / "backup"
+    assert old.backup(file).exit_code == 0
+    whole = file.read_bytes()
+    for content, told in (
+        (whole[:-1], "damaged, or cut off"),
+        (whole[:-100_000], "damaged, or cut off"),
+        (whole[:200] + b"\0" + whole[201:], "another one, or the backup is damaged"),
+        (b"SQLite format 3\0", "no backup of Idlebell"),
+    ):
+        file.write_bytes(content)
+        found = new.restore(file)
+        assert (found.exit_code, told in found.stderr, found.stderr.count("\n")) == (1, True, 1), found.output
+        assert new.files() <= {"idlebell.toml", "idlebell.db.lock"}
+
+
+def test_a_passphrase_is_asked_for_twice_and_is_no_word(old: Machine, new: Machine, tmp_path: Path) -> None:
+    file = tmp_path / "backup"
+    good = "correct horse battery"
+    for given, told in (
+        (f"{good}\nother\n", "are not the same"),
+        ("short\nshort\n", "at least 12 characters"),
+        ("", "use --passphrase-file or --key-file"),
+    ):
+        found = old.run("backup", file, input=given)
+        assert (found.exit_code, told in found.stderr, file.exists()) == (1, True, False), found.output
+    assert old.run("backup", file, input=f"{good}\n{good}\n").exit_code == 0
+    words = tmp_path / "words"
+    words.write_text(good + "\n")
+    assert new.run("restore", file, "--passphrase-file", words).exit_code == 0
+
+
+def test_a_machine_that_serves_is_not_restored_over(old: Machine, new: Machine, tmp_path: Path) -> None:
+    file = tmp_path / "backup"
+    lock = ServeLock(old.database)
+    assert old.backup(file).exit_code == 0, "a backup waits for nobody"
+    lock.release()
+    lock = ServeLock(new.database)
+    found = new.restore(file)
+    lock.release()
+    assert (found.exit_code, "stop it first" in found.stderr) == (1, True)
+
+
+def test_without_a_database_there_is_nothing_to_back_up(new: Machine, tmp_path: Path) -> None:
+    found = new.backup(tmp_path / "backup")
+    assert (found.exit_code, "there is no database" in found.stderr) == (1, True)
+    assert new.files() == {"idlebell.toml"}
+
+
+def test_a_backup_that_fails_leaves_no_half_of_it(
+    old: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "_sync_folder", _dies)
+    found = old.backup(tmp_path / "backup")
+    assert found.exit_code == 1
+    assert old.files() == {"idlebell.toml", "idlebell.db", "idlebell.db.key", "idlebell.db.lock"}
+    monkeypatch.setattr(os, "fsync", _dies)
+    assert old.backup(tmp_path / "another").exit_code == 1
+    assert not (tmp_path / "another").exists()
+
+
+def _dies(*anything: object) -> None:
+    raise OSError(5, "broken off")
