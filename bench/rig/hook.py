@@ -226,8 +226,8 @@ def install(folder: str) -> None:
     setattr(uvloop, "new_event_loop", new_event_loop)  # noqa: B010
     begin_keyring, begin_fleet = Keyring.__init__, Fleet.__init__
 
-    def keyring(self: Keyring) -> None:
-        begin_keyring(self)
+    def keyring(self: Keyring, *given: Any) -> None:
+        begin_keyring(self, *given)
         hook.keyring = self
 
     def fleet(self: Fleet, *arguments: Any, **named: Any) -> None:
