@@ -170,7 +170,7 @@ async def test_another_key_than_the_first_is_told_at_once_and_gets_no_password(
     """P7: the app is asked, the credentials wait, nothing is sent; once the old key is back it goes on by itself. A new key is
     trusted by the user's own word, with new credentials, and what came meanwhile rings."""
     with hurried():
-        async with watched(tmp_path, tls_pin_sha256="first") as alice:
+        async with watched(tmp_path, tls_pin_sha256="first", door="process") as alice:
             server, path = alice.scene.server, f"/v1/subscriptions/{alice.id}"
             good = server.habits.tls_context
             seen = (await alice.shown())["certificate"]["spki_sha256"]

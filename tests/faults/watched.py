@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import pytest
 
@@ -155,12 +155,13 @@ async def watched(
     mailboxes: tuple[str, ...] = ("INBOX",),
     host: str = "localhost",
     listener: socket.socket | None = None,
+    door: Literal["process", "inside"] = "inside",
     **more: Any,
 ) -> AsyncIterator[Watched]:
     """Before ``dovecot``, or the scripted server. ``more``: members of the subscription; ``habits``: the scripted server's,
     which has the ``mailboxes``. The proxy takes its connections by ``listener``, which is at ``host``."""
     ca_pem = dovecot.ca_file.read_bytes() if dovecot is not None else b""
-    async with scene(folder, deadlines=deadlines, cadence=cadence, more_ca_pem=ca_pem) as made:
+    async with scene(folder, deadlines=deadlines, cadence=cadence, more_ca_pem=ca_pem, door=door) as made:
         made.server.behave(**(habits or {}))
         for mailbox in mailboxes[1:]:
             made.server.create("alice", mailbox)

@@ -17,7 +17,7 @@ from idlebell.gateway.trusting import settled
 from idlebell.login.certificates import ENDS_SOON
 from idlebell.model.ids import SubscriptionId
 from idlebell.model.problem import Fault, Problem, ProblemError
-from idlebell.model.trust import FirstUse, pinned, spelled
+from idlebell.model.trust import AUTHORITIES, FirstUse, Trust, pinned, spelled
 from idlebell.net.errors import CertificateFacts
 from idlebell.net.imap_connection import ImapConnection
 from idlebell.telemetry.facts import CertificateEnds
@@ -139,6 +139,25 @@ async def test_two_first_sessions_that_see_other_keys_are_not_both_believed(benc
     assert one == same == await bench.store.account_by_id(account.id)
     assert isinstance(other, Fault)
     assert other.code == "certificate-changed"
+
+
+@pytest.mark.parametrize("after", [AUTHORITIES, pinned([OTHER]), FirstUse(OTHER)])
+async def test_a_login_under_keys_that_are_exchanged_meanwhile_counts_for_nothing(bench: Bench, after: Trust) -> None:
+    account = await bench.store.account(replace(TARGET, trust=pinned([ONE])), "alice")
+    await bench.store.retrust(account.id, pinned([ONE]), after)
+    found = await settled(bench.store, account, cast(ImapConnection, Session(shows(bench, ONE))))
+    assert isinstance(found, Fault)
+    await bench.store.retrust(account.id, after, pinned([ONE, THIRD]))
+    found = await settled(bench.store, account, cast(ImapConnection, Session(shows(bench, ONE))))
+    assert found == await bench.store.account_by_id(account.id)
+
+
+async def test_every_session_of_a_first_use_has_to_show_the_same_key(bench: Bench) -> None:
+    """With retention session several are opened, one after another."""
+    await bench.subscribe(tls_pin_sha256="first", mailboxes=["INBOX", "Work", "Play"])
+    trusts = [account.target.trust for account, _ in bench.door.tries]
+    assert len(trusts) > 1
+    assert trusts == [FirstUse(), *(FirstUse(ONE) for _ in trusts[1:])]
 
 
 async def test_fewer_keys_leave_the_credentials_and_others_wipe_them(bench: Bench) -> None:

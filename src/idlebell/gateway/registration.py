@@ -274,6 +274,11 @@ class Registrar:
                 return no_room()  # before a password is sent for nothing
             try:
                 opened.append(await self._log_in(order))
+                # Before the next login: at first use it has to find the same key.
+                trusting = await settled(self._store, order.account, opened[0])
+                if isinstance(trusting, Fault):
+                    return trusting
+                order.account = trusting
                 needed = self._needed(order, opened[0])
                 endpoints = await self.verified(order.subscription, order.endpoints, order.asker.source)
                 if isinstance(endpoints, Fault):
@@ -331,7 +336,8 @@ class Registrar:
             previous = await self._store.get(order.subscription)
             account = order.account
             if previous is None:  # its account may be gone with it
-                account = order.account = await self._store.account(account.target, account.username)
+                made = await self._store.account(account.target, account.username)
+                account = order.account = replace(account, id=made.id)
             trusting = await settled(self._store, account, opened[0])
             if isinstance(trusting, Fault):
                 return trusting

@@ -76,18 +76,23 @@ def certificate_view(trust: Trust, shown: CertificateFacts | None, now: datetime
 
 
 async def settled(store: Store, account: Account, session: ImapConnection) -> Account | Fault:
-    """The account after its first session, which has shown whom to trust from now on."""
-    if account.target.trust != FirstUse() or session.certificate is None:
-        return account
-    seen = FirstUse(session.certificate.spki_sha256)
-    try:
-        await store.retrust(account.id, FirstUse(), seen)
-    except ConflictError:
-        now = await store.account_by_id(account.id)
-        if now is None or now.target.trust != seen:
-            detail = "Another session of this account saw another key at the same time; neither is to be believed."
-            return Fault("certificate-changed", detail)
-    return replace(account, target=replace(account.target, trust=seen))
+    """The account as its sessions are to trust from now on: at first use it is settled by this one. A Fault where the keys were
+    exchanged during the login, and this server has none of them."""
+    now = await store.account_by_id(account.id)
+    if now is None:
+        return account  # it went with its last subscription; whoever makes it anew asks again
+    key = None if session.certificate is None else session.certificate.spki_sha256
+    trust = now.target.trust
+    if trust == FirstUse() and key is not None:
+        try:
+            await store.retrust(account.id, FirstUse(), FirstUse(key))
+            trust = FirstUse(key)
+        except ConflictError:  # somebody else was first
+            now = await store.account_by_id(account.id)
+            trust = trust if now is None else now.target.trust
+    if trust != account.target.trust and key not in (keys_of(trust) or ()):
+        return Fault("certificate-changed", "The keys of this account were settled or exchanged during the login.")
+    return replace(account, target=replace(account.target, trust=trust))
 
 
 async def exchange(
