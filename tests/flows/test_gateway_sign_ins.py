@@ -64,7 +64,7 @@ async def test_who_may_register_may_begin_a_sign_in_as_often(bench: Bench) -> No
 async def test_what_is_no_answer_of_a_sign_in_is_told_before_anybody_is_asked(bench: Bench) -> None:
     subscribe = bench.gateway.subscribe
     for members, at in (
-        ({"retention": "keys"}, "/retention"),
+        ({"retention": "keys"}, "/imap/auth"),
         ({"imap": {"host": None}}, "/imap/host"),
         ({"imap": {"auth": {**AUTH, "code": "a b", "state": ""}}}, "/imap/auth/state /imap/auth/code"),
     ):

@@ -57,6 +57,10 @@ def check(
             from idlebell.cli.canary import try_canary
 
             run(try_canary(settings, click.echo))
+        from idlebell.compose.clients import redirect_uris
+
+        for name, uri in redirect_uris(settings):
+            click.echo(f"[oauth.{name}] the redirect URI to register there: {uri}")
         click.echo(f"{config}: all is well")
         return
     from idlebell.cli.reach import report, report_address

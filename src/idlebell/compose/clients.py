@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 from idlebell.config import Settings
 from idlebell.config.key_file import read_key_file
@@ -10,7 +11,7 @@ from idlebell.config.settings import OAuthClient as Section
 from idlebell.discover.sign_in_presets import PRESETS, SignInPreset
 from idlebell.login.authorization import OFFLINE, OPENID, Endpoints, OAuthClient
 from idlebell.login.renewals import Send
-from idlebell.login.sign_ins import SignIns
+from idlebell.login.sign_ins import SignIns, redirect_uri
 from idlebell.model.endpoint import PushUrl
 from idlebell.model.secret import Secret
 from idlebell.net.clock import Clock
@@ -39,6 +40,13 @@ def public_url_of(settings: Settings) -> str:
     if server.public_url or not server.listen.loopback:
         return server.public_url
     return f"{'https' if server.tls else 'http'}://{server.listen}"
+
+
+def redirect_uris(settings: Settings) -> Iterator[tuple[str, str]]:
+    """What has to be registered at each provider: NAME and redirect URI."""
+    for name, one in settings.oauth.items():
+        if one.client_id:
+            yield name, redirect_uri(public_url_of(settings), name)
 
 
 def _client(name: str, given: Section) -> OAuthClient:

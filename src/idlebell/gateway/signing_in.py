@@ -122,7 +122,8 @@ async def redeemed_auth(means: Means, auth: SignInAuth, host: str, username: str
 async def redeemed(means: Means, auth: SignInAuth, wanted: _For, at: str, faults: Faults) -> OAuth2Auth:
     """ProblemError: what came back is not good, and the sign-in is over in any case but ``invalid-request``."""
     if wanted.retention not in BY_SIGN_IN:
-        faults.add("/retention", "must be session or memory after a sign-in: there are no keys to keep")
+        detail = "needs retention session, memory or vault: of a token there are no keys to keep"
+        faults.add(at, detail)
     for name, text, most in (
         ("sign_in", auth.sign_in.text(), TOKEN_CHARACTERS),
         ("state", auth.state, STATE_CHARACTERS),

@@ -87,6 +87,10 @@ class _Pending:
     ends_at: float
 
 
+def redirect_uri(public_url: str, name: str) -> str:
+    return f"{public_url}/signed-in/{name}"
+
+
 class SignIns:
     """``public_url``: how browsers reach this gateway; each provider sends them back to a path of its own below it, so that the
     answer of one is never taken for another's (RFC 9700 section 4.4.2). Empty: nothing is offered."""
@@ -111,7 +115,7 @@ class SignIns:
         self._allow_plaintext = allow_plaintext
         self._pending: OrderedDict[bytes, _Pending] = OrderedDict()
         self._known: dict[str, tuple[Endpoints | str, float]] = {}
-        self._asking = asyncio.Lock()
+        self._asking = {one.name: asyncio.Lock() for one in self.clients}
 
     def __len__(self) -> int:
         return len(self._pending)
@@ -122,7 +126,7 @@ class SignIns:
 
     def redirect_uri(self, client: OAuthClient) -> str:
         """As it is registered at the provider, to the letter (RFC 9700 section 2.1)."""
-        return f"{self._public_url}/signed-in/{client.name}"
+        return redirect_uri(self._public_url, client.name)
 
     async def begin(
         self, client: OAuthClient, host: str, username: str, *, offline: bool, source: str
@@ -188,7 +192,7 @@ class SignIns:
 
     async def _told(self, client: OAuthClient) -> Endpoints | str:
         """What its issuer tells of itself; or why it tells nothing, for the operator."""
-        async with self._asking:
+        async with self._asking[client.name]:
             found, until = self._known.get(client.name, ("", 0.0))
             if self._clock.boottime() < until:
                 return found

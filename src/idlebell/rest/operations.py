@@ -363,7 +363,7 @@ OPERATIONS: tuple[Operation, ...] = (
         "for this host and username. The gateway redeems the code in that request; no token is shown to the browser. Counted "
         "as a registration is.",
         "SignInRequest",
-        problems=("unauthorized", "needs-tls", "sign-in-not-offered", "token-unavailable"),
+        problems=("unauthorized", "needs-tls", "sign-in-not-offered", "token-unavailable", "store-unavailable"),
         security=(OPEN, KEY, INVITATION, TOKEN),
     ),
     Operation(

@@ -108,6 +108,11 @@ def test_a_good_configuration_is_said_to_be_good(run, tmp_path):
     (tmp_path / "c.toml").write_text('[log]\nlevel = "debug"\n')
     found = run("check", "--config", "c.toml")
     assert (found.exit_code, found.output) == (0, "c.toml: all is well\n")
+    (tmp_path / "c.toml").write_text(
+        '[server]\npublic_url = "https://bell.example.org/"\n[oauth.google]\nclient_id = "a"'
+    )
+    registered = run("check", "--config", "c.toml").output.splitlines()[0]
+    assert registered.endswith("the redirect URI to register there: https://bell.example.org/signed-in/google")
 
 
 def test_files_that_cannot_be_read_are_told(run, tmp_path):
