@@ -9,11 +9,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from prometheus_client.parser import text_string_to_metric_families
+
 from faults.fault_scene import Scene, scene
 from idlebell.imap import commands
 from idlebell.model.learnt import Learnt
+from idlebell.model.problem import PROBLEMS
 from idlebell.model.subscription import SHOWN_AFTER_END
 from idlebell.telemetry import log_sink
+from idlebell.telemetry.status import Mode, Watch
 from idlebell.testing import mail
 from idlebell.testing.faults import Refuse
 
@@ -23,6 +27,23 @@ PATHS = ("mailpathqX7", "lostpathqX7", "hookpathqX7")
 FILTER = "filterqX7@example.org"
 SAID = "serversaidqX7"
 CANARIES = (USER, MAILBOX, SUBJECT, SENDER, BODY, PASSWORD, WRONG, *PATHS, FILTER, SAID)
+
+
+CLOSED = {
+    *(code.replace("-", "_") for code in PROBLEMS),
+    *(one.value for enum in (Watch, Mode) for one in enum),
+    *("awake", "parked", "waiting", "under_way", "closed", "open", "half_open", "watching", "connection_lost", "other"),
+    *("created", "renewed", "changed", "resupplied", "ended", "removed", "expired"),
+    *("accepted", "retry", "gone", "refused", "simplepush", "webhook"),
+}
+"""What a label of a metric may be."""
+
+
+def labels(exposition: str) -> set[str]:
+    """All values, but for the bounds of histograms and what Python's own collectors tell."""
+    samples = [one for family in text_string_to_metric_families(exposition) for one in family.samples]
+    ours = [one.labels for one in samples if one.name.startswith("idlebell_")]
+    return {value for found in ours for name, value in found.items() if name != "le"}
 
 
 @contextmanager
@@ -114,6 +135,7 @@ async def test_nothing_of_a_user_is_in_logs_metrics_or_answers_to_others(tmp_pat
     assert {"session_opened", "login_failed", "session_lost", "push_attempted", "reconnect_asked"} <= events
     assert left_in(log.getvalue()) == set()
     assert [left_in(answer) for answer in answers] == [set() for _ in answers]
+    assert labels(answers[-1]) <= CLOSED
     # Of what is kept sealed nothing shows in the files either; user name, mailboxes and wishes lie there in clear.
     assert set().union(*files(tmp_path).values()) <= {USER, MAILBOX, FILTER}
 

@@ -18,6 +18,9 @@ COMMAND: Final = "command "
 PUSH: Final = "push "
 """How names begin."""
 
+SUBJECTS_MAX: Final = 200_000
+"""Of a day, until it is written: whoever fails to register all day grows no process. Twice what one is built to hold."""
+
 Subject: TypeAlias = AccountId | SubscriptionId
 
 
@@ -39,7 +42,12 @@ class Daybook:
             self.note(fact.account, REFUSED)
 
     def note(self, subject: Subject, name: str, count: int = 1) -> None:
-        counts = self._days.setdefault(self.day, {}).setdefault(subject, {})
+        subjects = self._days.setdefault(self.day, {})
+        counts = subjects.get(subject)
+        if counts is None:
+            if len(subjects) >= SUBJECTS_MAX:
+                return
+            counts = subjects[subject] = {}
         counts[name] = counts.get(name, 0) + count
 
     def commands(self, account: AccountId, sent: Mapping[str, int]) -> None:

@@ -126,8 +126,9 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         fact = getattr(record, "fact", None)
-        if isinstance(fact, Fact) and record.exc_info is None and (self._names or not _shape_of(fact)[2]):
-            head, own, _ = _shape_of(fact)
+        shape = _shape_of(fact) if isinstance(fact, Fact) and record.exc_info is None else None
+        if shape is not None and (self._names or not shape[2]):
+            head, own, _ = shape
             rest = "".join([self._member(name, getattr(fact, name)) for name in own])
         else:
             found = members(record, names=self._names)

@@ -17,7 +17,7 @@ from idlebell.model.problem import ProblemError
 from idlebell.store.contract import StoreError
 from idlebell.store.daybook import TALLIES_AT_ONCE, Counts, Subject
 from idlebell.store.memory import MemoryStore
-from idlebell.telemetry import facts
+from idlebell.telemetry import daybook, facts
 from idlebell.telemetry.ledger import Ledger
 from idlebell.testing.virtual_clock import VirtualClock
 from store_samples import DAY, NOW, TARGET
@@ -115,6 +115,15 @@ async def test_what_could_not_be_written_is_written_later() -> None:
     await desk.books.write()
     assert await desk.store.tallies(account.id) == ((TODAY, {"logins": 2}),)
     assert desk.store.steps == 3
+
+
+def test_what_is_not_written_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(daybook, "SUBJECTS_MAX", 2)
+    book = daybook.Daybook(TODAY)
+    for _ in range(2):
+        for number in range(5):
+            book.note(samples.sub_id(number), "push accepted")
+    assert book.tear_out() == {TODAY: {samples.sub_id(number): {"push accepted": 2} for number in range(2)}}
 
 
 def test_days_are_shown_by_page_from_when_it_came_and_no_longer_than_they_are_kept() -> None:
