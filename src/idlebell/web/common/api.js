@@ -77,6 +77,7 @@
     test: ({ id, token }) => call("POST", at(id, "/test"), { token }),
     verify: ({ id, token }, code) => call("POST", at(id, "/verify"), { token, body: { code } }),
     deliveries: ({ id, token }) => call("GET", at(id, "/deliveries"), { token }),
+    ledger: ({ id, token }) => call("GET", at(id, "/ledger"), { token }),
     why: ({ id, token }, mailbox, uid) => call("GET", at(id, `/why?${new URLSearchParams({ mailbox, uid })}`), { token }),
     hush: ({ id, token }, sender) => call("POST", at(id, "/hush"), { token, body: { sender } }),
     link: ({ id, token }) => call("POST", at(id, "/links"), { token }),

@@ -7,6 +7,7 @@ import { bellsSection, outcomeText } from "./bells.js";
 import { offers } from "./capabilities.js";
 import { follow } from "./events.js";
 import { filterSection, vipSection } from "./filters.js";
+import { ledgerSection } from "./ledger.js";
 import { linkSection } from "./links.js";
 import { asProblem, linked, problemCard, standing } from "./problems.js";
 import { needsSignIn, stateLine } from "./state.js";
@@ -29,7 +30,7 @@ export async function accountView(context, id) {
   const boxes = h("ul.mailboxes", { id: "mailboxes" });
   const parts = [
     muteSection, filterSection, hushedSection, quietSection, vipSection, digestSection, remindSection, saysSection, elsewhereSection, opensSection, linkSection,
-    bellsSection,
+    bellsSection, ledgerSection,
   ];
   const made = parts.map((make) => make(context, () => record));
   const controls = (await Promise.all(made)).filter(Boolean);
