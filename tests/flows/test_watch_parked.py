@@ -87,6 +87,9 @@ async def test_mail_wakes_a_parked_session_and_rings_once(stage: Stage) -> None:
     spent = stage.status.ledger.of(stage.account.id)
     assert (spent.sessions, spent.commands) == (1, len(commands(stage)) - commands(stage).count("DONE"))
     assert spent.moved_bytes > 3_000, "the handshake, and three mails"
+    stage.status.ledger.fold_of(stage.account.id)
+    (day,) = stage.status.ledger.daybook.of(stage.account.id).values()
+    assert sum(day.values()) == spent.commands, "by name, asleep or awake"
 
 
 async def test_a_session_is_parked_again_as_soon_as_its_mail_is_told(server: ImapServer) -> None:
@@ -137,6 +140,9 @@ async def test_keep_alives_do_not_wake(stage: Stage) -> None:
 
 async def test_every_fourth_probe_asks_for_the_status(stage: Stage) -> None:
     before = len(commands(stage))
+    ledger, account = stage.status.ledger, stage.account.id
+    ledger.fold()
+    ledger.daybook.tear_out()
 
     for _ in range(4):
         await probed(stage)
@@ -144,6 +150,9 @@ async def test_every_fourth_probe_asks_for_the_status(stage: Stage) -> None:
 
     assert [one for one in commands(stage)[before:] if one != "IDLE"] == ["NOOP", "NOOP", "NOOP", "STATUS"]
     assert stage.fleet.parked() == 1
+    for _ in range(2):  # each is counted once
+        ledger.fold_of(account)
+        assert ledger.daybook.of(account) == {0: {"command NOOP": 3, "command STATUS": 1, "command IDLE": 4}}
 
 
 async def test_status_finds_what_the_server_has_not_said(stage: Stage) -> None:

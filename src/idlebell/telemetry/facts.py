@@ -96,8 +96,8 @@ class NotSignedIn(Fact):
     labels: ClassVar[tuple[str, ...]] = ("code",)
     provider: str
     code: str
-    detail: str
-    private: str
+    detail: OthersWords
+    private: OthersWords
 
 
 @dataclass(frozen=True, slots=True)
