@@ -50,7 +50,7 @@ _PINNABLE: Final = frozenset({"self-signed", "unknown-authority"})
 
 def mend_of(error: TlsFailed) -> str:
     """A sentence or two; of a certificate that could be pinned with its key's fingerprint, for the user to compare."""
-    sentence = MENDS[error.reason]
+    sentence = MENDS.get(error.reason, _NEW_CERTIFICATE)
     if error.reason in _PINNABLE and error.certificate is not None:
         key = spelled(error.certificate.spki_sha256)
         return f"{sentence}, after comparing it with the server's own: what answered has {key}."
