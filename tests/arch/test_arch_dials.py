@@ -17,6 +17,7 @@ DIALS = {
     },  # an operator's command asks its own gateway, at the address configured
     "net/smtp_client.py": {"client.connect"},  # aiosmtplib's, over a socket that the connector made
     "store/sqlite/opening.py": {"sqlite3.connect"},
+    "store/sqlite/snapshot.py": {"sqlite3.connect"},
 }
 """Calls that connect, by the module in which they stand."""
 

@@ -71,6 +71,8 @@ VIEW = SubscriptionView(
     alert=None,
     unverified=(),
     endpoints=EndpointsView(new_mail=()),
+    tls_pin_sha256=None,
+    certificate=None,
     problem=None,
 )
 
