@@ -11,7 +11,7 @@ from idlebell.config.settings import OAuthClient as Section
 from idlebell.discover.sign_in_presets import PRESETS, SignInPreset
 from idlebell.login.authorization import OFFLINE, OPENID, Endpoints, OAuthClient
 from idlebell.login.renewals import Send
-from idlebell.login.sign_ins import SignIns, redirect_uri
+from idlebell.login.sign_ins import Redeem, SignIns, redirect_uri
 from idlebell.model.endpoint import PushUrl
 from idlebell.model.secret import Secret
 from idlebell.net.clock import Clock
@@ -20,7 +20,7 @@ from idlebell.telemetry.facts import Emit
 _NO_PRESET = SignInPreset("", "", "", "", (OPENID,), (), (OFFLINE,))
 
 
-def sign_ins_of(settings: Settings, send: Send, clock: Clock, emit: Emit) -> SignIns:
+def sign_ins_of(settings: Settings, send: Send, clock: Clock, emit: Emit, redeem: Redeem | None = None) -> SignIns:
     """ValueError: a secret cannot be read."""
     clients = [_client(name, one) for name, one in settings.oauth.items() if one.client_id]
     return SignIns(
@@ -31,6 +31,7 @@ def sign_ins_of(settings: Settings, send: Send, clock: Clock, emit: Emit) -> Sig
         os.urandom,
         emit,
         allow_plaintext=settings.network.allow_plaintext,
+        redeem=redeem,
     )
 
 

@@ -229,7 +229,7 @@ async def running_engine(
             discovery.find,
             means.looks,
             feeds,
-            sign_ins_of(settings, http.send, clock, emit),
+            sign_ins_of(settings, http.send, clock, emit, None if neighbour is None else neighbour.redeem),
         )
         pruner = Pruner(store, emit, clock, gateway.over, dispatcher.nudge, gateway.bookkeeping.write_in_time)
         heartbeats = Heartbeats(store, emit, clock, partial(is_watched, status), dispatcher.nudge)

@@ -89,7 +89,8 @@ class LogIn(Frame, frozen=True, tag=2):
 
 
 class Refresh(Frame, frozen=True, tag=3):
-    """Answered by :class:`Refreshed` or :class:`NotRefreshed`. An empty ``access_token``: there is none yet."""
+    """Answered by :class:`Refreshed` or :class:`NotRefreshed`. An empty ``access_token``: there is none yet.
+    ``client_secret`` is a ticket, or the operator's own."""
 
     number: int
     token_url: str
@@ -97,6 +98,17 @@ class Refresh(Frame, frozen=True, tag=3):
     refresh_token: str
     client_secret: str | None
     access_token: str
+
+
+class Redeem(Frame, frozen=True, tag=14):
+    """An authorization code, by this request to a token endpoint; none of ``secrets`` is to be in what is told. Answered by
+    :class:`Refreshed` or :class:`NotRefreshed`."""
+
+    number: int
+    url: str
+    headers: list[tuple[str, str]]
+    body: bytes
+    secrets: list[str]
 
 
 class ReadPassword(Frame, frozen=True, tag=4):
@@ -221,6 +233,7 @@ class Refreshed(Frame, frozen=True, tag=27):
     access_token: str
     refresh_token: str | None
     seconds: float
+    id_token: str | None
 
 
 class NotRefreshed(Frame, frozen=True, tag=28):
@@ -251,6 +264,7 @@ FromGateway: TypeAlias = (
     Configure
     | LogIn
     | Refresh
+    | Redeem
     | ReadPassword
     | Cancel
     | Hold

@@ -10,7 +10,7 @@ import asyncio
 import itertools
 import socket
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -36,6 +36,7 @@ from idlebell.model.trust import identity, seen_of
 from idlebell.net.handover import HandedSession
 from idlebell.net.imap_connection import ImapConnection
 from idlebell.net.link import Link, socket_pair
+from idlebell.push.exchange import HttpRequest
 from idlebell.telemetry import facts
 
 STARTS_SECONDS: Final = 30.0
@@ -203,7 +204,7 @@ class Neighbour:
         """Of a body that has come through the door: what is kept for it until the last copy is wiped. A stand-in for what
         cannot be a secret stays what it is."""
         ticket = secret.reveal()
-        if not ticket.startswith(PREFIX.encode()):
+        if isinstance(secret, HeldSecret) or not ticket.startswith(PREFIX.encode()):
             return secret
         secret.wipe()
         self.hold(ticket)
@@ -260,9 +261,20 @@ class Neighbour:
                 credentials.access_token.text(),
             ),
         )
+        return self._granted(answer)
+
+    async def redeem(self, request: HttpRequest, secrets: Sequence[Secret | None]) -> Granted | Fault:
+        """As :func:`idlebell.login.sign_ins.redeem_by`."""
+        number = next(self._numbers)
+        known = [secret.text() for secret in secrets if secret is not None]
+        frame = frames.Redeem(number, request.url.reveal(), list(request.headers), request.body, known)
+        return self._granted(await self._ask(number, frame))
+
+    def _granted(self, answer: Any) -> Granted | Fault:
         if isinstance(answer, frames.Refreshed):
             another = None if answer.refresh_token is None else self._held(answer.refresh_token)
-            return Granted(self._held(answer.access_token), another, answer.seconds)
+            who = None if answer.id_token is None else Secret(answer.id_token)
+            return Granted(self._held(answer.access_token), another, answer.seconds, who)
         return answer.fault if isinstance(answer, frames.NotRefreshed) else _away()
 
     async def password_of(self, file: str, command: str) -> Secret:

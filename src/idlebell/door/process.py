@@ -20,12 +20,13 @@ import msgspec
 
 from idlebell.door import frames
 from idlebell.door.front import Front
-from idlebell.door.tickets import Tickets
+from idlebell.door.tickets import PREFIX, Tickets
 from idlebell.imap.errors import RemoteProtocolError
 from idlebell.login import refusal
 from idlebell.login.opener import LoginFailed, Opener
 from idlebell.login.password_source import NoPassword, password_of
 from idlebell.login.renewals import refresh_by
+from idlebell.login.sign_ins import redeem_by
 from idlebell.login.token_endpoint import Granted
 from idlebell.model.account import (
     Account,
@@ -54,6 +55,7 @@ from idlebell.net.link import Link
 from idlebell.net.open_connection import open_connection
 from idlebell.net.secret_arena import SecretArena
 from idlebell.net.tls_policy import TlsPolicy
+from idlebell.push.exchange import HttpRequest
 from idlebell.rest.intake import Intake
 from idlebell.rest.options import RestOptions
 from idlebell.rest.server import RestServer
@@ -88,6 +90,7 @@ class DoorProcess:
         connector = Connector(egress, self._resolver, source_addresses=list(map(ip_address, given.source_addresses)))
         self._http = HttpClient(egress, self._resolver, policy, proxy=given.proxy)
         self._refresh = refresh_by(self._http.send)
+        self._redeem = redeem_by(self._http.send)
 
         async def connect(target: ImapTarget) -> ImapConnection:
             return await open_connection(target, connector=connector, tls_policy=policy, clock=clock)
@@ -119,6 +122,8 @@ class DoorProcess:
                 self._start(frame.number, self._log_in(frame))
             case frames.Refresh() as frame:
                 self._start(frame.number, self._refreshed(frame))
+            case frames.Redeem() as frame:
+                self._start(frame.number, self._redeemed(frame))
             case frames.ReadPassword() as frame:
                 self._start(frame.number, self._read_password(frame))
             case frames.Cancel(number):
@@ -204,10 +209,12 @@ class DoorProcess:
         return keys
 
     async def _refreshed(self, frame: frames.Refresh) -> None:
-        tickets = [frame.refresh_token, *filter(None, (frame.client_secret, frame.access_token))]
+        given = frame.client_secret or ""
+        known = given if given.startswith(PREFIX) else ""
+        tickets = [frame.refresh_token, *filter(None, (known, frame.access_token))]
         try:
             with self._tickets.copies(*tickets) as (refresh_token, *others):
-                secret = others.pop(0) if frame.client_secret else None
+                secret = others.pop(0) if known else Secret(given) if given else None
                 access = others.pop(0) if frame.access_token else None
                 own = RenewableCredentials(refresh_token, PushUrl(frame.token_url), frame.client_id, secret, access)
                 found = await self._refresh(own)
@@ -216,15 +223,28 @@ class DoorProcess:
         except asyncio.CancelledError:
             self._say(frames.NotRefreshed(frame.number, _forgotten()))
             raise
+        self._granted(frame.number, found)
+
+    async def _redeemed(self, frame: frames.Redeem) -> None:
+        request = HttpRequest("POST", PushUrl(frame.url), tuple(frame.headers), frame.body)
+        try:
+            found = await self._redeem(request, list(map(Secret, frame.secrets)))
+        except asyncio.CancelledError:
+            self._say(frames.NotRefreshed(frame.number, _forgotten()))
+            raise
+        self._granted(frame.number, found)
+
+    def _granted(self, number: int, found: Granted | Fault) -> None:
         if isinstance(found, Granted):
             tokens = [found.access_token, *([found.refresh_token] if found.refresh_token else [])]
             kept = [self._tickets.keep(token.reveal()) for token in tokens]
             for token in tokens:
                 token.wipe()
             another = kept[1] if len(kept) > 1 else None
-            self._say(frames.Refreshed(frame.number, kept[0], another, found.seconds))
+            who = None if found.id_token is None else found.id_token.text()
+            self._say(frames.Refreshed(number, kept[0], another, found.seconds, who))
         else:
-            self._say(frames.NotRefreshed(frame.number, found))
+            self._say(frames.NotRefreshed(number, found))
 
     async def _read_password(self, frame: frames.ReadPassword) -> None:
         try:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import hmac
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from idlebell.login.authorization import (
     Endpoints,
@@ -91,6 +91,18 @@ def redirect_uri(public_url: str, name: str) -> str:
     return f"{public_url}/signed-in/{name}"
 
 
+Redeem: TypeAlias = Callable[[HttpRequest, Sequence[Secret | None]], Awaitable[Granted | Fault]]
+"""Sends what an authorization code is redeemed by. None of the secrets is in a Fault."""
+
+
+def redeem_by(send: Send) -> Redeem:
+    async def redeem(request: HttpRequest, secrets: Sequence[Secret | None]) -> Granted | Fault:
+        answer = await send(request, timeout_seconds=ANSWER_SECONDS, body_bytes=ANSWER_BYTES + 1)
+        return read_grant(answer, "authorization code", secrets)
+
+    return redeem
+
+
 class SignIns:
     """``public_url``: how browsers reach this gateway; each provider sends them back to a path of its own below it, so that the
     answer of one is never taken for another's (RFC 9700 section 4.4.2). Empty: nothing is offered."""
@@ -105,10 +117,13 @@ class SignIns:
         emit: Emit,
         *,
         allow_plaintext: bool = False,
+        redeem: Redeem | None = None,
     ) -> None:
+        """``redeem``: :func:`redeem_by`, here (None) or elsewhere."""
         self.clients = tuple(clients) if public_url else ()
         self._public_url = public_url
         self._send = send
+        self._redeem = redeem or redeem_by(send)
         self._clock = clock
         self._entropy = entropy
         self._emit = emit
@@ -164,8 +179,7 @@ class SignIns:
     async def _redeemed(self, pending: _Pending, code: Secret) -> SignedInTokens | Fault:
         client, endpoints = pending.client, pending.endpoints
         request = code_request(client, endpoints, pending.proofs, pending.redirect_uri, code)
-        answer = await self._send(request, timeout_seconds=ANSWER_SECONDS, body_bytes=ANSWER_BYTES + 1)
-        found = read_grant(answer, "authorization code", (code, pending.proofs.verifier, client.secret))
+        found = await self._redeem(request, (code, pending.proofs.verifier, client.secret))
         pending.proofs.verifier.wipe()
         if isinstance(found, Fault):
             if found.code == "token-refused":
