@@ -61,6 +61,7 @@ ROLE_OF_TYPE: Final = {
 }
 
 
+_ROLES: Final = tuple(role.value for role in Role)
 _NUMBER_OF_ROLE: Final = {role: number for number, role in enumerate(Role)}
 _ROUTE_BYTES: Final = 2 + 3 * DIGEST_BYTES
 _PATIENCE_BYTES: Final = 4
@@ -81,7 +82,7 @@ def encode_endpoints(endpoints: Endpoints) -> bytes:
 
 def decode_endpoints(encoded: bytes) -> Endpoints:
     value = _load(encoded)
-    found = {role.value: _read_endpoint(value[role.value]) for role in Role if role.value in value}
+    found = {name: _read_endpoint(value[name]) for name in _ROLES if name in value}
     fallbacks = tuple(_read_endpoint(one) for one in value.get("fallbacks", ()))
     failing = tuple(
         Failing(place, moment(since), _moment(probe_at), probes, *spent)
