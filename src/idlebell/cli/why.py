@@ -12,9 +12,14 @@ from idlebell.cli.failure import Failure
 from idlebell.cli.stored import with_store
 
 if TYPE_CHECKING:
+    from idlebell.config.imap_url import ImapUrl
     from idlebell.gateway.trail_shapes import FateView, WhyView
+    from idlebell.model.ids import SubscriptionId
     from idlebell.model.subscription import Subscription
     from idlebell.store.contract import Store
+
+_PAGE = 1_000
+"""Subscriptions read at once."""
 
 
 @click.command(short_help="Why a message did or did not ring.")
@@ -66,13 +71,27 @@ async def _meant(store: Store, who: str, where: Path) -> tuple[Subscription, ...
             raise Failure(f"there is no subscription {who[:60]!r} in {where}")
         return (found,)
     url = parse_imap_url(who)
-    account = await store.account_by_key(url.target, url.username)
-    subscriptions = () if account is None else await store.of_account(account.id)
+    subscriptions = await _of_account(store, url)
     if not subscriptions:
         raise Failure(
             f"nobody has subscribed to {who[:200]!r} in {where}; host, port and user have to be as registered"
         )
     return subscriptions
+
+
+async def _of_account(store: Store, url: ImapUrl) -> tuple[Subscription, ...]:
+    """Of all accounts with this host, port and user name: those that trust other keys are others."""
+    found: list[Subscription] = []
+    after: SubscriptionId | None = None
+    while page := await store.page(None, after, _PAGE):
+        after = page[-1].id
+        for one in page:
+            account = None if one.phase.over else await store.account_by_id(one.account_id)
+            if account is not None and account.username == url.username:
+                target = account.target
+                if (target.host, target.port) == (url.target.host, url.target.port):
+                    found.append(one)
+    return tuple(sorted(found, key=lambda one: one.created_at))
 
 
 def _lines(subscription: Subscription, view: WhyView) -> list[str]:
