@@ -162,7 +162,7 @@ async def street(tmp_path: Path) -> AsyncIterator[Street]:
     async with (
         ImapServer(habits=Habits(tls_context=authority.server_context())) as healthy,
         PushService() as service,
-        GatewayProcess(tmp_path, tmp_path / "ca.pem", level="info") as gateway,
+        GatewayProcess(tmp_path, tmp_path / "ca.pem", level="info", more="names = true") as gateway,
     ):
         made = Street(gateway, service, healthy, authority)
         await made.subscribe(healthy, "healthy")

@@ -18,7 +18,7 @@ from idlebell.model.ids import AccountId, NotificationId, SubscriptionId
 OthersWords: TypeAlias = str
 """Of a mail server, a certificate, a push service or a token endpoint, or a sentence of ours that may hold such: user names,
 names of mailboxes, addresses of mail."""
-OWN_WORDS: Final = frozenset({"unreachable", "gateway-full", "internal"})
+OWN_WORDS: Final = frozenset({"unreachable", "gateway-full", "internal", "token-unavailable"})
 """Codes whose sentences are all ours; why a host is not reached is told to nobody but the log."""
 
 
