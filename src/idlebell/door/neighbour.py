@@ -10,7 +10,9 @@ import asyncio
 import itertools
 import socket
 import sys
+import threading
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -66,6 +68,8 @@ class Neighbour:
         self._take_over = take_over
         self._emit = emit
         self._on_lost = on_lost
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
         self._numbers = itertools.count(1)
         self._asked: dict[int, asyncio.Future[Any]] = {}
         self._targets: dict[int, ImapTarget] = {}
@@ -214,7 +218,13 @@ class Neighbour:
         self._say(frames.Hold(ticket.decode()))
 
     def release(self, ticket: bytes) -> None:
-        self._say(frames.Release(ticket.decode()))
+        """From whatever thread the collector runs in: that of the store's writer may be the one that finds the last copy."""
+        frame = frames.Release(ticket.decode())
+        if threading.get_ident() == self._thread:
+            self._say(frame)
+        else:
+            with suppress(RuntimeError):  # the loop is closed, and the door with it
+                self._loop.call_soon_threadsafe(self._say, frame)
 
     async def open(self, account: Account, credentials: Credentials) -> ImapConnection:
         """As :meth:`idlebell.login.opener.Opener.open`."""
