@@ -39,10 +39,11 @@ def loaded(config: Path | None) -> Settings:
         raise Failure(*error.lines) from None
 
 
-def configure_log(settings: Settings) -> None:
+def configure_log(settings: Settings, *, names: bool = False) -> None:
+    """``names``: who reads it is whom it names."""
     from idlebell.telemetry import log_sink
 
-    log_sink.configure(settings.log.format, settings.log.level, names=settings.log.names)
+    log_sink.configure(settings.log.format, settings.log.level, names=names or settings.log.names)
 
 
 def run(work: Coroutine[Any, Any, T]) -> T:

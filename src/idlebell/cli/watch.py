@@ -69,7 +69,7 @@ def watch(
     trust = trust_of(pins)
     credentials = password_source(password_file, password_command)
     settings = loaded(config)
-    configure_log(settings)
+    configure_log(settings, names=True)
     if credentials is None:
         credentials = from_prompt(f"Password of {account.username} at {account.target}")
     from idlebell import compose
