@@ -290,7 +290,9 @@ class Bench:
         self, subscription: str, token: str | None, password: str, wait_seconds: float = 5
     ) -> tuple[int, SubscriptionView]:
         body = {"auth": {"type": "password", "password": password}, "wait_seconds": wait_seconds}
-        return await self.gateway.resupply(subscription, read(CredentialsRequest, body), self.bearing(token))
+        found = await self.gateway.resupply(subscription, read(CredentialsRequest, body), self.bearing(token))
+        assert isinstance(found, Registration)
+        return found.status, found.view
 
     async def until(self, holds: Callable[[], bool]) -> None:
         """Turns of the loop until it holds; a test that waits in vain fails."""

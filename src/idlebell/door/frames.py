@@ -71,7 +71,14 @@ class ScramKeys(Frame, frozen=True, tag="keys"):
     mechanism: str
 
 
-Sort: TypeAlias = Password | Token | ToBeKeys | ScramKeys
+class Relayed(Frame, frozen=True, tag="relayed"):
+    """No ticket: an app answers the challenge (:class:`Challenge`)."""
+
+    mechanism: str
+    client_first: str
+
+
+Sort: TypeAlias = Password | Token | ToBeKeys | ScramKeys | Relayed
 
 
 class LogIn(Frame, frozen=True, tag=2):
@@ -86,6 +93,13 @@ class LogIn(Frame, frozen=True, tag=2):
     seen: bytes | None
     username: str
     by: Sort
+
+
+class Answer(Frame, frozen=True, tag=18):
+    """To a :class:`Challenge`."""
+
+    number: int
+    client_final: str
 
 
 class Refresh(Frame, frozen=True, tag=3):
@@ -209,12 +223,21 @@ class Gone(Frame, frozen=True, tag=24):
     request: int
 
 
+class Challenge(Frame, frozen=True, tag=33):
+    """What a mail server said first in a login that an app answers itself."""
+
+    number: int
+    server_first: str
+
+
 class LoggedIn(Frame, frozen=True, tag=25):
-    """With the descriptor. ``keys``: two tickets, held for the gateway already, where a password has become keys."""
+    """With the descriptor. ``keys``: two tickets, held for the gateway already, where a password has become keys.
+    ``server_final``: for an app that has answered a challenge."""
 
     number: int
     session: HandedSession
     keys: ScramKeys | None
+    server_final: str = ""
 
 
 class NotLoggedIn(Frame, frozen=True, tag=26):
@@ -263,6 +286,7 @@ class NotListening(Frame, frozen=True, tag=31):
 FromGateway: TypeAlias = (
     Configure
     | LogIn
+    | Answer
     | Refresh
     | Redeem
     | ReadPassword
@@ -282,6 +306,7 @@ FromDoor: TypeAlias = (
     | Request
     | Taken
     | Gone
+    | Challenge
     | LoggedIn
     | NotLoggedIn
     | Refreshed

@@ -11,7 +11,7 @@ import itertools
 import socket
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any, Final, TypeVar
 
@@ -20,16 +20,20 @@ import msgspec
 from idlebell.door import frames
 from idlebell.door.back import App, Back
 from idlebell.door.tickets import PREFIX
+from idlebell.login import refusal
 from idlebell.login.opener import LoginFailed
 from idlebell.login.password_source import NoPassword
+from idlebell.login.relay import Unanswered
 from idlebell.login.token_endpoint import Granted
 from idlebell.model.account import (
     Account,
     BearerCredentials,
     Credentials,
+    Exchange,
     ImapTarget,
     KeyedCredentials,
     PasswordCredentials,
+    RelayedCredentials,
     RenewableCredentials,
 )
 from idlebell.model.problem import Fault
@@ -73,6 +77,7 @@ class Neighbour:
         self._numbers = itertools.count(1)
         self._asked: dict[int, asyncio.Future[Any]] = {}
         self._targets: dict[int, ImapTarget] = {}
+        self._exchanges: dict[int, Exchange] = {}
         self._link: Link | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._gone = asyncio.Event()
@@ -230,20 +235,23 @@ class Neighbour:
         """As :meth:`idlebell.login.opener.Opener.open`."""
         target, number = account.target, next(self._numbers)
         self._targets[number] = target
-        answer = await self._ask(
+        if isinstance(credentials, RelayedCredentials):
+            self._exchanges[number] = credentials.exchange
+        frame = frames.LogIn(
             number,
-            frames.LogIn(
-                number,
-                account.id,
-                target.host,
-                target.port,
-                target.tls,
-                identity(target.trust),
-                seen_of(target.trust),
-                account.username,
-                _sort_of(credentials),
-            ),
+            account.id,
+            target.host,
+            target.port,
+            target.tls,
+            identity(target.trust),
+            seen_of(target.trust),
+            account.username,
+            _sort_of(credentials),
         )
+        try:
+            answer = await self._ask(number, frame)
+        finally:
+            self._exchanges.pop(number, None)
         if isinstance(answer, ImapConnection):
             return answer
         if isinstance(answer, frames.NotLoggedIn):
@@ -328,6 +336,8 @@ class Neighbour:
             case frames.Request() | frames.Taken() | frames.Gone() as frame:
                 if self._back is not None:
                     self._back.take(frame)
+            case frames.Challenge(number, server_first):
+                self._beside_this(self._relayed(number, server_first))
             case frames.LoggedIn() as frame:
                 self._logged_in(frame, descriptor)
             case frames.NotLoggedIn() as frame:
@@ -349,14 +359,32 @@ class Neighbour:
             case frames.CannotListen(sentence):
                 self._heard(sentence)
 
+    async def _relayed(self, number: int, server_first: str) -> None:
+        """The door waits as long as we do, and gives up by itself."""
+        exchange = self._exchanges.get(number)
+        if exchange is None:
+            return
+        try:
+            final = await exchange.answer(server_first.encode())
+        except Unanswered:
+            self._answered(number, frames.NotLoggedIn(number, refusal.not_answered(), False, False))
+            self._say(frames.Cancel(number))
+        else:
+            self._say(frames.Answer(number, final.decode()))
+
+    def _beside_this(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._beside.add(task)
+        task.add_done_callback(self._beside.discard)
+
     def _logged_in(self, frame: frames.LoggedIn, descriptor: int) -> None:
+        if (exchange := self._exchanges.get(frame.number)) is not None:
+            exchange.prove(frame.server_final)
         connection = self._take_over(self._targets.pop(frame.number), frame.session, descriptor)
         if self._answered(frame.number, (connection, frame.keys) if frame.keys else connection):
             return
         # Whoever asked has gone: the session must not count against its owner's limit at the server.
-        task = asyncio.create_task(connection.logout())
-        self._beside.add(task)
-        task.add_done_callback(self._beside.discard)
+        self._beside_this(connection.logout())
         for ticket in (frame.keys.client_key, frame.keys.server_key) if frame.keys else ():
             self._say(frames.Release(ticket))
 
@@ -390,6 +418,8 @@ def _sort_of(credentials: Credentials) -> frames.Sort:
                 credentials.iterations,
                 credentials.mechanism,
             )
+        case RelayedCredentials(exchange):
+            return frames.Relayed(exchange.name, exchange.client_first)
 
 
 def _away() -> Fault:

@@ -11,7 +11,8 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from idlebell.imap.errors import RemoteProtocolError
 from idlebell.login import refusal
 from idlebell.login.opener import LoginFailed, Opener
 from idlebell.login.password_source import NoPassword, password_of
+from idlebell.login.relay import Relay
 from idlebell.login.renewals import refresh_by
 from idlebell.login.sign_ins import redeem_by
 from idlebell.login.token_endpoint import Granted
@@ -35,6 +37,7 @@ from idlebell.model.account import (
     ImapTarget,
     KeyedCredentials,
     PasswordCredentials,
+    RelayedCredentials,
     RenewableCredentials,
 )
 from idlebell.model.endpoint import PushUrl
@@ -71,6 +74,7 @@ class DoorProcess:
         self._tickets = Tickets(os.urandom)
         self._front = Front(self._say, self._tickets)
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._relays: dict[int, Relay] = {}
         self._others: set[asyncio.Task[None]] = set()
         self._rest: RestServer | None = None
 
@@ -120,6 +124,9 @@ class DoorProcess:
                 self._tickets.release(ticket)
             case frames.LogIn() as frame:
                 self._start(frame.number, self._log_in(frame))
+            case frames.Answer(number, client_final):
+                if (relay := self._relays.get(number)) is not None:
+                    relay.answer_with(client_final)
             case frames.Refresh() as frame:
                 self._start(frame.number, self._refreshed(frame))
             case frames.Redeem() as frame:
@@ -179,10 +186,11 @@ class DoorProcess:
         try:
             with self._tickets.copies(*_tickets_of(frame.by)) as secrets:
                 credentials = _credentials(frame.by, secrets)
-                try:
-                    given = await give(await self._opener.open(account, credentials))
-                except (TransportError, RemoteProtocolError) as error:
-                    raise LoginFailed(refusal.failed(error, frame.host)) from None
+                with self._relaying(frame.number, credentials) as relay:
+                    try:
+                        given = await give(await self._opener.open(account, credentials))
+                    except (TransportError, RemoteProtocolError) as error:
+                        raise LoginFailed(refusal.failed(error, frame.host)) from None
                 keys = self._keys_of(frame.by, credentials)
         except KeyError:
             self._say(frames.NotLoggedIn(frame.number, _forgotten(), False, True))
@@ -193,10 +201,28 @@ class DoorProcess:
         except asyncio.CancelledError:
             self._say(frames.NotLoggedIn(frame.number, _forgotten(), False, True))
             raise
-        self._say(frames.LoggedIn(frame.number, given.session, keys), given.descriptor)
+        said = "" if relay is None else relay.server_final
+        self._say(frames.LoggedIn(frame.number, given.session, keys, said), given.descriptor)
         overwrite(given.session.secrets)
         if given.relay is not None:
             self._beside(given.relay.run())
+
+    @contextmanager
+    def _relaying(self, number: int, credentials: Credentials) -> Iterator[Relay | None]:
+        """While it lasts the gateway hears of the challenge, and its answer comes here."""
+        if not isinstance(credentials, RelayedCredentials) or not isinstance(credentials.exchange, Relay):
+            yield None
+            return
+        relay = self._relays[number] = credentials.exchange
+        relay.challenged.add_done_callback(lambda found: self._challenged(number, found))
+        try:
+            yield relay
+        finally:
+            del self._relays[number]
+
+    def _challenged(self, number: int, found: asyncio.Future[str]) -> None:
+        if not found.cancelled():
+            self._say(frames.Challenge(number, found.result()))
 
     def _keys_of(self, by: frames.Sort, credentials: Credentials) -> frames.ScramKeys | None:
         """What a password has become, kept for the gateway."""
@@ -257,6 +283,8 @@ class DoorProcess:
 
 
 def _tickets_of(by: frames.Sort) -> tuple[str, ...]:
+    if isinstance(by, frames.Relayed):
+        return ()
     return (by.client_key, by.server_key) if isinstance(by, frames.ScramKeys) else (by.ticket,)
 
 
@@ -273,6 +301,8 @@ def _credentials(by: frames.Sort, secrets: list[Secret]) -> Credentials:
             keyed = KeyedCredentials(Secret(""))
             keyed.take(secrets[0], secrets[1], salt, iterations, mechanism)
             return keyed
+        case frames.Relayed(mechanism, client_first):
+            return RelayedCredentials(Relay(mechanism, client_first))
 
 
 def _forgotten() -> Fault:

@@ -8,24 +8,34 @@ from typing import Any
 
 from idlebell.gateway.callers import Caller
 from idlebell.gateway.credentials import read_auth, retention_fault, to_be_kept
+from idlebell.gateway.login_shapes import LoginChallenge
 from idlebell.gateway.means import Means
 from idlebell.gateway.patching import patched, read_patch_auth
 from idlebell.gateway.quotas import Quotas
 from idlebell.gateway.reading import Faults
 from idlebell.gateway.registration import Accepted, Order
-from idlebell.gateway.shapes import WAIT_SECONDS_MAX, Auth, CredentialsRequest, SignInAuth, SubscriptionView
+from idlebell.gateway.relaying import Outcome, Relaying
+from idlebell.gateway.shapes import (
+    WAIT_SECONDS_MAX,
+    Auth,
+    CredentialsRequest,
+    Registration,
+    SignInAuth,
+    SubscriptionView,
+)
 from idlebell.gateway.signing_in import redeemed_auth
 from idlebell.gateway.trusting import MEMBER, exchange
 from idlebell.gateway.wish import check_wait
-from idlebell.model.account import Credentials
+from idlebell.model.account import Credentials, RelayedCredentials
 from idlebell.model.endpoint import Endpoints
 from idlebell.model.problem import Fault, Problem, ProblemError
 from idlebell.model.subscription import Phase, Subscription, has_shown_right
 
 
 class Changes:
-    def __init__(self, means: Means) -> None:
+    def __init__(self, means: Means, relaying: Relaying) -> None:
         self._means = means
+        self._relaying = relaying
 
     async def change(self, subscription: str, patch: Mapping[str, Any], caller: Caller) -> SubscriptionView:
         means = self._means
@@ -58,16 +68,20 @@ class Changes:
 
     async def resupply(
         self, subscription: str, request: CredentialsRequest, caller: Caller
-    ) -> tuple[int, SubscriptionView]:
+    ) -> Registration | LoginChallenge:
         means = self._means
         caller.needs_secrecy()
         before = await means.visible(subscription, caller)
         _check_living(before)
         auth = await self._redeemed(before, request.auth)
         faults = Faults()
-        credentials = read_auth(faults, auth, "/auth", means.policy)
+        account = await means.store.account_by_id(before.account_id)
+        username = "" if account is None else account.username
+        credentials = read_auth(faults, auth, "/auth", means.policy, username=username)
         check_wait(faults, request.wait_seconds)
         faults.raise_any()
+        if isinstance(credentials, RelayedCredentials):
+            self._relaying.admit(caller)
         _check_retention(before, credentials, "/auth")
 
         async def resupplied(stored: Subscription | None, endpoints: Endpoints, order: Order) -> Subscription:
@@ -97,10 +111,11 @@ class Changes:
             return _proven(await self._patched(_there(stored), rest, endpoints), caller)
 
         wanted = patched(before, rest, self._means.policy, self._means.clock.now())
-        _, view = await self._proof(
+        found = await self._proof(
             before, replace(wanted, endpoints=endpoints), credentials, changed, caller, float(WAIT_SECONDS_MAX)
         )
-        return view
+        assert isinstance(found, Registration)  # read_patch_auth lets no challenge in
+        return found.view
 
     async def _proof(
         self,
@@ -110,7 +125,7 @@ class Changes:
         apply: Any,
         caller: Caller,
         wait_seconds: float,
-    ) -> tuple[int, SubscriptionView]:
+    ) -> Registration | LoginChallenge:
         means = self._means
         began = means.clock.monotonic()
         account = await means.store.account_by_id(before.account_id)
@@ -129,15 +144,19 @@ class Changes:
             caller.asker(before),
         )
         attempt = means.registrar.start(order)
-        outcome = await attempt.wait(wait_seconds)
-        if outcome is None:
-            means.registrar.promise(attempt)
-            return 202, await means.view(await means.store.get(before.id) or before)
-        if isinstance(outcome, ProblemError):
-            raise outcome
-        if isinstance(outcome, Fault):
-            await means.refuse(outcome, began, wait_seconds)
-        return await self._watched(outcome, wait_seconds - (means.clock.monotonic() - began))
+
+        async def answer(outcome: Outcome | None, began: float, wait_seconds: float) -> Registration:
+            if outcome is None:
+                view = await means.view(await means.store.get(before.id) or before)
+                return Registration(status=202, view=view, token=None)
+            if isinstance(outcome, ProblemError):
+                raise outcome
+            if isinstance(outcome, Fault):
+                await means.refuse(outcome, began, wait_seconds)
+            status, view = await self._watched(outcome, wait_seconds - (means.clock.monotonic() - began))
+            return Registration(status=status, view=view, token=None)
+
+        return await self._relaying.outcome(attempt, credentials, caller, began, wait_seconds, answer)
 
     async def _watched(self, outcome: Accepted, seconds: float) -> tuple[int, SubscriptionView]:
         """The credentials are good, whatever becomes of a mailbox: that is shown as ``problem``."""

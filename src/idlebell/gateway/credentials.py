@@ -9,13 +9,15 @@ from typing import Final
 from idlebell.gateway.endpoints import url_fault
 from idlebell.gateway.policy import Policy
 from idlebell.gateway.reading import Faults
-from idlebell.gateway.shapes import Auth, OAuth2Auth, PasswordAuth, SignInAuth
+from idlebell.gateway.shapes import Auth, OAuth2Auth, PasswordAuth, ScramRelayAuth, SignInAuth
+from idlebell.login.relay import Relay, first_fault
 from idlebell.login.token_endpoint import TOKEN_CHARACTERS, is_token
 from idlebell.model.account import (
     BearerCredentials,
     Credentials,
     KeyedCredentials,
     PasswordCredentials,
+    RelayedCredentials,
     RenewableCredentials,
     Retention,
 )
@@ -28,8 +30,8 @@ CLIENT_BYTES: Final = 1_000
 _FOR_RENEWAL: Final = ("token_url", "client_id", "client_secret")
 
 
-def read_auth(faults: Faults, auth: Auth, at: str, policy: Policy) -> Credentials:
-    """``auth``'s secrets are owned by what is returned."""
+def read_auth(faults: Faults, auth: Auth, at: str, policy: Policy, *, username: str | None = None) -> Credentials:
+    """``auth``'s secrets are owned by what is returned. ``username``: where the app may answer a challenge itself."""
     match auth:
         case PasswordAuth(password=password):
             check_text(faults, f"{at}/password", password.text(), PASSWORD_BYTES)
@@ -39,6 +41,12 @@ def read_auth(faults: Faults, auth: Auth, at: str, policy: Policy) -> Credential
         case SignInAuth():  # where it is taken, it has been redeemed by now
             faults.add(at, "must be no sign-in here; PUT …/credentials takes it")
             return BearerCredentials(Secret(""))
+        case ScramRelayAuth(mechanism=mechanism, client_first=first):
+            if username is None:
+                faults.add(at, "must be no scram-relay here; PUT …/credentials takes it")
+            elif (fault := first_fault(first, username)) is not None:
+                faults.add(f"{at}/client_first", fault)
+            return RelayedCredentials(Relay(mechanism, first))
 
 
 def _bearer(faults: Faults, auth: OAuth2Auth, at: str, policy: Policy) -> BearerCredentials:
@@ -85,6 +93,8 @@ def retention_fault(credentials: Credentials | None, retention: Retention) -> st
             return "must be session with an access token alone: it ends before it could be used again"
         case RenewableCredentials() if retention in (Retention.SESSION, Retention.KEYS):
             return f"must be memory with a refresh token: with {retention.value} nothing is kept that could use it"
+        case RelayedCredentials() if retention is not Retention.SESSION:
+            return "must be session with scram-relay: nothing comes that could be kept"
         case _:
             return None
 
@@ -101,6 +111,8 @@ def copied(credentials: Credentials) -> Credentials:
     match credentials:
         case KeyedCredentials():
             raise TypeError("keys belong to who has learnt them")
+        case RelayedCredentials():
+            return credentials
         case PasswordCredentials(password):
             return PasswordCredentials(password.again())
         case BearerCredentials(access_token):

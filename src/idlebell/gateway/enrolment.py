@@ -13,15 +13,17 @@ from idlebell.gateway.credentials import copied, retention_fault, to_be_kept
 from idlebell.gateway.endpoints import heartbeat_fault, payload_fault, with_proofs
 from idlebell.gateway.joining import Joining
 from idlebell.gateway.limits import RateLimit
+from idlebell.gateway.login_shapes import LoginChallenge
 from idlebell.gateway.means import Means
 from idlebell.gateway.quotas import Quotas
 from idlebell.gateway.reading import Faults
 from idlebell.gateway.registration import CONFLICTS, Accepted, Attempt, Order
-from idlebell.gateway.shapes import LinkView, Registration, SubscriptionRequest
+from idlebell.gateway.relaying import Outcome, Relaying
+from idlebell.gateway.shapes import Registration, SubscriptionRequest
 from idlebell.gateway.signing_in import redeemed_request
 from idlebell.gateway.standing import unproven_view
 from idlebell.gateway.wish import DEFAULT_MAILBOXES, TO_DISCOVER, Wish, read_wish, with_mailboxes
-from idlebell.model.account import Account, Credentials, Retention
+from idlebell.model.account import Account, Credentials, RelayedCredentials, Retention
 from idlebell.model.endpoint import Endpoints
 from idlebell.model.ids import (
     ID_ENTROPY_BYTES,
@@ -45,18 +47,16 @@ class Enrolment:
     def __init__(self, means: Means) -> None:
         self._means = means
         self._limit = RateLimit(means.policy.registrations_per_minute, "registrations")
-        self._joining = Joining(means, self)
+        self.joining: Final = Joining(means, self)
+        self.relaying: Final = Relaying(means)
         self.quotas = Quotas(means.store, means.policy, means.registrar)
 
-    async def make_link(self, subscription: str, caller: Caller) -> LinkView:
-        return await self._joining.make_link(subscription, caller)
-
-    async def subscribe(self, request: SubscriptionRequest, caller: Caller) -> Registration:
+    async def subscribe(self, request: SubscriptionRequest, caller: Caller) -> Registration | LoginChallenge:
         means = self._means
         caller.needs_secrecy()
         if request.link is not None:
             self.count(caller)
-            return await self._joining.join(request, caller)
+            return await self.joining.join(request, caller)
         if caller.token_hash is None and caller.invitation is None:
             self.admit(caller)
         else:
@@ -69,7 +69,7 @@ class Enrolment:
             if wish.credentials is not None:
                 wish.credentials.wipe()
 
-    async def _subscribe(self, wish: Wish, caller: Caller) -> Registration:
+    async def _subscribe(self, wish: Wish, caller: Caller) -> Registration | LoginChallenge:
         means = self._means
         began = means.clock.monotonic()
         await means.reach.check(wish.endpoints, vapid_subject=means.policy.vapid_subject)
@@ -88,6 +88,8 @@ class Enrolment:
         if wish.credentials is None:
             missing = FieldError("/imap/auth", "is missing")
             raise ProblemError(Problem("invalid-request", "One member is not valid.", errors=(missing,)))
+        if isinstance(wish.credentials, RelayedCredentials):
+            self.relaying.admit(caller)
         return await self._prove(wish, wish.credentials, caller, owner, began)
 
     async def find(self, wish: Wish, caller: Caller) -> Subscription | None:
@@ -148,7 +150,7 @@ class Enrolment:
 
     async def _prove(
         self, wish: Wish, credentials: Credentials, caller: Caller, owner: ApiKeyId | None, began: float
-    ) -> Registration:
+    ) -> Registration | LoginChallenge:
         means = self._means
         assert wish.endpoints.new_mail is not None
         key = means.key(owner, wish.target, wish.username, wish.endpoints.new_mail)
@@ -165,15 +167,18 @@ class Enrolment:
             else:
                 attempt, known = await self._begin(wish, credentials, known, caller, owner, key, token)
         credentials.wipe()
-        outcome = await attempt.wait(wish.wait_seconds - (means.clock.monotonic() - began))
-        if outcome is None:
-            means.registrar.promise(attempt)
-            known = await means.store.get(known.id) or known
-            shown = ours or caller.sees(known)
+        begun, shown = known, ours or caller.sees(known)
+
+        async def answer(outcome: Outcome | None, began: float, wait_seconds: float) -> Registration:
+            waited = replace(wish, wait_seconds=wait_seconds)
+            if outcome is not None:
+                return await self._answer(outcome, waited, began, token)
+            known = await means.store.get(begun.id) or begun
             asked = with_mailboxes(replace(known, mailboxes=DEFAULT_MAILBOXES), wish.mailboxes).mailboxes
             view = await means.view(known) if shown else unproven_view(known, asked, means.clock.now())
             return Registration(status=202, view=view, token=token)
-        return await self._answer(outcome, wish, began, token)
+
+        return await self.relaying.outcome(attempt, credentials, caller, began, wish.wait_seconds, answer)
 
     async def _begin(
         self,

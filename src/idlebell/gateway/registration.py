@@ -22,7 +22,14 @@ from idlebell.login.door import LOGIN_SECONDS, Door
 from idlebell.login.keyring import Keyring
 from idlebell.login.opener import LoginFailed
 from idlebell.login.refusal import no_room, refuses_credentials
-from idlebell.model.account import Account, Credentials, KeyedCredentials, RenewableCredentials, Retention
+from idlebell.model.account import (
+    Account,
+    Credentials,
+    KeyedCredentials,
+    RelayedCredentials,
+    RenewableCredentials,
+    Retention,
+)
 from idlebell.model.endpoint import Endpoint, Endpoints, Provable, WebhookEndpoint, same_endpoint, unproven
 from idlebell.model.ids import AccountId, SubscriptionId
 from idlebell.model.notification import Draft, LossReason, Reconnect
@@ -71,6 +78,11 @@ class Order:
     """Equal wishes with equal credentials are one attempt."""
     token_hashes: list[bytes] = field(default_factory=list)
     """Tokens that begin to work with the proof."""
+
+    @property
+    def single(self) -> bool:
+        """Its credentials are good for one login."""
+        return isinstance(self.credentials, RelayedCredentials)
 
     def same_as(self, wish: Wish | None, credentials: Credentials) -> bool:
         return wish is not None and self.wish == wish and same_credentials(self.credentials, credentials)
@@ -250,14 +262,14 @@ class Registrar:
             outcome = await self._once(order, group)
             if isinstance(outcome, Accepted):
                 return outcome
-            if attempt.waiters and not attempt.promised:
+            if (attempt.waiters or order.single) and not attempt.promised:
                 attempt.deciding = True
                 await self._undo(attempt, group)
                 return outcome
             if isinstance(outcome, ProblemError):
                 await self._tell(order, Fault(outcome.problem.code, outcome.problem.detail), Phase.REJECTED)
                 return outcome
-            if refuses_credentials(outcome) or outcome.retry is Retry.NEVER:
+            if refuses_credentials(outcome) or outcome.retry is Retry.NEVER or order.single:
                 await self._tell(order, outcome, Phase.REJECTED)
                 return outcome
             pause = max(PAUSES_SECONDS[min(tries, len(PAUSES_SECONDS) - 1)], outcome.retry_after_seconds or 0)
@@ -291,7 +303,8 @@ class Registrar:
                     fault = await self._door.renewable(order.credentials)
                     if fault is not None:
                         return fault
-                while len(opened) < needed and order.retention is Retention.SESSION and self._door.has_room():
+                several = order.retention is Retention.SESSION and not order.single
+                while len(opened) < needed and several and self._door.has_room():
                     try:
                         opened.append(await self._log_in(order))
                     except LoginFailed:

@@ -64,7 +64,15 @@ class SignInAuth(Shape, frozen=True, kw_only=True, tag_field="type", tag="sign_i
     iss: str | None = None
 
 
-Auth: TypeAlias = PasswordAuth | OAuth2Auth | SignInAuth
+class ScramRelayAuth(Shape, frozen=True, kw_only=True, tag_field="type", tag="scram-relay"):
+    """The app answers the server's challenge itself, at POST /v1/logins: the gateway sees neither password nor keys. Retention
+    ``session``."""
+
+    mechanism: Literal["SCRAM-SHA-256", "SCRAM-SHA-1"]
+    client_first: str
+
+
+Auth: TypeAlias = PasswordAuth | OAuth2Auth | SignInAuth | ScramRelayAuth
 
 
 class ImapShape(Shape, frozen=True, kw_only=True):

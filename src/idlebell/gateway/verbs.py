@@ -21,6 +21,7 @@ from idlebell.gateway.hushing import Hush
 from idlebell.gateway.ledger import LedgerView, day_views, ledger_view, page_of
 from idlebell.gateway.legacy_shapes import RegisterRequest, UnregisterRequest
 from idlebell.gateway.limits import Quota, RateLimit
+from idlebell.gateway.login_shapes import LoginAnswerRequest, LoginChallenge
 from idlebell.gateway.looking import Looking
 from idlebell.gateway.lookup import look_up
 from idlebell.gateway.means import Means
@@ -153,7 +154,7 @@ class Gateway:
         self._began_at = clock.now()
         self._requests_of_key = RateLimit(policy.requests_per_minute_of_key, "key")
         self._enrolment = Enrolment(self._means)
-        self._changes = Changes(self._means)
+        self._changes = Changes(self._means, self._enrolment.relaying)
         looking = Looking(self._means, looks or LookInbox())
         self._filter_tests = FilterTests(self._means, looking)
         self._hush = Hush(self._means, looking)
@@ -219,7 +220,7 @@ class Gateway:
     # subscriptions
 
     @_store_told
-    async def subscribe(self, request: SubscriptionRequest, caller: Caller) -> Registration:
+    async def subscribe(self, request: SubscriptionRequest, caller: Caller) -> Registration | LoginChallenge:
         return await self._enrolment.subscribe(request, caller)
 
     async def look_up(self, request: DiscoverRequest, caller: Caller) -> DiscoveryView:
@@ -255,8 +256,13 @@ class Gateway:
     @_store_told
     async def resupply(
         self, subscription: str, request: CredentialsRequest, caller: Caller
-    ) -> tuple[int, SubscriptionView]:
+    ) -> Registration | LoginChallenge:
         return await self._changes.resupply(subscription, request, caller)
+
+    @_store_told
+    async def answer_login(self, request: LoginAnswerRequest, caller: Caller) -> tuple[Registration, str]:
+        """The app's answer to a challenge; see :meth:`idlebell.gateway.relaying.Relaying.answer`."""
+        return await self._enrolment.relaying.answer(request, caller)
 
     @_store_told
     async def test(self, subscription: str, caller: Caller) -> TestView:
@@ -282,7 +288,7 @@ class Gateway:
 
     @_store_told
     async def make_link(self, subscription: str, caller: Caller) -> LinkView:
-        return await self._enrolment.make_link(subscription, caller)
+        return await self._enrolment.joining.make_link(subscription, caller)
 
     @_store_told
     async def events(self, subscription: str, caller: Caller, after: int | None) -> Reading:
@@ -339,7 +345,9 @@ class Gateway:
 
     @_store_told
     async def register(self, request: RegisterRequest, caller: Caller) -> Registration:
-        return await self._enrolment.subscribe(legacy.registration(request), caller)
+        found = await self._enrolment.subscribe(legacy.registration(request), caller)
+        assert isinstance(found, Registration)  # of a password
+        return found
 
     @_store_told
     async def unregister(self, request: UnregisterRequest, caller: Caller) -> None:

@@ -79,7 +79,8 @@ def read_wish(request: SubscriptionRequest, policy: Policy) -> Wish:
             faults.add("/imap/host", "is missing: a server whose keys are given is not discovered")
         target = replace(target, trust=trust)
     check_text(faults, "/imap/username", imap.username, USERNAME_BYTES)
-    credentials = None if imap.auth is None else read_auth(faults, imap.auth, "/imap/auth", policy)
+    name = imap.username
+    credentials = None if imap.auth is None else read_auth(faults, imap.auth, "/imap/auth", policy, username=name)
     endpoints = read_endpoints(
         faults, request.endpoints, allow_plaintext=policy.allow_plaintext, offered=policy.offered
     )

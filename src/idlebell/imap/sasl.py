@@ -87,6 +87,27 @@ class Mechanism(Protocol):
         """The answer to a challenge."""
 
 
+class RemoteMechanism(Protocol):
+    """As :class:`Mechanism`, where somebody else has the secret and is asked over a network."""
+
+    @property
+    def name(self) -> str:
+        """As in ``AUTH=``."""
+
+    @property
+    def satisfied(self) -> bool:
+        """Whether the server has done all that the mechanism asks of it."""
+
+    def initial(self) -> bytes:
+        """The first message."""
+
+    async def answer(self, challenge: bytes) -> bytes:
+        """The answer to a challenge."""
+
+
+AnyMechanism: TypeAlias = Mechanism | RemoteMechanism
+
+
 @dataclass(frozen=True, slots=True)
 class Plain:
     """RFC 4616. ``authorization`` is left empty unless one acts for another."""

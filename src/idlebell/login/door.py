@@ -233,6 +233,8 @@ class Door:
                 self._host_refusals.refused(account.target.host, now)
         elif not failure.ours and refusal.may_answer_credentials(failure.fault):
             self._guard.unanswered(key, self._digest(known_by(credentials)), failure.fault, now)
+            if failure.fault.code == "login-not-answered":
+                self._sources.refused(asker, key)
 
     async def _with_token(
         self,

@@ -8,7 +8,7 @@ from typing import Final
 from idlebell.imap.sasl import (
     LOGIN_COMMAND,
     SCRAM_ENTROPY_BYTES,
-    Mechanism,
+    AnyMechanism,
     OAuthBearer,
     Plain,
     Proof,
@@ -25,6 +25,7 @@ from idlebell.model.account import (
     Credentials,
     KeyedCredentials,
     PasswordCredentials,
+    RelayedCredentials,
     RenewableCredentials,
 )
 from idlebell.model.secret import Secret
@@ -35,6 +36,8 @@ _SCRAM: Final[Mapping[str, type[Scram]]] = {one.name: one for one in (ScramSha25
 def offered(capabilities: frozenset[str], credentials: Credentials) -> tuple[str, ...]:
     """The mechanisms by which a server takes such credentials, best first. Keys are good for the one that they came by."""
     listed = choose(capabilities, proof_of(credentials))
+    if isinstance(credentials, RelayedCredentials):
+        return tuple(name for name in listed if name == credentials.exchange.name)
     if isinstance(credentials, KeyedCredentials) and credentials.client_key:
         return tuple(name for name in listed if name == credentials.mechanism)
     return listed
@@ -44,7 +47,7 @@ def proof_of(credentials: Credentials) -> Proof:
     match credentials:
         case PasswordCredentials():
             return Proof.PASSWORD
-        case KeyedCredentials():
+        case KeyedCredentials() | RelayedCredentials():
             return Proof.KEYS
         case _:
             return Proof.TOKEN
@@ -61,6 +64,8 @@ def revealed(credentials: Credentials) -> str:
             return credentials.access_token.text()
         case KeyedCredentials(client_key=keys):
             return keys.reveal().hex() if keys else credentials.password.text()
+        case RelayedCredentials(exchange):
+            return exchange.client_first
 
 
 def known_by(credentials: Credentials) -> str:
@@ -73,8 +78,10 @@ def known_by(credentials: Credentials) -> str:
 
 def mechanism_of(
     name: str, account: Account, credentials: Credentials, entropy: Callable[[int], bytes]
-) -> Mechanism | None:
+) -> AnyMechanism | None:
     """None: the LOGIN command. ValueError: it cannot carry these credentials."""
+    if isinstance(credentials, RelayedCredentials):
+        return credentials.exchange
     secret = revealed(credentials)
     match name:
         case "SCRAM-SHA-256" | "SCRAM-SHA-1":
@@ -90,7 +97,7 @@ def mechanism_of(
             return None
 
 
-def proven(credentials: Credentials, mechanism: Mechanism | None) -> None:
+def proven(credentials: Credentials, mechanism: AnyMechanism | None) -> None:
     """The server has let them in by ``mechanism``: those that are to become keys do."""
     if isinstance(credentials, KeyedCredentials) and isinstance(mechanism, Scram) and (keys := mechanism.keys):
         client_key, server_key = Secret(keys.client_key), Secret(keys.server_key)

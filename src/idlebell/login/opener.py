@@ -18,6 +18,7 @@ from idlebell.login import refusal
 from idlebell.login.echo import unechoed
 from idlebell.login.identity import identity
 from idlebell.login.mechanism import mechanism_of, offered, proof_of, proven, revealed
+from idlebell.login.relay import Unanswered
 from idlebell.login.said import alerts_of, said_of
 from idlebell.model.account import Account, Credentials, ImapTarget
 from idlebell.model.ids import AccountId
@@ -91,6 +92,8 @@ class Opener:
                 continue
             except ValueError:
                 raise LoginFailed(_cannot_be_carried()) from None
+            except Unanswered:
+                raise LoginFailed(refusal.not_answered()) from None
             except ServerSaidBye as error:
                 bye = replace(error.bye, text=unechoed(error.bye.text, revealed(credentials)))
                 raise LoginFailed(refusal.failed(ServerSaidBye(bye, greeting=error.greeting), host)) from None

@@ -242,6 +242,11 @@ def no_way(proof: Proof) -> Fault:
             return Fault("keys-not-usable", "The mail server does not offer SCRAM.")
 
 
+def not_answered() -> Fault:
+    """The server was left without the answer to its challenge."""
+    return Fault("login-not-answered", "The app did not answer the mail server's challenge in time.")
+
+
 def no_room() -> Fault:
     """The process holds as many sessions as its descriptors allow: the next one would cost others theirs."""
     detail = "The gateway holds as many sessions as it can."
@@ -264,7 +269,14 @@ def judges(fault: Fault) -> bool:
 
 def may_answer_credentials(fault: Fault) -> bool:
     """A failure that is neither yes nor no, and may be how this server answers wrong credentials."""
-    return fault.code in ("server-error", "protocol-error", "throttled", "too-many-connections", "server-unavailable")
+    return fault.code in (
+        "server-error",
+        "protocol-error",
+        "throttled",
+        "too-many-connections",
+        "server-unavailable",
+        "login-not-answered",  # a server may count that, too
+    )
 
 
 def lets_another_be_tried(condition: Condition, code: ResponseCode | None, text: str) -> bool:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from idlebell.model.authority import host_port
 from idlebell.model.endpoint import PushUrl
@@ -152,7 +152,44 @@ class KeyedCredentials:
         return f"KeyedCredentials({'keys' if self.client_key else 'a password'})"
 
 
-Credentials: TypeAlias = PasswordCredentials | BearerCredentials | RenewableCredentials | KeyedCredentials
+class Exchange(Protocol):
+    """One login by SCRAM whose client is elsewhere: a mechanism (:class:`~idlebell.imap.sasl.RemoteMechanism`)."""
+
+    @property
+    def name(self) -> str:
+        """The mechanism."""
+
+    @property
+    def satisfied(self) -> bool:
+        """Whether the server has done all that the mechanism asks of it."""
+
+    def initial(self) -> bytes:
+        """The first message."""
+
+    async def answer(self, challenge: bytes) -> bytes:
+        """The answer to a challenge."""
+
+    def prove(self, server_final: str) -> None:
+        """What the server has proven itself by, where the exchange ran in another process."""
+
+    @property
+    def client_first(self) -> str:
+        """What that client has sent first; it has a nonce, so no two are alike."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RelayedCredentials:
+    """None: the app answers the server's challenge itself. Good for one login."""
+
+    exchange: Exchange = field(repr=False)
+
+    def wipe(self) -> None:
+        """There is nothing."""
+
+
+Credentials: TypeAlias = (
+    PasswordCredentials | BearerCredentials | RenewableCredentials | KeyedCredentials | RelayedCredentials
+)
 
 
 class Retention(StrEnum):

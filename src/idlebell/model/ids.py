@@ -54,6 +54,10 @@ def link_token(entropy: bytes) -> str:
     return "ibl_" + _base64url(entropy)
 
 
+def login_token(entropy: bytes) -> str:
+    return "ibr_" + _base64url(entropy)
+
+
 def sign_in_token(entropy: bytes) -> str:
     return "ibo_" + _base64url(entropy)
 

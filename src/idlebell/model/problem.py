@@ -307,6 +307,15 @@ PROBLEMS = _table(
         "Sign in once more; where that does not help, the operator has to look at client id, secret and redirect URI.",
     ),
     Entry(
+        "login-not-answered",
+        "The app did not answer the mail server's challenge",
+        422,
+        _C,
+        Retry.NEVER,
+        Severity.INFO,
+        "Begin again, and send client_final to POST /v1/logins before login.expires_at.",
+    ),
+    Entry(
         "keys-not-usable",
         "SCRAM keys are of no use for this account",
         422,

@@ -15,7 +15,7 @@ from idlebell.imap.client import Client
 from idlebell.imap.errors import LocalProtocolError, RemoteProtocolError
 from idlebell.imap.events import Challenged, ClientEvent, Completed, Ended, Greeted, Idling, Received
 from idlebell.imap.responses import StatusResponse, UntaggedResponse
-from idlebell.imap.sasl import Mechanism, Scram
+from idlebell.imap.sasl import AnyMechanism, Scram
 from idlebell.imap.state import Phase
 from idlebell.model.account import ImapTarget
 from idlebell.net.clock import Clock
@@ -136,7 +136,7 @@ class ImapConnection:
             raise LocalProtocolError(f"{c.name_of(type(command))} has a method of its own")
         return await self._run(command, timeout)
 
-    async def authenticate(self, exchange: Mechanism, *, timeout: float | None = None) -> Reply:
+    async def authenticate(self, exchange: AnyMechanism, *, timeout: float | None = None) -> Reply:
         """AUTHENTICATE (RFC 9051 section 6.2.2). After OK the capabilities are known anew.
 
         RemoteProtocolError ``server-not-proven``: the server said OK without the proof that the mechanism asks for.
@@ -298,7 +298,7 @@ class ImapConnection:
             self.close()
             raise end
 
-    async def _run(self, command: c.Command, timeout: float | None, exchange: Mechanism | None = None) -> Reply:
+    async def _run(self, command: c.Command, timeout: float | None, exchange: AnyMechanism | None = None) -> Reply:
         self._check()
         self._client.send(command)
         name = c.name_of(type(command))
@@ -306,7 +306,11 @@ class ImapConnection:
         return await self._finish(name, seconds, exchange)
 
     async def _finish(
-        self, what: str, seconds: float, exchange: Mechanism | None = None, in_all: float | None = None
+        self,
+        what: str,
+        seconds: float,
+        exchange: AnyMechanism | None = None,
+        in_all: float | None = None,
     ) -> Reply:
         """From what is to be sent to the tagged response."""
         untagged = self._take_early()
@@ -335,12 +339,14 @@ class ImapConnection:
                     return Reply(completed, untagged)
                 await give_way()
 
-    async def _answer(self, exchange: Mechanism, challenge: bytes, rounds: int) -> None:
+    async def _answer(self, exchange: AnyMechanism, challenge: bytes, rounds: int) -> None:
         if rounds > CHALLENGES:
             raise RemoteProtocolError("too-many-challenges", "more SASL messages than any mechanism has")
         if isinstance(exchange, Scram):
             # The server chooses how long its step computes: up to 0.3 s that no other session should wait for.
             answer = await asyncio.to_thread(exchange.step, challenge)
+        elif hasattr(exchange, "answer"):
+            answer = await exchange.answer(challenge)
         else:
             answer = exchange.step(challenge)
         self._client.respond(answer)

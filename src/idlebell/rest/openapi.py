@@ -13,24 +13,14 @@ from idlebell import __version__
 from idlebell.gateway import shapes
 from idlebell.gateway.ledger import LedgerView
 from idlebell.gateway.legacy_shapes import RegisterRequest, UnregisterRequest
+from idlebell.gateway.login_shapes import LoginAnswerRequest, LoginChallenge
 from idlebell.gateway.preferences import READERS
 from idlebell.gateway.trail_shapes import Deliveries, WhyView
 from idlebell.gateway.trails import MESSAGE_ID_CHARACTERS
 from idlebell.model.problem import PROBLEMS
 from idlebell.rest.limits import PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX
-from idlebell.rest.operations import (
-    ALWAYS,
-    BASIC,
-    EVENTS,
-    INVITATION,
-    KEY,
-    OPEN,
-    OPERATIONS,
-    TEXT,
-    TOKEN,
-    WITH_BODY,
-    Operation,
-)
+from idlebell.rest.operation import BASIC, EVENTS, INVITATION, KEY, OPEN, TEXT, TOKEN, Operation
+from idlebell.rest.operations import ALWAYS, OPERATIONS, WITH_BODY
 from idlebell.rest.problems import MEDIA_TYPE, ProblemBody
 
 REF = "#/components/schemas/{name}"
@@ -148,10 +138,13 @@ def _answers(operation: Operation) -> dict[str, Any]:
     for status, (description, schema) in operation.answers.items():
         answer: dict[str, Any] = {"description": description}
         if schema is not None:
-            answer["content"] = {operation.answer_type: {"schema": {"$ref": REF.format(name=schema)}}}
+            either = [{"$ref": REF.format(name=name)} for name in schema.split("|")]
+            answer["content"] = {
+                operation.answer_type: {"schema": either[0] if len(either) == 1 else {"anyOf": either}}
+            }
         elif operation.answer_type in (TEXT, EVENTS):
             answer["content"] = {operation.answer_type: {"schema": {"type": "string"}}}
-        if schema == "Registered":
+        if schema is not None and schema.split("|")[0] in ("Registered", "LoggedIn"):
             answer["headers"] = {"Location": {"description": "The subscription.", "schema": {"type": "string"}}}
         found[str(status)] = answer
     return found
@@ -203,6 +196,7 @@ def _schemas() -> dict[str, Any]:
         shapes.HushRequest,
         shapes.DiscoverRequest,
         shapes.SignInRequest,
+        LoginAnswerRequest,
         shapes.FilterTestRequest,
         RegisterRequest,
         UnregisterRequest,
@@ -216,6 +210,7 @@ def _schemas() -> dict[str, Any]:
         shapes.LinkView,
         shapes.SignInsView,
         shapes.BegunView,
+        LoginChallenge,
         Deliveries,
         WhyView,
         LedgerView,
@@ -243,6 +238,12 @@ def _schemas() -> dict[str, Any]:
             "token": {"type": "string"},
             **view["properties"],
         },
+    }
+    registered = found["Registered"]
+    found["LoggedIn"] = registered | {
+        "title": "LoggedIn",
+        "description": "As a registration is answered, with what the mail server has proven itself by (RFC 5802 section 7).",
+        "properties": {**registered["properties"], "server_final": {"type": "string"}},
     }
     properties = found["SubscriptionRequest"]["properties"]
     endpoints = {"anyOf": [{"$ref": REF.format(name="EndpointsPatch")}, {"type": "null"}]}

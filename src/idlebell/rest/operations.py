@@ -5,13 +5,7 @@ A test holds it against the routes, so neither can have what the other lacks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
-JSON = "application/json"
-FORM = "application/x-www-form-urlencoded"
-TEXT = "text/plain"
-EVENTS = "text/event-stream"
+from idlebell.rest.operation import BASIC, EVENTS, FORM, INVITATION, JSON, KEY, OPEN, TEXT, TOKEN, Operation
 
 # What the intake may answer to any request, and to any with a body.
 ALWAYS = ("host-not-served", "headers-too-large", "too-many-requests", "internal")
@@ -35,6 +29,7 @@ ACCOUNT = (
     "imap-not-enabled",
     "plan-without-imap",
     "login-unexplained",
+    "login-not-answered",
     "unreachable",
     "tls-failed",
     "certificate-changed",
@@ -65,27 +60,6 @@ REGISTRATION = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """``answers``: status to description and name of a schema. ``body``: name of a schema."""
-
-    method: str
-    path: str
-    name: str
-    tag: str
-    summary: str
-    answers: Mapping[int, tuple[str, str | None]]
-    description: str = ""
-    body: str | None = None
-    body_types: tuple[str, ...] = (JSON,)
-    problems: tuple[str, ...] = ()
-    security: tuple[str, ...] = ()
-    """Any one of these is enough. ``-``: none is needed where registration is open."""
-    answer_type: str = JSON
-    parameters: tuple[str, ...] = field(default=())
-
-
-TOKEN, KEY, OPEN, BASIC, INVITATION = "token", "api_key", "-", "basic", "invitation"
 _SUBSCRIPTION = "/v1/subscriptions/{id}"
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -98,7 +72,10 @@ OPERATIONS: tuple[Operation, ...] = (
         {
             200: ("The same key again: renewed", "Registered"),
             201: ("Watching", "Registered"),
-            202: ("Still connecting", "Registered"),
+            202: (
+                "Still connecting, or the challenge of a login that the app answers itself",
+                "Registered|LoginChallenge",
+            ),
         },
         "The same key (API key, host, port, user name, first new_mail endpoint) again renews the lease; members that are "
         "present replace, absent ones are kept. Every registration shows its right to the account by its credentials or by "
@@ -174,13 +151,30 @@ OPERATIONS: tuple[Operation, ...] = (
         "Send credentials again",
         {
             200: ("Watching again", "SubscriptionView"),
-            202: ("Still connecting", "SubscriptionView"),
+            202: ("Still connecting, or the challenge to be answered", "SubscriptionView|LoginChallenge"),
         },
         "What an app sends when it was told to reconnect. Refused, the subscription stays as it was.",
         "CredentialsRequest",
         problems=(*ONE, "needs-tls", "store-unavailable", "overloaded", "gateway-full", *ACCOUNT),
         security=(TOKEN, KEY),
         parameters=("id",),
+    ),
+    Operation(
+        "post",
+        "/v1/logins",
+        "answer_login",
+        "Subscriptions",
+        "Answer a mail server's challenge",
+        {
+            200: ("As the request that began it: renewed, or watching again", "LoggedIn"),
+            201: ("Watching", "LoggedIn"),
+            202: ("Still connecting", "LoggedIn"),
+        },
+        "After credentials of type scram-relay, whose answer had the challenge. Good once, for 15 seconds. The app checks "
+        "server_final, which nobody else can, and ends the subscription where it is wrong.",
+        "LoginAnswerRequest",
+        problems=("not-found", "login-not-answered", *REGISTRATION),
+        security=(OPEN, KEY, INVITATION, TOKEN),
     ),
     Operation(
         "post",

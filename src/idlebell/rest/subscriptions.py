@@ -8,6 +8,7 @@ import msgspec
 from litestar import Request, Response, delete, get, patch, post, put
 from litestar.handlers import HTTPRouteHandler
 
+from idlebell.gateway.login_shapes import LoginAnswerRequest, LoginChallenge
 from idlebell.gateway.shapes import (
     CredentialsRequest,
     FilterTestRequest,
@@ -30,9 +31,9 @@ AnyRequest = Request[Any, Any, Any]
 PATH = "/v1/subscriptions"
 
 
-def registered(registration: Registration) -> Response[bytes]:
+def registered(registration: Registration, **more: str) -> Response[bytes]:
     """The view with the token in it, where there is a new one."""
-    view = msgspec.to_builtins(registration.view)
+    view = msgspec.to_builtins(registration.view) | more
     if registration.token is not None:
         view = {"id": view.pop("id"), "token": registration.token, **view}
     return answer(view, registration.status, {"location": f"{PATH}/{registration.view.id}"})
@@ -42,7 +43,8 @@ def routes(gateway: Gateway) -> list[HTTPRouteHandler]:
     @post(PATH)
     async def subscribe(request: AnyRequest) -> Response[bytes]:
         who = await caller(gateway, request)
-        return registered(await gateway.subscribe(await shaped(request, SubscriptionRequest), who))
+        found = await gateway.subscribe(await shaped(request, SubscriptionRequest), who)
+        return answer(found, 202) if isinstance(found, LoginChallenge) else registered(found)
 
     @get(PATH)
     async def page(request: AnyRequest) -> Response[bytes]:
@@ -66,8 +68,14 @@ def routes(gateway: Gateway) -> list[HTTPRouteHandler]:
     @put(f"{PATH}/{{subscription:str}}/credentials")
     async def resupply(request: AnyRequest) -> Response[bytes]:
         who = await caller(gateway, request)
-        status, view = await gateway.resupply(named(request), await shaped(request, CredentialsRequest), who)
-        return answer(view, status)
+        found = await gateway.resupply(named(request), await shaped(request, CredentialsRequest), who)
+        return answer(found, 202) if isinstance(found, LoginChallenge) else answer(found.view, found.status)
+
+    @post("/v1/logins", status_code=200)
+    async def answer_login(request: AnyRequest) -> Response[bytes]:
+        who = await caller(gateway, request)
+        found, server_final = await gateway.answer_login(await shaped(request, LoginAnswerRequest), who)
+        return registered(found, server_final=server_final)
 
     @post(f"{PATH}/{{subscription:str}}/test", status_code=200)
     async def test(request: AnyRequest) -> Response[bytes]:
@@ -92,7 +100,7 @@ def routes(gateway: Gateway) -> list[HTTPRouteHandler]:
     async def make_link(request: AnyRequest) -> Response[bytes]:
         return answer(await gateway.make_link(named(request), await caller(gateway, request)), 201)
 
-    return [subscribe, page, show, change, end, resupply, test, test_filter, hush, verify, make_link]
+    return [subscribe, page, show, change, end, resupply, answer_login, test, test_filter, hush, verify, make_link]
 
 
 def named(request: AnyRequest) -> str:

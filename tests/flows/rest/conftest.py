@@ -14,6 +14,7 @@ import pytest
 from idlebell.gateway.callers import Caller, Scope
 from idlebell.gateway.legacy_shapes import RegisterRequest, UnregisterRequest
 from idlebell.gateway.limits import Quota
+from idlebell.gateway.login_shapes import LoginAnswerRequest
 from idlebell.gateway.preferences import shown
 from idlebell.gateway.shapes import (
     CountsView,
@@ -142,11 +143,13 @@ class FakeGateway:
         self._asked("change", subscription, patch)
         return VIEW
 
-    async def resupply(
-        self, subscription: str, request: CredentialsRequest, caller: Caller
-    ) -> tuple[int, SubscriptionView]:
+    async def resupply(self, subscription: str, request: CredentialsRequest, caller: Caller) -> Registration:
         self._asked("resupply", subscription, request)
-        return 202, VIEW
+        return Registration(status=202, view=VIEW, token=None)
+
+    async def answer_login(self, request: LoginAnswerRequest, caller: Caller) -> tuple[Registration, str]:
+        self._asked("answer_login", request)
+        return Registration(status=self.status, view=VIEW, token=self.token), "v=proven"
 
     async def hush(self, subscription: str, request: HushRequest, caller: Caller) -> SubscriptionView:
         self._asked("hush", subscription, request)

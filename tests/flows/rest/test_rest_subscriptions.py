@@ -225,3 +225,10 @@ async def test_an_address_is_looked_up_by_a_body_and_not_by_a_url(stage):
     assert stage.gateway.calls[-1][0] == "look_up"
     assert stage.gateway.calls[-1][1].address == "alice@example.org"
     assert (await stage.ask("GET", "/v1/discover?address=alice@example.org")).status == 405
+
+
+async def test_a_challenge_is_answered_with_a_registration_and_what_the_server_said_last(stage):
+    body = {"login": "ibr_token", "client_final": "c=biws,r=x,p=y"}
+    answer = await stage.ask("POST", "/v1/logins", json=body)
+    assert (answer.status, answer.json["token"], answer.json["server_final"]) == (201, "ibs_token", "v=proven")
+    assert "ibr_token" not in repr(stage.gateway.calls)
