@@ -89,12 +89,14 @@ function stateParts(texts, record, problem) {
   const { tone, word, detail } = stateLine(texts, record);
   const view = record.view ?? {};
   const link = h("a.button.primary", { href: `#/account/${encodeURIComponent(record.id)}/sign-in`, id: "sign-in" }, texts.say("sign-in.title"));
+  // A refresh token that is refused while the session lives can be replaced before that is lost.
+  const asks = needsSignIn(record) || problem?.code === "token-refused";
   return [
     h("p.state.large", { "data-tone": tone }, h("span.dot", { "aria-hidden": "true" }), word),
     h("p.state-detail", {}, detail),
     problem
-      ? problemCard(texts, problem, needsSignIn(record) ? [link] : [])
-      : needsSignIn(record) ? h("div.actions", {}, link) : null,
+      ? problemCard(texts, problem, asks ? [link] : [])
+      : asks ? h("div.actions", {}, link) : null,
     view.alert ? h("div.hint-card", { "data-tone": "info" }, h("p", {}, texts.say("alert.title")), h("p", { dir: "auto" }, ...linked(view.alert.text))) : null,
   ].filter(Boolean);
 }
