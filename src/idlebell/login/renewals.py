@@ -17,7 +17,8 @@ from idlebell.model.account import RenewableCredentials
 from idlebell.model.ids import AccountId, SubscriptionId
 from idlebell.model.problem import Blame, Fault
 from idlebell.net.clock import Clock
-from idlebell.push.exchange import Answer, HttpRequest
+from idlebell.net.hardening import overwrite
+from idlebell.push.exchange import Answer, HttpRequest, HttpResponse
 from idlebell.telemetry.facts import Emit, SupervisorCaught, TokenNotRenewed, TokenRenewed, where_raised
 
 ANSWER_SECONDS: Final = 10.0
@@ -53,7 +54,10 @@ def refresh_by(send: Send) -> Refresh:
     async def refresh(credentials: RenewableCredentials) -> Granted | Fault:
         request = refresh_request(credentials)
         answer = await send(request, timeout_seconds=ANSWER_SECONDS, body_bytes=ANSWER_BYTES + 1)
-        return read_answer(answer, credentials)
+        found = read_answer(answer, credentials)
+        if isinstance(answer, HttpResponse):
+            overwrite(answer.body)
+        return found
 
     return refresh
 

@@ -29,7 +29,8 @@ from idlebell.model.ids import TOKEN_ENTROPY_BYTES, sign_in_token, token_hash
 from idlebell.model.problem import Fault
 from idlebell.model.secret import Secret
 from idlebell.net.clock import Clock
-from idlebell.push.exchange import Answer, HttpRequest, NoResponse
+from idlebell.net.hardening import overwrite
+from idlebell.push.exchange import Answer, HttpRequest, HttpResponse, NoResponse
 from idlebell.telemetry.facts import Emit, NotSignedIn, SignedIn
 
 PENDING_SECONDS: Final = 600.0
@@ -98,7 +99,10 @@ Redeem: TypeAlias = Callable[[HttpRequest, Sequence[Secret | None]], Awaitable[G
 def redeem_by(send: Send) -> Redeem:
     async def redeem(request: HttpRequest, secrets: Sequence[Secret | None]) -> Granted | Fault:
         answer = await send(request, timeout_seconds=ANSWER_SECONDS, body_bytes=ANSWER_BYTES + 1)
-        return read_grant(answer, "authorization code", secrets)
+        found = read_grant(answer, "authorization code", secrets)
+        if isinstance(answer, HttpResponse):
+            overwrite(answer.body)
+        return found
 
     return redeem
 

@@ -8,12 +8,13 @@ is, is one and the same fault, so that nobody scans a network by it.
 from __future__ import annotations
 
 import base64
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote_plus, urlencode
+
+import msgspec
 
 from idlebell.login.echo import unechoed
 from idlebell.model.account import RenewableCredentials
@@ -137,7 +138,9 @@ def _pause(answer: HttpResponse) -> int | None:
 
 def _object(body: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(body)
+        found = msgspec.json.decode(
+            body
+        )  # json.loads would make a string of all of it first: one copy more of each token
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

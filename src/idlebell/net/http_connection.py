@@ -122,6 +122,7 @@ class HttpConnection:
             if count:
                 self.heard = True
                 response = self._responses.feed(self._buffer[:count])
+                self._buffer[:count] = bytes(count)  # there may be tokens in it, and the next answer is perhaps far off
             elif self.heard:
                 response = self._responses.end()
             else:

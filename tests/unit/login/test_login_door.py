@@ -518,7 +518,7 @@ class Endpoint:
     async def send(self, request: HttpRequest, /, *, timeout_seconds: float, body_bytes: int) -> Answer:
         self.asked += 1
         if self.refuses:
-            return HttpResponse(400, {}, b'{"error": "invalid_grant"}')
+            return HttpResponse(400, {}, bytes(bytearray(b'{"error": "invalid_grant"}')))  # overwritten when it is read
         if not self.granted:
             return NoResponse("timeout")
         return HttpResponse(200, {}, json.dumps({"access_token": self.granted.pop(0)}).encode())

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -23,6 +24,13 @@ ALICE, ONE, TWO = AccountId("acc_a"), SubscriptionId("sub_1"), SubscriptionId("s
 REFUSED = HttpResponse(400, {}, b'{"error": "invalid_grant"}')
 
 
+def fresh(answer: Answer) -> Answer:
+    """As from a socket: who has read the body overwrites it."""
+    if isinstance(answer, HttpResponse):
+        return replace(answer, body=bytes(bytearray(answer.body)))
+    return answer
+
+
 class Provider:
     """Rotates refresh tokens. ``answer``: what it says instead; ``open``: cleared, it does not answer yet."""
 
@@ -37,7 +45,7 @@ class Provider:
         self.used += parse_qs(request.body.decode())["refresh_token"]
         await self.open.wait()
         if self.answer is not None:
-            return self.answer
+            return fresh(self.answer)
         count = len(self.used)
         given: dict[str, Any] = {"access_token": f"a{count}", "refresh_token": f"r{count}", "expires_in": self.seconds}
         return HttpResponse(200, {}, json.dumps(given).encode())
