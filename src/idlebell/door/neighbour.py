@@ -23,6 +23,7 @@ from idlebell.door.tickets import PREFIX
 from idlebell.login import refusal
 from idlebell.login.opener import LoginFailed
 from idlebell.login.password_source import NoPassword
+from idlebell.login.refusal import no_room
 from idlebell.login.relay import Unanswered
 from idlebell.login.token_endpoint import Granted
 from idlebell.model.account import (
@@ -40,6 +41,7 @@ from idlebell.model.problem import Fault
 from idlebell.model.secret import HeldSecret, Secret
 from idlebell.model.trust import identity, seen_of
 from idlebell.net.handover import HandedSession
+from idlebell.net.hardening import overwrite
 from idlebell.net.imap_connection import ImapConnection
 from idlebell.net.link import Link, socket_pair
 from idlebell.push.exchange import HttpRequest
@@ -378,9 +380,17 @@ class Neighbour:
         task.add_done_callback(self._beside.discard)
 
     def _logged_in(self, frame: frames.LoggedIn, descriptor: int) -> None:
+        target = self._targets.pop(frame.number)
+        if descriptor < 0:
+            # This process may have no more of them: the kernel has left it out (unix(7), MSG_CTRUNC), which ends the session.
+            overwrite(frame.session.secrets)
+            self._answered(frame.number, frames.NotLoggedIn(frame.number, no_room(), False, True))
+            for ticket in (frame.keys.client_key, frame.keys.server_key) if frame.keys else ():
+                self._say(frames.Release(ticket))
+            return
         if (exchange := self._exchanges.get(frame.number)) is not None:
             exchange.prove(frame.server_final)
-        connection = self._take_over(self._targets.pop(frame.number), frame.session, descriptor)
+        connection = self._take_over(target, frame.session, descriptor)
         if self._answered(frame.number, (connection, frame.keys) if frame.keys else connection):
             return
         # Whoever asked has gone: the session must not count against its owner's limit at the server.
