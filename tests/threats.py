@@ -42,7 +42,11 @@ THREATS: Final = (
         "S2",
         "an app names an endpoint inside the operator's network",
         "the same rules; https only; nothing in a request is the app's but its path",
-        (f"{_CLIENT}::what_egress_forbids_is_not_dialled_by_name_or_by_literal",),
+        (
+            f"{_CLIENT}::what_egress_forbids_is_not_dialled_by_name_or_by_literal",
+            "arch/arch_dials::nothing_dials_but_what_asks_egress",
+            "faults/faults_egress_forms::no_form_of_an_endpoints_host_is_dialled",
+        ),
     ),
     Threat(
         "S3",
@@ -72,6 +76,7 @@ THREATS: Final = (
             "unit/net/net_host_name::whatever_passes_is_ldh_or_a_literal_and_stays_the_same",
             f"{_CLIENT}::a_url_that_two_parsers_could_read_differently_is_not_allowed",
             f"{_BAD_REQUESTS}::no_spelling_of_a_forbidden_endpoint_is_taken",
+            "faults/faults_egress_forms::no_form_of_a_mail_servers_host_is_dialled",
         ),
     ),
     Threat(
@@ -81,13 +86,17 @@ THREATS: Final = (
         (
             "unit/net/net_egress::a_mapped_address_is_no_second_way_to_an_address",
             "unit/net/net_egress::an_allowed_outer_address_does_not_open_the_inner_one",
+            "faults/faults_egress_forms::no_form_of_a_mail_servers_host_is_dialled",
         ),
     ),
     Threat(
         "S7",
         "the metadata service of a cloud is asked for its keys",
         "refused by its own address, also where its network is allowed",
-        ("unit/net/net_egress::a_metadata_service_needs_to_be_allowed_by_its_own_address",),
+        (
+            "unit/net/net_egress::a_metadata_service_needs_to_be_allowed_by_its_own_address",
+            "faults/faults_egress_forms::no_form_of_a_mail_servers_host_is_dialled",
+        ),
     ),
     Threat(
         "S8",
@@ -130,6 +139,7 @@ THREATS: Final = (
             f"{_SECRETS}::a_whole_life_leaves_no_secret_in_files_logs_or_answers",
             f"{_SECRETS}::no_object_shows_a_secret",
             "faults/faults_leaves::nothing_of_a_user_is_in_logs_metrics_or_answers_to_others",
+            "flows/flows_operator::a_support_bundle_of_a_gateway_that_serves_names_nobody",
         ),
     ),
     Threat(
@@ -141,6 +151,17 @@ THREATS: Final = (
             "unit/login/login_vault_room::swapped_rows_open_for_nobody",
             "unit/cli/cli_vault::a_rotation_that_is_broken_off_anywhere_loses_nothing",
             "faults/faults_leaves::deleting_leaves_nothing_of_a_user_on_the_disk",
+            "servers/servers_backup::a_subscription_rings_on_from_another_machine",
+        ),
+    ),
+    Threat(
+        "C4",
+        "one tenant sees, changes or rings what is another's",
+        "each call finds what its own key or token may see; what is sealed names whose it is",
+        (
+            "properties/tenants_properties",
+            "unit/login/login_vault::a_password_is_not_opened_for_another_server_or_name",
+            "flows/gateway_trust::a_key_that_somebody_brings_shows_no_right_to_an_account_of_others",
         ),
     ),
     Threat(
@@ -152,6 +173,16 @@ THREATS: Final = (
             f"{_BAD_REQUESTS}::a_wrong_password_is_sent_once_and_nothing_is_kept",
             "faults/faults_hostile_servers::a_server_that_refuses_everything_gets_no_second_password",
             "unit/login/login_pacing::ten_thousand_guesses_reach_the_server_three_times",
+        ),
+    ),
+    Threat(
+        "O2",
+        "wrong passwords are registered to have somebody's account locked, or their watch ended",
+        "guesses reach the server few times; a watch that works is touched by no other's refusal",
+        (
+            "unit/login/login_door::what_strangers_try_holds_up_no_owner",
+            "unit/login/login_door::a_source_tries_so_many_accounts_in_an_hour",
+            "flows/gateway_subscribe::a_late_refusal_tells_this_subscription_only",
         ),
     ),
     Threat(
@@ -173,6 +204,8 @@ THREATS: Final = (
             "unit/model/model_ids::token_is_stored_as_its_hash_whatever_was_sent_for_one",
             "flows/rest/rest_client_pages::no_token_is_put_into_a_url",
             f"{_SECRETS}::a_whole_life_leaves_no_secret_in_files_logs_or_answers",
+            "flows/rest/rest_intake::tokens_that_are_none_are_soon_not_looked_at_any_more",
+            "flows/gateway_of_a_key::a_key_does_what_it_is_for_and_nothing_else",
         ),
     ),
     Threat(
@@ -247,6 +280,7 @@ THREATS: Final = (
             "flows/gateway_trust::fewer_keys_leave_the_credentials_and_others_wipe_them",
             "faults/faults_refused_logins::another_key_than_the_first_is_told_at_once_and_gets_no_password",
             "flows/flows_false_servers::no_false_server_gets_a_byte_of_credentials",
+            "unit/net/net_pinning::any_other_ends_the_session_and_is_told",
         ),
     ),
     Threat(
@@ -256,6 +290,7 @@ THREATS: Final = (
         (
             "unit/gateway/gateway_discovery::credentials_go_to_the_domain_itself_or_to_a_provider_that_is_known",
             "unit/gateway/gateway_discovery::redirects_come_to_an_end",
+            "faults/faults_egress_forms::no_form_of_a_domain_is_asked_for_its_mail_server",
         ),
     ),
     Threat(
@@ -369,6 +404,8 @@ THREATS: Final = (
         (
             "unit/gateway/gateway_limits::as_many_a_minute_and_then_evenly",
             "flows/gateway_subscribe::the_same_registration_twice_is_one_subscription_and_one_connection",
+            "flows/gateway_of_a_key::registrations_that_come_at_once_get_no_more_than_a_key_may_have",
+            "flows/gateway_of_a_key::a_key_asks_so_often_wherever_it_comes_from",
         ),
     ),
     Threat(
@@ -380,6 +417,8 @@ THREATS: Final = (
             f"{_BAD_REQUESTS}::an_oversize_body_is_413",
             f"{_BAD_REQUESTS}::a_flood_of_headers_is_431_or_ended",
             "unit/rest/rest_decoding::the_depth_of_json_is_found_without_decoding_it",
+            "unit/net/net_acceptor::one_address_has_so_many_connections_and_others_come_in_all_the_same",
+            "flows/rest/rest_intake::an_answer_that_nobody_takes_ends_with_its_connection",
         ),
     ),
     Threat(
