@@ -23,7 +23,7 @@ from idlebell.model.account import Account, Credentials, PasswordCredentials, Re
 from idlebell.model.endpoint import PushUrl
 from idlebell.model.ids import AccountId, SubscriptionId
 from idlebell.model.secret import Secret
-from idlebell.model.trust import keys_of
+from idlebell.model.trust import identity, keys_of
 from idlebell.model.vaulted import Vaulted
 
 KEY_BYTES: Final = 32
@@ -158,7 +158,8 @@ def _read(plain: bytes) -> Credentials:
 def _place(subscription: SubscriptionId, account: Account) -> bytes:
     target = account.target
     of_account = (account.id, target.host, target.port, target.tls.value, account.username)
-    keys = (key.hex() for key in keys_of(target.trust) or ())  # whose it was given for: others get nothing
+    # Whose it was given for: others get nothing. Authorities are not trust on first use that has seen no key yet.
+    keys = (identity(target.trust), *(key.hex() for key in keys_of(target.trust) or ()))
     return json.dumps(["idlebell vault content 1", subscription, *of_account, *keys]).encode("ascii")
 
 

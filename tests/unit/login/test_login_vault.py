@@ -103,6 +103,7 @@ def test_a_row_in_anothers_place_does_not_open() -> None:
         replace(ALICE, target=replace(ALICE.target, tls=Tls.NONE)),
         replace(ALICE, username="mallory"),
         replace(ALICE, target=replace(ALICE.target, trust=pinned([b"k" * 32]))),
+        replace(ALICE, target=replace(ALICE.target, trust=FirstUse())),
     ],
 )
 def test_a_password_is_not_opened_for_another_server_or_name(changed: Account) -> None:
