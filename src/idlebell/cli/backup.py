@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 PASSPHRASE_LEAST: Final = 12
 """Characters. A backup can be guessed at for years, wherever it lies."""
 
+_JOURNALS: Final = ("-journal", "-wal", "-shm")
+"""What SQLite keeps beside a database while it is in use, or after a crash (https://sqlite.org/tempfiles.html)."""
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -162,10 +165,11 @@ def _lock(passphrase_file: Path | None, key_file: Path | None, *, confirm: bool)
 
 
 def _refuse_present(database: Path) -> None:
-    if database.exists():
-        raise Failure(
-            f"there is a database {database} already, and it is not overwritten: move it away, or name another"
-        )
+    """A journal that the one before has left would be played into the restored one."""
+    for path in (database, *(database.with_name(f"{database.name}{end}") for end in _JOURNALS)):
+        if path.exists():
+            what = "a database" if path == database else "a journal of a database"
+            raise Failure(f"there is {what} {path} already, and it is not overwritten: move it away, or name another")
 
 
 def _put_key(path: Path, about: About) -> None:
@@ -208,8 +212,8 @@ def _removed(path: Path) -> Iterator[None]:
 
 def _remove(copy: Path) -> None:
     """A journal that is left would be played into the next one of this name."""
-    for name in (copy.name, f"{copy.name}-journal", f"{copy.name}-wal", f"{copy.name}-shm"):
-        copy.with_name(name).unlink(missing_ok=True)
+    for end in ("", *_JOURNALS):
+        copy.with_name(f"{copy.name}{end}").unlink(missing_ok=True)
 
 
 @contextmanager

@@ -84,6 +84,20 @@ def test_nothing_is_overwritten(old: Machine, new: Machine, tmp_path: Path) -> N
     assert new.files() == {"idlebell.toml", "idlebell.db.key", "idlebell.db.lock"}
 
 
+def test_no_journal_of_another_database_is_played_into_the_restored_one(
+    old: Machine, new: Machine, tmp_path: Path
+) -> None:
+    """Who moves a database away after a crash may leave its WAL, which SQLite would take for the new one's."""
+    file = tmp_path / "backup"
+    assert old.backup(file).exit_code == 0
+    left = new.database.with_name("idlebell.db-wal")
+    left.write_bytes(b"of another one")
+    refused = new.restore(file)
+    assert (refused.exit_code, f"a journal of a database {left}" in refused.stderr) == (1, True)
+    left.unlink()
+    assert new.restore(file).exit_code == 0
+
+
 def test_a_restore_that_is_broken_off_is_run_once_more(
     old: Machine, new: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
