@@ -9,9 +9,18 @@ import ssl
 from pathlib import Path
 
 import aiohttp
+import pytest
 
 from faults.fault_scene import Scene, scene
+from idlebell.compose.processes import configure_of, taking_over
+from idlebell.config import Settings
+from idlebell.door import neighbour
 from idlebell.door.neighbour import Neighbour
+from idlebell.login.password_source import NoPassword
+from idlebell.net.clock import Clock
+from idlebell.net.descriptors import descriptors
+from idlebell.net.secret_arena import SecretArena
+from idlebell.net.wheel import Wheel
 from idlebell.telemetry.facts import Complained, ReconnectAsked
 
 
@@ -113,3 +122,34 @@ async def test_requests_are_answered_through_the_door_as_without_it(tmp_path: Pa
             await stage.call("DELETE", f"/v1/subscriptions/{right.json['id']}", token=right.json["token"])
         ).status == 204
         stage.nobody_was_surprised()
+
+
+async def test_a_door_that_dies_while_the_one_before_is_made_good_for_is_started_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Passwords of the configuration are asked of it just then."""
+    monkeypatch.setattr(neighbour, "PAUSES_SECONDS", (0.0,))
+    outcomes: asyncio.Queue[str] = asyncio.Queue()
+    commands = iter(("sleep 60", "echo right"))
+
+    async def on_lost() -> None:
+        outcomes.put_nowait("asked")
+        try:
+            await door.password_of("", next(commands))
+        except NoPassword as error:
+            outcomes.put_nowait(str(error))
+        else:
+            outcomes.put_nowait("read")
+
+    configure = configure_of(Settings(), descriptors())
+    door = Neighbour(configure, taking_over(SecretArena(), Clock(), Wheel()), lambda fact: None, on_lost)
+    await door.start()
+    try:
+        async with asyncio.timeout(60):
+            os.kill(door.pid, signal.SIGKILL)
+            assert await outcomes.get() == "asked"
+            os.kill(door.pid, signal.SIGKILL)
+            found = [await outcomes.get() for _ in range(3)]
+    finally:
+        await door.close()
+    assert found == ["the door process is being started anew", "asked", "read"]

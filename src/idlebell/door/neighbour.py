@@ -147,7 +147,7 @@ class Neighbour:
         finally:
             theirs.close()
         self._gone.clear()
-        self._link = Link(ours, self._take, self._gone.set)
+        self._link = Link(ours, self._take, self._ended)
         self._say(self._configure)
 
     async def _listen(self) -> None:
@@ -188,15 +188,20 @@ class Neighbour:
                 self._emit(facts.Complained(f"the door process cannot be started: {error}"))
                 self._gone.set()
 
-    async def _end(self) -> None:
-        """Its end of the link is closed, and it ends."""
-        if self._link is not None:
-            self._link.close()
+    def _ended(self) -> None:
+        """Nobody waits for a door that is gone: whoever starts another one may be among them."""
         for future in self._asked.values():
             if not future.done():
                 future.set_result(None)
         self._asked.clear()
         self._targets.clear()
+        self._gone.set()
+
+    async def _end(self) -> None:
+        """Its end of the link is closed, and it ends."""
+        if self._link is not None:
+            self._link.close()
+        self._ended()
         if self._back is not None:
             await self._back.close()
         process, self._process = self._process, None

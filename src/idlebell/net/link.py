@@ -55,8 +55,10 @@ class Link:
         if self._end is None:
             _let_go(packet, descriptor)
             return
+        # Asked before: the collector may send something in between (a secret's last copy), which must not leave both lying.
+        first = not self._waiting
         self._waiting.append((packet, descriptor))
-        if len(self._waiting) == 1:
+        if first:
             self._send()
 
     def close(self) -> None:
