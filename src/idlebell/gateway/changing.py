@@ -48,6 +48,8 @@ class Changes:
             wanted = patched(before, patch, means.policy, means.clock.now())
             _check_retention(before, credentials, "/auth")
             endpoints = await self._checked_endpoints(before, wanted, caller)
+            if credentials is None and before.phase is Phase.ACTIVE and not means.covers(before, wanted):
+                raise ProblemError(Problem("credentials-needed", "No open session covers a mailbox that was added."))
             if MEMBER in patch:
                 await exchange(means.store, means.keyring, before, patch, means.policy)
             if credentials is not None:
@@ -56,8 +58,6 @@ class Changes:
             if credentials is not None:
                 credentials.wipe()
             raise
-        if before.phase is Phase.ACTIVE and not means.covers(before, wanted):
-            raise ProblemError(Problem("credentials-needed", "No open session covers a mailbox that was added."))
         stored = await means.update(before.id, lambda now: self._patched(now, patch, endpoints))
         if stored.phase is Phase.ACTIVE:
             stored = await means.dispatcher.ask_codes(stored)
