@@ -89,7 +89,7 @@ MEMOS = {
     ("push/services.py", "service_of"),  # the last thousand hosts of them
     ("telemetry/log_sink.py", "_shape"),  # of facts, which are as many as there are classes
     ("net/host_name.py", "parse_host"),  # the last hundreds of names that were read
-    ("net/certificate.py", "read_certificate"),  # the last thousand certificates of servers
+    ("net/certificate.py", "_kept"),  # the last thousand certificates of servers
     ("gateway/when.py", "_zones"),  # the names of the time zones, a walk over hundreds of files
 }
 """Functions whose answers may be kept: each says what bounds them."""

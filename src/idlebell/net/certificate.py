@@ -23,6 +23,8 @@ EC_BITS_LEAST: Final = 224
 else would look at it."""
 CERTIFICATES_KEPT: Final = 1_024
 """Read once and shared by all sessions of a server; beyond that they are read again."""
+KEPT_BYTES: Final = 8_192
+"""Of one that is kept. Real ones have one or two thousand; what TLS lets a server show, 100 KB each, would be ours to hold."""
 
 
 def shown_certificate(connection: ssl.SSLObject) -> CertificateFacts | None:
@@ -44,9 +46,17 @@ def accepted_certificate(connection: ssl.SSLObject) -> CertificateFacts | None:
     return None if der is None else read_certificate(der)
 
 
-@lru_cache(CERTIFICATES_KEPT)
 def read_certificate(der: bytes) -> CertificateFacts | None:
     """None: it cannot be read."""
+    return _kept(der) if len(der) <= KEPT_BYTES else _read(der)
+
+
+@lru_cache(CERTIFICATES_KEPT)
+def _kept(der: bytes) -> CertificateFacts | None:
+    return _read(der)
+
+
+def _read(der: bytes) -> CertificateFacts | None:
     try:
         return _facts(x509.load_der_x509_certificate(der))
     except (ValueError, x509.InvalidVersion, x509.UnsupportedGeneralNameType, UnsupportedAlgorithm):
