@@ -191,6 +191,16 @@ async def test_first_use_can_begin_anew(bench: Bench) -> None:
     assert (await bench.gateway.show(answer.view.id, bench.bearing(answer.token))).tls_pin_sha256 is None
 
 
+async def test_a_patch_that_is_refused_exchanges_nothing(bench: Bench) -> None:
+    answer = await bench.subscribe(tls_pin_sha256=ONE.hex())
+    stored = await bench.store.get(SubscriptionId(answer.view.id))
+    assert stored is not None
+    bench.fleet.lose(stored.account_id)
+    found = await problem(patch(bench, answer, tls_pin_sha256=OTHER.hex(), mailboxes=["INBOX", "Work"]))
+    assert found.code == "credentials-needed"
+    assert await trust_of(bench, answer) == pinned([ONE])
+
+
 async def test_what_others_trust_is_not_exchanged_under_them(bench: Bench) -> None:
     answer = await bench.subscribe(tls_pin_sha256=ONE.hex())
     await bench.subscribe(tls_pin_sha256=ONE.hex(), push="https://push.example.net/b")
