@@ -95,9 +95,13 @@ class VaultRoom:
         refresh_token: Secret | None = None,
     ) -> None:
         """In place of the set that lies there. ``refresh_token``: see :meth:`.vault.Vault.seal`."""
-        if self._vault is not None:
-            self._there.add(subscription)
-            self._ask(subscription, self._vault.seal(subscription, account, credentials, refresh_token))
+        if self._vault is None:
+            self.remove(
+                subscription
+            )  # it was replaced: the next start must not send it, nor a refresh token that was used
+            return
+        self._there.add(subscription)
+        self._ask(subscription, self._vault.seal(subscription, account, credentials, refresh_token))
 
     def remove(self, subscription: SubscriptionId) -> None:
         """Where none lies there: nothing happens."""

@@ -147,6 +147,19 @@ async def test_a_wrong_key_loses_nothing_but_what_it_should_open(bench: Bench) -
     assert await bench.passwords(OTHER) == ["brought anew"]
 
 
+async def test_without_a_key_those_that_are_replaced_leave_the_vault(bench: Bench) -> None:
+    """With the key again they would be sent: a password of yesterday, a refresh token that was used."""
+    account, own = await bench.subscribed()
+    keyring = bench.keyring()
+    keyring.keep(own.id, account.id, password(), vault_for=account)
+    await keyring.settled(own.id)
+    closed, _ = await bench.restarted(None)
+    closed.keep(own.id, account.id, password("brought anew"), vault_for=account)
+    await closed.settled(own.id)
+    assert await bench.passwords() == []
+    assert await bench.store.vaulted() == ()
+
+
 async def test_without_a_key_credentials_that_leave_the_vault_leave_it(bench: Bench) -> None:
     account, own = await bench.subscribed()
     keyring = bench.keyring()
