@@ -13,6 +13,8 @@ from idlebell.net.addresses import network_of
 ADDRESSES: Final = 10_000
 """Remembered; the one that asked longest ago is forgotten, and is full again by then."""
 WINDOW_SECONDS: Final = 60
+KEY_POLICY: Final = "key"
+"""What an API key may ask."""
 _ROUNDING: Final = 1e-6
 
 

@@ -20,7 +20,7 @@ from idlebell.gateway.filter_tests import FilterTests
 from idlebell.gateway.hushing import Hush
 from idlebell.gateway.ledger import LedgerView, day_views, ledger_view, page_of
 from idlebell.gateway.legacy_shapes import RegisterRequest, UnregisterRequest
-from idlebell.gateway.limits import Quota, RateLimit
+from idlebell.gateway.limits import KEY_POLICY, Quota, RateLimit
 from idlebell.gateway.login_shapes import LoginAnswerRequest, LoginChallenge
 from idlebell.gateway.looking import Looking
 from idlebell.gateway.lookup import look_up
@@ -152,7 +152,7 @@ class Gateway:
         )
         self.bookkeeping = Bookkeeping(store, status.ledger, clock)
         self._began_at = clock.now()
-        self._requests_of_key = RateLimit(policy.requests_per_minute_of_key, "key")
+        self._requests_of_key = RateLimit(policy.requests_per_minute_of_key, KEY_POLICY)
         self._enrolment = Enrolment(self._means)
         self._changes = Changes(self._means, self._enrolment.relaying)
         looking = Looking(self._means, looks or LookInbox())

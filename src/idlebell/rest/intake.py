@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
-from idlebell.gateway.limits import WINDOW_SECONDS, Quota, RateLimit
+from idlebell.gateway.limits import KEY_POLICY, WINDOW_SECONDS, Quota, RateLimit
 from idlebell.model.problem import Problem, ProblemError
 from idlebell.net.hardening import overwrite
 from idlebell.rest import limits, problems
@@ -120,8 +120,9 @@ class Intake:
             raise ProblemError(problem)
 
     def _count_shown(self, peer: Peer, state: Mapping[str, Any], status: int) -> None:
-        """What was shown as a key and was none, or was not looked at."""
-        if not state.get("keyed"):
+        """What was shown as a key and was none, or was not looked at. One that asks too often is counted as itself: it takes
+        nothing from others of its address."""
+        if not (state.get("keyed") or any(one.policy == KEY_POLICY for one in state["counted"])):
             limit = self._guesses if status == 401 else self._unread
             limit.take(peer.address, asyncio.get_running_loop().time())
 

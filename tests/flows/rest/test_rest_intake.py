@@ -8,7 +8,8 @@ import ipaddress
 
 import pytest
 
-from idlebell.model.problem import Problem
+from idlebell.gateway.limits import KEY_POLICY, Quota
+from idlebell.model.problem import Problem, ProblemError
 from idlebell.rest import limits
 
 PROXY = {"trusted_proxies": (ipaddress.ip_network("127.0.0.0/8"),)}
@@ -302,6 +303,23 @@ async def test_tokens_that_are_none_are_soon_not_looked_at_any_more(stage_with, 
         assert await statuses(stage, "/healthz", "Bearer ibk_any") == [200, 200, 200, 429, 429]
     async with stage_with(requests_per_minute=3) as stage:
         assert await statuses(stage, "/v1/stats", "Bearer ibk_all") == [200] * 5
+
+
+async def test_a_key_that_asks_too_often_takes_nothing_from_others_of_its_address(stage_with, monkeypatch):
+    """M1."""
+    async with stage_with(requests_per_minute=3) as stage:
+        authenticate = stage.gateway.authenticate
+
+        async def spent(*given, counted, **named):
+            counted.append(Quota(KEY_POLICY, 1, 0, 60, spent=True))
+            raise ProblemError(Problem("too-many-requests", "Too many requests with this API key."))
+
+        monkeypatch.setattr(stage.gateway, "authenticate", spent)
+        for _ in range(5):
+            one = await stage.ask("GET", "/v1/stats", headers={"authorization": "Bearer ibk_all"})
+            assert (one.status, one.json["detail"]) == (429, "Too many requests with this API key.")
+        monkeypatch.setattr(stage.gateway, "authenticate", authenticate)
+        assert (await stage.ask("GET", "/v1/stats", headers={"authorization": "Bearer ibk_all"})).status == 200
 
 
 async def test_an_answer_that_nobody_takes_ends_with_its_connection(stage, monkeypatch):
