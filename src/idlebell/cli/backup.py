@@ -13,6 +13,7 @@ import click
 
 from idlebell.cli.configured import config_option, loaded
 from idlebell.cli.failure import Failure
+from idlebell.cli.stored import no_database
 
 if TYPE_CHECKING:
     from idlebell.config import Settings
@@ -64,7 +65,7 @@ def backup(file: Path, passphrase_file: Path | None, key_file: Path | None, conf
     settings = loaded(config)
     database, key_path = _places(settings)
     if not database.exists():
-        raise Failure(f"there is no database {database.absolute()}; give --config FILE, as to idlebell serve")
+        raise Failure(no_database(database))
     if file.exists():
         raise Failure(f"{file} is there already; name another, or move it away")
     lock = _lock(passphrase_file, key_file, confirm=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from idlebell.cli.configured import config_option, run
+from idlebell.cli.failure import Failure
 
 if TYPE_CHECKING:
     from idlebell.cli.checkup import Finding
@@ -69,7 +70,10 @@ def doctor(bundle_file: Path | None, log_file: Path | None, config: Path | None)
         log = log_file.read_text("utf-8", "replace").splitlines() if log_file is not None else []
         rows = {} if examined is None else examined.rows
         made = bundle(settings, findings, checkup.versions(), rows, metrics, log)
-        bundle_file.write_text(json.dumps(made, indent=1) + "\n", "utf-8")
+        try:
+            bundle_file.write_text(json.dumps(made, indent=1) + "\n", "utf-8")
+        except OSError as error:
+            raise Failure(f"--bundle: {bundle_file} cannot be written: {error.strerror}") from None
         click.echo(f"{bundle_file} is written; look at it before you send it", err=True)
     if any(one.level is checkup.Level.FAIL for one in findings):
         raise SystemExit(1)
@@ -83,6 +87,8 @@ def _of_store(settings: Settings) -> tuple[list[Finding], Examined | None]:
 
     path = settings.store.path
     key_path = settings.store.key_file or default_key_path(path)
+    if not path.parent.is_dir():
+        return [checkup.fail("database", f"there is no folder {path.parent}", "make it, writable by the gateway")], None
     if not path.exists():
         says, mend = f"there is no {path.absolute()} yet", "idlebell serve makes it; else give --config FILE as to it"
         return [checkup.warn("database", says, mend)], None

@@ -78,7 +78,7 @@ def from_prompt(question: str, *, instead: str = "--password-file or --password-
     except click.Abort:
         if sys.stdin.isatty():
             raise
-        raise Failure(f"no terminal to ask for the password; use {instead}") from None
+        raise Failure(f"no terminal to ask at; use {instead}") from None
     return lambda: Secret(answer)
 
 

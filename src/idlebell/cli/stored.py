@@ -5,14 +5,23 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
+import click
+
 from idlebell.cli.configured import run
 from idlebell.cli.failure import Failure
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from idlebell.config import Settings
     from idlebell.store.contract import Store
 
 T = TypeVar("T")
+
+
+def no_database(path: Path) -> str:
+    """Of a command that makes none."""
+    return f"there is no database {path.absolute()} yet; idlebell serve makes it, or give --config FILE, as to idlebell serve"
 
 
 def with_store(
@@ -27,15 +36,22 @@ def with_store(
 
     path = settings.store.path
     if not may_make and not path.exists():
-        raise Failure(f"there is no database {path.absolute()}; give --config FILE, as to idlebell serve")
+        raise Failure(no_database(path))
+    made = not path.exists()
 
     async def opened() -> T:
         key_path = settings.store.key_file or default_key_path(path)
-        sealer = Sealer(load_or_make_key(key_path, may_make=not path.exists()))
+        sealer = Sealer(load_or_make_key(key_path, may_make=made))
         store = await open_sqlite(path, sealer, entropy=secrets.token_bytes, serve=alone)
         try:
             return await work(store)
         finally:
             await store.close()
 
-    return run(opened())
+    done = run(opened())
+    if made:
+        click.echo(
+            f"made the database {path.absolute()}; where another is meant give --config FILE, as to idlebell serve",
+            err=True,
+        )
+    return done

@@ -44,7 +44,11 @@ def list_(as_json: bool, config: Path | None) -> None:
             page = await store.page(None, page[-1].id, PAGE)
         return found
 
-    for one in with_store(loaded(config), work, may_make=False):
+    settings = loaded(config)
+    listed = with_store(settings, work, may_make=False)
+    if not listed:
+        click.echo(f"no subscriptions in {settings.store.path.absolute()}", err=True)
+    for one in listed:
         if as_json:
             click.echo(json.dumps(one))
         else:

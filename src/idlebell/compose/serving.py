@@ -56,7 +56,7 @@ UNREACHED: Final = {
     "no-route": "there is no way to it",
     "no-such-name": "there is no such host",
     "dns": "the name server does not answer",
-    "not-allowed": "its address or port is not allowed (network.allow, network.imap_ports)",
+    "not-allowed": "its address or port is not allowed; allow it by network.allow or network.imap_ports",
     "bad-host": "that is no host name",
 }
 """What the one at the terminal may know, unlike an app."""
@@ -227,8 +227,11 @@ async def watch_one(
                 give_up(f"{detail.rstrip('.')}. {entry.mend}")
             case LoginFailed(code=code, detail=detail, private=private) if not proven and code in NOT_A_MAIL_SERVER:
                 why = UNREACHED.get(private.partition(":")[0])
-                mend = "Check host and port." if why is not None else PROBLEMS[code].mend
-                give_up(f"{detail.rstrip('.')} at {account.target}: {why or private or code}. {mend}")
+                if why is not None:
+                    give_up(f"{detail.rstrip('.')} at {account.target}: {why}. Check host and port.")
+                else:
+                    more = "" if private in detail else f" ({private})"
+                    give_up(f"{account.target}: {detail.rstrip('.')}{more}. {PROBLEMS[code].mend}")
             case Complained(text=text):
                 give_up(text)
             case _:

@@ -123,8 +123,16 @@ def make_key(path: Path) -> bytes:
         finally:
             os.close(directory)
     except OSError as error:
-        raise StoreError(f"The key file {path} cannot be made: {error.strerror}.") from None
+        raise not_made("key file", path, error) from None
     return key
+
+
+def not_made(what: str, path: Path, error: OSError) -> StoreError:
+    """The error of a file of the store that could not be made, with the mend where one is known."""
+    said = f"The {what} {path} cannot be made: {error.strerror}."
+    if path.parent.is_dir():
+        return StoreError(said)
+    return StoreError(f"{said} There is no folder {path.parent}; make it, writable by the gateway.")
 
 
 def _subkey(key: bytes, info: bytes) -> bytes:

@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-_VALID = timedelta(days=2)
+_VALID = timedelta(days=30)
+"""Longer than the time ahead of its end that a gateway complains of."""
 _SKEW = timedelta(hours=1)
 
 

@@ -39,7 +39,7 @@ def test_the_version_is_told(run):
 def test_without_a_terminal_it_is_told_where_a_password_can_come_from(run):
     found = run("watch", "imaps://alice@localhost", input="")
     assert found.exit_code == 1
-    assert "no terminal to ask for the password; use --password-file or --password-command" in found.output
+    assert "no terminal to ask at; use --password-file or --password-command" in found.output
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -180,13 +180,13 @@ def test_an_invitation_has_bounds(run, wrong):
 
 
 def test_the_vapid_key_is_made_once(run):
-    first = run("keys", "vapid").output.strip()
+    first = run("keys", "vapid").stdout.strip()
     assert len(first) == 87
     assert run("keys", "vapid").output.strip() == first
 
 
 def test_a_vapid_key_is_rotated_listed_and_revoked(run):
-    first = run("keys", "vapid").output.strip()
+    first = run("keys", "vapid").stdout.strip()
     second = run("keys", "rotate-vapid").output.strip()
     assert len(second) == 87
     assert run("keys", "vapid").output.strip() == second != first
@@ -216,10 +216,14 @@ def test_why_makes_no_database_and_names_the_one_it_looked_in(run, tmp_path):
     found = run("why", "sub_1", "--uid", "1")
     assert (found.exit_code, found.stderr) == (
         1,
-        f"idlebell: there is no database {path}; give --config FILE, as to idlebell serve\n",
+        f"idlebell: there is no database {path} yet; idlebell serve makes it, or give --config FILE, as to idlebell serve\n",
     )
     assert not path.exists()
-    run("keys", "list")
+    listed = run("keys", "list")
+    assert (listed.exit_code, listed.stdout, f"made the database {path}; " in listed.stderr) == (0, "", True)
+    assert run("keys", "list").stderr == ""
+    found = run("subscriptions", "list")
+    assert (found.exit_code, found.stdout, found.stderr) == (0, "", f"no subscriptions in {path}\n")
     found = run("why", "sub_1", "--uid", "1")
     assert (found.exit_code, found.stderr) == (1, f"idlebell: there is no subscription 'sub_1' in {path}\n")
 

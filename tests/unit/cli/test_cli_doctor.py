@@ -82,6 +82,18 @@ def test_no_database_and_a_configuration_that_is_not_understood(tmp_path: Path) 
     assert not (tmp_path / "idlebell.db").exists()
 
 
+def test_a_folder_that_is_not_there_is_told_with_the_mend(tmp_path: Path) -> None:
+    config = tmp_path / "idlebell.toml"
+    config.write_text(
+        f'[server]\nlisten = "127.0.0.1:{free_port()}"\n[store]\nurl = "sqlite:{tmp_path}/nowhere/idlebell.db"\n'
+    )
+    words = ["doctor", "--config", str(config), "--bundle", str(tmp_path / "nowhere" / "bundle.json")]
+    found = CliRunner().invoke(main, words, prog_name="idlebell")
+    assert found.exit_code == 1
+    assert f"fail  database: there is no folder {tmp_path}/nowhere; make it" in found.stdout
+    assert "bundle.json cannot be written: No such file" in found.stderr
+
+
 @pytest.mark.parametrize(("days", "level"), [(-1, Level.FAIL), (5, Level.WARN), (90, Level.OK)])
 def test_a_certificate_is_told_of_by_its_end(tmp_path: Path, days: int, level: Level) -> None:
     key = ec.generate_private_key(ec.SECP256R1())

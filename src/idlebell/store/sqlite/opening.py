@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from idlebell.store.contract import StoreError
-from idlebell.store.sealing import Sealer
+from idlebell.store.sealing import Sealer, not_made
 from idlebell.store.sqlite.errors import store_error
 
 APPLICATION_ID: Final = 0x1D1EBE11
@@ -42,7 +42,7 @@ class ServeLock:
         try:
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise StoreError(f"The lock file {path} cannot be made: {error.strerror}.") from None
+            raise not_made("lock file", path, error) from None
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -64,7 +64,7 @@ def make_file(path: Path) -> None:
     except FileExistsError:
         return
     except OSError as error:
-        raise StoreError(f"The database {path} cannot be made: {error.strerror}.") from None
+        raise not_made("database", path, error) from None
 
 
 def connect_writer(path: Path) -> sqlite3.Connection:
