@@ -99,7 +99,7 @@ def mutations(draw: st.DrawFn, target: str) -> bytes:
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_mutations_hold(target: str) -> None:
-    @settings(max_examples=150, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=80, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
     @given(mutations(target))
     def check(data: bytes) -> None:
         hold(target, data)

@@ -380,7 +380,7 @@ BEGINNINGS = st.sampled_from(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(BEGINNINGS, streams, places)
 def test_whatever_a_server_sends_gives_the_same_events_however_it_is_cut(
     begin: list[c.Command | bytes], stream: bytes, at: list[int]
@@ -391,7 +391,7 @@ def test_whatever_a_server_sends_gives_the_same_events_however_it_is_cut(
     assert hear(begin, True, cut(stream, list(range(len(stream))))) == whole
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(streams, places)
 def test_whatever_follows_starttls_in_clear_is_never_read(stream: bytes, at: list[int]) -> None:
     begin: list[c.Command | bytes] = [b"* OK hi\r\n", c.StartTls()]
@@ -434,7 +434,7 @@ def answer(server: Server, event: ServerEvent) -> None:
             server.answer(Condition.OK, "done")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(streams, places)
 def test_whatever_a_client_sends_gives_the_same_events_however_it_is_cut(stream: bytes, at: list[int]) -> None:
     """As above; what came before a fault in the same call is not reported, so then a finer cut may tell more."""

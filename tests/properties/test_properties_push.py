@@ -88,7 +88,7 @@ def test_a_larger_limit_never_gives_less(sent: Notification, limit: int, more: i
     assert counts[0] <= counts[1]
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(
     st.text(max_size=80)
     | st.integers().map(str)

@@ -460,12 +460,12 @@ class VersionsOnlyGrow(RuleBasedStateMachine):
 
 
 machine = settings(
-    max_examples=40,
+    max_examples=25,
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 TwoStores.TestCase.settings = machine
-VersionsOnlyGrow.TestCase.settings = settings(machine, max_examples=25, stateful_step_count=30)
+VersionsOnlyGrow.TestCase.settings = settings(machine, max_examples=15, stateful_step_count=30)
 TestTwoStores = TwoStores.TestCase
 TestVersionsOnlyGrow = VersionsOnlyGrow.TestCase
