@@ -71,10 +71,15 @@ def password_source(file: Path | None, command: str | None) -> Callable[[], Secr
 
 def from_prompt(question: str, *, instead: str = "--password-file or --password-command") -> Callable[[], Secret]:
     """Asks once; a session that is lost later is opened again with the same answer."""
+    import warnings
+    from getpass import GetPassWarning
+
     from idlebell.model.secret import Secret
 
     try:
-        answer: str = click.prompt(question, hide_input=True, err=True, prompt_suffix=": ")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", GetPassWarning)  # getpass tells of it in a line of its own, too
+            answer: str = click.prompt(question, hide_input=True, err=True, prompt_suffix=": ")
     except click.Abort:
         if sys.stdin.isatty():
             raise
