@@ -69,6 +69,7 @@ def backup(file: Path, passphrase_file: Path | None, key_file: Path | None, conf
     if file.exists():
         raise Failure(f"{file} is there already; name another, or move it away")
     lock = _lock(passphrase_file, key_file, confirm=True)
+    _remove_left(database)
     copy = database.with_name(f".{database.name}.{os.getpid()}.snapshot")
     with _told(), _removed(copy):
         key = load_or_make_key(key_path, may_make=False)
@@ -209,6 +210,14 @@ def _removed(path: Path) -> Iterator[None]:
         yield
     finally:
         _remove(path)
+
+
+def _remove_left(database: Path) -> None:
+    """Copies of backups that were killed: nobody else would remove them."""
+    for copy in database.parent.glob(f".{database.name}.*.snapshot"):
+        maker = copy.name.split(".")[-2]
+        if not (maker.isdigit() and Path(f"/proc/{maker}").exists()):
+            _remove(copy)
 
 
 def _remove(copy: Path) -> None:

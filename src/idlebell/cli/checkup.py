@@ -120,9 +120,19 @@ def of_certificate(path: Path | None, now: datetime) -> Iterator[Finding]:
     ends = certificate.not_valid_after_utc
     days = (ends - now).days
     if ends <= now:
-        yield fail("certificate", f"it ended on {ends:%Y-%m-%d}", "renew it and restart the gateway", days=days)
+        yield fail(
+            "certificate",
+            f"it ended on {ends:%Y-%m-%d}",
+            "renew it, then SIGHUP the gateway (systemctl reload)",
+            days=days,
+        )
     elif ends - now <= EXPIRES_SOON:
-        yield warn("certificate", f"it ends on {ends:%Y-%m-%d}", "renew it and restart the gateway", days=days)
+        yield warn(
+            "certificate",
+            f"it ends on {ends:%Y-%m-%d}",
+            "renew it, then SIGHUP the gateway (systemctl reload)",
+            days=days,
+        )
     else:
         yield ok("certificate", f"good until {ends:%Y-%m-%d}", days=days)
 

@@ -48,6 +48,8 @@ class Front:
             await self._answer(answers, number, scope["state"], send)
         finally:
             del self._answers[number]
+            # Whatever ended it here: who still answers there is told, or would wait for it to be taken.
+            self._say(frames.Gone(number))
             watching.cancel()
             with suppress(asyncio.CancelledError):
                 await watching

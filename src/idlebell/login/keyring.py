@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from idlebell.login.vault_room import Unopened, VaultRoom
 from idlebell.model.account import Account, Credentials, PasswordCredentials, RenewableCredentials
 from idlebell.model.ids import AccountId, SubscriptionId
@@ -12,13 +15,14 @@ from idlebell.model.secret import Secret
 class Keyring:
     """Owns what it is given and wipes it. Its ``repr`` shows how many sets there are. ``room`` None: there is no vault."""
 
-    __slots__ = ("_accounts", "_room", "_sets", "_vaulted")
+    __slots__ = ("_accounts", "_coming", "_room", "_sets", "_vaulted")
 
     def __init__(self, room: VaultRoom | None = None) -> None:
         self._sets: dict[SubscriptionId, tuple[AccountId, Credentials]] = {}
         self._accounts: dict[AccountId, list[SubscriptionId]] = {}
         self._room = room
         self._vaulted: dict[SubscriptionId, Account] = {}
+        self._coming: dict[RenewableCredentials, Secret] = {}
 
     async def load(self) -> Unopened:
         """What lies in the vault, once, at the start. StoreError."""
@@ -52,7 +56,8 @@ class Keyring:
         _, own = self._sets.get(subscription, (None, None))
         if vault_for is not None and isinstance(own, PasswordCredentials | RenewableCredentials):
             self._vaulted[subscription] = vault_for
-            self._room.put(subscription, vault_for, own)
+            coming = self._coming.get(own) if isinstance(own, RenewableCredentials) else None
+            self._room.put(subscription, vault_for, own, coming)
         else:
             self._vaulted.pop(subscription, None)
             self._room.remove(subscription)
@@ -62,15 +67,24 @@ class Keyring:
         if self._room is not None:
             await self._room.settled(subscription)
 
-    async def renewing(self, credentials: RenewableCredentials, refresh_token: Secret) -> None:
-        """To be waited for before ``refresh_token`` takes the place of theirs: a crash in between must not leave the one that
-        its provider takes no more."""
-        if self._room is None:
+    @asynccontextmanager
+    async def renewing(self, credentials: RenewableCredentials, refresh_token: Secret | None) -> AsyncIterator[None]:
+        """Within it ``refresh_token`` takes the place of theirs: it is durable by then, for a crash must not leave the one that
+        its provider takes no more. What goes into the vault meanwhile goes with it. None: theirs goes on."""
+        if self._room is None or refresh_token is None:
+            yield
             return
-        of = [one for one, (_, own) in self._sets.items() if own is credentials and one in self._vaulted]
-        for subscription in of:
-            self._room.put(subscription, self._vaulted[subscription], credentials, refresh_token)
-            await self._room.settled(subscription)
+        self._coming[credentials] = refresh_token
+        try:
+            of = [one for one, (_, own) in self._sets.items() if own is credentials and one in self._vaulted]
+            for subscription in of:
+                # Whoever left it while another was written is written no more.
+                if (account := self._vaulted.get(subscription)) is not None and self.keeps(subscription, credentials):
+                    self._room.put(subscription, account, credentials, refresh_token)
+                    await self._room.settled(subscription)
+            yield
+        finally:
+            del self._coming[credentials]
 
     def _put(self, subscription: SubscriptionId, account: AccountId, credentials: Credentials) -> None:
         self._sets[subscription] = (account, credentials)

@@ -120,14 +120,13 @@ class Renewals:
             self._emit(TokenNotRenewed(host, found.code, found.detail, found.private))
             return found
         now = self._clock.boottime()  # when it came: writing down the refresh token makes it no younger
-        if found.refresh_token is not None:
-            await self._keyring.renewing(credentials, found.refresh_token)
-        if credentials.wiped:
-            return _replaced()
-        wait = max(found.seconds - AHEAD_SECONDS, found.seconds / 2) * (1.0 - SPREAD * self._entropy())
-        credentials.take(
-            found.access_token, found.refresh_token, now=now, renew_at=now + wait, ends_at=now + found.seconds
-        )
+        async with self._keyring.renewing(credentials, found.refresh_token):
+            if credentials.wiped:
+                return _replaced()
+            wait = max(found.seconds - AHEAD_SECONDS, found.seconds / 2) * (1.0 - SPREAD * self._entropy())
+            credentials.take(
+                found.access_token, found.refresh_token, now=now, renew_at=now + wait, ends_at=now + found.seconds
+            )
         self._emit(TokenRenewed(host, round(found.seconds)))
         return None
 

@@ -68,6 +68,16 @@ def test_another_machine_goes_on_with_the_same_keys(old: Machine, new: Machine, 
         assert new.run(*words).stdout == old.run(*words).stdout
 
 
+def test_the_copy_of_a_backup_that_was_killed_goes_with_the_next_one(old: Machine, tmp_path: Path) -> None:
+    """It holds what a subscription's end is to leave no trace of."""
+    past_every_process = int(Path("/proc/sys/kernel/pid_max").read_text()) + 1
+    for maker in (past_every_process, os.getppid()):
+        (old.folder / f".idlebell.db.{maker}.snapshot").write_bytes(b"alice")
+    assert old.backup(tmp_path / "backup").exit_code == 0
+    left = [name for name in old.files() if name.endswith(".snapshot")]
+    assert left == [f".idlebell.db.{os.getppid()}.snapshot"], "that of a backup under way"
+
+
 def test_nothing_is_overwritten(old: Machine, new: Machine, tmp_path: Path) -> None:
     file = tmp_path / "backup"
     assert old.backup(file).exit_code == 0

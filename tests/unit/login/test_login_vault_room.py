@@ -219,3 +219,29 @@ async def test_a_new_refresh_token_is_stored_before_the_old_one_is_dropped(bench
     assert isinstance(kept, RenewableCredentials)
     assert (kept.refresh_token.text(), kept.access_token.text()) == ("r1", "")
     await renewals.stop()
+
+
+async def test_what_goes_into_the_vault_while_a_token_is_renewed_goes_with_the_new_one(bench: Bench) -> None:
+    """The app changes its keys or its retention just then: the used token must not come back over the one that works."""
+    account, own = await bench.subscribed()
+    credentials = RenewableCredentials(Secret("r0"), PushUrl("https://login.example.org/token"), "app")
+    keyring = bench.keyring()
+    keyring.keep(own.id, account.id, credentials, vault_for=account)
+    await keyring.settled(own.id)
+
+    async def send(request: HttpRequest, /, *, timeout_seconds: float, body_bytes: int) -> Answer:
+        return HttpResponse(200, {}, json.dumps({"access_token": "a1", "refresh_token": "r1"}).encode())
+
+    def meanwhile() -> None:
+        bench.store.before = None
+        keyring.retain(own.id, account)
+
+    bench.store.before = meanwhile
+    renewals = Renewals(refresh_by(send), keyring, bench.clock, lambda: 0.0, bench.facts.append)
+    assert await renewals.renew(credentials) is None
+    await keyring.settled(own.id)
+    (row,) = await bench.store.vaulted()
+    kept = Vault(KEY, entropy=os.urandom).open(row, account)
+    assert isinstance(kept, RenewableCredentials)
+    assert kept.refresh_token.text() == "r1"
+    await renewals.stop()
