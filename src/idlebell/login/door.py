@@ -210,7 +210,7 @@ class Door:
     def _full(self, account: Account, asker: Asker) -> Fault | None:
         if asker.owner or not asker.source:
             return None
-        wait = self._host_refusals.wait_seconds(account.target.host, self._clock.monotonic())
+        wait = self._host_refusals.wait_seconds(account.target.host, self._clock.monotonic(), known=asker.known)
         if wait <= 0:
             return None
         detail = "Too many logins at this mail server were refused; nothing is sent to it for a while."
@@ -230,7 +230,7 @@ class Door:
             self._guard.refused(key, proof, failure.fault, now)
             self._sources.refused(asker, key)
             if asker.source and not asker.owner:
-                self._host_refusals.refused(account.target.host, now)
+                self._host_refusals.refused(account.target.host, now, known=asker.known)
         elif not failure.ours and refusal.may_answer_credentials(failure.fault):
             self._guard.unanswered(key, self._digest(known_by(credentials)), failure.fault, now)
             if failure.fault.code == "login-not-answered":

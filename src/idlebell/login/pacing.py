@@ -179,26 +179,27 @@ class Doubts:
 
 class HostRefusals:
     """How many wrong passwords strangers bring to one server, wherever they come from: a bucket that leaks. Full, it lets one
-    in for each that leaks. A right one gives nothing back: a guesser may have an account there too."""
+    in for each that leaks. A right one gives nothing back: a guesser may have an account there too. Those whom the operator has
+    let in (``known``) have a bucket of their own, which nobody from outside fills."""
 
     __slots__ = ("_hosts",)
 
     def __init__(self) -> None:
-        self._hosts: OrderedDict[str, tuple[float, float]] = OrderedDict()
+        self._hosts: OrderedDict[tuple[str, bool], tuple[float, float]] = OrderedDict()
 
-    def wait_seconds(self, host: str, now: float) -> float:
+    def wait_seconds(self, host: str, now: float, *, known: bool) -> float:
         """Until a stranger may log in there; 0: now."""
-        over = self._level(host, now) - (HOST_REFUSALS - 1)
+        over = self._level((host, known), now) - (HOST_REFUSALS - 1)
         return max(0.0, over * HOST_LEAK_SECONDS)
 
-    def refused(self, host: str, now: float) -> None:
-        self._hosts[host] = (self._level(host, now) + 1, now)
-        self._hosts.move_to_end(host)
+    def refused(self, host: str, now: float, *, known: bool) -> None:
+        self._hosts[host, known] = (self._level((host, known), now) + 1, now)
+        self._hosts.move_to_end((host, known))
         if len(self._hosts) > HOSTS:
             self._hosts.popitem(last=False)
 
-    def _level(self, host: str, now: float) -> float:
-        level, at = self._hosts.get(host, (0.0, now))
+    def _level(self, bucket: tuple[str, bool], now: float) -> float:
+        level, at = self._hosts.get(bucket, (0.0, now))
         return max(0.0, level - (now - at) / HOST_LEAK_SECONDS)
 
 

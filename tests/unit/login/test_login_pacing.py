@@ -228,19 +228,20 @@ def test_old_refusals_are_forgotten_and_the_table_is_bounded(monkeypatch: pytest
 def test_wrong_passwords_from_everywhere_fill_the_bucket_of_one_server() -> None:
     refusals = HostRefusals()
     for _ in range(HOST_REFUSALS):
-        assert refusals.wait_seconds("imap.example.org", 0.0) == 0
-        refusals.refused("imap.example.org", 0.0)
-    assert refusals.wait_seconds("imap.example.org", 0.0) == HOST_LEAK_SECONDS
-    assert refusals.wait_seconds("imap.example.net", 0.0) == 0
-    assert refusals.wait_seconds("imap.example.org", HOST_LEAK_SECONDS) == 0
+        assert refusals.wait_seconds("imap.example.org", 0.0, known=False) == 0
+        refusals.refused("imap.example.org", 0.0, known=False)
+    assert refusals.wait_seconds("imap.example.org", 0.0, known=False) == HOST_LEAK_SECONDS
+    assert refusals.wait_seconds("imap.example.org", 0.0, known=True) == 0, "who has a key is not held up by strangers"
+    assert refusals.wait_seconds("imap.example.net", 0.0, known=False) == 0
+    assert refusals.wait_seconds("imap.example.org", HOST_LEAK_SECONDS, known=False) == 0
 
 
 def test_servers_with_refusals_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pacing, "HOSTS", 2)
     refusals = HostRefusals()
     for name in "abc":
-        refusals.refused(name, 0.0)
-    assert set(refusals._hosts) == {"b", "c"}
+        refusals.refused(name, 0.0, known=False)
+    assert set(refusals._hosts) == {("b", False), ("c", False)}
 
 
 def test_guesses_that_are_answered_neither_yes_nor_no_count_as_guesses() -> None:
