@@ -22,6 +22,7 @@ SUPERVISORS = {
     "watch/reminders.py": 1,
     "deliver/pruning.py": 1,
     "door/back.py": 1,  # an answer
+    "door/neighbour.py": 1,
     "gateway/registration.py": 1,
     "login/renewals.py": 1,
     "net/apprise_worker.py": 1,  # a plugin of somebody else's, in a process of its own

@@ -187,6 +187,9 @@ class Neighbour:
             except OSError as error:
                 self._emit(facts.Complained(f"the door process cannot be started: {error}"))
                 self._gone.set()
+            except Exception as error:  # without its rounds there would be no door, and no way in, ever again
+                self._emit(facts.SupervisorCaught("door", facts.where_raised(error)))
+                self._gone.set()
 
     def _ended(self) -> None:
         """Nobody waits for a door that is gone: whoever starts another one may be among them."""
