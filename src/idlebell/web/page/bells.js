@@ -2,6 +2,7 @@
 
 import { foreign, h } from "./dom.js";
 import { offers } from "./capabilities.js";
+import { foldedCard } from "./folded.js";
 import { asProblem, problemCard } from "./problems.js";
 import "../common/api.js";
 
@@ -27,27 +28,11 @@ export async function bellsSection(context, current) {
   const { texts } = context;
   const list = h("ul.bells", { id: "bells-list" });
   const none = h("p.note", { hidden: true }, texts.say("bells.none"));
-  const failed = h("div", {});
-  const node = h("details.card", { id: "bells" }, h("summary", {}, h("h2", {}, texts.say("bells.title"))), none, list, failed);
-  let asking = false;
-
-  async function ask() {
-    if (asking) return;
-    asking = true;
-    try {
-      const { items } = await api.deliveries(current());
-      none.hidden = items.length > 0;
-      list.replaceChildren(...items.slice(0, SHOWN).map((one) => bell(texts, one)));
-      failed.replaceChildren();
-    } catch (error) {
-      failed.replaceChildren(problemCard(texts, asProblem(error)));
-    } finally {
-      asking = false;
-    }
-  }
-
-  node.addEventListener("toggle", () => node.open && ask());
-  return { node, refresh: () => node.open && ask() };
+  return foldedCard(texts, "bells", texts.say("bells.title"), [none, list], async () => {
+    const { items } = await api.deliveries(current());
+    none.hidden = items.length > 0;
+    list.replaceChildren(...items.slice(0, SHOWN).map((one) => bell(texts, one)));
+  });
 }
 
 function bell(texts, one) {

@@ -2,7 +2,7 @@
 
 import { h } from "./dom.js";
 import { offers } from "./capabilities.js";
-import { asProblem, problemCard } from "./problems.js";
+import { foldedCard } from "./folded.js";
 import "../common/api.js";
 
 const { api } = self.idlebell;
@@ -26,27 +26,10 @@ export async function ledgerSection(context, current) {
   if (!(await offers("/ledger"))) return null;
   const { texts } = context;
   const list = h("ul.bells", { id: "ledger-days" });
-  const failed = h("div", {});
-  const node = h("details.card", { id: "ledger" }, h("summary", {}, h("h2", {}, texts.say("ledger.title"))),
-    h("p.note", {}, texts.say("ledger.about")), list, failed);
-  let asking = false;
-
-  async function ask() {
-    if (asking) return;
-    asking = true;
-    try {
-      const { days } = await api.ledger(current());
-      list.replaceChildren(...(days ?? []).map((one) => day(texts, one)));
-      failed.replaceChildren();
-    } catch (error) {
-      failed.replaceChildren(problemCard(texts, asProblem(error)));
-    } finally {
-      asking = false;
-    }
-  }
-
-  node.addEventListener("toggle", () => node.open && ask());
-  return { node, refresh: () => node.open && ask() };
+  return foldedCard(texts, "ledger", texts.say("ledger.title"), [h("p.note", {}, texts.say("ledger.about")), list], async () => {
+    const { days } = await api.ledger(current());
+    list.replaceChildren(...(days ?? []).map((one) => day(texts, one)));
+  });
 }
 
 function day(texts, one) {
