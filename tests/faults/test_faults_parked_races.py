@@ -75,11 +75,15 @@ class Owner:
 
     async def watch_one(self) -> None:
         """So that its session parks."""
-        await self._patch({"mailboxes": ["INBOX"]})
+        async with asyncio.timeout(SETTLES_SECONDS):
+            while not await self._patch({"mailboxes": ["INBOX"]}):
+                await asyncio.sleep(0.1)
 
-    async def _patch(self, patch: dict[str, Any]) -> None:
+    async def _patch(self, patch: dict[str, Any]) -> bool:
+        """False: not now, for no open session covers Drafts, or it is being changed already."""
         status, answer = await self._gateway.call("PATCH", self._path, patch, token=self._token)
-        assert status in (200, 409), answer  # no open session covers Drafts, or it is being changed already
+        assert status in (200, 409), answer
+        return status == 200
 
     async def resupply(self) -> None:
         body = {"auth": self._wish["imap"]["auth"]}
