@@ -12,7 +12,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from idlebell.model.authority import host_port
-from idlebell.net.acceptor import Acceptor, Bounds, Leave
+from idlebell.net.acceptor import Acceptor, Bounds, Seat
 from idlebell.net.hardening import overwrite
 from idlebell.net.tls_policy import TlsContext, server_context
 from idlebell.rest import limits
@@ -63,6 +63,7 @@ class RestServer:
             most + max(limits.ANSWERED_LEAST, most // 4),
             self._options.connections_per_address,
             self._options.trusted_proxies,
+            roomy=most - 1,  # one more is where the 503 begins
         )
         self._server.acceptor = Acceptor(self._socket, self._server.protocol, bounds, context)
         self._task = asyncio.create_task(self._server.serve([]), name="rest")
@@ -150,9 +151,9 @@ class _Embedded(uvicorn.Server):
         await self.acceptor.stop()
         await super().shutdown(sockets)
 
-    def protocol(self, leave: Leave) -> asyncio.BaseProtocol:
+    def protocol(self, seat: Seat) -> asyncio.BaseProtocol:
         return _WipingProtocol(
-            leave, config=self.config, server_state=self.server_state, app_state=self.lifespan.state, _loop=None
+            seat, config=self.config, server_state=self.server_state, app_state=self.lifespan.state, _loop=None
         )
 
 
@@ -163,9 +164,9 @@ class _WipingProtocol(asyncio.BufferedProtocol):
     # One for all connections: what is read is parsed before anything else is read.
     _buffer = memoryview(bytearray(limits.READ_BYTES))
 
-    def __init__(self, leave: Leave, **given: Any) -> None:
+    def __init__(self, seat: Seat, **given: Any) -> None:
         self._inner = _BoundedProtocol(**given)
-        self._inner.leave = leave
+        self._inner.seat = seat
         self.connection_lost = self._inner.connection_lost  # type: ignore[method-assign]
         self.pause_writing = self._inner.pause_writing  # type: ignore[method-assign]
         self.resume_writing = self._inner.resume_writing  # type: ignore[method-assign]
@@ -189,8 +190,8 @@ class _BoundedProtocol(HttpToolsProtocol):
     """uvicorn bounds neither the size of a request's head nor the time it takes, nor how slowly an answer is taken; this
     does."""
 
-    leave: Leave
-    """Called when the connection is lost."""
+    seat: Seat
+    """Waits to be heard until a request is here whole, and again once it is answered."""
     _deadline: asyncio.TimerHandle | None = None
     """Of the head, or until the next one begins."""
     _taking: asyncio.TimerHandle | None = None
@@ -205,7 +206,7 @@ class _BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_is_there()
         self.resume_writing()
-        self.leave()
+        self.seat.leave()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
@@ -249,12 +250,18 @@ class _BoundedProtocol(HttpToolsProtocol):
         super().on_body(body)
         overwrite(body)
 
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        self.seat.heard()
+
     def _await_request(self) -> None:
         self._head_is_there()
+        self.seat.wait(self.transport.abort)
         self._deadline = self.loop.call_later(limits.KEEP_ALIVE_SECONDS, self.transport.abort)
 
     def _await_head(self) -> None:
         self._head_is_there()
+        self.seat.wait(self.transport.abort)
         self._in_head = True
         self._head_bytes = 0
         self._deadline = self.loop.call_later(limits.BODY_SECONDS, self.transport.abort)

@@ -367,3 +367,25 @@ async def test_an_address_has_so_many_connections(stage_with):
         writer.close()
         for _, one in held:
             one.close()
+
+
+async def test_slow_heads_and_bodies_take_no_place_from_who_asks_something(stage_with):
+    """Each of them holds a place for as long as nobody else wants it."""
+    head = b"GET /v1/subscriptions HTTP/1.1\r\nhost: localhost\r\n"
+    async with stage_with(connections=6) as stage:
+        held = []
+        for number, sent in enumerate(
+            (head, b"", b"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n{") * 3
+        ):
+            pair = await asyncio.open_connection(
+                "127.0.0.1", stage.server.port, local_addr=(f"127.0.1.{1 + number % 2}", 0)
+            )
+            pair[1].write(sent)
+            held.append(pair)
+        for _ in range(3):
+            answer = await stage.ask("GET", "/healthz")
+            assert answer.status == 200
+        gone = [reader for reader, _ in held if reader.at_eof()]
+        assert 1 <= len(gone) <= 6, "as many as were in the way"
+        for _, writer in held:
+            writer.close()

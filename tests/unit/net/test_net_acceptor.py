@@ -7,7 +7,7 @@ import errno
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from ipaddress import ip_network
 from typing import cast
 
@@ -15,24 +15,36 @@ import pytest
 import trustme
 
 from idlebell.net import acceptor
-from idlebell.net.acceptor import Acceptor, Bounds, Leave
+from idlebell.net.acceptor import Acceptor, Bounds, Seat
 
 
 class Echo(asyncio.Protocol):
-    def __init__(self, leave: Leave) -> None:
-        self._leave = leave
+    """Has heard somebody at his first byte."""
+
+    def __init__(self, seat: Seat) -> None:
+        self._seat = seat
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        cast(asyncio.Transport, transport).write(b"hello")  # uvloop's are no subclasses
+        found = cast(asyncio.Transport, transport)  # uvloop's are no subclasses
+        self._seat.wait(found.abort)
+        found.write(b"hello")
+
+    def data_received(self, data: bytes) -> None:
+        self._seat.heard()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._leave()
+        self._seat.leave()
 
 
 class Door:
     def __init__(self, made: Acceptor, port: int) -> None:
         self.acceptor = made
         self._port = port
+        self._readers: dict[asyncio.StreamWriter, asyncio.StreamReader] = {}
+
+    def has_ended(self, writer: asyncio.StreamWriter) -> bool:
+        """By this side."""
+        return self._readers[writer].at_eof()
 
     async def come(
         self, address: str = "127.0.0.1", context: ssl.SSLContext | None = None
@@ -46,6 +58,7 @@ class Door:
             server_hostname="localhost" if context else None,
         )
         if await reader.read(5) == b"hello":
+            self._readers[writer] = reader
             return writer
         writer.close()
         return None
@@ -84,12 +97,61 @@ async def test_one_address_has_so_many_connections_and_others_come_in_all_the_sa
         again.close()
 
 
+def wait_of(writer: asyncio.StreamWriter | None) -> asyncio.StreamWriter:
+    assert writer is not None
+    return writer
+
+
+async def test_where_places_run_out_who_has_waited_longest_of_the_address_with_most_makes_room() -> None:
+    async with door(Bounds(5, roomy=4)) as at:
+        heard, *slow = [wait_of(await at.come("127.0.0.7")) for _ in range(4)]
+        heard.write(b"x")
+        await until(lambda: len(at.acceptor.unheard) == 3)
+        for address in ("127.0.0.8", "127.0.0.9"):
+            slow.append(wait_of(await at.come(address)))
+        await until(lambda: at.has_ended(slow[0]) and at.has_ended(slow[1]))
+        assert not any(map(at.has_ended, (heard, *slow[2:])))
+        assert await at.come("127.0.0.7") is None  # nobody has more that wait than itself
+        assert (at.acceptor.connections, at.acceptor.made_room, at.acceptor.refused) == (4, 2, 1)
+        for one in slow[2:]:
+            one.write(b"x")
+        await until(lambda: not at.acceptor.unheard)
+        last = wait_of(await at.come("127.0.0.7"))  # nobody waits, and a place is left
+        last.write(b"x")
+        await until(lambda: not at.acceptor.unheard)
+        assert await at.come("127.0.0.6") is None
+        for one in (heard, last, *slow):
+            one.close()
+        await until(lambda: at.acceptor.connections == 0)
+
+
+async def test_a_handshake_that_hangs_makes_room(ca: trustme.CA) -> None:
+    trusting = ssl.create_default_context()
+    ca.configure_trust(trusting)
+    async with door(Bounds(2), tls(ca)) as at:
+        silent = []
+        for _ in range(2):
+            silent.append(await asyncio.open_connection("127.0.0.1", at._port, local_addr=("127.0.0.7", 0)))
+            await until(lambda: at.acceptor.connections == len(silent))
+        came = wait_of(await at.come("127.0.0.8", trusting))
+        reader, _ = silent[0]
+        async with asyncio.timeout(5):
+            with suppress(ConnectionError):
+                assert await reader.read() == b""
+        assert at.acceptor.connections == 2
+        for writer in (came, *(one for _, one in silent)):
+            writer.close()
+        await until(lambda: at.acceptor.connections == 0)
+
+
 async def test_who_speaks_for_others_is_held_to_the_bound_of_all_only() -> None:
     async with door(Bounds(4, 1, (ip_network("127.0.0.7/32"),))) as at:
-        came = [await at.come("127.0.0.7") for _ in range(5)]
-        assert [one is not None for one in came] == [True] * 4 + [False]
-        for one in came[:4]:
-            assert one is not None
+        came = [wait_of(await at.come("127.0.0.7")) for _ in range(4)]
+        for one in came:
+            one.write(b"x")
+        await until(lambda: not at.acceptor.unheard)
+        assert await at.come("127.0.0.7") is None
+        for one in came:
             one.close()
 
 
