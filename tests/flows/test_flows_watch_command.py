@@ -66,6 +66,23 @@ async def test_what_nobody_will_mend_ends_it_with_status_1(
     assert told in last
 
 
+async def test_a_certificate_that_is_refused_is_told_with_its_mend_once(tmp_path: Path) -> None:
+    async with ImapServer() as server, ImapServer() as other:
+        (tmp_path / "ca.pem").write_bytes(other.ca_pem)
+        watch = await asyncio.create_subprocess_exec(
+            *COMMAND, f"imaps://alice@127.0.0.1:{server.tls_port}", "--password-command", "echo apass",
+            cwd=tmp_path, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, "IDLEBELL_IMAP__CA_FILE": "ca.pem", "IDLEBELL_NETWORK__ALLOW": '["127.0.0.0/8"]'},
+        )  # fmt: skip
+        _, said = await asyncio.wait_for(watch.communicate(), SECONDS)
+    assert watch.returncode == 1
+    last = said.decode().splitlines()[-1]
+    assert "TLS failed (" in last
+    assert last.count("pin its key with tls_pin_sha256") == 1
+    assert "Mend the certificate" not in last
+    assert last.count("valid until") == 1
+
+
 async def test_what_was_watched_before_is_waited_for(tmp_path: Path) -> None:
     """With a state of an account that worked once, a server that is away for a while ends nothing."""
     given = ("--password-command", "echo apass", "--state", "state.db")

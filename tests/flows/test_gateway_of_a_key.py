@@ -125,3 +125,45 @@ async def test_a_key_has_so_many_endpoints_in_all_its_subscriptions() -> None:
     await bench.gateway.end(first.view.id, key)
     await bench.subscribe(key, endpoints=again)
     await bench.close()
+
+
+async def test_what_comes_back_holds_its_room_while_it_logs_in() -> None:
+    """Two that are over, and room for one: whoever is counted during the other's login must not find the same room."""
+    bench = Bench(Policy(subscriptions_per_key=1))
+    key = await bench.key()
+    for name in "ab":
+        made = await bench.subscribe(key, push=push(name))
+        await bench.gateway.end(made.view.id, key)
+    bench.door.open.clear()
+    known = len(bench.door.tries)
+    returning = asyncio.create_task(bench.subscribe(key, push=push("a"), password="wrong"))
+    await bench.until(lambda: len(bench.door.tries) > known)
+    assert await code(bench.subscribe(key, push=push("b"))) == "too-many-requests"
+    assert await code(bench.subscribe(key, push=push("c"))) == "too-many-requests"
+    bench.door.open.set()
+    assert await code(returning) == "authentication-failed"
+    await bench.subscribe(key, push=push("b"))  # what did not come back holds nothing
+    assert await code(bench.subscribe(key, push=push("a"))) == "too-many-requests"
+    await bench.close()
+
+
+async def test_endpoints_that_are_added_by_a_login_hold_their_room_meanwhile() -> None:
+    bench = Bench(Policy(endpoints_per_key=5))
+    key = await bench.key()
+    first = await bench.subscribe(key, push=push("a"))
+    await bench.subscribe(key, push=push("b"))
+    bench.door.open.clear()
+    known = len(bench.door.tries)
+
+    def more(name: str) -> dict[str, Any]:
+        return {role: {"type": "simplepush", "url": push(name + end)} for role, end in ROLES.items()}
+
+    growing = asyncio.create_task(bench.subscribe(key, endpoints=more("b")))
+    await bench.until(lambda: len(bench.door.tries) > known)
+    assert await code(bench.gateway.change(first.view.id, {"endpoints": more("a")}, key)) == "too-many-requests"
+    bench.door.open.set()
+    await growing
+    await bench.close()
+
+
+ROLES = {"new_mail": "", "reconnect": "/reconnect", "expiring": "/expiring"}

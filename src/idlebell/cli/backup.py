@@ -96,12 +96,13 @@ def restore(file: Path, passphrase_file: Path | None, key_file: Path | None, con
     It overwrites neither. Broken off, it is run once more.
     """
     from idlebell.store.archive import read_archive
-    from idlebell.store.sqlite.opening import ServeLock
+    from idlebell.store.sqlite.opening import ServeLock, schema_versions
     from idlebell.store.sqlite.snapshot import adopt
 
     database, key_path = _places(loaded(config))
-    lock = _lock(passphrase_file, key_file, confirm=False)
     _refuse_present(database)
+    _refuse_other_lock(file, passphrase_file, key_file)
+    lock = _lock(passphrase_file, key_file, confirm=False)
     with _told():
         serve_lock = ServeLock(database)
         try:
@@ -110,7 +111,7 @@ def restore(file: Path, passphrase_file: Path | None, key_file: Path | None, con
             _remove(copy)  # of one that was broken off
             with _removed_where_broken(copy):
                 with file.open("rb") as content, _new(copy) as out:
-                    about = read_archive(content, lock, out)
+                    about = read_archive(content, lock, out, newest_schema=max(schema_versions()))
                 counts = adopt(copy, about.key, about.made_at, datetime.now(UTC))
                 with copy.open("rb") as done:
                     os.fsync(done.fileno())
@@ -164,6 +165,18 @@ def _lock(passphrase_file: Path | None, key_file: Path | None, *, confirm: bool)
     if confirm and len(secret.text()) < PASSPHRASE_LEAST:
         raise Failure(f"a passphrase of a backup has at least {PASSPHRASE_LEAST} characters")
     return Lock(secret.reveal(), passphrase=True)
+
+
+def _refuse_other_lock(file: Path, passphrase_file: Path | None, key_file: Path | None) -> None:
+    """Before a passphrase is asked for that would open nothing."""
+    from idlebell.store.archive import sealed_by_passphrase
+
+    with _told(), file.open("rb") as content:
+        by_passphrase = sealed_by_passphrase(content)
+    if by_passphrase and key_file is not None and passphrase_file is None:
+        raise Failure(f"{file} was sealed with a passphrase: leave --key-file out, or give --passphrase-file")
+    if not by_passphrase and key_file is None:
+        raise Failure(f"{file} was sealed with a key file: name it with --key-file")
 
 
 def _refuse_present(database: Path) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from idlebell.cli.configured import config_option, loaded, run
+from idlebell.cli.configured import config_option, exposed_lines, loaded, run
 from idlebell.cli.failure import Failure
 from idlebell.cli.passwords import password_options, password_source, pin_option, trust_of
 
@@ -53,6 +53,8 @@ def check(
         if config is None:
             raise click.UsageError("name a server or an address, or say --config FILE, --commands or --providers")
         _check_files(settings, config)
+        for line in exposed_lines(settings, config):
+            click.echo(f"warning: {line}", err=True)
         if canary:
             from idlebell.cli.canary import try_canary
 

@@ -39,6 +39,15 @@ def loaded(config: Path | None) -> Settings:
         raise Failure(*error.lines) from None
 
 
+def exposed_lines(settings: Settings, config: Path | None) -> list[str]:
+    """A sentence for each file of secrets that everybody on the machine can read."""
+    from idlebell.config.exposed import exposed
+    from idlebell.config.loader import line_of
+
+    source = config.name if config is not None else "environment"
+    return [line_of(verdict, source).lstrip(": ") for verdict in exposed(settings, config)]
+
+
 def configure_log(settings: Settings, *, names: bool = False) -> None:
     """``names``: who reads it is whom it names."""
     from idlebell.telemetry import log_sink

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from idlebell.cli.configured import config_option, configure_log, loaded, run
+from idlebell.cli.configured import config_option, configure_log, exposed_lines, loaded, run
 
 if TYPE_CHECKING:
     from idlebell.config import Settings
@@ -22,7 +22,14 @@ def serve(config: Path | None) -> None:
     configure_log(settings)
     from idlebell import compose
 
-    run(compose.serve(settings, ready=_say_where, reload=lambda: _reloaded(config)))
+    run(
+        compose.serve(
+            settings,
+            ready=_say_where,
+            reload=lambda: _reloaded(config),
+            warnings=lambda taken: exposed_lines(taken, config),
+        )
+    )
 
 
 def _say_where(url: str) -> None:

@@ -36,7 +36,7 @@ from idlebell.rest.server import RestServer, listen, url_of
 from idlebell.rules.pace import Pace
 from idlebell.store.contract import Store, StoreError
 from idlebell.store.memory import MemoryStore
-from idlebell.telemetry.facts import Complained, Fact, LoginFailed, Noted, SessionOpened
+from idlebell.telemetry.facts import Complained, Fact, LoginFailed, Noted, SessionOpened, Warned
 
 COLLECTED_AFTER: Final = (20_000, 10, 10)
 """Objects made and not freed before the collector looks at the youngest, and looks of one generation before one at the next.
@@ -50,6 +50,8 @@ gives it away, and a commit has fifteen: by CPython's own 5 ms a busy loop made 
 
 NOT_A_MAIL_SERVER: Final = frozenset({"unreachable", "tls-failed", "certificate-changed", "not-imap"})
 """What a login comes to where host, port or certificate are not what they are taken for."""
+TOLD_WITH_THEIR_MEND: Final = frozenset({"tls-failed", "certificate-changed"})
+"""Their sentence says what to do about this very certificate."""
 UNREACHED: Final = {
     "refused": "nothing listens there",
     "timeout": "it does not answer",
@@ -113,9 +115,10 @@ async def serve(
     *,
     ready: Callable[[str], None] | None = None,
     reload: Callable[[], Settings] | None = None,
+    warnings: Callable[[Settings], Sequence[str]] = lambda _: (),
 ) -> None:
     """Until SIGTERM or SIGINT. SIGHUP: ``reload`` reads the configuration again, and declared accounts follow it; the files of
-    our own certificate are read again too."""
+    our own certificate are read again too. ``warnings``: of settings, when they are taken."""
     if foreign := foreign_addresses(settings.imap.source_addresses):
         raise ValueError(f"imap.source_addresses: {', '.join(map(str, foreign))} is no address of this machine")
     loop = asyncio.get_running_loop()
@@ -132,6 +135,8 @@ async def serve(
     async with running(settings) as found:
         for sentence in hardened:
             found.engine.emit(Noted(sentence))
+        for sentence in warnings(settings):
+            found.engine.emit(Warned(sentence))
         if ready is not None:
             ready(found.url)
         # What stands now stands for long: the collector need not walk it again and again.
@@ -147,7 +152,7 @@ async def serve(
             if again.is_set():
                 again.clear()
                 renew_certificate(found)
-                await follow_configuration(found.engine, reload)
+                await follow_configuration(found.engine, reload, warnings)
         # A second signal is not waited for: it ends the process as it always did.
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
@@ -160,7 +165,11 @@ def renew_certificate(found: Running) -> None:
         found.engine.emit(Complained(f"the certificate was not taken, the one from before stays: {error}"))
 
 
-async def follow_configuration(engine: Engine, reload: Callable[[], Settings] | None) -> None:
+async def follow_configuration(
+    engine: Engine,
+    reload: Callable[[], Settings] | None,
+    warnings: Callable[[Settings], Sequence[str]] = lambda _: (),
+) -> None:
     if reload is None:
         return
     try:
@@ -169,6 +178,8 @@ async def follow_configuration(engine: Engine, reload: Callable[[], Settings] | 
         for line in error.lines:
             engine.emit(Complained(f"the configuration was not taken: {line}"))
         return
+    for sentence in warnings(settings):
+        engine.emit(Warned(sentence))
     try:
         await engine.follow(declared_accounts(settings))
     except StoreError as error:
@@ -229,6 +240,8 @@ async def watch_one(
                 why = UNREACHED.get(private.partition(":")[0])
                 if why is not None:
                     give_up(f"{detail.rstrip('.')} at {account.target}: {why}. Check host and port.")
+                elif code in TOLD_WITH_THEIR_MEND:
+                    give_up(f"{account.target}: {detail}")
                 else:
                     more = "" if private in detail else f" ({private})"
                     give_up(f"{account.target}: {detail.rstrip('.')}{more}. {PROBLEMS[code].mend}")

@@ -33,9 +33,10 @@ from idlebell.model.subscription import Phase, Subscription, has_shown_right
 
 
 class Changes:
-    def __init__(self, means: Means, relaying: Relaying) -> None:
+    def __init__(self, means: Means, relaying: Relaying, quotas: Quotas) -> None:
         self._means = means
         self._relaying = relaying
+        self._quotas = quotas
 
     async def change(self, subscription: str, patch: Mapping[str, Any], caller: Caller) -> SubscriptionView:
         means = self._means
@@ -47,7 +48,8 @@ class Changes:
         try:
             wanted = patched(before, patch, means.policy, means.clock.now())
             _check_retention(before, credentials, "/auth")
-            endpoints = await self._checked_endpoints(before, wanted, caller)
+            async with self._quotas.claimed(before, wanted.endpoints):  # before anybody is asked whether they are his
+                endpoints = await self._checked_endpoints(before, wanted, caller)
             if credentials is None and before.phase is Phase.ACTIVE and not means.covers(before, wanted):
                 raise ProblemError(Problem("credentials-needed", "No open session covers a mailbox that was added."))
             if MEMBER in patch:
@@ -58,7 +60,8 @@ class Changes:
             if credentials is not None:
                 credentials.wipe()
             raise
-        stored = await means.update(before.id, lambda now: self._patched(now, patch, endpoints))
+        async with self._quotas.claimed(before, endpoints):
+            stored = await means.update(before.id, lambda now: self._patched(now, patch, endpoints))
         if stored.phase is Phase.ACTIVE:
             stored = await means.dispatcher.ask_codes(stored)
         means.nudge(stored.account_id)
@@ -143,7 +146,17 @@ class Changes:
             apply,
             caller.asker(before),
         )
-        attempt = means.registrar.start(order)
+        try:
+            claim = await self._quotas.claim(before, wanted.endpoints)
+        except BaseException:
+            credentials.wipe()
+            raise
+        try:
+            attempt = means.registrar.start(order)
+        except BaseException:
+            claim.end()
+            raise
+        attempt.task.add_done_callback(lambda _: claim.end())
 
         async def answer(outcome: Outcome | None, began: float, wait_seconds: float) -> Registration:
             if outcome is None:
@@ -171,7 +184,6 @@ class Changes:
         endpoints = await means.keyed(wanted.endpoints, before.endpoints)
         if endpoints == before.endpoints:
             return endpoints
-        await Quotas(means.store, means.policy, means.registrar).check_change(before, endpoints)
         await means.reach.check(endpoints, vapid_subject=means.policy.vapid_subject)
         return await means.verified(before.id, endpoints, caller)
 

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
-import msgspec
-
+from idlebell.gateway.applying import USED_UP, Apply, check_account_limit, check_together, heartbeat_seconds_of, merged
 from idlebell.gateway.callers import Caller
-from idlebell.gateway.credentials import copied, retention_fault, to_be_kept
-from idlebell.gateway.endpoints import heartbeat_fault, payload_fault, with_proofs
+from idlebell.gateway.credentials import copied, to_be_kept
+from idlebell.gateway.endpoints import with_proofs
 from idlebell.gateway.joining import Joining
 from idlebell.gateway.limits import RateLimit
 from idlebell.gateway.login_shapes import LoginChallenge
 from idlebell.gateway.means import Means
-from idlebell.gateway.quotas import Quotas
-from idlebell.gateway.reading import Faults
+from idlebell.gateway.quotas import NO_CLAIM, Quotas
 from idlebell.gateway.registration import CONFLICTS, Accepted, Attempt, Order
 from idlebell.gateway.relaying import Outcome, Relaying
 from idlebell.gateway.shapes import Registration, SubscriptionRequest
@@ -24,7 +22,6 @@ from idlebell.gateway.signing_in import redeemed_request
 from idlebell.gateway.standing import unproven_view
 from idlebell.gateway.wish import DEFAULT_MAILBOXES, TO_DISCOVER, Wish, read_wish, with_mailboxes
 from idlebell.model.account import Account, Credentials, RelayedCredentials, Retention
-from idlebell.model.endpoint import Endpoints
 from idlebell.model.ids import (
     ID_ENTROPY_BYTES,
     TOKEN_ENTROPY_BYTES,
@@ -33,14 +30,12 @@ from idlebell.model.ids import (
     subscription_token,
     token_hash,
 )
-from idlebell.model.invitation import Invitation, InvitationId
+from idlebell.model.invitation import Invitation
 from idlebell.model.preferences import NO_PREFERENCES
 from idlebell.model.problem import Fault, FieldError, Problem, ProblemError
 from idlebell.model.subscription import LEASE_SECONDS_DEFAULT, MAX_TOKENS, Payload, Phase, Subscription, has_shown_right
 from idlebell.model.trust import identity
 from idlebell.store.contract import ConflictError
-
-USED_UP: Final = "This invitation has been used as often as it may be; ask for another one."
 
 
 class Enrolment:
@@ -78,11 +73,10 @@ class Enrolment:
         owner, existing = await self._find(wish, caller)
         endpoints = await means.keyed(wish.endpoints, None if existing is None else existing.endpoints)
         wish = replace(wish, endpoints=endpoints)
-        if existing is not None:
-            await self.quotas.check_change(existing, endpoints)
         held = caller.holds_token_of(existing)
         if existing is not None and held and has_shown_right(existing) and self._token_is_enough(existing, wish):
-            return await self._renew(existing, wish, caller)
+            async with self.quotas.claimed(existing, endpoints):
+                return await self._renew(existing, wish, caller)
         if not (held or self._may_register(caller, existing)):
             raise _key_needed(caller)
         if wish.credentials is None:
@@ -126,7 +120,7 @@ class Enrolment:
 
     async def _renew(self, existing: Subscription, wish: Wish, caller: Caller) -> Registration:
         means = self._means
-        _check(existing, wish, means.policy.allow_plaintext)
+        check_together(existing, wish, means.policy.allow_plaintext)
         if not means.covers(existing, with_mailboxes(existing, wish.mailboxes)):
             raise ProblemError(Problem("credentials-needed", "No open session covers a mailbox that was added."))
         endpoints = await means.verified(existing.id, with_proofs(wish.endpoints, existing.endpoints), caller)
@@ -157,7 +151,7 @@ class Enrolment:
         token = subscription_token(means.entropy(TOKEN_ENTROPY_BYTES))
         async with means.registrar.turns.of(key):
             known = await means.store.by_key(key)
-            _check(known, wish, means.policy.allow_plaintext)
+            check_together(known, wish, means.policy.allow_plaintext)
             attempt = means.registrar.find(key, wish, credentials) if known is not None else None
             ours = known is None or attempt is not None
             if attempt is not None and known is not None:
@@ -195,14 +189,11 @@ class Enrolment:
         if known is None:
             async with self.quotas.room(owner, wish.endpoints):
                 account, known = await self._stored(wish, owner, key, token)
+            claim = NO_CLAIM
             means.tell(known, "created")
         else:
-            if known.phase.over:  # it counts again
-                async with self.quotas.room(known.owner, wish.endpoints):
-                    pass
-            found = await means.store.account_by_id(known.account_id)
-            same = found is not None and identity(found.target.trust) == identity(wish.target.trust)
-            account = found if found and same else await means.store.account(wish.target, wish.username)
+            account = await self._account_of(known, wish)
+            claim = await self.quotas.claim(known, wish.endpoints)
         retention = wish.retention or known.retention
         try:
             order = Order(
@@ -214,16 +205,25 @@ class Enrolment:
                 retention,
                 with_mailboxes(known, wish.mailboxes).mailboxes,
                 with_proofs(wish.endpoints, known.endpoints),
-                _Apply(means, wish, known, self._spends(caller)),
+                Apply(means, wish, known, self._spends(caller)),
                 caller.asker(known),
                 wish=wish,
                 token_hashes=[token_hash(token)],
             )
-            return means.registrar.start(order, created=created), known
+            attempt = means.registrar.start(order, created=created)
+            attempt.task.add_done_callback(lambda _: claim.end())
+            return attempt, known
         except BaseException:
+            claim.end()
             if created:
                 await means.store.remove(known.id)
             raise
+
+    async def _account_of(self, known: Subscription, wish: Wish) -> Account:
+        """Its own, or the one under another trust that is wished for."""
+        found = await self._means.store.account_by_id(known.account_id)
+        same = found is not None and identity(found.target.trust) == identity(wish.target.trust)
+        return found if found and same else await self._means.store.account(wish.target, wish.username)
 
     async def _stored(self, wish: Wish, owner: ApiKeyId | None, key: bytes, token: str) -> tuple[Account, Subscription]:
         means = self._means
@@ -303,7 +303,7 @@ class Enrolment:
             phase=Phase.PENDING,
             token_hashes=(token_hash(token),),
             also=wish.also or frozenset(),
-            heartbeat_seconds=_heartbeat_seconds(None, wish),
+            heartbeat_seconds=heartbeat_seconds_of(None, wish),
             preferences=replace(NO_PREFERENCES, **wish.preferences),
         )
         return with_mailboxes(made, wish.mailboxes)
@@ -351,99 +351,13 @@ class Enrolment:
     def joined(self, base: Subscription, wish: Wish) -> Subscription:
         """``base`` with what is wished, proven. ProblemError where both together cannot be."""
         means = self._means
-        _check(base, wish, means.policy.allow_plaintext)
+        check_together(base, wish, means.policy.allow_plaintext)
         return merged(base, wish, wish.endpoints, means.clock.now())
 
     async def check_account_limit(self, base: Subscription) -> None:
-        await _check_account_limit(self._means, base)
-
-
-class _Apply:
-    """What a proven registration makes of its subscription."""
-
-    __slots__ = ("_invitation", "_known", "_means", "_paid", "_wish")
-
-    def __init__(self, means: Means, wish: Wish, known: Subscription, invitation: Invitation | None) -> None:
-        """``invitation``: one of its uses is taken where this is not what it brought before."""
-        self._means = means
-        self._wish = replace(wish, credentials=None)
-        self._known = known
-        self._invitation = invitation
-        self._paid: InvitationId | None = None  # asked again after a lost compare-and-set, it takes no second use
-
-    async def __call__(self, stored: Subscription | None, endpoints: Endpoints, order: Order) -> Subscription:
-        base = stored if stored is not None else replace(self._known, revision=0, token_hashes=(), floors=())
-        if not has_shown_right(base):
-            await _check_account_limit(self._means, base)
-        invited = await self._spent(base)
-        # Tokens of one that never showed its right may be anybody's who knew the key: they end here.
-        older = base.token_hashes if has_shown_right(base) else ()
-        tokens = tuple(dict.fromkeys((*order.token_hashes, *older)))[:MAX_TOKENS]
-        found = merged(base, self._wish, endpoints, self._means.clock.now())
-        return replace(found, loss=None, problem=None, token_hashes=tokens, invitation=invited)
-
-    async def _spent(self, base: Subscription) -> InvitationId | None:
-        """Only now, so that a wrong password costs nothing. A use can be lost here (in a crash, or where the store fails next),
-        but none is gained."""
-        spends = self._invitation
-        if spends is None or spends.id in (base.invitation, self._paid):
-            return base.invitation if spends is None else spends.id
-        if not await self._means.store.use_invitation(spends.token_hash, self._means.clock.now()):
-            raise ProblemError(Problem("unauthorized", USED_UP))
-        self._paid = spends.id
-        return spends.id
-
-
-async def _check_account_limit(means: Means, base: Subscription) -> None:
-    """Told only to who has shown the right to the account."""
-    most = means.policy.max_endpoints_per_account
-    others = await means.store.of_account(base.account_id)
-    if sum(one.phase is Phase.ACTIVE and one.id != base.id for one in others) >= most:
-        raise ProblemError(Problem("too-many-requests", f"This account has {most} subscriptions, as many as it may."))
+        await check_account_limit(self._means, base)
 
 
 def _key_needed(caller: Caller) -> ProblemError:
     detail = "Registering here needs an API key or an invitation." if caller.invitation is None else USED_UP
     return ProblemError(Problem("unauthorized", detail))
-
-
-def merged(stored: Subscription, wish: Wish, endpoints: Endpoints, now: datetime) -> Subscription:
-    """Members that are present replaced, absent ones kept, the lease renewed; what was over is revived."""
-    lease = wish.lease_seconds or stored.lease_seconds
-    return replace(
-        with_mailboxes(stored, wish.mailboxes),
-        also=stored.also if wish.also is None else wish.also,
-        heartbeat_seconds=_heartbeat_seconds(stored, wish),
-        preferences=replace(stored.preferences, **wish.preferences),
-        endpoints=endpoints,
-        payload=wish.payload or stored.payload,
-        retention=wish.retention or stored.retention,
-        lease_seconds=lease,
-        expires_at=now + timedelta(seconds=lease),
-        expiring_sent=False,
-        phase=Phase.ACTIVE,
-        over_since=None,
-    )
-
-
-def _heartbeat_seconds(known: Subscription | None, wish: Wish) -> int | None:
-    if wish.heartbeat_seconds is not msgspec.UNSET:
-        return wish.heartbeat_seconds
-    return None if known is None else known.heartbeat_seconds
-
-
-def _check(known: Subscription | None, wish: Wish, allow_plaintext: bool) -> None:
-    """What can be said only of both together."""
-    faults = Faults()
-    payload = wish.payload or (known.payload if known is not None else Payload.ALERT)
-    fault = payload_fault(payload, wish.endpoints, allow_plaintext=allow_plaintext)
-    if fault is not None:
-        faults.add("/payload", fault)
-    fault = None if _heartbeat_seconds(known, wish) is None else heartbeat_fault(wish.endpoints)
-    if fault is not None:
-        faults.add("/endpoints/heartbeat", f"is missing: heartbeat_seconds {fault}")
-    retention = wish.retention or (known.retention if known is not None else Retention.SESSION)
-    fault = retention_fault(wish.credentials, retention)
-    if fault is not None:
-        faults.add("/retention", fault)
-    faults.raise_any()

@@ -87,9 +87,9 @@ class Joining:
                     await self._source(digest, take=True)
                     stored = await self._stored(wanted, endpoints, known, token_hash(token))
             else:
-                await self._enrolment.quotas.check_change(known, endpoints)
-                await self._source(digest, take=True)
-                stored = await self._stored(wanted, endpoints, known, token_hash(token))
+                async with self._enrolment.quotas.claimed(known, endpoints):
+                    await self._source(digest, take=True)
+                    stored = await self._stored(wanted, endpoints, known, token_hash(token))
         stored = await means.dispatcher.ask_codes(stored)
         means.nudge(stored.account_id)
         means.tell(stored, "created" if known is None else "renewed")

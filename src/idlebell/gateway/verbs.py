@@ -154,7 +154,7 @@ class Gateway:
         self._began_at = clock.now()
         self._requests_of_key = RateLimit(policy.requests_per_minute_of_key, KEY_POLICY)
         self._enrolment = Enrolment(self._means)
-        self._changes = Changes(self._means, self._enrolment.relaying)
+        self._changes = Changes(self._means, self._enrolment.relaying, self._enrolment.quotas)
         looking = Looking(self._means, looks or LookInbox())
         self._filter_tests = FilterTests(self._means, looking)
         self._hush = Hush(self._means, looking)

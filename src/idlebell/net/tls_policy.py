@@ -114,4 +114,6 @@ def _load_authorities(context: ssl.SSLContext, ca_file: Path) -> None:
     try:
         context.load_verify_locations(cafile=ca_file)
     except (OSError, ssl.SSLError) as error:
-        raise ValueError(f"{ca_file} holds no certificate authorities: {error}") from error
+        known = None if isinstance(error, ssl.SSLError) else error.strerror
+        why = f"cannot be read: {known}" if known else "holds no certificate authorities as PEM"
+        raise ValueError(f"imap.ca_file: {ca_file} {why}") from error

@@ -69,13 +69,20 @@ def write_archive(out: BinaryIO, lock: Lock, about: About, database: BinaryIO, *
         out.write(aead.encrypt(_nonce(number, last), piece, FIRST_LINE + line))
 
 
-def read_archive(file: BinaryIO, lock: Lock, database: BinaryIO) -> About:
-    """Writes the database to ``database``. ArchiveError: it is not whole, or does not open; what was written is of no use."""
-    if file.read(len(FIRST_LINE)) != FIRST_LINE:
-        raise ArchiveError("this is no backup of Idlebell, or one of a newer program")
-    line = file.readline(HEADER_BYTES_MAX)
-    aead = AESGCM(_key(lock, *_read_header(line, lock)))
-    plain = _opened(file, aead, FIRST_LINE + line)
+def sealed_by_passphrase(file: BinaryIO) -> bool:
+    """Else by a key file. ArchiveError."""
+    header, _ = _read_header(_header_line(file))
+    return bool(header["kdf"] == "scrypt")
+
+
+def read_archive(file: BinaryIO, lock: Lock, database: BinaryIO, *, newest_schema: int) -> About:
+    """Writes the database to ``database``. ArchiveError: it is not whole, does not open, or has a schema above
+    ``newest_schema``; what was written is of no use."""
+    line = _header_line(file)
+    header, salt = _read_header(line)
+    if lock.passphrase != (header["kdf"] == "scrypt"):
+        raise ArchiveError(f"this backup was sealed with {_kind(not lock.passphrase)}: open it with that")
+    plain = _opened(file, AESGCM(_key(lock, header, salt)), FIRST_LINE + line, _kind(lock.passphrase))
     first = next(plain)
     length = int.from_bytes(first[:4], "big")
     while len(first) < 4 + min(length, ABOUT_BYTES_MAX):
@@ -84,6 +91,11 @@ def read_archive(file: BinaryIO, lock: Lock, database: BinaryIO) -> About:
         except StopIteration:
             raise ArchiveError("this backup does not hold what it should") from None
     about = _read_about(first[4 : 4 + length])
+    if about.schema > newest_schema:
+        raise ArchiveError(
+            f"this backup was made by a newer program, Idlebell {about.program}: its database has schema {about.schema}, this"
+            f" program knows up to {newest_schema}; restore it with that version or a newer one"
+        )
     written = database.write(first[4 + length :])
     for piece in plain:
         written += database.write(piece)
@@ -133,7 +145,7 @@ def _pieces(parts: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:
     yield bytes(held), True
 
 
-def _opened(file: BinaryIO, aead: AESGCM, header: bytes) -> Iterator[bytes]:
+def _opened(file: BinaryIO, aead: AESGCM, header: bytes, kind: str) -> Iterator[bytes]:
     number = 0
     piece = file.read(PIECE_BYTES + TAG_BYTES)
     while True:
@@ -142,7 +154,9 @@ def _opened(file: BinaryIO, aead: AESGCM, header: bytes) -> Iterator[bytes]:
             yield aead.decrypt(_nonce(number, not following), piece, header)
         except (InvalidTag, ValueError):
             if number == 0:
-                raise ArchiveError("the passphrase or the key is another one, or the backup is damaged") from None
+                raise ArchiveError(
+                    f"this backup was sealed with {kind}, and with another one; or it is damaged"
+                ) from None
             raise ArchiveError("the backup is damaged, or cut off") from None
         if not following:
             return
@@ -153,7 +167,17 @@ def _nonce(number: int, last: bool) -> bytes:
     return number.to_bytes(11, "big") + (b"\x01" if last else b"\x00")
 
 
-def _read_header(line: bytes, lock: Lock) -> tuple[dict[str, Any], bytes]:
+def _kind(passphrase: bool) -> str:
+    return "a passphrase" if passphrase else "a key file"
+
+
+def _header_line(file: BinaryIO) -> bytes:
+    if file.read(len(FIRST_LINE)) != FIRST_LINE:
+        raise ArchiveError("this is no backup of Idlebell, or one of a newer program")
+    return file.readline(HEADER_BYTES_MAX)
+
+
+def _read_header(line: bytes) -> tuple[dict[str, Any], bytes]:
     try:
         header = json.loads(line)
         salt = base64.b64decode(header["salt"], validate=True)
@@ -164,9 +188,6 @@ def _read_header(line: bytes, lock: Lock) -> tuple[dict[str, Any], bytes]:
         raise ArchiveError("the backup is damaged, or one of a newer program") from None
     if kind not in ("scrypt", "hkdf"):
         raise ArchiveError("this is a backup of a newer program")
-    if lock.passphrase != (kind == "scrypt"):
-        wanted = "a passphrase" if kind == "scrypt" else "a key file"
-        raise ArchiveError(f"this backup was sealed with {wanted}: open it with that")
     return header, salt
 
 

@@ -285,6 +285,14 @@ class Noted(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class Warned(Fact):
+    """The operator's configuration works, and something about it should not stay as it is."""
+
+    level: ClassVar[int] = logging.WARNING
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Complained(Fact):
     """The operator's configuration asks for something that cannot be done. The rest of it is."""
 

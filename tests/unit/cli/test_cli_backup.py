@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from idlebell.cli import backup as command
 from idlebell.cli import main
+from idlebell.store.sqlite import opening
 from idlebell.store.sqlite.opening import ServeLock
 
 
@@ -132,13 +133,43 @@ def test_a_damaged_or_strange_file_leaves_nothing(old: Machine, new: Machine, tm
     for content, told in (
         (whole[:-1], "damaged, or cut off"),
         (whole[:-100_000], "damaged, or cut off"),
-        (whole[:200] + b"\0" + whole[201:], "another one, or the backup is damaged"),
+        (whole[:200] + b"\0" + whole[201:], "with another one; or it is damaged"),
         (b"SQLite format 3\0", "no backup of Idlebell"),
     ):
         file.write_bytes(content)
         found = new.restore(file)
         assert (found.exit_code, told in found.stderr, found.stderr.count("\n")) == (1, True, 1), found.output
         assert new.files() <= {"idlebell.toml", "idlebell.db.lock"}
+
+
+def test_a_lock_of_the_other_kind_is_told_before_anything_is_asked(old: Machine, new: Machine, tmp_path: Path) -> None:
+    by_key, by_passphrase, words = tmp_path / "by-key", tmp_path / "by-passphrase", tmp_path / "words"
+    words.write_text("correct horse battery\n")
+    assert old.backup(by_key).exit_code == 0
+    assert old.run("backup", by_passphrase, "--passphrase-file", words).exit_code == 0
+    for found, told in (
+        (
+            new.run("restore", by_key, input="correct horse battery\n"),
+            "sealed with a key file: name it with --key-file",
+        ),
+        (new.run("restore", by_key, "--passphrase-file", words), "sealed with a key file: name it with --key-file"),
+        (new.restore(by_passphrase), "sealed with a passphrase: leave --key-file out"),
+    ):
+        assert (found.exit_code, told in found.stderr, found.stderr.count("\n")) == (1, True, 1), found.output
+    assert new.files() == {"idlebell.toml"}
+
+
+def test_a_backup_of_a_newer_program_is_refused(
+    old: Machine, new: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "backup"
+    assert old.backup(file).exit_code == 0
+    newest = max(opening.schema_versions())
+    older = {number: script for number, script in opening.schema_versions().items() if number < newest}
+    monkeypatch.setattr(opening, "schema_versions", lambda: older)
+    found = new.restore(file)
+    assert (found.exit_code, f"schema {newest}, this program knows up to {newest - 1}" in found.stderr) == (1, True)
+    assert new.files() <= {"idlebell.toml", "idlebell.db.lock"}
 
 
 def test_a_passphrase_is_asked_for_twice_and_is_no_word(old: Machine, new: Machine, tmp_path: Path) -> None:

@@ -39,6 +39,14 @@ def test_keys_have_one_context_and_authorities_another() -> None:
     assert by_key[0].cert_store_stats()["x509"] == 0, "it believes no authority either"
 
 
+def test_a_file_of_authorities_that_is_none_is_told_with_its_place(tmp_path: Path) -> None:
+    empty = tmp_path / "ca.pem"
+    empty.write_text("nothing\n")
+    for path, told in ((tmp_path / "none.pem", "cannot be read: No such file"), (empty, "holds no certificate auth")):
+        with pytest.raises(ValueError, match=f"imap.ca_file: {path} {told}"):
+            TlsPolicy(path)
+
+
 def test_nothing_of_a_session_is_written_where_the_environment_says(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -8,7 +8,16 @@ from datetime import UTC, datetime
 import pytest
 
 from idlebell.store import archive
-from idlebell.store.archive import FIRST_LINE, PIECE_BYTES, About, ArchiveError, Lock, read_archive, write_archive
+from idlebell.store.archive import (
+    FIRST_LINE,
+    PIECE_BYTES,
+    About,
+    ArchiveError,
+    Lock,
+    read_archive,
+    sealed_by_passphrase,
+    write_archive,
+)
 
 BY_KEY, BY_PASSPHRASE = Lock(b"k" * 32, passphrase=False), Lock(b"correct horse", passphrase=True)
 SEALED_PIECE = PIECE_BYTES + archive.TAG_BYTES
@@ -26,7 +35,7 @@ def sealed(content: bytes, lock: Lock = BY_KEY) -> bytes:
 
 def opened(data: bytes, lock: Lock = BY_KEY) -> tuple[About, bytes]:
     out = io.BytesIO()
-    return read_archive(io.BytesIO(data), lock, out), out.getvalue()
+    return read_archive(io.BytesIO(data), lock, out, newest_schema=17), out.getvalue()
 
 
 def pieces(data: bytes) -> tuple[bytes, list[bytes]]:
@@ -83,12 +92,27 @@ def test_pieces_that_are_cut_off_left_out_moved_or_anothers_are_noticed() -> Non
 
 
 def test_another_passphrase_or_key_is_told_so() -> None:
-    with pytest.raises(ArchiveError, match="the passphrase or the key is another one"):
+    with pytest.raises(ArchiveError, match="sealed with a passphrase, and with another one"):
         opened(sealed(b"x", BY_PASSPHRASE), Lock(b"wrong", passphrase=True))
     with pytest.raises(ArchiveError, match="sealed with a passphrase: open it with that"):
         opened(sealed(b"x", BY_PASSPHRASE), BY_KEY)
     with pytest.raises(ArchiveError, match="sealed with a key file: open it with that"):
         opened(sealed(b"x"), BY_PASSPHRASE)
+
+
+def test_a_newer_database_is_refused_before_it_is_written() -> None:
+    out = io.BytesIO()
+    told = r"newer program, Idlebell 1\.2\.3: its database has schema 17, this program knows up to 16"
+    with pytest.raises(ArchiveError, match=told):
+        read_archive(io.BytesIO(sealed(b"x")), BY_KEY, out, newest_schema=16)
+    assert out.getvalue() == b""
+
+
+@pytest.mark.parametrize("lock", [BY_KEY, BY_PASSPHRASE])
+def test_the_kind_of_lock_is_told_without_opening_it(lock: Lock) -> None:
+    assert sealed_by_passphrase(io.BytesIO(sealed(b"x", lock))) is lock.passphrase
+    with pytest.raises(ArchiveError, match="no backup of Idlebell"):
+        sealed_by_passphrase(io.BytesIO(b"SQLite format 3\0"))
 
 
 @pytest.mark.parametrize(

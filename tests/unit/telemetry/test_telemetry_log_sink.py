@@ -116,6 +116,7 @@ def test_every_member_that_may_hold_what_others_said_is_of_that_type():
         ("ReconnectAsked", "reason"),
         ("StoreFailed", "detail"),
         ("SupervisorCaught", "error"),
+        ("Warned", "text"),  # of the operator's own configuration
         ("WatchChanged", "reason"),
     }
 
