@@ -312,3 +312,25 @@ async def test_a_server_that_asks_for_less_is_not_left_alone_for_what_a_network_
     await stage.fleet._reopen_one(held)
     growing = [("session-lost", min(number, fleet_module.LET_IN_ATTEMPTS)) for number in range(1, 10)]
     assert asked == [*growing, ("server-unavailable", 1), ("server-unavailable", 2), ("session-lost", 1)]
+
+
+async def test_nobody_is_asked_for_credentials_while_a_client_is_there_whose_session_may_be_kept(stage: Stage) -> None:
+    await stage.subscribe()
+    await stage.adopt()
+    await stage.watching()
+    first, second = object(), object()
+    for client in (first, first, second):
+        stage.inbox.attend(stage.account.id, client)
+    stage.server.of("alice")[0].drop()
+    await stage.status.wait_for(stage.account.id, lambda status: not (status and status.watching()), 10)
+    stage.inbox.leave(stage.account.id, first)
+    stage.fleet.nudge(stage.account.id)
+    await stage.subscribe("sub_2")
+    await stage.adopt()  # the second one's
+    await stage.watching()
+    assert not [fact for fact in stage.facts if isinstance(fact, ReconnectAsked)]
+    assert await unlost(stage)
+    stage.server.of("alice")[-1].drop()
+    stage.inbox.leave(stage.account.id, second)
+    await stage.fact(ReconnectAsked)
+    assert not await unlost(stage)

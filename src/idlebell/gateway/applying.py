@@ -16,6 +16,7 @@ from idlebell.gateway.registration import Order
 from idlebell.gateway.wish import Wish, with_mailboxes
 from idlebell.model.account import Retention
 from idlebell.model.endpoint import Endpoints
+from idlebell.model.ids import SubscriptionId
 from idlebell.model.invitation import Invitation, InvitationId
 from idlebell.model.problem import Problem, ProblemError
 from idlebell.model.subscription import MAX_TOKENS, Payload, Phase, Subscription, has_shown_right
@@ -59,11 +60,11 @@ class Apply:
         return spends.id
 
 
-async def check_account_limit(means: Means, base: Subscription) -> None:
-    """Told only to who has shown the right to the account."""
+async def check_account_limit(means: Means, base: Subscription, instead_of: SubscriptionId | None = None) -> None:
+    """Told only to who has shown the right to the account. ``instead_of``: one that ends with it."""
     most = means.policy.max_endpoints_per_account
     others = await means.store.of_account(base.account_id)
-    if sum(one.phase is Phase.ACTIVE and one.id != base.id for one in others) >= most:
+    if sum(one.phase is Phase.ACTIVE and one.id not in (base.id, instead_of) for one in others) >= most:
         raise ProblemError(Problem("too-many-requests", f"This account has {most} subscriptions, as many as it may."))
 
 

@@ -26,6 +26,7 @@ from idlebell.model.ids import (
     ID_ENTROPY_BYTES,
     TOKEN_ENTROPY_BYTES,
     ApiKeyId,
+    SubscriptionId,
     subscription_id,
     subscription_token,
     token_hash,
@@ -230,7 +231,7 @@ class Enrolment:
         for _ in range(CONFLICTS):
             account = await means.store.account(wish.target, wish.username)
             try:
-                return account, await means.store.put(self._pending(account, wish, owner, key, token))
+                return account, await means.store.put(self.pending(account, wish, owner, key, token_hash(token)))
             except ConflictError:
                 continue  # its account went with the last of its other subscriptions
         raise ProblemError(Problem("conflict", "The subscription is being changed by too many at once."))
@@ -285,7 +286,7 @@ class Enrolment:
 
     # values
 
-    def _pending(self, account: Account, wish: Wish, owner: ApiKeyId | None, key: bytes, token: str) -> Subscription:
+    def pending(self, account: Account, wish: Wish, owner: ApiKeyId | None, key: bytes, *tokens: bytes) -> Subscription:
         now = self._means.clock.now()
         lease = wish.lease_seconds or LEASE_SECONDS_DEFAULT
         made = Subscription(
@@ -301,7 +302,7 @@ class Enrolment:
             created_at=now,
             expires_at=now + timedelta(seconds=lease),
             phase=Phase.PENDING,
-            token_hashes=(token_hash(token),),
+            token_hashes=tokens,
             also=wish.also or frozenset(),
             heartbeat_seconds=heartbeat_seconds_of(None, wish),
             preferences=replace(NO_PREFERENCES, **wish.preferences),
@@ -354,8 +355,8 @@ class Enrolment:
         check_together(base, wish, means.policy.allow_plaintext)
         return merged(base, wish, wish.endpoints, means.clock.now())
 
-    async def check_account_limit(self, base: Subscription) -> None:
-        await check_account_limit(self._means, base)
+    async def check_account_limit(self, base: Subscription, instead_of: SubscriptionId | None = None) -> None:
+        await check_account_limit(self._means, base, instead_of)
 
 
 def _key_needed(caller: Caller) -> ProblemError:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableSequence
-from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+from collections.abc import Callable, Iterable, Mapping, MutableSequence
+from typing import Any, Final
 
 from idlebell.deliver.dispatcher import Dispatcher
 from idlebell.gateway import legacy, signing_in, trails
@@ -21,6 +20,7 @@ from idlebell.gateway.hushing import Hush
 from idlebell.gateway.ledger import LedgerView, day_views, ledger_view, page_of
 from idlebell.gateway.legacy_shapes import RegisterRequest, UnregisterRequest
 from idlebell.gateway.limits import KEY_POLICY, Quota, RateLimit
+from idlebell.gateway.live_logins import LiveLogins
 from idlebell.gateway.login_shapes import LoginAnswerRequest, LoginChallenge
 from idlebell.gateway.looking import Looking
 from idlebell.gateway.lookup import look_up
@@ -47,6 +47,7 @@ from idlebell.gateway.shapes import (
     TestView,
     VerifyRequest,
 )
+from idlebell.gateway.store_told import store_told
 from idlebell.gateway.trail_shapes import Deliveries, WhyView
 from idlebell.gateway.verifying import Verifying
 from idlebell.gateway.wish import Wish, read_wish
@@ -66,31 +67,11 @@ from idlebell.telemetry.facts import Emit, StoreFailed
 from idlebell.telemetry.ledger import NOTHING
 from idlebell.telemetry.status import Status
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
 PAGE_LIMIT_MAX: Final = 200
 TOKEN_CHARACTERS_MAX: Final = 200
 _KEY_PREFIX: Final = "ibk_"
 _INVITATION_PREFIX: Final = "ibi_"
 _TOKEN_PREFIX: Final = "ibs_"  # noqa: S105 - what every token begins with
-
-
-def _store_told(
-    verb: Callable[Concatenate[Gateway, P], Awaitable[R]],
-) -> Callable[Concatenate[Gateway, P], Awaitable[R]]:
-    """What the store cannot do is a problem like another one to a face."""
-
-    @functools.wraps(verb)
-    async def told(self: Gateway, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return await verb(self, *args, **kwargs)
-        except StoreError as error:
-            self._means.emit(StoreFailed(str(error)))
-            problem = Problem("store-unavailable", "The gateway cannot store anything now.", retry_after_seconds=10)
-            raise ProblemError(problem) from None
-
-    return told
 
 
 class Gateway:
@@ -159,6 +140,8 @@ class Gateway:
         self._filter_tests = FilterTests(self._means, looking)
         self._hush = Hush(self._means, looking)
         self._verifying = Verifying(self._means)
+        self.live_logins = LiveLogins(self._means, self._enrolment, self._verifying)
+        """The verbs of clients that come through a face with a session of their own."""
         self._events = Events(self._means, Feeds(clock) if feeds is None else feeds)
         door.report_refusals_to(self.credentials_refused)
 
@@ -177,7 +160,7 @@ class Gateway:
 
     # who calls
 
-    @_store_told
+    @store_told
     async def authenticate(
         self,
         bearer: str | None,
@@ -219,7 +202,7 @@ class Gateway:
 
     # subscriptions
 
-    @_store_told
+    @store_told
     async def subscribe(self, request: SubscriptionRequest, caller: Caller) -> Registration | LoginChallenge:
         return await self._enrolment.subscribe(request, caller)
 
@@ -235,11 +218,11 @@ class Gateway:
         """What its browser brings back is credentials to :meth:`subscribe` and :meth:`resupply`."""
         return await signing_in.begin(self._means, self._enrolment, request, caller)
 
-    @_store_told
+    @store_told
     async def show(self, subscription: str, caller: Caller) -> SubscriptionView:
         return await self._means.view(await self._means.visible(subscription, caller))
 
-    @_store_told
+    @store_told
     async def page(self, caller: Caller, cursor: str | None, limit: int) -> Page:
         """The API key's subscriptions by id; ``cursor`` is ``next`` of the page before."""
         key = self._key_of(caller)
@@ -249,22 +232,22 @@ class Gateway:
         items = [await self._means.view(one) for one in found[:limit]]
         return Page(items=tuple(items), next=items[-1].id if len(found) > limit else None)
 
-    @_store_told
+    @store_told
     async def change(self, subscription: str, patch: Mapping[str, Any], caller: Caller) -> SubscriptionView:
         return await self._changes.change(subscription, patch, caller)
 
-    @_store_told
+    @store_told
     async def resupply(
         self, subscription: str, request: CredentialsRequest, caller: Caller
     ) -> Registration | LoginChallenge:
         return await self._changes.resupply(subscription, request, caller)
 
-    @_store_told
+    @store_told
     async def answer_login(self, request: LoginAnswerRequest, caller: Caller) -> tuple[Registration, str]:
         """The app's answer to a challenge; see :meth:`idlebell.gateway.relaying.Relaying.answer`."""
         return await self._enrolment.relaying.answer(request, caller)
 
-    @_store_told
+    @store_told
     async def test(self, subscription: str, caller: Caller) -> TestView:
         found = await self._means.visible(subscription, caller)
         if not has_shown_right(found):
@@ -274,23 +257,23 @@ class Gateway:
         took_ms = round(result.took_ms, 1)
         return TestView(outcome=result.outcome, status=result.status, took_ms=took_ms, detail=result.detail)
 
-    @_store_told
+    @store_told
     async def test_filter(self, subscription: str, request: FilterTestRequest, caller: Caller) -> FilterTestView:
         return await self._filter_tests.test(subscription, request, caller)
 
-    @_store_told
+    @store_told
     async def hush(self, subscription: str, request: HushRequest, caller: Caller) -> SubscriptionView:
         return await self._hush.hush(subscription, request, caller)
 
-    @_store_told
+    @store_told
     async def verify(self, subscription: str, request: VerifyRequest, caller: Caller) -> SubscriptionView:
         return await self._verifying.verify(subscription, request, caller)
 
-    @_store_told
+    @store_told
     async def make_link(self, subscription: str, caller: Caller) -> LinkView:
         return await self._enrolment.joining.make_link(subscription, caller)
 
-    @_store_told
+    @store_told
     async def events(self, subscription: str, caller: Caller, after: int | None) -> Reading:
         """As they happen; see :meth:`idlebell.gateway.events.Events.open`."""
         return await self._events.open(subscription, caller, after)
@@ -299,14 +282,14 @@ class Gateway:
         """Before the faces stop: nobody shall wait for those who listen."""
         self._events.close()
 
-    @_store_told
+    @store_told
     async def deliveries(self, subscription: str, caller: Caller) -> Deliveries:
         """The latest attempts at notifications."""
         return await trails.deliveries(
             self._means.store, self._means.clock, await self._means.visible(subscription, caller)
         )
 
-    @_store_told
+    @store_told
     async def ledger(
         self, subscription: str, caller: Caller, cursor: str | None = None, limit: int = PAGE_LIMIT_MAX
     ) -> LedgerView:
@@ -320,7 +303,7 @@ class Gateway:
         days, after = page_of(day_views(of_account, own, found.created_at, now), cursor, limit)
         return ledger_view(spent, max(self._began_at, found.created_at), now, days, after)
 
-    @_store_told
+    @store_told
     async def why(
         self,
         subscription: str,
@@ -335,7 +318,7 @@ class Gateway:
         asked = {"message_id": message_id, "mailbox": mailbox, "uid": uid}
         return await trails.why(self._means.store, self._means.clock, found, **asked)
 
-    @_store_told
+    @store_told
     async def end(self, subscription: str, caller: Caller) -> None:
         found = await self._means.visible(subscription, caller)
         await self._means.forget(found)
@@ -343,13 +326,13 @@ class Gateway:
 
     # the form of 2013
 
-    @_store_told
+    @store_told
     async def register(self, request: RegisterRequest, caller: Caller) -> Registration:
         found = await self._enrolment.subscribe(legacy.registration(request), caller)
         assert isinstance(found, Registration)  # of a password
         return found
 
-    @_store_told
+    @store_told
     async def unregister(self, request: UnregisterRequest, caller: Caller) -> None:
         """Proven by the subscription's token or by a login; only then does it show whether there is a subscription."""
         means = self._means
@@ -386,12 +369,12 @@ class Gateway:
 
     # the gateway itself
 
-    @_store_told
+    @store_told
     async def vapid_public_key(self) -> str:
         """The application server key for ``PushManager.subscribe``: base64url of 65 bytes. One is made where there is none."""
         return await current(self._means.store, self._means.entropy)
 
-    @_store_told
+    @store_told
     async def stats(self, caller: Caller) -> dict[str, Any]:
         """Totals for the operator: no name, no address."""
         self._key_of(caller)

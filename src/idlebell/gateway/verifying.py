@@ -55,8 +55,11 @@ class Verifying:
     async def verify(self, subscription: str, request: VerifyRequest, caller: Caller) -> SubscriptionView:
         """The subscription as it is then. ProblemError ``code-wrong``; without a code ``too-many-requests`` where none can be
         sent now. One that has nothing to show is left as it is: a code may be read back twice."""
+        return await self.of(await self._means.visible(subscription, caller), request)
+
+    async def of(self, found: Subscription, request: VerifyRequest) -> SubscriptionView:
+        """As :meth:`verify`, of one that is the caller's."""
         means = self._means
-        found = await means.visible(subscription, caller)
         if found.phase is not Phase.ACTIVE:
             detail = "The subscription is over, or has not shown its right to the account yet."
             raise ProblemError(Problem("conflict", detail))

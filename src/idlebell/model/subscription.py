@@ -28,6 +28,7 @@ EXPIRING_AHEAD_MAX = timedelta(days=3)
 """The ``expiring`` is sent when a tenth of the lease is left, within these bounds, but never before half of it is over."""
 HEARTBEAT_SECONDS_MIN = 60
 HEARTBEAT_SECONDS_MAX = 86_400
+LABEL_BYTES = 200
 ALSO = frozenset({"appended", "seen"})
 """What a subscription can ask to be told of besides new mail: mail that a client has put there, mail that was read before it
 was looked at."""
@@ -137,6 +138,8 @@ class Subscription:
     """Has it been found at least once what the ``selection`` selects? What appears from then on is new."""
     declared: bool = False
     """From ``[[watch]]`` of the configuration, not from an app: it has no lease and follows the file."""
+    label: str = ""
+    """What a client that registered over its own session calls it, one of an account."""
     revision: int = 0
     """Compared on :meth:`~idlebell.store.contract.Subscriptions.put`."""
 

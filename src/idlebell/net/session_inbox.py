@@ -21,10 +21,11 @@ UNTAKEN_SECONDS = 60.0
 
 
 class SessionInbox:
-    __slots__ = ("_arriving", "_closing", "_sessions", "_timers")
+    __slots__ = ("_arriving", "_attending", "_closing", "_sessions", "_timers")
 
     def __init__(self) -> None:
         self._arriving: Counter[AccountId] = Counter()
+        self._attending: dict[AccountId, set[object]] = {}
         self._sessions: dict[AccountId, list[ImapConnection]] = {}
         self._timers: dict[AccountId, asyncio.TimerHandle] = {}
         self._closing: set[asyncio.Task[None]] = set()
@@ -49,6 +50,22 @@ class SessionInbox:
 
     def expects(self, account: AccountId) -> bool:
         return account in self._arriving
+
+    def attend(self, account: AccountId, who: object) -> None:
+        """A client is logged in to the account with a session of its own, which may be kept when it goes: until
+        :meth:`leave` nobody is to be asked for credentials. The same one twice is one."""
+        self._attending.setdefault(account, set()).add(who)
+
+    def leave(self, account: AccountId, who: object) -> None:
+        """It has gone. The caller nudges the fleet."""
+        attending = self._attending.get(account)
+        if attending is not None:
+            attending.discard(who)
+            if not attending:
+                del self._attending[account]
+
+    def attended(self, account: AccountId) -> bool:
+        return account in self._attending
 
     def take(self, account: AccountId) -> list[ImapConnection]:
         timer = self._timers.pop(account, None)

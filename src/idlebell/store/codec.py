@@ -184,6 +184,7 @@ def encode_details(subscription: Subscription) -> str:
             "heartbeat": subscription.heartbeat_seconds,
             "resolved": subscription.resolved,
             **({} if subscription.invitation is None else {"invitation": subscription.invitation}),
+            **({"label": subscription.label} if subscription.label else {}),
             **_preferences(subscription.preferences),
         }
     )
@@ -211,6 +212,7 @@ def decode_details(encoded: str) -> dict[str, Any]:
         "heartbeat_seconds": value.get("heartbeat"),
         "resolved": value.get("resolved", False),
         "invitation": value.get("invitation"),
+        "label": value.get("label", ""),
         "preferences": decode_preferences(value["preferences"]) if "preferences" in value else NO_PREFERENCES,
     }
 

@@ -272,8 +272,8 @@ class Fleet:
         account = held.account.id
         held.served = False
         living = await self._means.store.of_account(account)
-        if self._inbox.expects(account) or self._inbox.offers(account):
-            return  # a session has come meanwhile; whoever brought it nudges
+        if self._inbox.expects(account) or self._inbox.offers(account) or self._inbox.attended(account):
+            return  # a session has come meanwhile, or will; whoever brings it nudges
         refused = held.fault is not None and held.fault.blame is Blame.CREDENTIALS
         reason = LossReason.REJECTED if refused else LossReason.CONNECTION_LOST
         count = 0

@@ -101,6 +101,12 @@ def test_details_hold_nothing_of_the_endpoints() -> None:
     assert "push.example.net" not in codec.encode_details(subscription)
 
 
+@pytest.mark.parametrize("label", ["", "coi:ä\u2028"])
+def test_a_label_comes_back_and_is_none_where_there_was_none(label: str) -> None:
+    subscription = samples.subscription(AccountId("acc_1"), label=label)
+    assert codec.decode_details(codec.encode_details(subscription))["label"] == label
+
+
 @pytest.mark.parametrize(
     ("encoded", "words"),
     [
