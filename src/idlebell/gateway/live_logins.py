@@ -29,6 +29,7 @@ from idlebell.model.ids import AccountId, SubscriptionId
 from idlebell.model.problem import FieldError, Problem, ProblemError
 from idlebell.model.secret import Secret
 from idlebell.model.subscription import LABEL_BYTES, Floor, Phase, Subscription, has_shown_right
+from idlebell.net.imap_connection import ImapConnection
 from idlebell.store.contract import ConflictError
 
 if TYPE_CHECKING:
@@ -44,8 +45,10 @@ class LiveLogin:
     username: str
     address: str
     secure: bool
+    stands_for_all: bool = False
+    """While it lasts, no session of ours is held beside it where it could not be opened again."""
     account: AccountId | None = field(default=None, init=False)
-    """Where it is registered; known once somebody is, or was at login."""
+    """Where it is registered; known once somebody is."""
 
     def __repr__(self) -> str:
         return f"LiveLogin({self.target})"
@@ -58,6 +61,7 @@ class LiveLogins:
         self._means = means
         self._enrolment = enrolment
         self._verifying = verifying
+        self._open: dict[tuple[ImapTarget, str], set[LiveLogin]] = {}
 
     @property
     def means(self) -> Means:
@@ -66,15 +70,43 @@ class LiveLogins:
     @store_told
     async def opened(self, login: LiveLogin) -> None:
         """Its server has let it in. While it lasts no app of the account is asked for credentials: the session may be kept."""
+        self._open.setdefault((login.target, login.username), set()).add(login)
         found = await self._means.store.account_by_key(login.target, login.username)
-        if found is not None:
+        if found is not None and await self._means.store.of_account(found.id):
             self._attend(login, found.id)
+            if login.stands_for_all:
+                self._means.nudge(found.id)
 
     def over(self, login: LiveLogin) -> None:
         """Its session has ended, or was kept."""
+        others = self._open.get((login.target, login.username), set())
+        others.discard(login)
+        if not others:
+            self._open.pop((login.target, login.username), None)
         if login.account is not None:
             self._means.sessions.leave(login.account, login)
             self._means.nudge(login.account)
+            login.account = None
+
+    def wants(self, login: LiveLogin) -> bool:
+        """Its client goes: is its session to be kept? Not where the account is watched already, or would go on to be: then
+        one more would be one too many, however often a client comes back."""
+        account, sessions = login.account, self._means.sessions
+        if account is None or sessions.offers(account) or not self._means.door.has_room():
+            return False
+        if login.stands_for_all and sessions.attended(account, but=login):
+            return False  # the last one's is kept
+        status = self._means.status.of(account)
+        return status is None or not status.watching()
+
+    def keep(self, login: LiveLogin, session: ImapConnection) -> None:
+        """Gives its ``session`` to who watches the account, for good: logged in, with nothing in flight. Where nobody wants it
+        any more it is logged out. The login is :meth:`over`."""
+        if login.account is None:
+            self._means.sessions.log_out(session)
+        else:
+            self._means.sessions.adopt(login.account, session)
+        self.over(login)
 
     @store_told
     async def subscribe(
@@ -157,10 +189,13 @@ class LiveLogins:
     # inside
 
     def _attend(self, login: LiveLogin, account: AccountId) -> None:
-        if login.account not in (None, account):
-            self.over(login)  # the account went with its last subscription, and there is another one by now
-        login.account = account
-        self._means.sessions.attend(account, login)
+        """With all other sessions of the same user at the same server: whichever goes last may be kept."""
+        for one in {login, *self._open.get((login.target, login.username), ())}:
+            if one.account not in (None, account):
+                # The account went with its last subscription, and there is another one by now.
+                self._means.sessions.leave(one.account, one)
+            one.account = account
+            self._means.sessions.attend(account, one, instead=one.stands_for_all)
 
     async def _of(self, login: LiveLogin) -> list[Subscription]:
         account = await self._means.store.account_by_key(login.target, login.username)

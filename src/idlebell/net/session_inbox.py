@@ -25,7 +25,7 @@ class SessionInbox:
 
     def __init__(self) -> None:
         self._arriving: Counter[AccountId] = Counter()
-        self._attending: dict[AccountId, set[object]] = {}
+        self._attending: dict[AccountId, dict[object, bool]] = {}
         self._sessions: dict[AccountId, list[ImapConnection]] = {}
         self._timers: dict[AccountId, asyncio.TimerHandle] = {}
         self._closing: set[asyncio.Task[None]] = set()
@@ -51,21 +51,27 @@ class SessionInbox:
     def expects(self, account: AccountId) -> bool:
         return account in self._arriving
 
-    def attend(self, account: AccountId, who: object) -> None:
+    def attend(self, account: AccountId, who: object, *, instead: bool = False) -> None:
         """A client is logged in to the account with a session of its own, which may be kept when it goes: until
-        :meth:`leave` nobody is to be asked for credentials. The same one twice is one."""
-        self._attending.setdefault(account, set()).add(who)
+        :meth:`leave` nobody is to be asked for credentials. The same one twice is one. ``instead``: no other session is
+        to be held meanwhile, unless there are credentials for one."""
+        self._attending.setdefault(account, {})[who] = instead
 
     def leave(self, account: AccountId, who: object) -> None:
         """It has gone. The caller nudges the fleet."""
         attending = self._attending.get(account)
         if attending is not None:
-            attending.discard(who)
+            attending.pop(who, None)
             if not attending:
                 del self._attending[account]
 
-    def attended(self, account: AccountId) -> bool:
-        return account in self._attending
+    def attended(self, account: AccountId, *, but: object = None) -> bool:
+        """Is there such a client, another one than ``but``?"""
+        return any(who is not but for who in self._attending.get(account, ()))
+
+    def held_back(self, account: AccountId) -> bool:
+        """Does one stand for all other sessions?"""
+        return any(self._attending.get(account, {}).values())
 
     def take(self, account: AccountId) -> list[ImapConnection]:
         timer = self._timers.pop(account, None)

@@ -18,7 +18,7 @@ from idlebell.model.account import Account
 from idlebell.model.ids import AccountId
 from idlebell.model.notification import LossReason
 from idlebell.model.problem import Blame, Fault
-from idlebell.model.subscription import Floor, StandingProblem
+from idlebell.model.subscription import StandingProblem
 from idlebell.net.errors import TimedOut, TransportError
 from idlebell.net.imap_connection import ImapConnection
 from idlebell.net.session_inbox import SessionInbox
@@ -28,6 +28,7 @@ from idlebell.telemetry.facts import ReconnectAsked, SessionLost, StoreFailed, S
 from idlebell.telemetry.status import MailboxStatus, Watch
 from idlebell.watch.answering import LOST
 from idlebell.watch.diagnose import diagnose
+from idlebell.watch.grounding import ground_newcomers
 from idlebell.watch.held import Held
 from idlebell.watch.look import Means
 from idlebell.watch.mailbox_session import MailboxSession
@@ -191,11 +192,12 @@ class Fleet:
         wanted = await self._means.store.wanted_of(account)
         if self._inbox.expects(account):
             return  # sessions are on their way; whoever brings them nudges
-        if wanted is not None and self._rests(wanted):
+        held_back = self._inbox.held_back(account) and not self._holds(account)
+        if wanted is not None and self._rests(wanted) and not held_back:
             return
         self._parking.wake(account)
         held = self._held.get(account)
-        if wanted is None:
+        if wanted is None or held_back:
             if held is not None:
                 self._release(held)
             for session in self._inbox.take(account):
@@ -209,7 +211,7 @@ class Fleet:
         held.wanted = by_want(wanted.mailboxes)
         held.found_by_list = bool(wanted.selections)
         self._deal(held, wanted, self._inbox.take(account))
-        await self._ground(held, wanted)
+        await ground_newcomers(self._means, account, wanted)
         await self._mend(held)
 
     def _deal(self, held: Held, wanted: WantedAccount, offered: list[ImapConnection]) -> None:
@@ -236,17 +238,6 @@ class Fleet:
         watcher.task = asyncio.create_task(watcher.run())
         held.watchers.append(watcher)
         watcher.task.add_done_callback(partial(self._ended, held, watcher, opened_at))
-
-    async def _ground(self, held: Held, wanted: WantedAccount) -> None:
-        """Who joined a mailbox that is being watched is told of what comes after what has been announced."""
-        status = self._means.status.of(held.account.id)
-        watched = status.watching() if status else frozenset()
-        for subscription, mailbox in wanted.fresh:
-            if mailbox in watched:
-                cursor = await self._means.store.cursor(held.account.id, mailbox)
-                if cursor is not None:
-                    floor = Floor(mailbox, cursor.uid_validity, cursor.uid_next)
-                    await self._means.store.ground(subscription, floor)
 
     async def _mend(self, held: Held) -> None:
         """Mailboxes without a session: open one if credentials are held; if no session is left at all, ask the apps."""
@@ -290,7 +281,7 @@ class Fleet:
             self._means.committed()
 
     def _release(self, held: Held) -> None:
-        """Nobody wants the account any more."""
+        """Nobody wants the account any more, or a client's own session stands for it."""
         if held.reopening is not None:
             held.reopening.cancel()
         for watcher in held.watchers:
