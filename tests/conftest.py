@@ -27,6 +27,7 @@ from interop.npm_packages import why_not_npm_packages
 from servers.courier_server import CourierServer, why_not_courier
 from servers.cyrus_server import CyrusServer, why_not_cyrus
 from servers.dovecot_server import DovecotServer, why_not_dovecot, why_not_sieve
+from servers.mbsync import why_not_mbsync
 from servers.node import why_not_node
 from servers.telephone import why_not_twinkle
 from servers.tls_stacks import why_not_gnutls, why_not_java
@@ -65,6 +66,7 @@ PARTS: dict[str, Callable[[], str | None]] = {
     "node": why_not_node,
     "npm-packages": why_not_npm_packages,
     "twinkle": why_not_twinkle,
+    "mbsync": why_not_mbsync,
 }
 """What a test can need, and why it is not here (None: it is)."""
 _FIXTURES = {"dovecot", "cyrus", "courier", "firefox", "chromium"}

@@ -28,6 +28,8 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "node": ("nodejs",),
     "fonts": ("fonts-inter", "fonts-dejavu-core"),
     "twinkle": ("twinkle-console",),
+    "isync": ("isync",),
+    "haproxy": ("haproxy",),
 }
 """What is asked for; what the machine lacks besides is asked of apt's own resolver."""
 
@@ -40,9 +42,13 @@ PROGRAMS = {
     "node": "bin/node",
     "fonts": "share/fonts/truetype/dejavu",
     "twinkle": "bin/twinkle-console",
+    "isync": "bin/mbsync",
+    "haproxy": "sbin/haproxy",
 }
 """A program (or folder) of each, under ``/usr``, that shows whether it is there."""
 AS_INSTALLED = ("firefox", "chromium", "node")
+FOR_BENCH = ("haproxy",)
+"""What only a measurement runs: fetched when it does."""
 
 
 class FetchError(Exception):
@@ -55,6 +61,12 @@ def find(server: str) -> Path | None:
     if (root / ".complete").exists() and (root / "usr" / PROGRAMS[server]).exists():
         return root
     return None
+
+
+def libraries(server: str) -> dict[str, str]:
+    """An environment in which a program of ``server`` finds the libraries that were unpacked beside it."""
+    folders = sorted({str(path.parent) for path in Path(FOLDER, server, "usr/lib").rglob("*.so*")})
+    return {**os.environ, "LD_LIBRARY_PATH": ":".join(folders)}
 
 
 def installed(server: str) -> bool:
@@ -151,4 +163,4 @@ def main(servers: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:] or list(PACKAGES)))
+    sys.exit(main(sys.argv[1:] or [name for name in PACKAGES if name not in FOR_BENCH]))

@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -186,7 +187,8 @@ class Sandbox:
     def _own(self) -> None:
         if os.geteuid() == 0 and not self.keep_root:
             for path in (self.folder, *self.folder.rglob("*")):
-                os.lchown(path, self.uid, self.uid)
+                with suppress(FileNotFoundError):  # a server that runs removes what it has written
+                    os.lchown(path, self.uid, self.uid)
 
     def _spell(self, script: str) -> list[str]:
         lines = ["set -e"]
