@@ -416,7 +416,7 @@ THREATS: Final = (
             f"{_BAD_REQUESTS}::a_slow_body_is_408_and_a_slow_head_is_ended",
             f"{_BAD_REQUESTS}::an_oversize_body_is_413",
             f"{_BAD_REQUESTS}::a_flood_of_headers_is_431_or_ended",
-            "unit/rest/rest_decoding::the_depth_of_json_is_found_without_decoding_it",
+            "unit/gateway/gateway_json_object::the_depth_of_json_is_found_without_decoding_it",
             "unit/net/net_acceptor::one_address_has_so_many_connections_and_others_come_in_all_the_same",
             "flows/rest/rest_intake::slow_heads_and_bodies_take_no_place_from_who_asks_something",
             "flows/rest/rest_intake::an_answer_that_nobody_takes_ends_with_its_connection",

@@ -20,9 +20,9 @@ from idlebell.deliver.proving import TRIES, store_changed, verification
 from idlebell.deliver.retry import pause_seconds, refusal_problem
 from idlebell.deliver.sender import Sender
 from idlebell.deliver.settings import DeliverySettings
-from idlebell.model.endpoint import Endpoint, Provable, asked_of, same_endpoint, unproven
+from idlebell.model.endpoint import Endpoint, Provable, asked_of, code_lives, demand_of, same_endpoint, unproven
 from idlebell.model.ids import SubscriptionId
-from idlebell.model.proof import CODE_LIVES, Asked, Audience, Demand
+from idlebell.model.proof import Asked, Audience, Demand
 from idlebell.model.secret import Secret
 from idlebell.model.subscription import StandingProblem, Subscription
 from idlebell.net.clock import Clock
@@ -119,14 +119,14 @@ class Codes:
         if isinstance(proof, Asked):
             if proof.stands(now):
                 return (proof.until - now).total_seconds()
-            anew = proof.until - CODE_LIVES + ASKED_ANEW
+            anew = proof.until - code_lives(endpoint) + ASKED_ANEW
             if anew > now:
                 return (anew - now).total_seconds()
         if endpoint.audience is Audience.APP:
             stored = await self._store.get(subscription)
             if stored is not None:
                 await self.ask(stored)
-                return CODE_LIVES.total_seconds()
+                return code_lives(endpoint).total_seconds()
         return ASKED_ANEW.total_seconds()
 
     async def stop(self) -> None:
@@ -141,7 +141,7 @@ class Codes:
         now = self._clock.now()
         for _, endpoint in subscription.endpoints:
             waits = unproven(endpoint, self._settings.demands)
-            if waits is None or self._settings.demands.of(waits.audience) is not Demand.CODE:
+            if waits is None or demand_of(waits, self._settings.demands) is not Demand.CODE:
                 continue
             if isinstance(waits.proof, Asked) and now < waits.proof.until:
                 continue  # one with too many wrong codes has to wait for its end too
@@ -156,7 +156,7 @@ class Codes:
         return await self._store.spend({name: CODES_A_DAY.get(endpoint.audience, 1)}, day_of(self._clock.now()))
 
     def _code(self, endpoint: Provable) -> Asked:
-        until = self._clock.now() + CODE_LIVES
+        until = self._clock.now() + code_lives(endpoint)
         if endpoint.audience is Audience.PERSON:
             # 64 bits, of which the remainder is as good as even.
             number = int.from_bytes(self._entropy(8), "big") % 10**CODE_DIGITS

@@ -15,10 +15,11 @@ from urllib.parse import urlencode
 import msgspec
 
 from idlebell.gateway.credentials import CLIENT_BYTES, PASSWORD_BYTES, check_text
+from idlebell.gateway.json_object import decode
 from idlebell.gateway.reading import Faults
 from idlebell.login.token_endpoint import is_token
 from idlebell.model.problem import Problem, ProblemError
-from idlebell.rest.decoding import FORM, JSON, MERGE_PATCH, decode, decode_form, essence
+from idlebell.rest.decoding import FORM, JSON, MERGE_PATCH, decode_form, essence
 from idlebell.rest.limits import MAX_BODY_BYTES
 from idlebell.rest.problems import refuse
 

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from idlebell.gateway.application_server import current
 from idlebell.gateway.callers import Caller
 from idlebell.gateway.endpoints import with_proofs
+from idlebell.gateway.forms import formed, provisional, rotated
 from idlebell.gateway.means import Means
 from idlebell.gateway.reading import Faults
 from idlebell.gateway.registration import CONFLICTS
@@ -25,6 +27,7 @@ from idlebell.gateway.verifying import Verifying
 from idlebell.gateway.wish import Wish, check_lease, read_wish
 from idlebell.model.account import Account, ImapTarget, Retention
 from idlebell.model.endpoint import Endpoints
+from idlebell.model.form import Form
 from idlebell.model.ids import AccountId, SubscriptionId
 from idlebell.model.problem import FieldError, Problem, ProblemError
 from idlebell.model.secret import Secret
@@ -110,16 +113,24 @@ class LiveLogins:
 
     @store_told
     async def subscribe(
-        self, login: LiveLogin, request: SubscriptionRequest, *, floors: Sequence[Floor] = (), label: str = ""
+        self,
+        login: LiveLogin,
+        request: SubscriptionRequest,
+        *,
+        floors: Sequence[Floor] = (),
+        label: str = "",
+        form: Form | None = None,
     ) -> Registration:
         """As a registration by REST, less ``imap`` and ``link``. A repeat (the same ``new_mail`` endpoint) renews, and so does
         another endpoint under the same ``label``, which it takes from the subscription before. ``floors``: how its mailboxes
-        stand now, by what its session was told: from there on it hears of what comes, whenever the watch begins."""
+        stand now, by what its session was told: from there on it hears of what comes, whenever the watch begins. ``form``: of
+        what its Web Push is sent."""
         means = self._means
         caller = _caller(login)
         caller.needs_secrecy()
         self._enrolment.count(caller)
         wish = self._wish(login, request, label)
+        wish = replace(wish, endpoints=formed(wish.endpoints, form))
         assert wish.endpoints.new_mail is not None
         await means.reach.check(wish.endpoints, vapid_subject=means.policy.vapid_subject)
         key = means.key(None, login.target, login.username, wish.endpoints.new_mail)
@@ -128,6 +139,7 @@ class LiveLogins:
             before = await self._labelled(login, label, known)
             keyed = await means.keyed(wish.endpoints, None if known is None else known.endpoints)
             wish = replace(wish, endpoints=keyed)
+            current_key = await current(means.store, means.entropy) if form is not None else ""
             account = await means.store.account(login.target, login.username)
             base = self._enrolment.pending(account, wish, None, key) if known is None else known
             self._enrolment.joined(
@@ -136,6 +148,7 @@ class LiveLogins:
             if known is None or not has_shown_right(known):
                 await self._enrolment.check_account_limit(base, None if before is None else before.id)
             endpoints = await means.verified(base.id, with_proofs(wish.endpoints, base.endpoints), caller)
+            endpoints = rotated(endpoints, base.endpoints, current_key)
             stored = await self._stored(login, wish, base, endpoints, floors, label)
             if before is not None:
                 await means.forget(before)
@@ -167,7 +180,9 @@ class LiveLogins:
         async def renewed(stored: Subscription) -> Subscription:
             lease = lease_seconds or stored.lease_seconds
             ends = means.clock.now() + timedelta(seconds=lease)
-            return replace(stored, lease_seconds=lease, expires_at=ends, expiring_sent=False)
+            return provisional(
+                replace(stored, lease_seconds=lease, expires_at=ends, expiring_sent=False), means.clock.now()
+            )
 
         stored = await means.update(found.id, renewed)
         means.tell(stored, "renewed")
@@ -264,7 +279,7 @@ class LiveLogins:
         shown = has_shown_right(stored)
         # Credentials that one which was there before has kept go on to serve; none come with the session.
         held = self._means.keyring.holds_of(stored.id)
-        return replace(
+        joined = replace(
             self._enrolment.joined(stored, wish),
             account_id=account.id,
             endpoints=endpoints,
@@ -276,6 +291,7 @@ class LiveLogins:
             token_hashes=stored.token_hashes if shown else (),
             label=label,
         )
+        return provisional(joined, self._means.clock.now())
 
 
 def _caller(login: LiveLogin) -> Caller:

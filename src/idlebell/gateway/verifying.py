@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from idlebell.gateway.callers import Caller
+from idlebell.gateway.forms import confirmed
 from idlebell.gateway.means import Means
 from idlebell.gateway.shapes import SubscriptionView, VerifyRequest
 from idlebell.model.endpoint import Endpoint, Endpoints, Provable, asked_of, unproven
@@ -76,7 +77,7 @@ class Verifying:
         async def read(stored: Subscription) -> Subscription:
             nonlocal reading
             reading = read_back(stored.endpoints, code, means.clock.now())
-            read = replace(stored, endpoints=reading.endpoints)
+            read = confirmed(stored, replace(stored, endpoints=reading.endpoints), means.clock.now())
             return replace(read, problem=mended(read, means.policy.demands))
 
         stored = await means.update(found.id, read)

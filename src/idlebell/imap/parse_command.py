@@ -24,7 +24,7 @@ from idlebell.imap.sequence_set import STAR, SequenceSet
 from idlebell.imap.tokens import NUMBER64_MAX, Cursor, GrammarError
 
 # RFC 9051 ``tag``: any ASTRING-CHAR except "+"; the bound keeps an echoed tag short.
-_TAG: Final = re.compile(rb"[^\x00-\x20(){%*\"\\\x7f-\xff+]{1,255}(?= )")
+TAG: Final = re.compile(rb"[^\x00-\x20(){%*\"\\\x7f-\xff+]{1,255}(?= )")
 _PARTIAL: Final = re.compile(rb"<[0-9]{1,10}\.[1-9][0-9]{0,9}>")
 _UNQUOTABLE: Final = re.compile(rb"[\x00\r\n]")
 
@@ -44,7 +44,7 @@ def parse_command(
     frame: Frame, limits: Limits = DEFAULT_LIMITS, *, utf8: bool = False
 ) -> CommandReceived | BadCommandReceived:
     """What the client asks. ``utf8``: mailbox names are UTF-8 (RFC 6855), not modified UTF-7."""
-    tag = _TAG.match(frame.parts[0])
+    tag = TAG.match(frame.parts[0])
     if tag is None:
         return BadCommandReceived("*", "a line begins with a tag and a space")
     cursor = Cursor(frame, limits, tag.end() + 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any, ClassVar, TypeAlias
@@ -13,7 +13,8 @@ from urllib.parse import quote, urlsplit
 
 from idlebell.model.apprise_service import Reaches, reaches
 from idlebell.model.authority import bracketed
-from idlebell.model.proof import PROVEN, UNPROVEN, Asked, Audience, Demand, Demands, Proof
+from idlebell.model.form import VALIDATED_WITHIN, Form
+from idlebell.model.proof import CODE_LIVES, PROVEN, UNPROVEN, Asked, Audience, Demand, Demands, Proof
 from idlebell.model.secret import Secret
 
 ORIGINS_KEPT = 1_024
@@ -129,7 +130,8 @@ class Declarative:
 class WebPushEndpoint:
     """RFC 8030, 8291. ``p256dh``: 65 bytes, an uncompressed P-256 point; ``auth``: 16 bytes. ``declarative`` None: pushes are
     for a worker or an app alone. ``application_server_key``: with which of our keys the app subscribed, in base64url; its push
-    service takes pushes of that one only (RFC 8292 section 4). None: it was stored when there was but one."""
+    service takes pushes of that one only (RFC 8292 section 4). None: it was stored when there was but one. ``form`` None: it
+    is sent the JSON of the interface."""
 
     kind: ClassVar[str] = "webpush"
     carries_body: ClassVar[bool] = True
@@ -140,6 +142,7 @@ class WebPushEndpoint:
     proof: Proof = UNPROVEN
     declarative: Declarative | None = None
     application_server_key: str | None = None
+    form: Form | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,9 +275,23 @@ def takes_unseen(endpoint: Endpoint | None) -> bool:
     return endpoint is not None and (endpoint.carries_body or isinstance(endpoint, MwiEndpoint))
 
 
+def demand_of(endpoint: Provable, demands: Demands) -> Demand:
+    """Who registers in IMAP reads a code back, whatever the operator wants: both dialects have it so."""
+    return Demand.CODE if form_of(endpoint) is not None else demands.of(endpoint.audience)
+
+
+def code_lives(endpoint: Endpoint) -> timedelta:
+    """How long a code that was sent to it can be read back."""
+    return CODE_LIVES if form_of(endpoint) is None else VALIDATED_WITHIN
+
+
+def form_of(endpoint: Endpoint | None) -> Form | None:
+    return endpoint.form if isinstance(endpoint, WebPushEndpoint) else None
+
+
 def unproven(endpoint: Endpoint, demands: Demands) -> Provable | None:
     """The endpoint where it may not be used yet: something is demanded, and has not been shown."""
-    if not isinstance(endpoint, Provable) or demands.of(endpoint.audience) is Demand.NONE:
+    if not isinstance(endpoint, Provable) or demand_of(endpoint, demands) is Demand.NONE:
         return None
     return None if endpoint.proof == PROVEN else endpoint
 
@@ -291,7 +308,7 @@ def same_endpoint(one: Endpoint, other: Endpoint) -> bool:
 
 def _bare(endpoint: Endpoint) -> Endpoint:
     if isinstance(endpoint, WebPushEndpoint):
-        return replace(endpoint, proof=UNPROVEN, declarative=None, application_server_key=None)
+        return replace(endpoint, proof=UNPROVEN, declarative=None, application_server_key=None, form=None)
     return replace(endpoint, proof=UNPROVEN) if isinstance(endpoint, Provable) else endpoint
 
 

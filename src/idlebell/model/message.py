@@ -37,3 +37,5 @@ class MessageSummary:
     text: str | None = None
     """With payload ``content``; None: not asked for, too large, or ``textless`` says why."""
     textless: Textless | None = None
+    number: int | None = None
+    """Its message sequence number when it was looked at; not shown."""

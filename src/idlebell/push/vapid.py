@@ -6,6 +6,7 @@ store. A signed header is good for every push to one origin for hours; signing e
 
 from __future__ import annotations
 
+import base64
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,11 +18,12 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
+    PublicFormat,
     load_der_private_key,
 )
 
 from idlebell.push import jwt
-from idlebell.push.encryption import point, private_key
+from idlebell.push.encryption import point, private_key, public_key
 
 LIFETIME = timedelta(hours=12)
 """``exp``; RFC 8292 section 2 allows 24 h, and a clock that is off by hours should not cost a push."""
@@ -29,6 +31,12 @@ CACHED_FOR = timedelta(hours=1)
 """A header that leaks is then of use for 12 h at most, and the next one is signed within the hour."""
 MAX_ORIGINS = 1_024
 """Signed headers kept, about half a KiB each; the one used longest ago goes."""
+
+
+def pem(public: str) -> str:
+    """A public key of base64url as PEM text (RFC 7468 section 13), as COI's clients read it. ValueError where it is none."""
+    key = public_key(base64.urlsafe_b64decode(public + "=" * (-len(public) % 4)))
+    return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode("ascii")
 
 
 class VapidKey:

@@ -13,7 +13,9 @@ import re
 from datetime import datetime
 
 from idlebell.model.endpoint import WebPushEndpoint
-from idlebell.model.notification import NewMail, Notification, Reminder, Seen
+from idlebell.model.form import Dialect
+from idlebell.model.notification import NewMail, Notification, Reminder, Seen, Verification
+from idlebell.push import coi, untagged
 from idlebell.push.answers import refused, silence, transient, try_later
 from idlebell.push.attempt import Attempt
 from idlebell.push.declarative import beside
@@ -53,14 +55,28 @@ def build(notification: Notification, endpoint: WebPushEndpoint, attempt: Attemp
     headers += service_of(endpoint.url.host).headers
     if attempt.signer is not None:
         headers.append(("Authorization", attempt.signer.authorization(endpoint.url.origin, attempt.now)))
-    wish = endpoint.declarative
+    if (
+        endpoint.form is not None
+        and endpoint.form.dialect is Dialect.COI
+        and isinstance(notification.content, Verification)
+    ):
+        headers += coi.VALIDATION_HEADERS
     body = encrypt(
-        fit(notification, limit, None if wish is None else beside(notification, wish, tag(notification))),
+        _plaintext(notification, endpoint, limit),
         p256dh=endpoint.p256dh,
         auth=endpoint.auth.reveal(),
         entropy=attempt.entropy,
     )
     return HttpRequest("POST", endpoint.url, tuple(headers), body)
+
+
+def _plaintext(notification: Notification, endpoint: WebPushEndpoint, limit: int) -> bytes:
+    form, wish = endpoint.form, endpoint.declarative
+    if form is None:
+        return fit(notification, limit, None if wish is None else beside(notification, wish, tag(notification)))
+    if form.dialect is Dialect.COI:
+        return coi.fit(notification, limit)
+    return untagged.fit(notification, limit, form.name)
 
 
 def read(answer: Answer, now: datetime) -> Outcome:

@@ -7,10 +7,11 @@ from typing import Any, TypeVar
 
 from litestar import Request
 
+from idlebell.gateway.json_object import decode
 from idlebell.gateway.reading import read
 from idlebell.gateway.shape import Shape
 from idlebell.model.problem import ProblemError
-from idlebell.rest.decoding import FORM, JSON, decode, decode_form, essence
+from idlebell.rest.decoding import FORM, JSON, decode_form, essence
 from idlebell.rest.problems import refuse
 
 S = TypeVar("S", bound=Shape)

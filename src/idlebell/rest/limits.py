@@ -13,7 +13,6 @@ READ_BYTES = 64 * 1024
 """Taken from a connection at once."""
 MAX_HEADERS = 100
 MAX_HEADER_BYTES = 16 * 1024
-MAX_JSON_DEPTH = 16
 MAX_CONNECTIONS = 2_000
 """Open at once; what comes beyond is answered 503, and closed unread where that is a quarter more."""
 ANSWERED_LEAST = 4

@@ -9,6 +9,8 @@ from typing import Final
 
 from idlebell.imap.responses import FetchData
 from idlebell.model.arrival import Arrival, Mark
+from idlebell.model.endpoint import form_of
+from idlebell.model.form import Dialect
 from idlebell.model.message import MessageSummary
 from idlebell.model.notification import MAX_MESSAGES, TOLD_KEPT, Draft, NewMail, Told
 from idlebell.model.preferences import Hushed, HushedBy
@@ -224,6 +226,8 @@ def _described(
     if one.payload is Payload.ALERT:
         return ()
     limit_bytes = content_limit_bytes(one.preferences) if one.payload is Payload.CONTENT else None
+    form = form_of(one.endpoints.new_mail)
+    numbered = form is not None and form.dialect is Dialect.DRAFT  # it is told FETCH responses
     shown: list[MessageSummary] = []
     for message in told:
         if message.uid is None:
@@ -234,7 +238,7 @@ def _described(
             if limit_bytes is not None:
                 summary = with_text(summary, message, limit_bytes)
             known[message.uid, limit_bytes] = summary
-        shown.append(summary)
+        shown.append(replace(summary, number=message.number) if numbered else summary)
     return tuple(shown)
 
 

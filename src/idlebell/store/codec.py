@@ -29,6 +29,7 @@ from idlebell.model.endpoint import (
     WebhookEndpoint,
     WebPushEndpoint,
 )
+from idlebell.model.form import Dialect, Form
 from idlebell.model.message import MessageSummary, Textless
 from idlebell.model.notification import (
     Content,
@@ -305,7 +306,7 @@ def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
             declarative = {} if wish is None else {"declarative": [wish.navigate, wish.title]}
             ours = endpoint.application_server_key
             signed = {} if ours is None else {"signed": ours}
-            return members | keys | _proof(endpoint.proof) | declarative | signed
+            return members | keys | _proof(endpoint.proof) | declarative | signed | _form(endpoint.form)
         case WebhookEndpoint():
             return members | {"secret": _base64(endpoint.secret.reveal())} | _proof(endpoint.proof)
         case FcmEndpoint():
@@ -328,7 +329,8 @@ def _read_endpoint(value: dict[str, Any]) -> Endpoint:
             wish = value.get("declarative")
             declarative = None if wish is None else Declarative(*wish)
             point = base64.b64decode(value["p256dh"])
-            return WebPushEndpoint(url, point, auth, _read_proof(value), declarative, value.get("signed"))
+            form = None if "form" not in value else _read_form(*value["form"])
+            return WebPushEndpoint(url, point, auth, _read_proof(value), declarative, value.get("signed"), form)
         case WebhookEndpoint.kind:
             return WebhookEndpoint(url, Secret(base64.b64decode(value["secret"])), _read_proof(value))
         case AppriseEndpoint.kind:
@@ -347,6 +349,14 @@ def _read_endpoint(value: dict[str, Any]) -> Endpoint:
             return CanaryEndpoint()
         case unknown:
             raise StoreError(f"A stored endpoint has the unknown kind {unknown}: it was written by a newer Idlebell.")
+
+
+def _form(form: Form | None) -> dict[str, Any]:
+    return {} if form is None else {"form": [form.dialect.value, form.name, form.note]}
+
+
+def _read_form(dialect: str, name: str, note: str) -> Form:
+    return Form(Dialect(dialect), name, note)
 
 
 def _proof(proof: Proof) -> dict[str, Any]:
@@ -382,9 +392,9 @@ def _message(message: MessageSummary) -> list[Any]:
     ]
 
 
-def _later_members(message: MessageSummary) -> list[str | None]:
+def _later_members(message: MessageSummary) -> list[str | int | None]:
     """What not every message has, and none had at first: those at the end that are not set are left out."""
-    members = [message.mailbox, message.text, message.textless]
+    members = [message.mailbox, message.text, message.textless, message.number]
     while members and members[-1] is None:
         members.pop()
     return members
@@ -392,7 +402,7 @@ def _later_members(message: MessageSummary) -> list[str | None]:
 
 def _read_message(value: list[Any]) -> MessageSummary:
     uid, message_id, sender, subject, size, preview, received_at, *later = value
-    truncated, mailbox, text, textless = [*later, None, None, None][:4]
+    truncated, mailbox, text, textless, number = [*later, None, None, None, None][:5]
     return MessageSummary(
         uid,
         message_id,
@@ -405,6 +415,7 @@ def _read_message(value: list[Any]) -> MessageSummary:
         mailbox,
         text,
         None if textless is None else Textless(textless),
+        number,
     )
 
 

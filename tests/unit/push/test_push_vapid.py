@@ -13,7 +13,13 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_public_key,
+)
 
 from idlebell.push import vapid
 from idlebell.push.vapid import CACHED_FOR, MAX_ORIGINS, VapidKey, VapidSigner
@@ -133,3 +139,11 @@ def test_a_repr_shows_the_public_half_only() -> None:
 def test_what_is_no_p256_key_is_refused(der: bytes) -> None:
     with pytest.raises(ValueError, match="VAPID key is not"):
         VapidKey.load(der)
+
+
+def test_a_public_key_is_told_as_pem() -> None:
+    found = load_pem_public_key(vapid.pem(KEY.public_key).encode())
+    assert isinstance(found, ec.EllipticCurvePublicKey)
+    assert found.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint) == b64(KEY.public_key)
+    with pytest.raises(ValueError, match="p256dh"):
+        vapid.pem("AAAA")

@@ -11,6 +11,7 @@ import http_ece
 import pytest
 
 from idlebell.model.endpoint import PushUrl, WebPushEndpoint
+from idlebell.model.form import Dialect, Form
 from idlebell.model.ids import NotificationId, SubscriptionId
 from idlebell.model.message import MessageSummary
 from idlebell.model.notification import (
@@ -206,3 +207,15 @@ def test_the_reason_of_wns_is_in_a_header() -> None:
 def test_only_wns_is_told_to_keep_a_push_for_a_device_that_is_offline(host: str, policy: str | None) -> None:
     built = webpush.build(notification(), replace(ENDPOINT, url=PushUrl(f"https://{host}/w/1")), ATTEMPT)
     assert headers(built).get("X-WNS-Cache-Policy") == policy
+
+
+@pytest.mark.parametrize(
+    ("dialect", "header", "plaintext"),
+    [(Dialect.COI, True, b'{"validation":"c0de"}'), (Dialect.DRAFT, False, b"^ WEBPUSH phone-000001 INACTIVE c0de")],
+)
+def test_who_registered_in_imap_is_told_in_its_dialect(dialect: Dialect, header: bool, plaintext: bytes) -> None:
+    told = replace(ENDPOINT, form=Form(dialect, "phone-000001"))
+    request = webpush.build(notification(Verification("c0de")), told, ATTEMPT)
+    assert ("WebPush-Validation" in headers(request)) is header
+    assert http_ece.decrypt(request.body, private_key=BROWSER, auth_secret=AUTH, version="aes128gcm") == plaintext
+    assert "WebPush-Validation" not in headers(webpush.build(notification(), told, ATTEMPT))

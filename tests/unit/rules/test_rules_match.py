@@ -10,11 +10,13 @@ from idlebell.imap.permitted import never_sets_seen
 from idlebell.imap.responses import Address, BodyPart, Envelope, FetchData
 from idlebell.model.account import Retention
 from idlebell.model.arrival import Arrival, Mark
-from idlebell.model.endpoint import Endpoints, PushUrl, SimplePushEndpoint
+from idlebell.model.endpoint import Endpoints, PushUrl, SimplePushEndpoint, WebPushEndpoint
+from idlebell.model.form import Dialect, Form
 from idlebell.model.ids import AccountId, SubscriptionId
 from idlebell.model.message import MessageSummary
 from idlebell.model.notification import MAX_MESSAGES, Draft, NewMail
 from idlebell.model.preferences import Hushed, HushedBy, Preferences, QuietHours, Then
+from idlebell.model.secret import Secret
 from idlebell.model.subscription import Floor, Payload, Phase, Subscription
 from idlebell.model.verdict import Outcome, Verdict
 from idlebell.rules.evidence import Evidence
@@ -55,6 +57,14 @@ def test_summary_describes_each() -> None:
     summary = replace(ONE, payload=Payload.SUMMARY)
 
     assert drafts(summary) == [NewMail("INBOX", 7, 2, 3, (MessageSummary(10, subject="Hi"), MessageSummary(11)))]
+
+
+def test_who_is_told_fetch_responses_is_told_their_numbers() -> None:
+    told = WebPushEndpoint(PushUrl("https://push.example.net/a"), b"", Secret(b""), form=Form(Dialect.DRAFT, "phone"))
+    draft = replace(ONE, payload=Payload.SUMMARY, endpoints=Endpoints(told))
+    coi = replace(draft, endpoints=Endpoints(replace(told, form=Form(Dialect.COI, "phone"))))
+
+    assert [[one.number for one in mail.messages] for mail in drafts(draft, coi)] == [[1, 2], [None, None]]
 
 
 def test_more_than_are_described_are_counted_and_the_newest_described() -> None:

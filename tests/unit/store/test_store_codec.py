@@ -22,6 +22,7 @@ from idlebell.model.endpoint import (
     Role,
     TerminalEndpoint,
 )
+from idlebell.model.form import Dialect, Form
 from idlebell.model.ids import AccountId
 from idlebell.model.message import MessageSummary
 from idlebell.model.notification import NewMail
@@ -44,6 +45,7 @@ messages = st.builds(
     st.none() | moments,
     st.booleans(),
     st.none() | text,
+    number=st.none() | st.integers(1, 2**32 - 1),
 )
 FINGERPRINT = Sealer(bytes(32)).fingerprint
 
@@ -75,6 +77,7 @@ def test_strings_come_back(strings: list[str]) -> None:
         Endpoints(replace(samples.webpush(), declarative=Declarative("https://app.example/"), proof=PROVEN)),
         Endpoints(replace(samples.webpush(), declarative=Declarative("https://app.example/", "Acme"))),
         Endpoints(replace(samples.webpush(), application_server_key="B" * 87)),
+        Endpoints(replace(samples.webpush(), form=Form(Dialect.COI, "phone-000001", '{"client":"\u00fc"}'))),
         Endpoints(AppriseEndpoint(PushUrl("46elks://u:p@from/to")), AppriseEndpoint(PushUrl("ntfys://h/#a"))),
         Endpoints(FcmEndpoint("a:b"), ApnsEndpoint("ab" * 32), ApnsEndpoint("ab" * 32, sandbox=True)),
         Endpoints(CommandEndpoint("beep"), TerminalEndpoint(), CanaryEndpoint()),

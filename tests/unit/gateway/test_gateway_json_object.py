@@ -5,9 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from idlebell.gateway.json_object import MAX_JSON_DEPTH, decode, depth
 from idlebell.model.problem import ProblemError
-from idlebell.rest.decoding import decode, depth
-from idlebell.rest.limits import MAX_JSON_DEPTH
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(),

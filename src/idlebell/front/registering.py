@@ -1,0 +1,114 @@
+"""What the families that register have in common: the gateway's verbs for who holds a session, and its problems as IMAP
+says them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+from idlebell.front.annotations import Refused
+from idlebell.front.own import Answer, Here
+from idlebell.gateway.live_logins import LiveLogin, LiveLogins
+from idlebell.gateway.shapes import Registration, SubscriptionRequest, SubscriptionView
+from idlebell.imap import commands
+from idlebell.imap.responses import Condition, PlainCode, StatusData
+from idlebell.model.form import Form
+from idlebell.model.ids import SubscriptionId
+from idlebell.model.problem import Problem, ProblemError
+from idlebell.model.secret import Secret
+from idlebell.model.subscription import Floor, Subscription
+
+TEXT_CHARACTERS: Final = 300
+"""Of an answer: a client shows it, or logs it."""
+ERRORS_TOLD: Final = 3
+"""Of what is wrong with a value; the first is what a client mends."""
+_SYNTAX: Final = frozenset({"invalid-request", "malformed-json"})
+_CODES: Final[Mapping[str, PlainCode]] = {
+    "too-many-requests": PlainCode("LIMIT"),
+    "needs-tls": PlainCode("PRIVACYREQUIRED"),
+    "store-unavailable": PlainCode("UNAVAILABLE"),
+    "overloaded": PlainCode("UNAVAILABLE"),
+}
+_CANNOT: Final = PlainCode("CANNOT")
+TOO_MANY: Final = PlainCode("METADATA", b"TOOMANY")
+"""RFC 5464 section 5."""
+
+
+class Registering:
+    """``login_of``: the session of a client as the gateway knows it; one for each, from its login to its end."""
+
+    def __init__(
+        self, live: LiveLogins, vapid: Callable[[], Awaitable[str]], login_of: Callable[[Here], LiveLogin]
+    ) -> None:
+        self._live = live
+        self._login_of = login_of
+        self.vapid: Final = vapid
+        """The application server key: base64url of 65 bytes."""
+
+    async def register(
+        self, here: Here, request: SubscriptionRequest, label: str, form: Form | None = None
+    ) -> Registration:
+        """ProblemError. The session tells how the mailboxes stand, so that what comes from now on rings."""
+        floors = [floor for name in _names(request) if (floor := await _floor(here, name)) is not None]
+        return await self._live.subscribe(self._login_of(here), request, floors=floors, label=label, form=form)
+
+    async def all(self, here: Here) -> tuple[tuple[Subscription, SubscriptionView], ...]:
+        return await self._live.show_all(self._login_of(here))
+
+    async def labelled(self, here: Here, label: str) -> tuple[Subscription, SubscriptionView] | None:
+        return next((found for found in await self.all(here) if found[0].label == label), None)
+
+    async def verify(self, here: Here, subscription: SubscriptionId, code: bytes) -> SubscriptionView:
+        return await self._live.verify(self._login_of(here), subscription, Secret(code))
+
+    async def end(self, here: Here, subscription: SubscriptionId) -> None:
+        await self._live.end(self._login_of(here), subscription)
+
+
+async def _floor(here: Here, mailbox: str) -> Floor | None:
+    asked = await here.ask(commands.Status(mailbox, ("UIDVALIDITY", "UIDNEXT")))
+    for one in asked.untagged:
+        match one:
+            case StatusData(uid_validity=int(validity), uid_next=int(uid_next)) if asked.ok:
+                return Floor(mailbox, validity, uid_next)
+    return None
+
+
+def _names(request: SubscriptionRequest) -> list[str]:
+    if request.mailboxes is None:
+        return ["INBOX"]
+    return request.mailboxes if isinstance(request.mailboxes, list) else []
+
+
+def text(said: str) -> str:
+    """For a tagged response, whatever somebody has put into it."""
+    return "".join(one if " " <= one <= "~" and one not in "[]" else "?" for one in said[:TEXT_CHARACTERS])
+
+
+def answered(error: ProblemError, renamed: Mapping[str, str] | None = None, most: PlainCode | None = None) -> Answer:
+    """``renamed``: pointers as the client spells the members. ``most``: the code where an account has as many as it may."""
+    problem = error.problem
+    said = text(f"{problem.detail} {_errors(problem, renamed or {})}".strip())
+    if problem.code in _SYNTAX:
+        return Answer(Condition.BAD, said)
+    code = _CODES.get(problem.code, _CANNOT)
+    if most is not None and problem.code == "too-many-requests" and problem.retry_after_seconds is None:
+        code = most
+    return Answer(Condition.NO, said, code)
+
+
+def _errors(problem: Problem, renamed: Mapping[str, str]) -> str:
+    told = [f"{renamed.get(one.pointer, one.pointer)} {one.detail}" for one in problem.errors[:ERRORS_TOLD]]
+    return "; ".join(told)
+
+
+async def answering(
+    answer: Awaitable[Answer], renamed: Mapping[str, str] | None = None, most: PlainCode | None = None
+) -> Answer:
+    """What it answers, whatever it was refused with."""
+    try:
+        return await answer
+    except Refused as refused:
+        return refused.answer
+    except ProblemError as error:
+        return answered(error, renamed, most)
