@@ -56,15 +56,15 @@ def listed(
 ) -> tuple[Listed, ...]:
     """The user's own mailboxes, each once, INBOX first, in the order of the server. ``subscribed``: the names that LSUB gave,
     where LIST could not be asked."""
-    known = {_canonical(status.mailbox): status for status in statuses}
-    own = {_canonical(name) for name in subscribed or ()}
+    known = {canonical(status.mailbox): status for status in statuses}
+    own = {canonical(name) for name in subscribed or ()}
     found = tuple(found)
     # Dovecot says that it has SPECIAL-USE also where nobody has told it what its mailboxes are for.
     told = any(one.has(use) for one in found for use in _USES)
     mailboxes: dict[str, Listed] = {}
     for one in found:
-        name = _canonical(one.mailbox)
-        if any(one.has(mark) for mark in _NOT_SELECTABLE) or _foreign(name, namespaces):
+        name = canonical(one.mailbox)
+        if any(one.has(mark) for mark in _NOT_SELECTABLE) or foreign(name, namespaces):
             continue
         if len(name.encode("utf-8", "surrogatepass")) > NAME_BYTES:
             continue
@@ -85,7 +85,7 @@ def selected(selection: Selection, mailboxes: Sequence[Listed], most: int) -> tu
         case Subscribed():
             names = [one.name for one in mailboxes if one.subscribed]
         case Subtree(root):
-            names = [one.name for one in mailboxes if _below(one, _canonical(root))]
+            names = [one.name for one in mailboxes if _below(one, canonical(root))]
     return tuple(names[:most])
 
 
@@ -115,7 +115,7 @@ def _below(one: Listed, root: str) -> bool:
     return one.name == root or (one.delimiter is not None and one.name.startswith(root + one.delimiter))
 
 
-def _foreign(name: str, namespaces: NamespaceData | None) -> bool:
+def foreign(name: str, namespaces: NamespaceData | None) -> bool:
     """Other users' and shared mailboxes (RFC 2342) are not personal."""
     if namespaces is None:
         return False
@@ -130,5 +130,6 @@ def _last(name: str, delimiter: str | None) -> str:
     return "".join(one for one in part.lower() if one not in " -_")
 
 
-def _canonical(name: str) -> str:
+def canonical(name: str) -> str:
+    """INBOX is the same in any case (RFC 9051 section 5.1)."""
     return "INBOX" if name.upper() == "INBOX" else name

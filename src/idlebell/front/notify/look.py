@@ -1,0 +1,110 @@
+"""One look at all the mailboxes of a NOTIFY: asks what :mod:`.plan` says, and tells what :mod:`.known` makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from idlebell.front.notify.bounds import MAILBOXES
+from idlebell.front.notify.known import Known
+from idlebell.front.notify.matching import Listing, listing_of
+from idlebell.front.own import Asked
+from idlebell.imap.commands import Command, Namespace, Status
+from idlebell.imap.responses import ListData, NamespaceData, StatusData
+
+Ask: TypeAlias = Callable[[Command], Awaitable[Asked]]
+"""Of one session: the client's own, or a further one."""
+
+
+class TooMuch(Exception):  # noqa: N818 - named as the fact it is
+    """More mailboxes than one client may have watched (RFC 5465 section 3.1: NOTIFICATIONOVERFLOW)."""
+
+
+@dataclass(slots=True)
+class Looker:
+    """Of one client. ``tell``: an untagged response for it. ``statuses``: STATUS commands in the last look."""
+
+    tell: Callable[[ListData | StatusData], None]
+    statuses: int = 0
+    _namespaces: NamespaceData | None = None
+    _namespaces_asked: bool = False
+
+    async def look(
+        self,
+        ask: Ask,
+        known: Known,
+        *,
+        names: bool,
+        mod_seq: bool,
+        selected: Callable[[], str | None],
+        outset: bool = False,
+        before: Known | None = None,
+    ) -> None:
+        """``names``: LIST may be asked now. ``selected``: the mailbox that the client has open. ``outset``: all is told that is
+        found, for NOTIFY SET STATUS. ``before``: an earlier NOTIFY, whose pending changes of names are told along. TooMuch, and
+        whatever ``ask`` raises."""
+        self.statuses = 0
+        listed = came_along = None
+        if names and known.plan.lists:
+            listed = came_along = await self._list(ask, known, before)
+        wanted = known.asked_of(selected() if came_along is None else None)
+        if known.mailboxes > MAILBOXES or len(wanted) > known.plan.means.mailboxes:
+            raise TooMuch
+        if listed is not None and not listed and known.plan.at_once(known.listed, len(wanted)):
+            came_along = await self._list(ask, known, None)  # the first look: only now it is known how many there are
+        came_along = came_along or None
+        for mailbox in wanted:
+            status = None if came_along is None else came_along.get(mailbox)
+            if came_along is None:
+                if mailbox == selected():
+                    continue
+                status = await self._status(ask, known, mailbox)
+            for told in self._stand(known, mailbox, status, mod_seq=mod_seq, selected=selected(), outset=outset):
+                self.tell(told)
+
+    def _stand(
+        self,
+        known: Known,
+        mailbox: str,
+        status: StatusData | None,
+        *,
+        mod_seq: bool,
+        selected: str | None,
+        outset: bool,
+    ) -> list[ListData | StatusData]:
+        if status is None:
+            denied = known.refused(mailbox)
+            return [] if denied is None else [denied]
+        allowed = known.allowed(mailbox)
+        told = known.stand([status], mod_seq=mod_seq, selected=selected, outset=outset)
+        return [*([] if allowed is None else [allowed]), *told]
+
+    async def _list(self, ask: Ask, known: Known, before: Known | None) -> dict[str, StatusData] | None:
+        """The STATUS responses that came along, none where they were not asked for; None: the server refuses."""
+        if not self._namespaces_asked and known.plan.means.namespace:
+            answered = await ask(Namespace())
+            self._namespaces_asked = True
+            self._namespaces = next((one for one in answered.untagged if isinstance(one, NamespaceData)), None)
+        with_status = known.plan.at_once(known.listed, len(known.asked_of(None)))
+        answered = await ask(known.plan.list_command(with_status=with_status))
+        if not answered.ok:
+            return None
+        found = [one for one in answered.untagged if isinstance(one, ListData) and not one.lsub]
+        statuses = [one for one in answered.untagged if isinstance(one, StatusData)]
+        subscribed: list[str] | None = None
+        if known.plan.lsub_command is not None:
+            answered = await ask(known.plan.lsub_command)
+            subscribed = [one.mailbox for one in answered.untagged if isinstance(one, ListData) and one.lsub]
+        listing: Listing = listing_of(found, self._namespaces, subscribed=subscribed)
+        told = () if before is None else before.listed_anew(listing, statuses)
+        for one in (*told, *known.listed_anew(listing, statuses)):
+            self.tell(one)
+        return {one.mailbox: one for one in statuses}
+
+    async def _status(self, ask: Ask, known: Known, mailbox: str) -> StatusData | None:
+        self.statuses += 1
+        answered = await ask(Status(mailbox, known.plan.items))
+        if not answered.ok:
+            return None
+        return next((one for one in answered.untagged if isinstance(one, StatusData)), None)
