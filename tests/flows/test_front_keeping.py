@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from functools import partial
 from ipaddress import ip_address
 from typing import Any, cast
 
@@ -15,13 +16,14 @@ from flows.gateway_bench import ScriptedDispatcher, ScriptedDoor
 from flows.watch_stage import Stage, staged
 from idlebell.deliver.dispatcher import Dispatcher
 from idlebell.front.keeping import Keeper
-from idlebell.front.own import Here
+from idlebell.front.own import Asked, Here
 from idlebell.gateway.policy import Policy
 from idlebell.gateway.reach import Reach
 from idlebell.gateway.reading import read
 from idlebell.gateway.shapes import SubscriptionRequest
 from idlebell.gateway.verbs import Gateway
 from idlebell.imap import commands as c
+from idlebell.imap.responses import TaggedResponse
 from idlebell.login.door import Door
 from idlebell.login.keyring import Keyring
 from idlebell.model.account import ImapTarget
@@ -32,6 +34,7 @@ from idlebell.telemetry.facts import ReconnectAsked
 from idlebell.testing import mail
 from idlebell.testing.faults import Drop
 from idlebell.testing.imap_server import ImapServer
+from idlebell.watch.borrowed import look
 
 
 @dataclass(eq=False)
@@ -43,6 +46,24 @@ class Client:
     username: str = "alice"
     address: str = "192.0.2.1"
     secure: bool = True
+    selected: str | None = None
+    asking: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        return self.session.capabilities
+
+    async def ask(self, command: c.Command) -> Asked:
+        async with self.asking:
+            reply = await self.session.command(command)
+        done = reply.completed
+        return Asked(TaggedResponse(done.tag, done.condition, done.code, done.text), tuple(reply.untagged))
+
+    async def open(self, mailbox: str, keeper: Keeper) -> None:
+        keeper.claims("SELECT", b"SELECT", cast(Here, self))
+        async with self.asking:
+            await self.session.command(c.Examine(mailbox))
+        self.selected = mailbox
 
 
 @dataclass
@@ -94,6 +115,7 @@ async def _front(stage: Stage, **settings: Any) -> Front:
         stage.emit,
         Reach(Policy().egress, _somewhere),
         lambda _: stage.budget,
+        borrow=partial(look, stage.means),
     )
     return Front(stage, gateway, Keeper(gateway.live_logins, **settings))
 
@@ -231,3 +253,50 @@ async def test_a_session_that_stands_for_all_is_the_only_one_and_tells_what_was_
         await alone(server)
         assert [one.count for one in stage.store.told] == [1]
         assert not [fact for fact in stage.facts if isinstance(fact, ReconnectAsked)]
+
+
+async def test_mail_rings_over_the_clients_own_session_until_one_is_kept_and_never_twice(
+    front: Front, server: ImapServer
+) -> None:
+    client = await front.come()
+    here = cast(Here, client)
+    validity = server.store.find("alice").inbox.uid_validity  # type: ignore[union-attr]
+    await front.register(client, floors=(Floor("INBOX", validity, 1),), filter={"subject": "ring"})
+    await client.open("inbox", front.keeper)
+    server.deliver("alice", mail.make(subject="ring one"))
+    server.deliver("alice", mail.make(subject="keep quiet"))
+    for _ in range(3):
+        assert front.keeper.heard(b"* 2 EXISTS\r\n", here)
+    assert await front.stage.rung(1) == ["INBOX"]
+    server.deliver("alice", mail.make(subject="ring two"))
+    assert front.keeper.heard(b"* 3 exists", here)
+    assert await front.stage.rung(2) == ["INBOX"] * 2
+    await front.keeper.over(here)
+    assert await front.go(client)
+    await front.stage.watching()
+    server.deliver("alice", mail.make(subject="ring three"))
+    await front.stage.rung(3)
+    assert [one.count for one in front.stage.store.told] == [1, 1, 1]
+    assert len(server.logins) == 1
+
+
+async def test_a_look_ends_where_its_client_turns_to_another_mailbox(front: Front, server: ImapServer) -> None:
+    server.store.find("alice").add_mailbox("Other")  # type: ignore[union-attr]
+    client = await front.come()
+    here = cast(Here, client)
+    validity = server.store.find("alice").inbox.uid_validity  # type: ignore[union-attr]
+    await front.register(client, floors=(Floor("INBOX", validity, 1),))
+    await client.open("INBOX", front.keeper)
+    server.deliver("alice", mail.make(subject="of the inbox"))
+    server.deliver("alice", mail.make(subject="of the other one"), "Other")
+    async with client.asking:  # no command is safe now
+        assert front.keeper.heard(b"* 1 EXISTS", here)
+        await asyncio.sleep(0)
+        turning = asyncio.create_task(client.open("Other", front.keeper))
+        await asyncio.sleep(0)
+    await turning
+    assert front.keeper.heard(b"* 1 EXISTS", here)  # of a mailbox that nobody wants to hear of
+    await front.keeper.over(here)
+    assert front.stage.store.told == []
+    assert await front.go(client)
+    assert await front.stage.rung(1) == ["INBOX"]

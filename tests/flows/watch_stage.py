@@ -96,6 +96,7 @@ class Stage:
     connect: Callable[[], asyncio.Future[ImapConnection]]
     facts: list[Fact]
     clock: SteppedClock
+    means: Means
     held: bool = False
     """Credentials are held: a lost session may be opened again."""
     budget: int = 10
@@ -229,7 +230,7 @@ async def staged(
         may_park=lambda account: fleet.may_park(account),  # noqa: PLW0108
     )
     fleet = Fleet(means, inbox, reopen, lambda _: stage.held, lambda _: True)
-    stage = Stage(server, store, status, inbox, fleet, account, connect, [], clock)  # type: ignore[arg-type]
+    stage = Stage(server, store, status, inbox, fleet, account, connect, [], clock, means)  # type: ignore[arg-type]
     running = asyncio.create_task(fleet.run())
     try:
         yield stage

@@ -65,6 +65,7 @@ from idlebell.telemetry.fan_out import fan_out
 from idlebell.telemetry.log_sink import LogSink
 from idlebell.telemetry.prometheus_sink import Gauge, PrometheusSink
 from idlebell.telemetry.status import Status
+from idlebell.watch.borrowed import look as look_over_borrowed
 from idlebell.watch.cadence import Cadence
 from idlebell.watch.fleet import Fleet
 from idlebell.watch.hosts import Hosts
@@ -230,6 +231,7 @@ async def running_engine(
             means.looks,
             feeds,
             sign_ins_of(settings, http.send, clock, emit, None if neighbour is None else neighbour.redeem),
+            partial(look_over_borrowed, means),
         )
         pruner = Pruner(store, emit, clock, gateway.over, dispatcher.nudge, gateway.bookkeeping.write_in_time)
         heartbeats = Heartbeats(store, emit, clock, partial(is_watched, status), dispatcher.nudge)

@@ -7,10 +7,10 @@ is registered so is what a registration without an API key is, and both see the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
@@ -34,9 +34,18 @@ from idlebell.model.secret import Secret
 from idlebell.model.subscription import LABEL_BYTES, Floor, Phase, Subscription, has_shown_right
 from idlebell.net.imap_connection import ImapConnection
 from idlebell.store.contract import ConflictError
+from idlebell.watch.borrowed import Lender
 
 if TYPE_CHECKING:
     from idlebell.gateway.enrolment import Enrolment
+
+
+Borrow: TypeAlias = Callable[[Account, str, Lender], Awaitable[None]]
+"""Looks at a mailbox of an account once (:func:`idlebell.watch.borrowed.look`)."""
+
+
+async def not_borrowed(account: Account, mailbox: str, lender: Lender) -> None:
+    """Where there is no face that could lend anything."""
 
 
 @dataclass(eq=False, slots=True)
@@ -60,8 +69,9 @@ class LiveLogin:
 class LiveLogins:
     """Every verb raises ProblemError and nothing else. A ``login`` that is :meth:`over` is not to be used any more."""
 
-    def __init__(self, means: Means, enrolment: Enrolment, verifying: Verifying) -> None:
+    def __init__(self, means: Means, enrolment: Enrolment, verifying: Verifying, borrow: Borrow) -> None:
         self._means = means
+        self._borrow = borrow
         self._enrolment = enrolment
         self._verifying = verifying
         self._open: dict[tuple[ImapTarget, str], set[LiveLogin]] = {}
@@ -94,13 +104,24 @@ class LiveLogins:
     def wants(self, login: LiveLogin) -> bool:
         """Its client goes: is its session to be kept? Not where the account is watched already, or would go on to be: then
         one more would be one too many, however often a client comes back."""
-        account, sessions = login.account, self._means.sessions
-        if account is None or sessions.offers(account) or not self._means.door.has_room():
+        account = login.account
+        if account is None or not self.unserved(login) or not self._means.door.has_room():
             return False
-        if login.stands_for_all and sessions.attended(account, but=login):
-            return False  # the last one's is kept
-        status = self._means.status.of(account)
-        return status is None or not status.watching()
+        # Of those that stand for all the last one's is kept.
+        return not (login.stands_for_all and self._means.sessions.attended(account, but=login))
+
+    def unserved(self, login: LiveLogin) -> bool:
+        """Is the account wanted, and does nobody watch it now?"""
+        account = login.account
+        status = None if account is None else self._means.status.of(account)
+        return account is not None and not (self._means.sessions.offers(account) or (status and status.watching()))
+
+    @store_told
+    async def look(self, login: LiveLogin, mailbox: str, lender: Lender) -> None:
+        """Its server has told its session of something in ``mailbox``, which nobody else watches: what is new rings."""
+        account = None if login.account is None else await self._means.store.account_by_id(login.account)
+        if account is not None and self.unserved(login):
+            await self._borrow(account, mailbox, lender)
 
     def keep(self, login: LiveLogin, session: ImapConnection) -> None:
         """Gives its ``session`` to who watches the account, for good: logged in, with nothing in flight. Where nobody wants it

@@ -20,7 +20,7 @@ from idlebell.gateway.hushing import Hush
 from idlebell.gateway.ledger import LedgerView, day_views, ledger_view, page_of
 from idlebell.gateway.legacy_shapes import RegisterRequest, UnregisterRequest
 from idlebell.gateway.limits import KEY_POLICY, Quota, RateLimit
-from idlebell.gateway.live_logins import LiveLogins
+from idlebell.gateway.live_logins import Borrow, LiveLogins, not_borrowed
 from idlebell.gateway.login_shapes import LoginAnswerRequest, LoginChallenge
 from idlebell.gateway.looking import Looking
 from idlebell.gateway.lookup import look_up
@@ -100,6 +100,7 @@ class Gateway:
         looks: LookInbox | None = None,
         feeds: Feeds | None = None,
         sign_ins: SignIns | None = None,
+        borrow: Borrow = not_borrowed,
     ) -> None:
         registrar = Registrar(
             store,
@@ -140,7 +141,7 @@ class Gateway:
         self._filter_tests = FilterTests(self._means, looking)
         self._hush = Hush(self._means, looking)
         self._verifying = Verifying(self._means)
-        self.live_logins = LiveLogins(self._means, self._enrolment, self._verifying)
+        self.live_logins = LiveLogins(self._means, self._enrolment, self._verifying, borrow)
         """The verbs of clients that come through a face with a session of their own."""
         self._events = Events(self._means, Feeds(clock) if feeds is None else feeds)
         door.report_refusals_to(self.credentials_refused)
