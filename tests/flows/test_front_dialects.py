@@ -20,6 +20,7 @@ from idlebell.front.annotations import Refused, arguments
 from idlebell.front.own import Answer
 from idlebell.front.registering import text
 from idlebell.gateway.policy import Policy
+from idlebell.imap.commands import Status
 from idlebell.imap.responses import Condition, PlainCode
 from idlebell.model.endpoint import WebPushEndpoint, code_lives
 from idlebell.model.form import VALIDATED_WITHIN, Dialect, Form
@@ -368,6 +369,18 @@ async def test_a_session_that_tells_no_uidnext_registers_all_the_same(bench: Dia
     bench.client.says_status = False
     assert (await set_ours(bench, b"phone", ours())).condition is Condition.OK
     assert (await set_ours(bench, b"more", ours(mailboxes="personal"))).condition is Condition.OK
+
+
+async def test_no_more_mailboxes_are_asked_for_than_a_bound_and_none_that_has_no_spelling(bench: DialectBench) -> None:
+    names = ["inbox", "INBOX", "a\r\nb", "", *(f"Box {number}" for number in range(5_000))]
+    answer = await set_ours(bench, b"phone", ours(mailboxes=names[:200]))
+    assert answer.condition is Condition.BAD
+    assert "/mailboxes" in answer.text
+    asked = [command.mailbox for command in bench.client.asked if isinstance(command, Status)]
+    assert asked == ["INBOX", *(f"Box {number}" for number in range(96))]
+    assert (
+        await set_ours(bench, b"phone", ours(mailboxes=names))
+    ).condition is Condition.NO  # as long as no value may be
 
 
 def test_an_answers_text_is_harmless_whatever_is_in_it() -> None:

@@ -10,7 +10,7 @@ from idlebell.front.annotations import Refused
 from idlebell.front.own import Answer, Here
 from idlebell.gateway.live_logins import LiveLogin, LiveLogins
 from idlebell.gateway.shapes import Registration, SubscriptionRequest, SubscriptionView
-from idlebell.imap import commands
+from idlebell.imap import commands, mailbox_name
 from idlebell.imap.responses import Condition, PlainCode, StatusData
 from idlebell.model.form import Form
 from idlebell.model.ids import SubscriptionId
@@ -22,6 +22,8 @@ TEXT_CHARACTERS: Final = 300
 """Of an answer: a client shows it, or logs it."""
 ERRORS_TOLD: Final = 3
 """Of what is wrong with a value; the first is what a client mends."""
+FLOORS_ASKED: Final = 100
+"""Mailboxes of one command whose UIDNEXT is asked for; of those beyond, new mail rings from when the watch looks first."""
 _SYNTAX: Final = frozenset({"invalid-request", "malformed-json"})
 _CODES: Final[Mapping[str, PlainCode]] = {
     "too-many-requests": PlainCode("LIMIT"),
@@ -75,9 +77,17 @@ async def _floor(here: Here, mailbox: str) -> Floor | None:
 
 
 def _names(request: SubscriptionRequest) -> list[str]:
-    if request.mailboxes is None:
-        return ["INBOX"]
-    return request.mailboxes if isinstance(request.mailboxes, list) else []
+    """Each once, as far as IMAP can spell it."""
+    given = request.mailboxes if request.mailboxes is not None else ["INBOX"]
+    names = given[:FLOORS_ASKED] if isinstance(given, list) else ()
+    return list(dict.fromkeys("INBOX" if one.upper() == "INBOX" else one for one in names if _has_spelling(one)))
+
+
+def _has_spelling(name: str) -> bool:
+    try:
+        return bool(mailbox_name.encode(name))
+    except ValueError:
+        return False
 
 
 def text(said: str) -> str:

@@ -356,6 +356,8 @@ def _form(form: Form | None) -> dict[str, Any]:
 
 
 def _read_form(dialect: str, name: str, note: str) -> Form:
+    if dialect not in tuple(Dialect):
+        raise StoreError(f"A stored endpoint has the unknown form {dialect}: it was written by a newer Idlebell.")
     return Form(Dialect(dialect), name, note)
 
 

@@ -153,3 +153,9 @@ def test_kind_and_url_make_an_endpoint_and_the_url_alone_its_versions() -> None:
 @pytest.mark.parametrize(("last", "at_ms", "expected"), [(None, 5, 5), (4, 5, 5), (5, 5, 6), (9, 5, 10), (None, 0, 0)])
 def test_a_version_is_the_clock_or_one_more(last: int | None, at_ms: int, expected: int) -> None:
     assert version_after(last, EPOCH + timedelta(milliseconds=at_ms)) == expected
+
+
+def test_a_form_of_a_newer_program_is_refused() -> None:
+    told = Endpoints(replace(samples.webpush(), form=Form(Dialect.COI, "phone-000001")))
+    with pytest.raises(StoreError, match="unknown form smoke"):
+        codec.decode_endpoints(codec.encode_endpoints(told).replace(b'"coi"', b'"smoke"'))
