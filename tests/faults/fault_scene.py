@@ -21,6 +21,7 @@ from idlebell.compose import engine, parts
 from idlebell.config import Settings
 from idlebell.config import settings as sections
 from idlebell.config.values import Address
+from idlebell.model.account import Retention
 from idlebell.model.problem import PROBLEMS
 from idlebell.net.clock import Clock
 from idlebell.net.deadlines import Deadlines
@@ -162,6 +163,7 @@ def settings(
     more_ca_pem: bytes = b"",
     park_after_seconds: float = 5.0,
     door: Literal["inside", "process"] = "inside",
+    vault: bool = False,
 ) -> Settings:
     """``more_ca_pem``: authorities of further servers."""
     ca_file = folder / "ca.pem"
@@ -173,7 +175,9 @@ def settings(
         push=sections.Push(vapid_subject="mailto:operator@example.org", max_endpoints_per_account=100),
         limits=sections.Limits(registrations_per_minute=0, requests_per_minute=0, connections_per_address=0),
         network=sections.NetworkAccess(allow=allow, allow_plaintext=plaintext),
-        credentials=sections.CredentialsKept(door=door),
+        credentials=sections.CredentialsKept(door=door, retention=tuple(Retention), vault_key_file=folder / "vault.key")
+        if vault
+        else sections.CredentialsKept(door=door),
     )
 
 

@@ -386,7 +386,7 @@ async def test_with_a_door_process_the_gateway_has_never_seen_a_credential(
 ) -> None:
     """Every way in: a registration of each retention, new credentials, the form of 2013, a wrong password, ``[[watch]]`` with a
     file and with a command, an access token. None is in the gateway's core, whatever is kept."""
-    names = ("memory", "file", "command", "session", "keys", "renewed", "form", "wrong", "bearer")
+    names = ("memory", "file", "command", "session", "keys", "vault", "renewed", "form", "wrong", "bearer")
     words = {name: random_word() for name in names}
     (tmp_path / "password").write_text(words["file"] + "\n")
     (tmp_path / "print").write_text(f"#!/bin/sh\necho {words['command']}\n")
@@ -398,12 +398,14 @@ async def test_with_a_door_process_the_gateway_has_never_seen_a_credential(
             ("command", f'password_command = "{tmp_path / "print"}"'),
         )
     )
-    async with life(tmp_path, '[credentials]\ndoor = "process"\n') as one:
+    key = tmp_path / "vault.key"
+    kept = f'retention = ["session", "keys", "memory", "vault"]\nvault_key_file = "{key}"\n'
+    async with life(tmp_path, f'[credentials]\ndoor = "process"\n{kept}') as one:
         one.server.behave(before_login=("SASL-IR", "AUTH=SCRAM-SHA-256"))
-        for name in ("memory", "file", "command", "session", "keys", "renewed", "form"):
+        for name in ("memory", "file", "command", "session", "keys", "vault", "renewed", "form"):
             one.server.add_user(name, words[name])
         endpoints = {name: one.service.make_simplepush(name) for name in words}
-        for name in ("session", "keys", "memory", "renewed"):
+        for name in ("session", "keys", "memory", "vault", "renewed"):
             hooks = {"new_mail": endpoints[name], "reconnect": one.service.make_simplepush(f"{name}-lost")}
             retention = "session" if name == "renewed" else name
             status, answer = await one.subscribe(name, words[name], hooks, retention=retention)
@@ -443,4 +445,5 @@ async def test_with_a_door_process_the_gateway_has_never_seen_a_credential(
         record_property(f"copies in the gateway's core: {name}", number)
     print(f"copies in the gateway's core: {found}")
     assert not any(found.values()), found
+    assert count_in(core, [base64.b64decode(key.read_bytes())]) == 0, "nor the vault's key"
     assert count_in(core, [made["id"].encode()]) >= 1  # what it does know would be found

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import ssl
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -14,9 +15,13 @@ import pytest
 from faults.fault_scene import Scene, scene
 from idlebell.compose.processes import configure_of, taking_over
 from idlebell.config import Settings
-from idlebell.door import neighbour
+from idlebell.door import neighbour, side
 from idlebell.door.neighbour import Neighbour
+from idlebell.login.opener import LoginFailed
 from idlebell.login.password_source import NoPassword
+from idlebell.login.vault import NotOpened
+from idlebell.model.account import Account, ImapTarget, PasswordCredentials, Tls
+from idlebell.model.ids import AccountId, SubscriptionId
 from idlebell.net.clock import Clock
 from idlebell.net.descriptors import descriptors
 from idlebell.net.secret_arena import SecretArena
@@ -74,6 +79,69 @@ async def test_a_door_that_dies_takes_what_it_kept_with_it_and_no_session_that_i
         await asyncio.to_thread(door.release, b"held:nobody's")  # as the collector may
         stage.nobody_was_surprised()
     assert door.pid == 0
+
+
+async def test_a_door_that_is_stopped_is_started_anew_and_opens_the_vault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under TLS 1.2 the session is lost with the door that relayed it; no app is asked."""
+    monkeypatch.setattr(side, "PING_SECONDS", 0.3)
+    async with scene(tmp_path, door="process", vault=True) as stage:
+        door = neighbour_of(stage)
+        assert stage.server.habits.tls_context is not None
+        stage.server.habits.tls_context.maximum_version = ssl.TLSVersion.TLSv1_2
+        answer = await stage.subscribe(stage.wish("alice", retention="vault"))
+        assert (answer.status, answer.json["retention"]) == (201, "vault"), answer
+        stage.server.habits.tls_context.maximum_version = ssl.TLSVersion.TLSv1_3
+        stage.server.add_user("bob", "right")
+        assert (await stage.subscribe(stage.wish("bob"))).status == 201
+        stopped = door.pid
+        os.kill(stopped, signal.SIGSTOP)
+
+        async def is_there() -> bool:
+            return door.pid not in (0, stopped)
+
+        await stage.until(is_there)
+        await stage.rings("bob")
+        await stage.server.until(lambda: stage.server.idling("alice") == 1)
+        await stage.rings("alice")
+        assert not [fact for fact in stage.facts if isinstance(fact, ReconnectAsked)]
+        answer = await stage.call(
+            "PUT",
+            f"/v1/subscriptions/{answer.json['id']}/credentials",
+            {"auth": {"type": "password", "password": "right"}},
+            token=answer.json["token"],
+        )
+        assert answer.status == 200, answer
+        stage.nobody_was_surprised()
+
+
+async def test_a_ticket_is_of_no_use_elsewhere(tmp_path: Path) -> None:
+    """What a gateway that somebody else has taken over could ask its door for."""
+    (tmp_path / "password").write_text("right\n")
+    async with scene(tmp_path, door="process", vault=True) as stage:
+        door = neighbour_of(stage)
+        stage.server.add_user("mallory", "right")
+        target = ImapTarget("127.0.0.1", stage.server.tls_port, Tls.IMPLICIT)
+        account, own = Account(AccountId("acc_1"), target, "alice"), SubscriptionId("sub_1")
+        kept = PasswordCredentials(await door.password_of(str(tmp_path / "password"), ""))
+        await (await door.open(account, kept)).logout()
+        row = await door.seal(own, account, kept)
+        assert row is not None
+        elsewhere = replace(account, target=replace(target, host="localhost"))
+        for other in (elsewhere, replace(account, username="mallory")):
+            with pytest.raises(LoginFailed, match="not at hand"):
+                await door.open(other, kept)
+            assert await door.seal(own, other, kept) is None
+            with pytest.raises(NotOpened, match="changed"):
+                await door.unseal(row, other)
+        opened = await door.unseal(row, account)
+        await (await door.open(account, opened)).logout()
+        with pytest.raises(LoginFailed, match="not at hand"):
+            await door.open(elsewhere, opened)
+        assert {fact.text.partition(";")[0] for fact in stage.facts if isinstance(fact, Complained)} == {
+            "credentials were to be used for something else than they were given for"
+        }
 
 
 async def test_requests_are_answered_through_the_door_as_without_it(tmp_path: Path) -> None:
@@ -142,7 +210,7 @@ async def test_a_door_that_dies_while_the_one_before_is_made_good_for_is_started
             outcomes.put_nowait("read")
 
     configure = configure_of(Settings(), descriptors())
-    door = Neighbour(configure, taking_over(SecretArena(), Clock(), Wheel()), lambda fact: None, on_lost)
+    door = Neighbour(configure, taking_over(SecretArena(), Clock(), Wheel()), lambda fact: None, lambda: None, on_lost)
     await door.start()
     try:
         async with asyncio.timeout(60):

@@ -35,6 +35,7 @@ async def test_a_killed_gateway_logs_in_again_and_with_a_lost_key_asks_the_app_o
         path = f"/v1/subscriptions/{made['id']}"
 
         gateway.kill()
+        gateway.add_to_config('door = "process"\n')  # what the one has sealed, the other opens
         await asyncio.to_thread(dovecot.deliver, user.name, mail.make(subject="meanwhile"))
         await gateway.start()
         await service.wait_for(lambda one: one.type == "new_mail", 30, name="bell")

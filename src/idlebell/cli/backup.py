@@ -140,8 +140,8 @@ def _places(settings: Settings) -> tuple[Path, Path]:
 
 def _lock(passphrase_file: Path | None, key_file: Path | None, *, confirm: bool) -> Lock:
     from idlebell.cli.passwords import from_file, from_prompt
-    from idlebell.config.key_file import read_key_file
     from idlebell.store.archive import Lock
+    from idlebell.store.key_file import read_key_file
     from idlebell.store.sealing import decoded_key
 
     if key_file is not None:

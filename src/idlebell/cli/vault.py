@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def rotated(settings: Settings, new_key_file: Path | None, *, lost: bool) -> list[str]:
     """What was done, a sentence each. In this order: the new key is on disk; all rows are sealed by it, in one step; it takes
     the place of the old one. A gateway that is started in between opens by both."""
-    from idlebell.config.vault_key import next_path
+    from idlebell.login.vault_source import next_path
     from idlebell.model.account import Retention
 
     kept = settings.credentials
@@ -62,19 +62,19 @@ def _file_of(settings: Settings) -> Path:
 
 
 def _old_keys(settings: Settings, new: Path) -> tuple[VaultKey, ...]:
-    from idlebell.config.vault_key import read_vault_keys
     from idlebell.login.vault import VaultKey
+    from idlebell.login.vault_source import read_vault_keys
 
     try:
-        return tuple(VaultKey(key) for key in read_vault_keys(settings.credentials, may_make=False))
+        return tuple(VaultKey(key) for key in read_vault_keys(settings.credentials.vault_source, may_make=False))
     except ValueError as error:
         raise Failure(f"{error}; where it is lost, --lost removes what it sealed and makes a new one") from None
 
 
 def _new_key(path: Path) -> VaultKey:
     """That of an earlier run which was broken off, or a new one."""
-    from idlebell.config.vault_key import key_of_file, made_key
     from idlebell.login.vault import VaultKey
+    from idlebell.login.vault_source import key_of_file, made_key
 
     try:
         return VaultKey(key_of_file(path) if path.exists() else made_key(path))

@@ -9,7 +9,6 @@ from typing import TypeVar
 
 from idlebell.canary.rounds import Canary
 from idlebell.config import Settings
-from idlebell.config.key_file import read_key_file
 from idlebell.deliver.carriers import Carriers, to_canary, to_terminal
 from idlebell.net import child_process
 from idlebell.net.apns_sender import ApnsSender
@@ -24,6 +23,7 @@ from idlebell.net.tls_policy import TlsPolicy
 from idlebell.push.apns_key import ProviderToken
 from idlebell.push.exchange import ApnsPush, AppriseCall, CommandRun, FcmMessage, HttpRequest, Lines, SipRequest, Tokens
 from idlebell.push.google_account import ServiceAccount
+from idlebell.store.key_file import read_key_file
 
 T = TypeVar("T")
 

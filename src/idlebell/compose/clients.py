@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 
 from idlebell.config import Settings
-from idlebell.config.key_file import read_key_file
 from idlebell.config.settings import OAuthClient as Section
 from idlebell.discover.sign_in_presets import PRESETS, SignInPreset
 from idlebell.login.authorization import OFFLINE, OPENID, Endpoints, OAuthClient
@@ -15,6 +14,7 @@ from idlebell.login.sign_ins import Redeem, SignIns, redirect_uri
 from idlebell.model.endpoint import PushUrl
 from idlebell.model.secret import Secret
 from idlebell.net.clock import Clock
+from idlebell.store.key_file import read_key_file
 from idlebell.telemetry.facts import Emit
 
 _NO_PRESET = SignInPreset("", "", "", "", (OPENID,), (), (OFFLINE,))

@@ -30,7 +30,7 @@ from idlebell.compose.parts import (
     signer_of,
 )
 from idlebell.compose.processes import configure_of, reading_by, taking_over
-from idlebell.compose.vault import keyring_of, vault_room_of
+from idlebell.compose.vault import keyring_of, open_anew, vault_room_of
 from idlebell.config import Settings
 from idlebell.deliver.dispatcher import Dispatcher
 from idlebell.deliver.heartbeats import Heartbeats
@@ -132,10 +132,6 @@ async def running_engine(
         discovery = Discovery(resolver.services, http.send, clock)
         stack.push_async_callback(discovery.close)
         sessions = SessionInbox()
-        room = await vault_room_of(settings, store, clock, emit)
-        if room is not None:
-            stack.push_async_callback(room.stop)
-        keyring = await keyring_of(room, emit)
         wheel = Wheel()
         neighbour: Neighbour | None = None
         if door_process:
@@ -143,10 +139,15 @@ async def running_engine(
                 configure_of(settings, places),
                 taking_over(arena or SecretArena(), clock, wheel),
                 emit,
-                lambda: _start_anew(keyring, accounts, emit),
+                lambda: keyring.lose(),  # noqa: PLW0108 - the keyring comes after the door
+                lambda: _made_good(settings, keyring, accounts, neighbour, emit),
             )
             await neighbour.start()
             stack.push_async_callback(neighbour.close)
+        room = await vault_room_of(settings, store, clock, emit, neighbour)
+        if room is not None:
+            stack.push_async_callback(room.stop)
+        keyring = await keyring_of(room, emit)
         post = post_of(settings, connector, tls_policy, clock) if canary else None
         rhythm = Rhythm(settings.canary.every_seconds, settings.canary.late_seconds)
         bird = None if post is None else Canary(post, rhythm, clock, os.urandom, emit)
@@ -276,15 +277,18 @@ async def running_engine(
             await asyncio.gather(watching, clocks, certificates, return_exceptions=True)
 
 
-async def _start_anew(keyring: Keyring, accounts: Declared, emit: Emit) -> None:
-    """What the door kept is gone. Sessions go on; the apps of those that are lost from now on are asked. What the operator
-    declared is read again."""
-    keyring.wipe()
+async def _made_good(
+    settings: Settings, keyring: Keyring, accounts: Declared, neighbour: Neighbour | None, emit: Emit
+) -> None:
+    """A door was started anew: what lies in the vault is opened by it, what the operator declared is read again. Sessions go
+    on; the apps of those that are lost from now on, and whose credentials were nowhere else, are asked."""
+    assert neighbour is not None
     try:
+        await open_anew(settings, keyring, neighbour, emit)
         for complaint in await accounts.again():
             emit(Complained(complaint))
     except StoreError as error:
-        emit(Complained(f"the passwords of declared accounts were not read again: {error}"))
+        emit(Complained(f"what the vault holds and what is declared was not read again: {error}"))
 
 
 async def _watch_clock(clock: Clock, fleet: Fleet, hosts: Hosts, emit: Emit) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from idlebell.config import Settings
 from idlebell.door import frames
-from idlebell.door.neighbour import Neighbour, TakeOver
+from idlebell.door.neighbour import Neighbour
+from idlebell.door.side import TakeOver
 from idlebell.gateway.declared import DeclaredAccount, ReadPassword
 from idlebell.imap.capabilities import SharedCapabilities
 from idlebell.model.account import ImapTarget

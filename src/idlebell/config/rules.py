@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from idlebell.config.settings import Settings
-from idlebell.config.vault_key import CREDENTIAL, has_source
 from idlebell.discover.sign_in_presets import PRESETS
+from idlebell.login.vault_source import CREDENTIAL, has_source
 from idlebell.model.account import Retention, Tls
 from idlebell.model.apprise_service import offered
 from idlebell.net.apprise_pool import is_installed
@@ -58,17 +58,12 @@ def _pair(section: str, certificate: Path | None, key: Path | None) -> Iterator[
 
 def _credentials(settings: Settings) -> Iterator[Broken]:
     kept = settings.credentials
-    if kept.door == "process" and Retention.VAULT in kept.retention:
-        yield Broken(
-            ("credentials.door", "credentials.retention"),
-            "process keeps no vault yet; take vault out of retention, or leave the door inside",
-        )
     if kept.vault_key_file is not None and kept.vault_key_command:
         yield Broken(
             ("credentials.vault_key_command", "credentials.vault_key_file"),
             "give vault_key_file or vault_key_command, not both",
         )
-    if Retention.VAULT in kept.retention and not has_source(kept):
+    if Retention.VAULT in kept.retention and not has_source(kept.vault_source):
         yield Broken(
             ("credentials.retention", "credentials.vault_key_file", "credentials.vault_key_command"),
             f"vault needs vault_key_file or vault_key_command, or a systemd credential {CREDENTIAL}",

@@ -16,6 +16,7 @@ from msgspec import Meta
 from idlebell.config import values
 from idlebell.config.imap_url import ImapUrl
 from idlebell.config.values import Address, IpAddress, Network, Parse
+from idlebell.login.vault_source import VaultSource
 from idlebell.model.account import ImapTarget, Retention
 from idlebell.model.endpoint import PushUrl
 from idlebell.model.smtp import SmtpTarget
@@ -152,6 +153,10 @@ class CredentialsKept(Section, frozen=True, kw_only=True):
     vault_key_file: OptionalPath = None
     vault_key_command: Text = ""
     door: Literal["inside", "process"] = "inside"
+
+    @property
+    def vault_source(self) -> VaultSource:
+        return VaultSource(self.vault_key_file, self.vault_key_command)
 
 
 class OAuthClient(Section, frozen=True, kw_only=True):

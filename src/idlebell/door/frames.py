@@ -71,6 +71,15 @@ class ScramKeys(Frame, frozen=True, tag="keys"):
     mechanism: str
 
 
+class Renewable(Frame, frozen=True, tag="renewable"):
+    """``client_secret``: a ticket, or the operator's own."""
+
+    refresh_token: str
+    token_url: str
+    client_id: str
+    client_secret: str | None
+
+
 class Relayed(Frame, frozen=True, tag="relayed"):
     """No ticket: an app answers the challenge (:class:`Challenge`)."""
 
@@ -79,12 +88,12 @@ class Relayed(Frame, frozen=True, tag="relayed"):
 
 
 Sort: TypeAlias = Password | Token | ToBeKeys | ScramKeys | Relayed
+Sealable: TypeAlias = Password | Renewable
 
 
-class LogIn(Frame, frozen=True, tag=2):
-    """Answered by :class:`LoggedIn` or :class:`NotLoggedIn`. ``trust``, ``seen``: as they are stored."""
+class Whose(Frame, frozen=True):
+    """An account. ``trust``, ``seen``: as they are stored."""
 
-    number: int
     account: str
     host: str
     port: int
@@ -92,6 +101,13 @@ class LogIn(Frame, frozen=True, tag=2):
     trust: str
     seen: bytes | None
     username: str
+
+
+class LogIn(Frame, frozen=True, tag=2):
+    """Answered by :class:`LoggedIn` or :class:`NotLoggedIn`."""
+
+    number: int
+    whose: Whose
     by: Sort
 
 
@@ -131,6 +147,38 @@ class ReadPassword(Frame, frozen=True, tag=4):
     number: int
     file: str
     command: str
+
+
+class ReadVaultKey(Frame, frozen=True, tag=15):
+    """As :func:`idlebell.login.vault_source.read_vault_keys`. Answered by :class:`VaultKeyRead`."""
+
+    number: int
+    file: str
+    command: str
+    may_make: bool
+
+
+class Seal(Frame, frozen=True, tag=16):
+    """For the vault. Answered by :class:`Sealed`, in the order of what is asked."""
+
+    number: int
+    subscription: str
+    whose: Whose
+    by: Sealable
+
+
+class Unseal(Frame, frozen=True, tag=17):
+    """A row of the vault, for its account as it stands now. Answered by :class:`Unsealed` or :class:`NotUnsealed`."""
+
+    number: int
+    subscription: str
+    whose: Whose
+    key: bytes
+    content: bytes
+
+
+class Ping(Frame, frozen=True, tag=19):
+    """Answered by :class:`Pong`, by a door that is alive."""
 
 
 class Cancel(Frame, frozen=True, tag=5):
@@ -272,6 +320,37 @@ class PasswordRead(Frame, frozen=True, tag=29):
     sentence: str
 
 
+class VaultKeyRead(Frame, frozen=True, tag=34):
+    """What is the matter with it, or nothing."""
+
+    number: int
+    sentence: str
+
+
+class Sealed(Frame, frozen=True, tag=35):
+    """A row's two parts; both empty where the credentials were not at hand any more."""
+
+    number: int
+    key: bytes
+    content: bytes
+
+
+class Unsealed(Frame, frozen=True, tag=36):
+    """Tickets that are held for the gateway already."""
+
+    number: int
+    by: Sealable
+
+
+class NotUnsealed(Frame, frozen=True, tag=37):
+    number: int
+    other_key: bool
+
+
+class Pong(Frame, frozen=True, tag=38):
+    pass
+
+
 class Told(Frame, frozen=True, tag=30):
     """A fact, by the name of its class."""
 
@@ -290,6 +369,10 @@ FromGateway: TypeAlias = (
     | Refresh
     | Redeem
     | ReadPassword
+    | ReadVaultKey
+    | Seal
+    | Unseal
+    | Ping
     | Cancel
     | Hold
     | Release
@@ -312,6 +395,11 @@ FromDoor: TypeAlias = (
     | Refreshed
     | NotRefreshed
     | PasswordRead
+    | VaultKeyRead
+    | Sealed
+    | Unsealed
+    | NotUnsealed
+    | Pong
     | Told
     | NotListening
 )
@@ -319,3 +407,20 @@ FromDoor: TypeAlias = (
 encode: Final = msgspec.msgpack.Encoder().encode
 decode_from_gateway: Final = msgspec.msgpack.Decoder(FromGateway).decode
 decode_from_door: Final = msgspec.msgpack.Decoder(FromDoor).decode
+
+
+def tickets_in(answer: LoggedIn | Refreshed | PasswordRead | Unsealed) -> tuple[str, ...]:
+    """Those that are held for the gateway with it."""
+    found: tuple[str | None, ...] = ()
+    match answer:
+        case LoggedIn(keys=ScramKeys(client_key, server_key)):
+            found = (client_key, server_key)
+        case Refreshed(_, access_token, refresh_token):
+            found = (access_token, refresh_token)
+        case PasswordRead(_, ticket) | Unsealed(_, Password(ticket)):
+            found = (ticket,)
+        case Unsealed(_, Renewable(refresh_token, _, _, client_secret)):
+            found = (refresh_token, client_secret)
+        case _:
+            pass
+    return tuple(one for one in found if one)

@@ -35,7 +35,7 @@ class Front:
         gateway may be about to hold it."""
         if isinstance(frame, frames.Done):
             for ticket in self._needed.pop(frame.request, ()):
-                self._tickets.release(ticket)
+                self._tickets.answered(ticket)
         if (answers := self._answers.get(frame.request)) is not None:
             answers.put_nowait(frame)
 
@@ -58,7 +58,13 @@ class Front:
         state = scope["state"]
         headers = [(bytes(name), bytes(value)) for name, value in scope["headers"]]
         kind = next((value for name, value in headers if name.lower() == b"content-type"), b"")
-        masked = mask(state["body"], kind.decode("latin-1"), self._tickets.keep)
+        brought: list[str] = []
+
+        def keep(value: str) -> str:
+            brought.append(self._tickets.bring(value, brought))
+            return brought[-1]
+
+        masked = mask(state["body"], kind.decode("latin-1"), keep)
         self._needed[number] = masked.tickets
         client, peer = scope.get("client"), state["peer"]
         return frames.Request(

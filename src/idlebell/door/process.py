@@ -19,9 +19,10 @@ from typing import Any
 
 import msgspec
 
-from idlebell.door import frames
+from idlebell.door import frames, sorts
 from idlebell.door.front import Front
-from idlebell.door.tickets import PREFIX, Tickets
+from idlebell.door.strongbox import Strongbox
+from idlebell.door.tickets import ElsewhereError, Tickets, Use
 from idlebell.imap.errors import RemoteProtocolError
 from idlebell.login import refusal
 from idlebell.login.opener import LoginFailed, Opener
@@ -31,7 +32,6 @@ from idlebell.login.renewals import refresh_by
 from idlebell.login.sign_ins import redeem_by
 from idlebell.login.token_endpoint import Granted
 from idlebell.model.account import (
-    Account,
     BearerCredentials,
     Credentials,
     ImapTarget,
@@ -41,10 +41,8 @@ from idlebell.model.account import (
     RenewableCredentials,
 )
 from idlebell.model.endpoint import PushUrl
-from idlebell.model.ids import AccountId
 from idlebell.model.problem import Fault
 from idlebell.model.secret import Secret
-from idlebell.model.trust import restored
 from idlebell.net.clock import Clock
 from idlebell.net.connector import Connector
 from idlebell.net.dns import Resolver
@@ -73,6 +71,7 @@ class DoorProcess:
         self._link = Link(end, self._take, self.ended.set)
         self._tickets = Tickets(os.urandom)
         self._front = Front(self._say, self._tickets)
+        self._strongbox = Strongbox(self._tickets, self._say)
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._relays: dict[int, Relay] = {}
         self._others: set[asyncio.Task[None]] = set()
@@ -133,6 +132,14 @@ class DoorProcess:
                 self._start(frame.number, self._redeemed(frame))
             case frames.ReadPassword() as frame:
                 self._start(frame.number, self._read_password(frame))
+            case frames.ReadVaultKey() as frame:
+                self._start(frame.number, self._strongbox.read_key(frame))
+            case frames.Seal() as frame:
+                self._strongbox.seal(frame)
+            case frames.Unseal() as frame:
+                self._strongbox.unseal(frame)
+            case frames.Ping():
+                self._say(frames.Pong())
             case frames.Cancel(number):
                 if (task := self._tasks.get(number)) is not None:
                     task.cancel()
@@ -181,19 +188,19 @@ class DoorProcess:
     # credentials
 
     async def _log_in(self, frame: frames.LogIn) -> None:
-        target = ImapTarget(frame.host, frame.port, frame.tls, restored(frame.trust, frame.seen))
-        account = Account(AccountId(frame.account), target, frame.username)
+        account = sorts.account_of(frame.whose)
+        use = sorts.login_at(frame.whose)
         try:
-            with self._tickets.copies(*_tickets_of(frame.by)) as secrets:
+            with self._tickets.used(use, *sorts.tickets_of(frame.by)) as secrets:
                 credentials = _credentials(frame.by, secrets)
                 with self._relaying(frame.number, credentials) as relay:
                     try:
                         given = await give(await self._opener.open(account, credentials))
                     except (TransportError, RemoteProtocolError) as error:
-                        raise LoginFailed(refusal.failed(error, frame.host)) from None
-                keys = self._keys_of(frame.by, credentials)
-        except KeyError:
-            self._say(frames.NotLoggedIn(frame.number, _forgotten(), False, True))
+                        raise LoginFailed(refusal.failed(error, frame.whose.host)) from None
+                keys = self._keys_of(frame.by, credentials, use)
+        except KeyError as error:
+            self._say(frames.NotLoggedIn(frame.number, self._not_at_hand(error), False, True))
             return
         except LoginFailed as failure:
             self._say(frames.NotLoggedIn(frame.number, failure.fault, failure.unexplained, failure.ours))
@@ -224,32 +231,39 @@ class DoorProcess:
         if not found.cancelled():
             self._say(frames.Challenge(number, found.result()))
 
-    def _keys_of(self, by: frames.Sort, credentials: Credentials) -> frames.ScramKeys | None:
+    def _not_at_hand(self, error: KeyError) -> Fault:
+        if isinstance(error, ElsewhereError):
+            self._emit(
+                Complained("credentials were to be used for something else than they were given for; they were not")
+            )
+        return _forgotten()
+
+    def _keys_of(self, by: frames.Sort, credentials: Credentials, use: Use) -> frames.ScramKeys | None:
         """What a password has become, kept for the gateway."""
         if not isinstance(by, frames.ToBeKeys) or not isinstance(credentials, KeyedCredentials):
             return None
-        keep = self._tickets.keep
-        client, server = keep(credentials.client_key.reveal()), keep(credentials.server_key.reveal())
+        found = (credentials.client_key, credentials.server_key)
+        client, server = (self._tickets.keep(one.reveal(), uses=[use]) for one in found)
         keys = frames.ScramKeys(client, server, credentials.salt, credentials.iterations, credentials.mechanism)
         credentials.wipe()
         return keys
 
     async def _refreshed(self, frame: frames.Refresh) -> None:
         given = frame.client_secret or ""
-        known = given if given.startswith(PREFIX) else ""
+        known = given if sorts.is_ticket(given) else ""
         tickets = [frame.refresh_token, *filter(None, (known, frame.access_token))]
         try:
-            with self._tickets.copies(*tickets) as (refresh_token, *others):
+            with self._tickets.used(sorts.refresh_at(frame.token_url), *tickets) as (refresh_token, *others):
                 secret = others.pop(0) if known else Secret(given) if given else None
                 access = others.pop(0) if frame.access_token else None
                 own = RenewableCredentials(refresh_token, PushUrl(frame.token_url), frame.client_id, secret, access)
                 found = await self._refresh(own)
-        except KeyError:
-            found = _forgotten()
+        except KeyError as error:
+            found = self._not_at_hand(error)
         except asyncio.CancelledError:
             self._say(frames.NotRefreshed(frame.number, _forgotten()))
             raise
-        self._granted(frame.number, found)
+        self._granted(frame.number, found, like=frame.refresh_token)
 
     async def _redeemed(self, frame: frames.Redeem) -> None:
         request = HttpRequest("POST", PushUrl(frame.url), tuple(frame.headers), frame.body)
@@ -260,11 +274,13 @@ class DoorProcess:
             raise
         self._granted(frame.number, found)
 
-    def _granted(self, number: int, found: Granted | Fault) -> None:
+    def _granted(self, number: int, found: Granted | Fault, like: str = "") -> None:
+        """``like``: a ticket for what they may be used for, too."""
         if isinstance(found, Granted):
             tokens = [found.access_token, *([found.refresh_token] if found.refresh_token else [])]
-            kept = [self._tickets.keep(token.reveal()) for token in tokens]
+            kept: list[str] = []
             for token in tokens:
+                kept.append(self._tickets.keep(token.reveal(), like=like or next(iter(kept), "")))
                 token.wipe()
             another = kept[1] if len(kept) > 1 else None
             who = None if found.id_token is None else found.id_token.text()
@@ -280,12 +296,6 @@ class DoorProcess:
             return
         self._say(frames.PasswordRead(frame.number, self._tickets.keep(password.reveal()), ""))
         password.wipe()
-
-
-def _tickets_of(by: frames.Sort) -> tuple[str, ...]:
-    if isinstance(by, frames.Relayed):
-        return ()
-    return (by.client_key, by.server_key) if isinstance(by, frames.ScramKeys) else (by.ticket,)
 
 
 def _credentials(by: frames.Sort, secrets: list[Secret]) -> Credentials:

@@ -1,47 +1,79 @@
-"""What the door keeps, by ticket, for as long as somebody needs it."""
+"""What the door keeps, by ticket, for as long as somebody needs it, and what each may be used for."""
 
 from __future__ import annotations
 
 import base64
 import hmac
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
 
 from idlebell.model.secret import Secret
 
 PREFIX: Final = "held:"
 """Of every ticket."""
 KEY_BYTES: Final = 32
+USES: Final = 4_096
+"""Of one secret: users of a provider whose first password is the same for all."""
+
+Use: TypeAlias = tuple[str, ...]
+"""What a secret is used for: its kind, then where and for whom."""
+
+
+class ElsewhereError(KeyError):
+    """It was given for something else."""
 
 
 @dataclass(slots=True)
 class _Kept:
     secret: Secret
     needed: int
+    requests: int = 0
+    """Those that are under way and brought it."""
+    uses: set[Use] = field(default_factory=set)
 
 
 class Tickets:
     """``entropy`` gives that many random bytes. A ticket is a keyed digest, so equal secrets are known as equal by who sees
-    tickets alone, and nobody finds out by trying what one stands for."""
+    tickets alone, and nobody finds out by trying what one stands for.
+
+    A secret is bound to what it was first used for with success: whoever has nothing but a ticket cannot have it used
+    elsewhere. A request that brings it may name something else, for as long as it is under way."""
 
     def __init__(self, entropy: Callable[[int], bytes]) -> None:
         self._key = entropy(KEY_BYTES)
         self._kept: dict[str, _Kept] = {}
 
-    def keep(self, value: str | bytes) -> str:
-        """The ticket of ``value``, needed once more from now on."""
+    def keep(self, value: str | bytes, *, like: str = "", uses: Sequence[Use] = ()) -> str:
+        """The ticket of ``value``, needed once more from now on. ``like``: it may be used for what that ticket's may, and the
+        other way round."""
         secret = Secret(value)
         digest = hmac.digest(self._key, secret.reveal(), "sha256")
         ticket = PREFIX + base64.urlsafe_b64encode(digest).decode().rstrip("=")
         found = self._kept.get(ticket)
         if found is None:
-            self._kept[ticket] = _Kept(secret, 1)
+            found = self._kept[ticket] = _Kept(secret, 1)
         else:
             secret.wipe()
             found.needed += 1
+        if (other := self._kept.get(like)) is not None:
+            other.uses |= found.uses
+            found.uses = other.uses
+        found.uses.update(uses)
         return ticket
+
+    def bring(self, value: str | bytes, with_others: Sequence[str] = ()) -> str:
+        """As :meth:`keep`, for a request that is under way from now on, and has brought those others."""
+        ticket = self.keep(value, like=with_others[0] if with_others else "")
+        self._kept[ticket].requests += 1
+        return ticket
+
+    def answered(self, ticket: str) -> None:
+        """A request that brought it is over."""
+        if (found := self._kept.get(ticket)) is not None:
+            found.requests -= 1
+        self.release(ticket)
 
     def hold(self, ticket: str) -> None:
         """It is needed once more. One that is not kept: nothing happens."""
@@ -59,11 +91,17 @@ class Tickets:
             found.secret.wipe()
 
     @contextmanager
-    def copies(self, *tickets: str) -> Iterator[list[Secret]]:
-        """Of their secrets, wiped at the end. KeyError: one is not kept."""
-        found = [self._kept[ticket].secret.again() for ticket in tickets]
+    def used(self, use: Use, *tickets: str) -> Iterator[list[Secret]]:
+        """Copies of their secrets for that, wiped at the end; they are bound to it where nothing is raised. KeyError: one is
+        not kept. ElsewhereError: one is bound to something else."""
+        kept = [self._kept[ticket] for ticket in tickets]
+        if not all(_may_be_used(one, use) for one in kept):
+            raise ElsewhereError
+        found = [one.secret.again() for one in kept]
         try:
             yield found
+            for one in kept:
+                one.uses.add(use)
         finally:
             for secret in found:
                 secret.wipe()
@@ -73,3 +111,9 @@ class Tickets:
 
     def __repr__(self) -> str:
         return f"Tickets({len(self)} kept)"
+
+
+def _may_be_used(kept: _Kept, use: Use) -> bool:
+    if use in kept.uses or not any(one[0] == use[0] for one in kept.uses):
+        return True
+    return kept.requests > 0 and len(kept.uses) < USES

@@ -15,7 +15,7 @@ from idlebell.model.secret import Secret
 class Keyring:
     """Owns what it is given and wipes it. Its ``repr`` shows how many sets there are. ``room`` None: there is no vault."""
 
-    __slots__ = ("_accounts", "_coming", "_room", "_sets", "_vaulted")
+    __slots__ = ("_accounts", "_coming", "_lost", "_room", "_sets", "_vaulted")
 
     def __init__(self, room: VaultRoom | None = None) -> None:
         self._sets: dict[SubscriptionId, tuple[AccountId, Credentials]] = {}
@@ -23,15 +23,37 @@ class Keyring:
         self._room = room
         self._vaulted: dict[SubscriptionId, Account] = {}
         self._coming: dict[RenewableCredentials, Secret] = {}
+        self._lost: dict[SubscriptionId, Credentials] = {}
 
     async def load(self) -> Unopened:
-        """What lies in the vault, once, at the start. StoreError."""
+        """What lies in the vault: at the start, and when those who opened it have lost it (:meth:`lose`). StoreError,
+        SafeAway."""
         unopened = Unopened()
-        if self._room is not None:
-            async for subscription, account, credentials in self._room.stored(unopened):
-                self._put(subscription, account.id, credentials)
-                self._vaulted[subscription] = account
+        if self._room is None:
+            return unopened
+        lost, self._lost = self._lost, {}
+        async for subscription, account, credentials in self._room.stored(unopened):
+            held = self._sets.get(subscription)
+            if held is not None and held[1] is not lost.get(subscription):
+                credentials.wipe()  # others came meanwhile
+                continue
+            self._take(subscription)
+            self._put(subscription, account.id, credentials)
+            self._vaulted[subscription] = account
+        for subscription, own in lost.items():
+            if self.keeps(subscription, own):
+                self._take(subscription)
+                self._vaulted.pop(subscription, None)
         return unopened
+
+    def lose(self) -> None:
+        """Whoever kept what is held here has ended. Sets of the vault are there still, and of no use until :meth:`load`: nobody
+        is to be asked for them."""
+        for subscription, (_, own) in tuple(self._sets.items()):
+            if subscription in self._vaulted:
+                self._lost[subscription] = own
+            else:
+                self._take(subscription)
 
     def keep(
         self,

@@ -36,6 +36,8 @@ PADDED_BYTES: Final = 512
 _FORMAT: Final = b"\x01"
 
 Entropy = Callable[[int], bytes]
+Overwrite = Callable[[bytes], None]
+"""Of what nobody looks at any more."""
 
 
 class NotOpened(Exception):  # noqa: N818 - named as the fact it is
@@ -85,13 +87,14 @@ class VaultKey:
 
 class Vault:
     """``key`` seals and opens; ``older`` open, too: one of a change of keys that was broken off. ``entropy`` gives that many
-    random bytes."""
+    random bytes. ``overwrite`` is done to what was written out in clear."""
 
-    __slots__ = ("_entropy", "_keys")
+    __slots__ = ("_entropy", "_keys", "_overwrite")
 
-    def __init__(self, key: VaultKey, *older: VaultKey, entropy: Entropy) -> None:
+    def __init__(self, key: VaultKey, *older: VaultKey, entropy: Entropy, overwrite: Overwrite) -> None:
         self._keys = (key, *older)
         self._entropy = entropy
+        self._overwrite = overwrite
 
     def seal(
         self,
@@ -102,9 +105,11 @@ class Vault:
     ) -> Vaulted:
         """``refresh_token``: one that is to follow the one in ``credentials``."""
         data_key, nonce = self._entropy(KEY_BYTES), self._entropy(NONCE_BYTES)
-        plain = json.dumps(_written(credentials, refresh_token)).encode("ascii")
-        plain += b" " * (-len(plain) % PADDED_BYTES)
+        written = json.dumps(_written(credentials, refresh_token)).encode("ascii")
+        plain = written + b" " * (-len(written) % PADDED_BYTES)
+        self._overwrite(written)
         content = AESGCM(data_key).encrypt(nonce, plain, _place(subscription, account))
+        self._overwrite(plain)
         key = self._keys[0].seal(data_key, subscription, account.id, self._entropy)
         return Vaulted(subscription, account.id, key, _FORMAT + nonce + content)
 
@@ -118,7 +123,11 @@ class Vault:
         nonce, rest = row.content[start : start + NONCE_BYTES], row.content[start + NONCE_BYTES :]
         if row.content[:start] != _FORMAT or len(data_key) != KEY_BYTES:
             raise NotOpened(other_key=False)
-        return _read(_opened(AESGCM(data_key), nonce, rest, _place(row.subscription, account)))
+        plain = _opened(AESGCM(data_key), nonce, rest, _place(row.subscription, account))
+        try:
+            return _read(plain)
+        finally:
+            self._overwrite(plain)
 
     def __repr__(self) -> str:
         return "Vault(…)"

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Protocol
 
-from idlebell.login.vault import NotOpened, Vault
-from idlebell.model.account import Account, Credentials, PasswordCredentials, RenewableCredentials, Retention
+from idlebell.login.safe import Safe, Sealable
+from idlebell.login.vault import NotOpened
+from idlebell.model.account import Account, Credentials, Retention
 from idlebell.model.ids import AccountId, SubscriptionId
 from idlebell.model.secret import Secret
 from idlebell.model.subscription import Subscription
@@ -24,8 +25,8 @@ from idlebell.telemetry.facts import Emit, StoreFailed
 
 RETRY_SECONDS: Final = 5.0
 """Until a store that failed is tried again."""
-
-Sealable: TypeAlias = PasswordCredentials | RenewableCredentials
+OPENED_AT_ONCE: Final = 64
+"""Sets: each is a question and an answer where the key is in another process."""
 
 
 class Shelves(VaultedSets, Protocol):
@@ -45,27 +46,28 @@ class Unopened:
 
 
 class VaultRoom:
-    """One for a process. ``vault`` None: its key is not to be had, so nothing can be put in; what is there stays until its
+    """One for a process. ``safe`` None: its key is not to be had, so nothing can be put in; what is there stays until its
     subscription ends or other credentials come."""
 
-    def __init__(self, store: Shelves, vault: Vault | None, clock: Clock, emit: Emit) -> None:
+    def __init__(self, store: Shelves, safe: Safe | None, clock: Clock, emit: Emit) -> None:
         self._store = store
-        self._vault = vault
+        self._safe = safe
         self._clock = clock
         self._emit = emit
         self._there: set[SubscriptionId] = set()
-        self._pending: dict[SubscriptionId, Vaulted | None] = {}
+        self._pending: dict[SubscriptionId, asyncio.Future[Vaulted | None] | None] = {}
         self._passed = asyncio.Condition()
         self._failing = False
         self._writing: asyncio.Task[None] | None = None
 
     @property
     def open(self) -> bool:
-        return self._vault is not None
+        return self._safe is not None
 
     async def stored(self, unopened: Unopened) -> AsyncIterator[tuple[SubscriptionId, Account, Credentials]]:
-        """What the last process left. What belongs to nobody any more goes. StoreError."""
+        """What the last process left, or what lies there again. What belongs to nobody any more goes. StoreError, SafeAway."""
         gone: list[SubscriptionId] = []
+        known: list[tuple[Vaulted, Account, bool]] = []
         for row in await self._store.vaulted():
             subscription = await self._store.get(row.subscription)
             account = await self._store.account_by_id(row.account)
@@ -73,19 +75,31 @@ class VaultRoom:
                 gone.append(row.subscription)
                 continue
             self._there.add(row.subscription)
-            try:
-                if self._vault is None:
-                    raise NotOpened(other_key=True)
-                if subscription.account_id != row.account:
-                    raise NotOpened(other_key=False)
-                credentials = self._vault.open(row, account)
-            except NotOpened as error:
-                unopened.other_key += error.other_key
-                unopened.changed += not error.other_key
-                continue
-            yield row.subscription, account, credentials
+            known.append((row, account, subscription.account_id == row.account))
+        for start in range(0, len(known), OPENED_AT_ONCE):
+            part = known[start : start + OPENED_AT_ONCE]
+            for (row, account, _), found in zip(
+                part, await asyncio.gather(*(self._opened(*one) for one in part)), strict=True
+            ):
+                if isinstance(found, NotOpened):
+                    unopened.other_key += found.other_key
+                    unopened.changed += not found.other_key
+                elif row.subscription in self._there and row.subscription not in self._pending:
+                    yield row.subscription, account, found
+                else:
+                    found.wipe()  # it was removed or replaced while it was opened
         if gone:
             await self._store.forget_vaulted(gone)
+
+    async def _opened(self, row: Vaulted, account: Account, its_own: bool) -> Credentials | NotOpened:
+        try:
+            if self._safe is None:
+                raise NotOpened(other_key=True)
+            if not its_own:
+                raise NotOpened(other_key=False)
+            return await self._safe.open(row, account)
+        except NotOpened as error:
+            return error
 
     def put(
         self,
@@ -95,13 +109,12 @@ class VaultRoom:
         refresh_token: Secret | None = None,
     ) -> None:
         """In place of the set that lies there. ``refresh_token``: see :meth:`.vault.Vault.seal`."""
-        if self._vault is None:
-            self.remove(
-                subscription
-            )  # it was replaced: the next start must not send it, nor a refresh token that was used
+        if self._safe is None:
+            # It was replaced: the next start must not send it, nor a refresh token that was used.
+            self.remove(subscription)
             return
         self._there.add(subscription)
-        self._ask(subscription, self._vault.seal(subscription, account, credentials, refresh_token))
+        self._ask(subscription, self._safe.seal(subscription, account, credentials, refresh_token))
 
     def remove(self, subscription: SubscriptionId) -> None:
         """Where none lies there: nothing happens."""
@@ -123,8 +136,8 @@ class VaultRoom:
         self._writing.cancel()
         await asyncio.gather(self._writing, return_exceptions=True)
 
-    def _ask(self, subscription: SubscriptionId, row: Vaulted | None) -> None:
-        self._pending[subscription] = row
+    def _ask(self, subscription: SubscriptionId, sealed: asyncio.Future[Vaulted | None] | None) -> None:
+        self._pending[subscription] = sealed
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write(), name="vault")
 
@@ -139,15 +152,18 @@ class VaultRoom:
                 self._emit(StoreFailed(str(failed[0])))
                 await self._clock.sleep(RETRY_SECONDS)
 
-    async def _one(self, subscription: SubscriptionId, row: Vaulted | None) -> StoreError | None:
+    async def _one(
+        self, subscription: SubscriptionId, sealed: asyncio.Future[Vaulted | None] | None
+    ) -> StoreError | None:
         try:
-            if row is None:
+            row = None if sealed is None else await sealed
+            if row is None:  # or it was not to be sealed: what lies there was replaced
                 await self._store.forget_vaulted((subscription,))
             else:
                 await self._store.keep_vaulted(row)
         except StoreError as error:
             return error
-        if self._pending.get(subscription, _NOTHING) is row:  # nothing newer was asked meanwhile
+        if self._pending.get(subscription, _NOTHING) is sealed:  # nothing newer was asked meanwhile
             del self._pending[subscription]
         return None
 

@@ -14,10 +14,11 @@ from click.testing import CliRunner, Result
 import store_samples as samples
 from idlebell.cli import main
 from idlebell.cli import vault as command
-from idlebell.config.vault_key import key_of_file, next_path
 from idlebell.login.vault import NotOpened, Vault, VaultKey
+from idlebell.login.vault_source import key_of_file, next_path
 from idlebell.model.account import PasswordCredentials, Retention
 from idlebell.model.secret import Secret
+from idlebell.net.hardening import overwrite
 from idlebell.store.contract import Store
 from idlebell.store.sealing import Sealer, default_key_path, load_or_make_key
 from idlebell.store.sqlite import open_sqlite
@@ -49,7 +50,7 @@ class Installation:
         return asyncio.run(opened())
 
     def fill(self) -> None:
-        vault = Vault(VaultKey(key_of_file(self.key_file)), entropy=os.urandom)
+        vault = Vault(VaultKey(key_of_file(self.key_file)), entropy=os.urandom, overwrite=overwrite)
 
         async def work(store: Store) -> None:
             for number in range(SETS):
@@ -61,7 +62,7 @@ class Installation:
 
     def opened_by(self, path: Path) -> int:
         """How many sets the key in ``path`` opens."""
-        vault = Vault(VaultKey(key_of_file(path)), entropy=os.urandom)
+        vault = Vault(VaultKey(key_of_file(path)), entropy=os.urandom, overwrite=overwrite)
 
         async def work(store: Store) -> int:
             count = 0

@@ -87,7 +87,6 @@ def test_all_faults_are_told_at_once(tmp_path):
         ('[credentials]\nretention = ["for ever"]', "session, keys, memory, vault"),
         ("[credentials]\nretention = []", "at least one"),
         ('[credentials]\nvault_key_file = "a"\nvault_key_command = "b"', "not both"),
-        ('[credentials]\ndoor = "process"\nretention = ["vault"]', "process keeps no vault yet"),
         ('[front]\nlisten = "127.0.0.1:143"', "[front] upstream: is missing"),
         ('[front]\nlisten = "0.0.0.0:143"\nupstream = "h:993"', "without TLS the front listens on loopback only"),
         ("imap = 3", "expected a table, got an integer"),

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from idlebell.door.tickets import PREFIX, Tickets
+from idlebell.door.tickets import PREFIX, ElsewhereError, Tickets, Use
 from idlebell.model.secret import HeldSecret, Secret
 
 
@@ -21,12 +21,16 @@ def test_equal_secrets_have_one_ticket_and_another_door_has_others() -> None:
     assert repr(tickets) == "Tickets(2 kept)"
 
 
+def login(user: str) -> Use:
+    return ("login", "imap.example.org", "993", user)
+
+
 def test_what_nobody_needs_any_more_is_gone() -> None:
     tickets = Tickets(os.urandom)
     ticket = tickets.keep("hunter2")
     tickets.hold(ticket)
     tickets.release(ticket)
-    with tickets.copies(ticket, ticket) as (secret, _):
+    with tickets.used(login("alice"), ticket, ticket) as (secret, _):
         assert secret.text() == "hunter2"
         tickets.release(ticket)
         assert len(tickets) == 0
@@ -34,8 +38,51 @@ def test_what_nobody_needs_any_more_is_gone() -> None:
     assert secret.wiped
     tickets.hold(ticket)
     tickets.release(ticket)
-    with pytest.raises(KeyError), tickets.copies(ticket):
+    with pytest.raises(KeyError), tickets.used(login("alice"), ticket):
         pass
+
+
+def may_be_used(tickets: Tickets, ticket: str, use: Use) -> bool:
+    try:
+        with tickets.used(use, ticket):
+            return True
+    except ElsewhereError:
+        return False
+
+
+def test_a_secret_is_bound_to_what_it_was_first_used_for_with_success() -> None:
+    tickets = Tickets(os.urandom)
+    ticket = tickets.keep("hunter2")
+    with pytest.raises(OSError, match="refused"), tickets.used(login("mistyped"), ticket):
+        raise OSError("refused")
+    assert may_be_used(tickets, ticket, login("alice"))
+    assert not may_be_used(tickets, ticket, login("mallory"))
+    assert may_be_used(tickets, ticket, ("refresh", "https://provider.example/token"))
+    assert not may_be_used(tickets, ticket, ("refresh", "https://mallory.example/token"))
+    assert may_be_used(tickets, ticket, login("alice"))
+
+
+def test_a_request_that_brings_it_may_name_something_else() -> None:
+    tickets = Tickets(os.urandom)
+    ticket = tickets.keep("the first password of all")
+    assert may_be_used(tickets, ticket, login("alice"))
+    assert tickets.bring("the first password of all") == ticket
+    assert may_be_used(tickets, ticket, login("bob"))
+    tickets.answered(ticket)
+    assert may_be_used(tickets, ticket, login("bob"))
+    assert not may_be_used(tickets, ticket, login("carol"))
+
+
+def test_what_follows_from_a_secret_is_bound_as_it_is() -> None:
+    tickets = Tickets(os.urandom)
+    refresh = tickets.bring("refresh")
+    access = tickets.bring("access", [refresh])
+    assert may_be_used(tickets, access, login("alice"))
+    tickets.answered(access)
+    following = tickets.keep("another", like=refresh)
+    assert not may_be_used(tickets, following, login("mallory"))
+    assert may_be_used(tickets, following, login("alice"))
+    assert not may_be_used(tickets, tickets.keep("sealed for her", uses=[login("alice")]), login("mallory"))
 
 
 class Book:

@@ -12,12 +12,13 @@ from idlebell.model.ids import AccountId, SubscriptionId
 from idlebell.model.secret import Secret
 from idlebell.model.trust import AUTHORITIES, FirstUse, Trust, pinned
 from idlebell.model.vaulted import Vaulted
+from idlebell.net.hardening import overwrite
 
 ONE, TWO = SubscriptionId("sub_1"), SubscriptionId("sub_2")
 ALICE = Account(AccountId("acc_a"), ImapTarget("imap.example.org", 993, Tls.IMPLICIT), "alice@example.org")
 BOB = replace(ALICE, id=AccountId("acc_b"), username="bob@example.org")
 KEY, OTHER = VaultKey(b"k" * 32), VaultKey(b"o" * 32)
-VAULT = Vault(KEY, entropy=os.urandom)
+VAULT = Vault(KEY, entropy=os.urandom, overwrite=overwrite)
 PASSWORD = "pass phrase, and: \udcff"
 
 
@@ -119,16 +120,20 @@ def test_a_password_is_not_opened_for_another_key_of_the_server(trust: Trust) ->
 
 def test_another_key_is_told_from_a_changed_row() -> None:
     row = VAULT.seal(ONE, ALICE, password())
-    assert refused(row, vault=Vault(OTHER, entropy=os.urandom))
-    assert Vault(OTHER, KEY, entropy=os.urandom).open(row, ALICE) == password(), "an older key opens, too"
-    assert OTHER.opens(Vault(OTHER, KEY, entropy=os.urandom).seal(ONE, ALICE, password())), "the first one seals"
+    assert refused(row, vault=Vault(OTHER, entropy=os.urandom, overwrite=overwrite))
+    assert Vault(OTHER, KEY, entropy=os.urandom, overwrite=overwrite).open(row, ALICE) == password(), (
+        "an older key opens, too"
+    )
+    assert OTHER.opens(Vault(OTHER, KEY, entropy=os.urandom, overwrite=overwrite).seal(ONE, ALICE, password())), (
+        "the first one seals"
+    )
 
 
 def test_another_key_takes_over_without_opening_what_is_sealed() -> None:
     row = VAULT.seal(ONE, ALICE, password())
     again = KEY.resealed(row, OTHER, os.urandom)
     assert (again.content, again.subscription, again.account) == (row.content, ONE, ALICE.id)
-    assert Vault(OTHER, entropy=os.urandom).open(again, ALICE) == password()
+    assert Vault(OTHER, entropy=os.urandom, overwrite=overwrite).open(again, ALICE) == password()
     assert refused(again), "the old key opens it no more"
     with pytest.raises(NotOpened):
         KEY.resealed(replace(row, subscription=TWO), OTHER, os.urandom)

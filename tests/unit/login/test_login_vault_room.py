@@ -7,19 +7,23 @@ import json
 import os
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 import store_samples as samples
 from idlebell.login.keyring import Keyring
 from idlebell.login.renewals import Renewals, refresh_by
+from idlebell.login.safe import SafeHere
 from idlebell.login.vault import Vault, VaultKey
 from idlebell.login.vault_room import RETRY_SECONDS, Unopened, VaultRoom
-from idlebell.model.account import Account, PasswordCredentials, RenewableCredentials, Retention
+from idlebell.model.account import Account, Credentials, PasswordCredentials, RenewableCredentials, Retention
 from idlebell.model.endpoint import PushUrl
+from idlebell.model.ids import SubscriptionId
 from idlebell.model.secret import Secret
 from idlebell.model.subscription import Subscription
 from idlebell.model.vaulted import Vaulted
+from idlebell.net.hardening import overwrite
 from idlebell.push.exchange import Answer, HttpRequest, HttpResponse
 from idlebell.store.contract import StoreError
 from idlebell.store.memory import MemoryStore
@@ -52,8 +56,8 @@ class Bench:
 
     def keyring(self, key: VaultKey | None = KEY) -> Keyring:
         """Of one process."""
-        vault = None if key is None else Vault(key, entropy=os.urandom)
-        self.rooms.append(VaultRoom(self.store, vault, self.clock, self.facts.append))
+        safe = None if key is None else SafeHere(Vault(key, entropy=os.urandom, overwrite=overwrite))
+        self.rooms.append(VaultRoom(self.store, safe, self.clock, self.facts.append))
         return Keyring(self.rooms[-1])
 
     async def restarted(self, key: VaultKey | None = KEY) -> tuple[Keyring, Unopened]:
@@ -215,7 +219,7 @@ async def test_a_new_refresh_token_is_stored_before_the_old_one_is_dropped(bench
     assert held == ["r0"], "when the new one is written, the old one is still held"
     assert credentials.refresh_token.text() == "r1"
     (row,) = await bench.store.vaulted()
-    kept = Vault(KEY, entropy=os.urandom).open(row, account)
+    kept = Vault(KEY, entropy=os.urandom, overwrite=overwrite).open(row, account)
     assert isinstance(kept, RenewableCredentials)
     assert (kept.refresh_token.text(), kept.access_token.text()) == ("r1", "")
     await renewals.stop()
@@ -241,7 +245,69 @@ async def test_what_goes_into_the_vault_while_a_token_is_renewed_goes_with_the_n
     assert await renewals.renew(credentials) is None
     await keyring.settled(own.id)
     (row,) = await bench.store.vaulted()
-    kept = Vault(KEY, entropy=os.urandom).open(row, account)
+    kept = Vault(KEY, entropy=os.urandom, overwrite=overwrite).open(row, account)
     assert isinstance(kept, RenewableCredentials)
     assert kept.refresh_token.text() == "r1"
     await renewals.stop()
+
+
+async def test_what_others_kept_and_lost_is_opened_again_and_newer_ones_stay(bench: Bench) -> None:
+    """As where the door is a process of its own and has ended."""
+    (first, one), (second, two), (third, three) = [await bench.subscribed(number) for number in (1, 2, 3)]
+    keyring = bench.keyring()
+    for account, own, text in ((first, one, "one"), (second, two, "two"), (third, three, "three")):
+        keyring.keep(own.id, account.id, password(text), vault_for=account)
+        await keyring.settled(own.id)
+    in_memory = replace(one, id=SubscriptionId("sub_memory"))
+    keyring.keep(in_memory.id, first.id, password("nowhere else"))
+    keyring.lose()
+    assert all(keyring.holds(account.id) for account in (first, second, third)), "nobody is asked for them"
+    assert not keyring.holds_of(in_memory.id)
+    keyring.keep(two.id, second.id, password("newer"), vault_for=second)
+    await bench.store.forget_vaulted([three.id])
+    await keyring.load()
+    assert keyring.sets(first.id) == ((one.id, password("one")),)
+    assert keyring.sets(second.id) == ((two.id, password("newer")),)
+    assert not keyring.holds(third.id), "its row is gone, and what is held of it of no use"
+
+
+async def test_a_set_that_is_dropped_while_it_is_opened_does_not_come_back(bench: Bench) -> None:
+    account, own = await bench.subscribed()
+    keyring = bench.keyring()
+    keyring.keep(own.id, account.id, password(), vault_for=account)
+    await keyring.settled(own.id)
+    keyring.lose()
+    (room,) = bench.rooms
+    opened = []
+
+    class Slow(SafeHere):
+        async def open(self, row: Vaulted, account: Account) -> Credentials:
+            keyring.drop(own.id)
+            opened.append(await super().open(row, account))
+            return opened[-1]
+
+    room._safe = Slow(Vault(KEY, entropy=os.urandom, overwrite=overwrite))
+    await keyring.load()
+    assert not keyring.holds_of(own.id)
+    assert opened[0].password.wiped
+    await keyring.settled(own.id)
+    assert await bench.store.vaulted() == ()
+
+
+async def test_what_is_not_to_be_had_for_sealing_leaves_the_vault(bench: Bench) -> None:
+    """The door has ended before it sealed what replaces the set that lies there."""
+    account, own = await bench.subscribed()
+    keyring = bench.keyring()
+    keyring.keep(own.id, account.id, password(), vault_for=account)
+    await keyring.settled(own.id)
+
+    class Gone(SafeHere):
+        def seal(self, *given: Any) -> asyncio.Future[Vaulted | None]:
+            nothing: asyncio.Future[Vaulted | None] = asyncio.get_running_loop().create_future()
+            nothing.set_result(None)
+            return nothing
+
+    bench.rooms[0]._safe = Gone(Vault(KEY, entropy=os.urandom, overwrite=overwrite))
+    keyring.keep(own.id, account.id, password("second"), vault_for=account)
+    await keyring.settled(own.id)
+    assert await bench.store.vaulted() == ()

@@ -6,14 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from idlebell.config.settings import CredentialsKept
-from idlebell.config.vault_key import CREDENTIAL, has_source, next_path, read_vault_keys
+from idlebell.login.vault_source import CREDENTIAL, VaultSource, has_source, next_path, read_vault_keys
 
 KEY = bytes(range(32))
 
 
-def of_file(path: Path) -> CredentialsKept:
-    return CredentialsKept(vault_key_file=path)
+def of_file(path: Path) -> VaultSource:
+    return VaultSource(path)
 
 
 @pytest.fixture(autouse=True)
@@ -64,7 +63,7 @@ def test_a_command_prints_the_key_and_sees_nothing_of_ours(tmp_path: Path, monke
     monkeypatch.setenv("IDLEBELL_CANARY", "secret")
     script = tmp_path / "key.sh"
     script.write_text(f'test -z "$IDLEBELL_CANARY" || exit 3\necho {base64.b64encode(KEY).decode()}\n')
-    kept = CredentialsKept(vault_key_command=f"sh {script}")
+    kept = VaultSource(command=f"sh {script}")
     assert read_vault_keys(kept, may_make=False) == (KEY,)
 
 
@@ -79,12 +78,12 @@ def test_a_command_prints_the_key_and_sees_nothing_of_ours(tmp_path: Path, monke
 )
 def test_a_command_that_gives_no_key_is_told_without_what_it_said(command: str, told: str) -> None:
     with pytest.raises(ValueError, match=told) as caught:
-        read_vault_keys(CredentialsKept(vault_key_command=command), may_make=False)
+        read_vault_keys(VaultSource(command=command), may_make=False)
     assert "secret" not in str(caught.value)
 
 
 def test_systemd_hands_over_a_credential(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    nothing = CredentialsKept()
+    nothing = VaultSource()
     assert not has_source(nothing)
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
     assert not has_source(nothing)

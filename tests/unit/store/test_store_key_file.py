@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from idlebell.config.key_file import KEY_FILE_BYTES, read_key_file
+from idlebell.store.key_file import KEY_FILE_BYTES, read_key_file
 
 
 def test_a_file_of_the_owner_alone_is_read(tmp_path: Path) -> None:

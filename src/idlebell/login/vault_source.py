@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from idlebell.config.key_file import read_key_file
-from idlebell.config.settings import CredentialsKept
 from idlebell.net.child_process import output_of
 from idlebell.store.contract import StoreError
+from idlebell.store.key_file import read_key_file
 from idlebell.store.sealing import KEY_BYTES, decoded_key, make_key
 
 COMMAND_SECONDS: Final = 30.0
@@ -19,6 +19,14 @@ CREDENTIAL: Final = "idlebell.vault-key"
 """As ``LoadCredential=`` or ``LoadCredentialEncrypted=`` of the unit names it (systemd.exec(5))."""
 
 
+@dataclass(frozen=True, slots=True)
+class VaultSource:
+    """As the configuration says; with neither, the systemd credential."""
+
+    file: Path | None = None
+    command: str = ""
+
+
 def credential_path() -> Path | None:
     """The key that systemd hands over, where it does."""
     folder = os.environ.get("CREDENTIALS_DIRECTORY", "")
@@ -26,8 +34,8 @@ def credential_path() -> Path | None:
     return path if folder and path.exists() else None
 
 
-def has_source(kept: CredentialsKept) -> bool:
-    return kept.vault_key_file is not None or bool(kept.vault_key_command) or credential_path() is not None
+def has_source(source: VaultSource) -> bool:
+    return source.file is not None or bool(source.command) or credential_path() is not None
 
 
 def next_path(path: Path) -> Path:
@@ -35,16 +43,16 @@ def next_path(path: Path) -> Path:
     return path.with_name(path.name + ".new")
 
 
-def read_vault_keys(kept: CredentialsKept, *, may_make: bool) -> tuple[bytes, ...]:
+def read_vault_keys(source: VaultSource, *, may_make: bool) -> tuple[bytes, ...]:
     """The first seals, all open. ``may_make``: nothing is sealed yet, so a file that is not there is made. ValueError: the
     sentence names the place and the mend."""
-    if kept.vault_key_file is not None:
-        path = kept.vault_key_file
+    if source.file is not None:
+        path = source.file
         if may_make and not path.exists():
             return (made_key(path),)
         return tuple(key_of_file(one) for one in (path, next_path(path)) if one == path or one.exists())
-    if kept.vault_key_command:
-        return (_decoded(_output(kept.vault_key_command), "what credentials.vault_key_command prints"),)
+    if source.command:
+        return (_decoded(_output(source.command), "what credentials.vault_key_command prints"),)
     found = credential_path()
     if found is None:
         raise ValueError(f"no vault_key_file, no vault_key_command and no systemd credential {CREDENTIAL} is given")
