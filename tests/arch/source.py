@@ -21,6 +21,7 @@ PURE_MODULES = (
     "watch.census",
     "watch.identity",
     "watch.flood",
+    "watch.reported",
     "deliver.retry",
     "login.admission",
     "login.identity",

@@ -197,6 +197,10 @@ class DovecotServer(SandboxedServer):
         self.add_user("alice", "apass")
         self.add_user("bob", "bpass")
 
+    def configure(self, text: str) -> None:
+        """More of ``dovecot.conf``, before it is started. It comes last and wins."""
+        self.sandbox.write("dovecot.conf", (self.sandbox.folder / "dovecot.conf").read_text() + text)
+
     def add_user(self, name: str | None = None, password: str = "apass", *, scheme: str = "PLAIN") -> User:
         """``scheme``: how the password is stored. Of one in plain each login by SCRAM makes keys with another salt."""
         user = User(self._name(name), password)

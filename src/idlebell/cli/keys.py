@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from idlebell.store.contract import Store
 
 T = TypeVar("T")
-SCOPES = ("subscriptions", "metrics")
+SCOPES = ("subscriptions", "metrics", "sources")
 MAX_NAME_CHARS = 100
 
 

@@ -71,6 +71,7 @@ from idlebell.watch.fleet import Fleet
 from idlebell.watch.hosts import Hosts
 from idlebell.watch.look import Means
 from idlebell.watch.reminders import Reminding
+from idlebell.watch.reporting import Reporting
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +234,7 @@ async def running_engine(
             feeds,
             sign_ins_of(settings, http.send, clock, emit, None if neighbour is None else neighbour.redeem),
             partial(look_over_borrowed, means),
+            Reporting(means),
         )
         pruner = Pruner(store, emit, clock, gateway.over, dispatcher.nudge, gateway.bookkeeping.write_in_time)
         heartbeats = Heartbeats(store, emit, clock, partial(is_watched, status), dispatcher.nudge)

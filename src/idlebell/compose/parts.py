@@ -12,6 +12,7 @@ from pathlib import Path
 from idlebell.canary.post import Post
 from idlebell.canary.rounds import Canary
 from idlebell.compose.carriers import AppCarriers
+from idlebell.compose.sources import sources_of
 from idlebell.config import Settings
 from idlebell.deliver.dispatcher import Dispatcher
 from idlebell.gateway.declared import DeclaredAccount
@@ -110,6 +111,7 @@ def policy_of(
     claim: Callable[[Secret], Secret] = as_it_came,
 ) -> Policy:
     return Policy(
+        sources=sources_of(settings),
         egress=egress,
         claim=claim,
         registration_open=settings.server.registration == "open",

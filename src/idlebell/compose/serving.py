@@ -22,6 +22,7 @@ from idlebell.config import ConfigError, Settings, parse_imap_url
 from idlebell.gateway.declared import DeclaredAccount
 from idlebell.gateway.readiness import Readiness, nothing_troubles
 from idlebell.gateway.verbs import Gateway
+from idlebell.ingest.face import Ingest
 from idlebell.model.endpoint import PushUrl
 from idlebell.model.problem import PROBLEMS, Blame
 from idlebell.model.secret import Secret
@@ -274,6 +275,7 @@ async def watch_one(
 
 def _rest_options(engine: Engine) -> RestOptions:
     server, canary = engine.settings.server, engine.canary
+    ingest = Ingest(engine.gateway, engine.gateway.means.policy.sources, Clock())
     readiness = Readiness(engine.store, Clock(), engine.emit, nothing_troubles if canary is None else canary.trouble)
 
     return RestOptions(
@@ -290,4 +292,6 @@ def _rest_options(engine: Engine) -> RestOptions:
         ready=readiness.problem,
         metrics=engine.metrics.exposition,
         emit=engine.emit,
+        take_dovecot=ingest.take_dovecot,
+        take_signed=ingest.take_signed,
     )

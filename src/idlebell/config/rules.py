@@ -128,7 +128,14 @@ def _declared(settings: Settings) -> Iterator[Broken]:
     for number, ingest in enumerate(settings.ingest, 1):
         if not ingest.name or ingest.name in seen:
             yield Broken((f"ingest.{number}.name",), "each mail server needs a name of its own")
+        elif re.fullmatch(r"[A-Za-z0-9._-]{1,64}", ingest.name) is None:
+            yield Broken((f"ingest.{number}.name",), "is 1 to 64 letters, digits, dots, hyphens and underscores")
         seen.add(ingest.name)
+        if settings.credentials.door == "process":
+            yield Broken(
+                (f"ingest.{number}.name", "credentials.door"),
+                "the door as a process of its own lets no reports through yet; leave the door inside",
+            )
         if ingest.key_file is None:
             yield Broken((f"ingest.{number}.key_file",), "is missing; a mail server shows itself by a key")
 

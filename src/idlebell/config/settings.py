@@ -190,6 +190,10 @@ class Ingest(Section, frozen=True, kw_only=True):
 
     name: Text = ""
     key_file: OptionalPath = None
+    form: Literal["ox", "lua", "signed"] = "ox"
+    users: Annotated[tuple[str, ...], Parse(values.users_told_of, "json")] = ()
+    imap: Annotated[Address | None, Parse(values.upstream)] = None
+    reports_per_minute: Count = 6_000
 
 
 class Canary(Section, frozen=True, kw_only=True):

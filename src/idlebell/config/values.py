@@ -163,6 +163,14 @@ def host_names(value: Any) -> tuple[str, ...]:
     return tuple(_host(item) for item in _strings(value))
 
 
+def users_told_of(value: Any) -> tuple[str, ...]:
+    """Names as they are, domains in lower case."""
+    found = _strings(value)
+    if "" in found or "@" in found:
+        raise ValueError("expected names of users, or domains like @example.org")
+    return tuple(one.lower() if one.startswith("@") else one for one in found)
+
+
 def ports(value: Any) -> tuple[int, ...]:
     if not isinstance(value, list) or any(type(port) is not int for port in value):
         raise ValueError("expected a list of port numbers")

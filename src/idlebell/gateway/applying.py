@@ -46,7 +46,7 @@ class Apply:
         older = base.token_hashes if has_shown_right(base) else ()
         tokens = tuple(dict.fromkeys((*order.token_hashes, *older)))[:MAX_TOKENS]
         found = merged(base, self._wish, endpoints, self._means.clock.now())
-        return replace(found, loss=None, problem=None, token_hashes=tokens, invitation=invited)
+        return replace(found, source=None, loss=None, problem=None, token_hashes=tokens, invitation=invited)
 
     async def _spent(self, base: Subscription) -> InvitationId | None:
         """Only now, so that a wrong password costs nothing. A use can be lost here (in a crash, or where the store fails next),

@@ -15,8 +15,9 @@ from idlebell.model.subscription import MAX_TOKENS, ApiKey, Subscription, has_sh
 from idlebell.net.addresses import network_of
 
 _NO_HASH = bytes(32)
-Scope: TypeAlias = Literal["subscriptions", "metrics"]
-"""What an API key is for. Each may be given to somebody else: who reads the metrics registers nothing."""
+Scope: TypeAlias = Literal["subscriptions", "metrics", "sources"]
+"""What an API key is for. Each may be given to somebody else: who reads the metrics registers nothing. ``sources``: it may name
+any user of a mail server that reports deliveries, whose right to that mailbox nobody else checks."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,9 @@ class Changes:
         caller.needs_secrecy()
         before = await means.visible(subscription, caller)
         _check_living(before)
+        if before.source is not None:
+            detail = "A mail server reports its mail: it takes no credentials. Register with imap to have it watched."
+            raise ProblemError(Problem("conflict", detail))
         auth = await self._redeemed(before, request.auth)
         faults = Faults()
         account = await means.store.account_by_id(before.account_id)

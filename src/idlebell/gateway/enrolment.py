@@ -111,7 +111,7 @@ class Enrolment:
     def _token_is_enough(self, existing: Subscription, wish: Wish) -> bool:
         """A login is saved where nothing would come of it: everything is watched, and no credentials are to be kept."""
         if wish.credentials is None:
-            return True
+            return existing.source is None  # else it asks for a session, which takes a login
         status = self._means.status.of(existing.account_id)
         watched = status.watching() if status is not None else frozenset()
         keeps = (wish.retention or existing.retention) is not Retention.SESSION

@@ -191,6 +191,10 @@ def _wish(request: SubscriptionRequest, account: Account, means: Means) -> Wish:
 
 
 def _check_source(subscription: Subscription) -> None:
+    if subscription.source is not None:
+        raise ProblemError(
+            Problem("conflict", "A mail server reports its mail: name the source again in place of a link.")
+        )
     if subscription.phase.over or not has_shown_right(subscription):
         detail = "The subscription is over, or has not shown its right to the account yet."
         raise ProblemError(Problem("conflict", detail))

@@ -20,7 +20,7 @@ from idlebell.gateway.keys import key_material
 from idlebell.gateway.policy import Policy
 from idlebell.gateway.reach import Reach
 from idlebell.gateway.registration import CONFLICTS, Registrar, present_floors
-from idlebell.gateway.shapes import AllowanceView, SubscriptionView
+from idlebell.gateway.shapes import AllowanceView, ProblemView, SubscriptionView
 from idlebell.gateway.standing import verdict, view
 from idlebell.gateway.trusting import certificate_view, trust_view
 from idlebell.login.door import Door
@@ -65,7 +65,11 @@ class Means:
     async def view(self, subscription: Subscription) -> SubscriptionView:
         activity = await self.store.activity(subscription.id)
         shown = view(subscription, self.status.of(subscription.account_id), activity, self.policy.demands)
-        shown = await self._with_trust(shown, subscription)
+        shown = await (
+            self._with_trust(shown, subscription)
+            if subscription.source is None
+            else self._reported(shown, subscription)
+        )
         endpoint = next((one for one in subscription.endpoints.bells if is_limited(one)), None)
         if endpoint is None:
             return shown
@@ -80,6 +84,22 @@ class Means:
         trust = account.target.trust
         certificate = certificate_view(trust, self.door.certificates.of(account.target), self.clock.now())
         return msgspec.structs.replace(shown, tls_pin_sha256=trust_view(trust), certificate=certificate)
+
+    async def _reported(self, shown: SubscriptionView, subscription: Subscription) -> SubscriptionView:
+        """With what its mail server's reports have come to."""
+        found = [(one, await self.store.cursor(subscription.account_id, one.name)) for one in shown.mailboxes]
+        mailboxes = tuple(
+            one
+            if cursor is None
+            else msgspec.structs.replace(one, uid_validity=cursor.uid_validity, uid_next=cursor.uid_next)
+            for one, cursor in found
+        )
+        shown = msgspec.structs.replace(shown, mailboxes=mailboxes)
+        if subscription.source in self.policy.sources or shown.state != "watching":
+            return shown
+        unknown = Problem("source-unknown", "The mail server that it names does not report here any more.")
+        problem = ProblemView(type=unknown.type, detail=unknown.detail, since=self.clock.now())
+        return msgspec.structs.replace(shown, state="reconnecting", mode=None, problem=problem)
 
     async def visible(self, subscription: str, caller: Caller) -> Subscription:
         """ProblemError: ``unauthorized`` without a token; the same ``not-found`` for what is not there and what is not the
@@ -118,7 +138,7 @@ class Means:
         can: what has none of its own is polled by STATUS."""
         added = bool(set(wanted.mailboxes) - set(before.mailboxes))
         found = wanted.selection is not None and wanted.selection != before.selection
-        if not added and not found:
+        if before.source is not None or (not added and not found):
             return True
         account = before.account_id
         # Whatever is said of a mailbox is said by a session, or by who is opening one.

@@ -21,6 +21,7 @@ from idlebell.gateway.policy import Policy
 from idlebell.gateway.preferences import READERS, read_preferences
 from idlebell.gateway.reading import Faults, read_into, unknown_member
 from idlebell.gateway.shapes import Auth
+from idlebell.gateway.telling import check_told
 from idlebell.gateway.when import quiet_hours_json
 from idlebell.gateway.wish import (
     DEFAULT_MAILBOXES,
@@ -114,7 +115,20 @@ def patched(subscription: Subscription, patch: Mapping[str, Any], policy: Policy
     if fault is not None:
         faults.add("/withdraw" if "withdraw" in patch else "/endpoints/new_mail", f"withdraw {fault}")
     faults.raise_any()
+    if found.source is not None:
+        _check_source(found, found.source, patch, policy)
     return found
+
+
+def _check_source(found: Subscription, source: str, patch: Mapping[str, Any], policy: Policy) -> None:
+    """One that a mail server tells of can have no more than that tells, and has no session to make."""
+    faults = Faults()
+    for name in ("auth", "tls_pin_sha256"):
+        if patch.get(name) is not None:
+            faults.add(f"/{name}", "must be left out: a mail server reports its mail, and no session is opened")
+    faults.raise_any()
+    if (known := policy.sources.get(source)) is not None:
+        check_told(found, known)
 
 
 def _whole(known: Preferences, patch: Mapping[str, Any]) -> Mapping[str, Any]:

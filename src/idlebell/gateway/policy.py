@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from idlebell.model.account import Retention
 from idlebell.model.proof import USUAL_DEMANDS, Demands
 from idlebell.model.secret import Secret
+from idlebell.model.source import Source
 from idlebell.net.egress import Egress
 
 
@@ -52,6 +54,8 @@ class Policy:
     """May an app have the key of the first session trusted?"""
 
     offered: Offered = Offered()
+    sources: Mapping[str, Source] = field(default_factory=lambda: MappingProxyType({}))
+    """Mail servers that report deliveries, by id."""
     claim: Callable[[Secret], Secret] = as_it_came
     """Makes of a credential in a request the one that is used: where another process keeps it, what stands for it."""
 

@@ -104,6 +104,8 @@ class SubscriptionRequest(Shape, frozen=True, kw_only=True):
 
     imap: ImapShape | None = None
     link: Secret | None = None
+    source: str | None = None
+    user: str | None = None
     endpoints: EndpointsShape
     mailboxes: MailboxesShape | None = None
     filter: Any = msgspec.UNSET
@@ -278,7 +280,7 @@ class EndpointsView(Shape, frozen=True, kw_only=True):
 
 class SubscriptionView(Shape, frozen=True, kw_only=True):
     """A subscription as it is shown, without a token. ``selection``: what was asked for where ``mailboxes`` are found by
-    what they are."""
+    what they are. ``source``: the mail server that reports its mail, in place of a session."""
 
     id: str
     state: State
@@ -286,6 +288,7 @@ class SubscriptionView(Shape, frozen=True, kw_only=True):
     mode_reason: str | None
     mailboxes: tuple[MailboxStateView, ...]
     selection: Literal["personal", "subscribed"] | SubtreeView | None
+    source: str | None
     also: tuple[str, ...]
     payload: Literal["alert", "summary", "content"]
     retention: Literal["session", "keys", "memory", "vault"]

@@ -35,6 +35,8 @@ from idlebell.telemetry.status import AccountStatus, MailboxStatus, Watch
 _NOTHING_COUNTED: Final = CountsView(
     detected=0, accepted=0, coalesced=0, expired=0, refused=0, pending=0, silenced=0, withdrawn=0
 )
+REPORTED: Final = "ingest"
+"""``mode`` where a mail server reports deliveries and no session is held."""
 _NOT_BY_SERVER: Final = frozenset({"token-refused", "keys-not-usable"})
 """Where what is kept is of no use any more, but no mail server has rejected it."""
 
@@ -57,6 +59,8 @@ def state_of(subscription: Subscription, status: AccountStatus | None) -> State:
         return "connecting"
     if subscription.paused:
         return "paused"
+    if subscription.source is not None:
+        return "watching"
     watches = {one.watch for one in _own(subscription.mailboxes, status)}
     if Watch.RECONNECTING in watches:
         return "reconnecting"
@@ -89,10 +93,11 @@ def view(
     return SubscriptionView(
         id=subscription.id,
         state=state_of(subscription, status),
-        mode=modes[0].value if modes else None,
+        mode=modes[0].value if modes else REPORTED if live and subscription.source is not None else None,
         mode_reason=next((one.mode_reason for one in own if one.mode_reason is not None), None),
         mailboxes=tuple(_mailbox(name, by_name.get(name)) for name in subscription.mailboxes),
         selection=_selection(subscription.selection),
+        source=subscription.source,
         also=tuple(sorted(subscription.also)),
         payload=subscription.payload.value,
         retention=subscription.retention.value,
@@ -141,6 +146,7 @@ def unproven_view(subscription: Subscription, mailboxes: Iterable[str], now: dat
         mode_reason=None,
         mailboxes=tuple(_mailbox(name, None) for name in mailboxes),
         selection=None,
+        source=None,
         also=(),
         payload="alert",
         retention="session",

@@ -47,6 +47,7 @@ from idlebell.gateway.shapes import (
     TestView,
     VerifyRequest,
 )
+from idlebell.gateway.sourced import Sourced, hear
 from idlebell.gateway.store_told import store_told
 from idlebell.gateway.trail_shapes import Deliveries, WhyView
 from idlebell.gateway.verifying import Verifying
@@ -58,6 +59,7 @@ from idlebell.login.sign_ins import SignIns, no_sign_ins
 from idlebell.model.account import Account
 from idlebell.model.ids import AccountId, ApiKeyId, SubscriptionId, token_hash
 from idlebell.model.problem import Fault, Problem, ProblemError
+from idlebell.model.source import Report, Source
 from idlebell.model.subscription import ApiKey, Subscription, has_shown_right
 from idlebell.net.clock import Clock
 from idlebell.net.look_inbox import LookInbox
@@ -66,6 +68,7 @@ from idlebell.store.contract import Store, StoreError
 from idlebell.telemetry.facts import Emit, StoreFailed
 from idlebell.telemetry.ledger import NOTHING
 from idlebell.telemetry.status import Status
+from idlebell.watch.reporting import Reporting
 
 PAGE_LIMIT_MAX: Final = 200
 TOKEN_CHARACTERS_MAX: Final = 200
@@ -101,6 +104,7 @@ class Gateway:
         feeds: Feeds | None = None,
         sign_ins: SignIns | None = None,
         borrow: Borrow = not_borrowed,
+        reporting: Reporting | None = None,
     ) -> None:
         registrar = Registrar(
             store,
@@ -136,6 +140,8 @@ class Gateway:
         self._began_at = clock.now()
         self._requests_of_key = RateLimit(policy.requests_per_minute_of_key, KEY_POLICY)
         self._enrolment = Enrolment(self._means)
+        self._sourced = Sourced(self._means, self._enrolment)
+        self._reporting = reporting
         self._changes = Changes(self._means, self._enrolment.relaying, self._enrolment.quotas)
         looking = Looking(self._means, looks or LookInbox())
         self._filter_tests = FilterTests(self._means, looking)
@@ -205,7 +211,14 @@ class Gateway:
 
     @store_told
     async def subscribe(self, request: SubscriptionRequest, caller: Caller) -> Registration | LoginChallenge:
+        if request.source is not None or request.user is not None:
+            return await self._sourced.subscribe(request, caller)
         return await self._enrolment.subscribe(request, caller)
+
+    @store_told
+    async def report(self, source: Source, report: Report) -> None:
+        """A delivery that a mail server has shown itself to tell of. Durable when this returns."""
+        await hear(self._reporting, source, report)
 
     async def look_up(self, request: DiscoverRequest, caller: Caller) -> DiscoveryView:
         """Where the server of an address is, and what it wants for a password."""

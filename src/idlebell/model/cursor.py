@@ -7,8 +7,22 @@ from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
+class Gap:
+    """UIDs from ``first`` to ``last`` below a cursor's ``uid_next`` that nobody has decided on: a mail server told of a later
+    message first. ``since``: when that was."""
+
+    first: int
+    last: int
+    since: datetime
+
+    def __contains__(self, uid: int) -> bool:
+        return self.first <= uid <= self.last
+
+
+@dataclass(frozen=True, slots=True)
 class Cursor:
-    """Every message of this UIDVALIDITY with a UID below ``uid_next`` has been decided on (RFC 9051 section 2.3.1.1)."""
+    """Every message of this UIDVALIDITY with a UID below ``uid_next`` has been decided on (RFC 9051 section 2.3.1.1), but for
+    those in ``gaps``."""
 
     uid_validity: int
     uid_next: int
@@ -18,3 +32,14 @@ class Cursor:
     """Messages in the mailbox when last looked at."""
     looked_at: datetime | None = None
     """When that was, by our clock (whole seconds are enough); None where it is not known."""
+    gaps: tuple[Gap, ...] = ()
+    """In order of UID. A session's look closes them all; only reports of a mail server leave any."""
+
+    @property
+    def first_open(self) -> int:
+        """The lowest UID that may still have to be decided on."""
+        return self.gaps[0].first if self.gaps else self.uid_next
+
+    def is_open(self, uid: int) -> bool:
+        """Has nobody decided on it?"""
+        return uid >= self.uid_next or any(uid in gap for gap in self.gaps)

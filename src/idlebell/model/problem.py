@@ -221,6 +221,15 @@ PROBLEMS = _table(
         "Send auth with the same request.",
     ),
     Entry(
+        "source-unknown",
+        "The mail server does not report here any more",
+        409,
+        _O,
+        Retry.LATER,
+        Severity.WARNING,
+        "Name the source in [[ingest]] again, or register the account with an IMAP login.",
+    ),
+    Entry(
         "no-session",
         "No session is open to look with",
         409,

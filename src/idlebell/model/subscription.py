@@ -136,6 +136,8 @@ class Subscription:
     """What it was registered under, where registering needed one."""
     resolved: bool = False
     """Has it been found at least once what the ``selection`` selects? What appears from then on is new."""
+    source: str | None = None
+    """The mail server that tells of its mail (:attr:`~idlebell.model.source.Source.id`), in place of a session."""
     declared: bool = False
     """From ``[[watch]]`` of the configuration, not from an app: it has no lease and follows the file."""
     label: str = ""
@@ -150,8 +152,9 @@ class Subscription:
 
     @property
     def wanted(self) -> bool:
-        """Does it want its account watched? A paused one does: the session is kept. A pending one has no right to it yet."""
-        return self.phase is Phase.ACTIVE
+        """Does it want its account watched? A paused one does: the session is kept. A pending one has no right to it yet, and
+        one that a mail server tells of its mail needs no session."""
+        return self.phase is Phase.ACTIVE and self.source is None
 
     @property
     def expiring_at(self) -> datetime | None:

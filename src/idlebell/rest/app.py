@@ -11,7 +11,7 @@ from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 from litestar.types import ASGIApp
 
-from idlebell.rest import client_pages, events, legacy, openapi, pages, service, sign_ins, subscriptions, trails
+from idlebell.rest import client_pages, events, ingest, legacy, openapi, pages, service, sign_ins, subscriptions, trails
 from idlebell.rest.answering import Answers
 from idlebell.rest.intake import Intake
 from idlebell.rest.options import RestOptions
@@ -35,6 +35,7 @@ def routed(gateway: Gateway, options: RestOptions) -> ASGIApp:
         *legacy.routes(gateway),
         *sign_ins.routes(gateway),
         *service.routes(gateway, options),
+        *ingest.routes(options),
         *pages.routes(description),
         *client_pages.routes(),
     ]

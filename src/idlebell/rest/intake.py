@@ -214,7 +214,10 @@ def _rate_limits(counted: Sequence[Quota]) -> list[tuple[bytes, bytes]]:
 
 
 def _shows_key(headers: Headers) -> bool:
-    """Does it claim to have an API key? HTTP Basic hides it; whatever it shows counts as one."""
+    """Does it claim to have an API key? HTTP Basic hides it; whatever it shows counts as one, as does a signature, by which a
+    mail server is counted for itself."""
+    if "webhook-signature" in headers:
+        return True
     shown = next(iter(headers.get("authorization", ())), "")
     scheme, _, value = shown.strip().partition(" ")
     return scheme.lower() == "basic" or (scheme.lower() == "bearer" and value.strip().startswith(API_KEY_PREFIX))

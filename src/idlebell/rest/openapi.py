@@ -15,11 +15,12 @@ from idlebell.gateway.ledger import LedgerView
 from idlebell.gateway.legacy_shapes import RegisterRequest, UnregisterRequest
 from idlebell.gateway.login_shapes import LoginAnswerRequest, LoginChallenge
 from idlebell.gateway.preferences import READERS
+from idlebell.gateway.report_shapes import DeliveryReport, DovecotReport
 from idlebell.gateway.trail_shapes import Deliveries, WhyView
 from idlebell.gateway.trails import MESSAGE_ID_CHARACTERS
 from idlebell.model.problem import PROBLEMS
 from idlebell.rest.limits import PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX
-from idlebell.rest.operation import BASIC, EVENTS, INVITATION, KEY, OPEN, TEXT, TOKEN, Operation
+from idlebell.rest.operation import BASIC, EVENTS, INVITATION, KEY, OPEN, SIGNATURE, SOURCE, TEXT, TOKEN, Operation
 from idlebell.rest.operations import ALWAYS, OPERATIONS, WITH_BODY
 from idlebell.rest.problems import MEDIA_TYPE, ProblemBody
 
@@ -109,6 +110,17 @@ def document(public_url: str = "") -> dict[str, Any]:
                     "description": "An invitation (`ibi_…`), where registering needs a key.",
                 },
                 KEY: {"type": "http", "scheme": "bearer", "description": "An API key (`ibk_…`)."},
+                SOURCE: {
+                    "type": "http",
+                    "scheme": "basic",
+                    "description": "The name of an [[ingest]] source, and its key for password.",
+                },
+                SIGNATURE: {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "webhook-signature",
+                    "description": "Standard Webhooks 1.0.0, with webhook-id and webhook-timestamp, by the source's key.",
+                },
                 BASIC: {"type": "http", "scheme": "basic", "description": "Password: an API key."},
             },
         },
@@ -197,6 +209,8 @@ def _schemas() -> dict[str, Any]:
         shapes.DiscoverRequest,
         shapes.SignInRequest,
         LoginAnswerRequest,
+        DovecotReport,
+        DeliveryReport,
         shapes.FilterTestRequest,
         RegisterRequest,
         UnregisterRequest,

@@ -32,3 +32,4 @@ class Operation:
 
 
 TOKEN, KEY, OPEN, BASIC, INVITATION = "token", "api_key", "-", "basic", "invitation"
+SOURCE, SIGNATURE = "source", "signature"

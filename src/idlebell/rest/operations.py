@@ -6,6 +6,7 @@ A test holds it against the routes, so neither can have what the other lacks.
 from __future__ import annotations
 
 from idlebell.rest.operation import BASIC, EVENTS, FORM, INVITATION, JSON, KEY, OPEN, TEXT, TOKEN, Operation
+from idlebell.rest.report_operations import REPORTS
 
 # What the intake may answer to any request, and to any with a body.
 ALWAYS = ("host-not-served", "headers-too-large", "too-many-requests", "internal")
@@ -58,7 +59,6 @@ REGISTRATION = (
     "gateway-full",
     *ACCOUNT,
 )
-
 
 _SUBSCRIPTION = "/v1/subscriptions/{id}"
 
@@ -360,6 +360,7 @@ OPERATIONS: tuple[Operation, ...] = (
         problems=("unauthorized", "needs-tls", "sign-in-not-offered", "token-unavailable", "store-unavailable"),
         security=(OPEN, KEY, INVITATION, TOKEN),
     ),
+    *REPORTS,
     Operation(
         "get",
         "/v1/vapid",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from idlebell.model.problem import Problem
+from idlebell.model.problem import Problem, ProblemError
 from idlebell.rest import limits
 from idlebell.telemetry.facts import Emit, Fact
 
@@ -23,6 +23,14 @@ def no_metrics() -> bytes:
     return b""
 
 
+Takes: TypeAlias = Callable[[Mapping[str, str], bytes, bool], Awaitable[None]]
+"""A request's head and body, and whether nobody on the way can read them. ProblemError where it is not taken."""
+
+
+async def no_sources(headers: Mapping[str, str], body: bytes, secure: bool) -> None:
+    raise ProblemError(Problem("unauthorized", "No mail server reports here."))
+
+
 def silent(fact: Fact) -> None:
     """Emits nothing."""
 
@@ -31,7 +39,8 @@ def silent(fact: Fact) -> None:
 class RestOptions:
     """``connections``: open at once; what comes beyond is answered 503. ``connections_per_address`` is not asked of trusted
     proxies; ``requests_per_minute``: of an address without an API key. 0: no bound. ``ready``: None where all is well, else
-    what is answered to anybody who asks. ``metrics``: the text of /metrics."""
+    what is answered to anybody who asks. ``metrics``: the text of /metrics.
+    ``take_dovecot``, ``take_signed``: reports of mail servers."""
 
     host: str = "127.0.0.1"
     port: int = 8025
@@ -46,3 +55,5 @@ class RestOptions:
     ready: Callable[[], Awaitable[Problem | None]] = always_ready
     metrics: Callable[[], bytes] = no_metrics
     emit: Emit = silent
+    take_dovecot: Takes = no_sources
+    take_signed: Takes = no_sources

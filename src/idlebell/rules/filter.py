@@ -267,7 +267,7 @@ def _keyword(wanted: bool, reader: _Reader, given: object, at: str, name: str) -
     if _KEYWORD.fullmatch(keyword) is None:
         raise FilterError(at, "must be a keyword: $seen, $flagged, $answered, $draft or one of your own")
     there, missing = f"{keyword} is set", f"{keyword} is not set"
-    return Test(partial(tests.has_keyword, keyword, wanted), _either(wanted, there, missing))
+    return Test(partial(tests.has_keyword, keyword, wanted), _either(wanted, there, missing), Needs(flags=True))
 
 
 def _min_size(_: _Reader, given: object, at: str, name: str) -> Node:

@@ -18,6 +18,8 @@ class Needs:
     structure: bool = False
     text: bool = False
     """The beginning of the text, and the structure that says where it is."""
+    flags: bool = False
+    """Other than \\Deleted, \\Draft and \\Seen. A look asks for them anyway; who is not a session may not have them."""
 
     def __or__(self, other: Needs) -> Needs:
         return Needs(
@@ -25,6 +27,7 @@ class Needs:
             self.size or other.size,
             self.structure or other.structure,
             self.text or other.text,
+            self.flags or other.flags,
         )
 
 

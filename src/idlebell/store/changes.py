@@ -44,7 +44,7 @@ def lost(
     told = (subscription.phase is Phase.ACTIVE and not pending_only) or (
         subscription.phase is Phase.PENDING and reason is LossReason.RESTART
     )
-    if subscription.declared or not told:
+    if subscription.declared or subscription.source is not None or not told:
         return None
     if subscription.loss is not None and (reason is not LossReason.RESTART or reconnect_waits):
         return None
@@ -235,8 +235,8 @@ def deserted(subscription: Subscription, left: Endpoints, settlement: EndpointGo
 
 
 def fresh_mailboxes(subscription: Subscription) -> tuple[str, ...]:
-    """Mailboxes that an active subscription has no floor in yet."""
-    if subscription.phase is not Phase.ACTIVE:
+    """Mailboxes that an active subscription has no floor in yet, where a session has to give it one."""
+    if not subscription.wanted:
         return ()
     floored = {floor.mailbox for floor in subscription.floors}
     return tuple(mailbox for mailbox in subscription.mailboxes if mailbox not in floored)

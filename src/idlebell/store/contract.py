@@ -116,7 +116,8 @@ class Subscriptions(Trusting, Protocol):
     async def wanted_of(self, account: AccountId) -> WantedAccount | None: ...
 
     async def unsettled(self) -> tuple[AccountId, ...]:
-        """Every account that has a subscription in phase PENDING or ACTIVE: who is told of a restart."""
+        """Every account that has a subscription in phase PENDING or ACTIVE and without a ``source``: who is told of a
+        restart."""
         ...
 
     async def expire(self, now: datetime, limit: int = EXPIRED_AT_ONCE) -> tuple[Subscription, ...]:

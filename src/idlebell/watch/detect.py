@@ -107,14 +107,14 @@ def locate(
         begin = Cursor(uid_validity, start, mod_seq, exists if start == uid_next else None)
         return Baseline(begin) if cursor is None else Rebased(begin)
     if uid_next is None:
-        if mod_seq is not None and mod_seq == cursor.highest_mod_seq:
+        if mod_seq is not None and mod_seq == cursor.highest_mod_seq and not cursor.gaps:
             return UpToDate()  # RFC 7162 section 3.1.2.1: every new message raises it
-        return Behind(cursor.uid_next, None)
-    if uid_next <= cursor.uid_next:
+        return Behind(cursor.first_open, None)
+    if uid_next <= cursor.uid_next and not cursor.gaps:
         # Below: a replica that lags. UIDNEXT never goes back under one UIDVALIDITY (RFC 9051 section 2.3.1.1), and following
         # it back would announce again what was announced.
         return UpToDate()
-    return Behind(cursor.uid_next, uid_next - cursor.uid_next)
+    return Behind(cursor.first_open, max(uid_next, cursor.uid_next) - cursor.first_open)
 
 
 def decide(
@@ -133,12 +133,20 @@ def decide(
     ``delivered_since``: what is dated before it was not delivered since the last look (:func:`filed_before`), but for the UIDs
     that are ``delivered`` whatever their date. ``known``: by UID, whom the mail has passed before.
 
+    UIDs in the cursor's gaps are decided on too, and the gaps closed.
+
     The cursor moves over what was seen and no further: what a replica that lags does not show yet has its UID still to come.
     """
     seen = _by_uid(cursor, fetched)
     if not seen:
-        return Quiet(replace(cursor, count=exists, highest_mod_seq=mod_seq or cursor.highest_mod_seq))
-    moved = replace(cursor, uid_next=max(seen) + 1, count=exists, highest_mod_seq=mod_seq or cursor.highest_mod_seq)
+        return Quiet(replace(cursor, count=exists, highest_mod_seq=mod_seq or cursor.highest_mod_seq, gaps=()))
+    moved = replace(
+        cursor,
+        uid_next=max(max(seen) + 1, cursor.uid_next),
+        count=exists,
+        highest_mod_seq=mod_seq or cursor.highest_mod_seq,
+        gaps=(),
+    )
     arrivals = tuple(
         Arrival(
             message, _marks(message, None if uid in delivered else delivered_since), (known or {}).get(uid, frozenset())
@@ -151,7 +159,7 @@ def decide(
 
 def decide_count(cursor: Cursor, counts: Mapping[Hearing, int], uid_next: int, exists: int | None) -> Quiet | Flood:
     """The same where the new messages were counted instead of fetched."""
-    moved = replace(cursor, uid_next=max(uid_next, cursor.uid_next), count=exists)
+    moved = replace(cursor, uid_next=max(uid_next, cursor.uid_next), count=exists, gaps=())
     return Flood(counts, moved) if any(counts.values()) else Quiet(moved)
 
 
@@ -205,7 +213,7 @@ def is_late(message: FetchData, looked_at: datetime, now: datetime, clock_lag_se
 def _by_uid(cursor: Cursor, fetched: Iterable[FetchData]) -> dict[int, FetchData]:
     seen: dict[int, FetchData] = {}
     for message in fetched:
-        if message.uid is not None and message.uid >= cursor.uid_next:
+        if message.uid is not None and cursor.is_open(message.uid):
             # An unsolicited FETCH of flags may come beside the answer: the fuller one stands, the later flags count.
             seen[message.uid] = _merged(seen.get(message.uid), message)
     return seen

@@ -198,7 +198,7 @@ class Looks:
         position: Position
         if extent is None and cursor is not None and session.uid_validity == cursor.uid_validity:
             # Within a session only the UIDs tell; `n:*` asks for what is new and costs one line when nothing is.
-            position = Behind(cursor.uid_next, None)
+            position = Behind(cursor.first_open, None)
         else:
             if extent is None:
                 extent = await session.examine(mailbox)
@@ -269,6 +269,7 @@ class Looks:
             if uid_next is None:
                 last = await last_message(session)
                 uid_next = 1 if last is None or last.uid is None else last.uid + 1
+            first = max(first, cursor.uid_next)  # in gaps below there are few: they are not counted with so many
             counts = await count_heard(session, mailbox, first, uid_next - 1, since, subscriptions)
             decision = decide_count(cursor, counts, uid_next, session.exists)
         else:
@@ -293,7 +294,7 @@ class Looks:
                 decision = Flood(counted(mailbox, decision.arrivals, subscriptions), decision.cursor)
         decision = replace(decision, cursor=replace(decision.cursor, looked_at=now))
         if isinstance(decision, Quiet):
-            if decision.cursor.uid_next != cursor.uid_next:
+            if (decision.cursor.uid_next, decision.cursor.gaps) != (cursor.uid_next, cursor.gaps):
                 await means.store.commit(
                     self._account.id,
                     mailbox,

@@ -47,7 +47,7 @@ class PassedMail:
         identities: dict[int, bytes] = {}
         digests: dict[tuple[int, SubscriptionId], bytes] = {}
         for message in fetched:
-            mark = identity(message) if message.uid is not None and message.uid >= cursor.uid_next else None
+            mark = identity(message) if message.uid is not None and cursor.is_open(message.uid) else None
             if message.uid is not None and mark is not None:
                 identities[message.uid] = mark
                 for one in subscriptions:

@@ -10,7 +10,7 @@ from litestar import Litestar
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 
 from idlebell.model.problem import PROBLEMS
-from idlebell.rest import events, legacy, openapi, operations, service, sign_ins, subscriptions, trails
+from idlebell.rest import events, ingest, legacy, openapi, operations, service, sign_ins, subscriptions, trails
 from idlebell.rest.options import RestOptions
 
 DOCUMENT = json.loads(msgspec.json.encode(openapi.document("https://push.example.org")))
@@ -29,6 +29,7 @@ def test_the_description_and_the_routes_name_the_same_calls():
         *legacy.routes(gateway),  # type: ignore[arg-type]
         *sign_ins.routes(gateway),  # type: ignore[arg-type]
         *service.routes(gateway, RestOptions()),  # type: ignore[arg-type]
+        *ingest.routes(RestOptions()),
     ]
     app = Litestar(handlers, openapi_config=None, logging_config=None)
     routed = {

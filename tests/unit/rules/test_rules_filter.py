@@ -52,7 +52,7 @@ def test_what_is_no_filter_is_refused_where_it_is_wrong(filter_: Any, pointer: s
     ("filter_", "needs"),
     [
         ({}, Needs()),
-        ({"inMailbox": "INBOX", "hasKeyword": "$seen", "after": "2026-01-01T00:00:00Z"}, Needs()),
+        ({"inMailbox": "INBOX", "hasKeyword": "$seen", "after": "2026-01-01T00:00:00Z"}, Needs(flags=True)),
         ({"from": "a"}, Needs(headers=frozenset({"from"}))),
         ({"header": ["X-A"], "subject": "b"}, Needs(headers=frozenset({"x-a", "subject"}))),
         ({"isBulk": True}, Needs(headers=frozenset({"list-id", "precedence", "auto-submitted"}))),

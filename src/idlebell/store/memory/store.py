@@ -194,7 +194,8 @@ class MemoryStore(
 
     async def unsettled(self) -> tuple[AccountId, ...]:
         phases = (Phase.PENDING, Phase.ACTIVE)
-        return tuple(sorted({one.account_id for one in self._subscriptions.values() if one.phase in phases}))
+        found = (one for one in self._subscriptions.values() if one.phase in phases and one.source is None)
+        return tuple(sorted({one.account_id for one in found}))
 
     async def expire(self, now: datetime, limit: int = EXPIRED_AT_ONCE) -> tuple[Subscription, ...]:
         lapsed = [one for one in self._subscriptions.values() if changes.expired(one, now) is not None]

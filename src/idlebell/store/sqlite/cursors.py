@@ -16,22 +16,24 @@ from idlebell.store import changes
 from idlebell.store.ahead import Ahead, Taker
 from idlebell.store.contract import NONE_KNOWN, ConflictError
 from idlebell.store.delivered import told_of
+from idlebell.store.gaps_codec import decode_gaps, encode_gaps
 from idlebell.store.routes import microseconds, moment
 from idlebell.store.sqlite import rows, withdrawals
 from idlebell.store.sqlite.database import Database
 
 _READ: Final = (
-    "SELECT uid_validity, uid_next, highest_mod_seq, count, looked_us FROM cursors WHERE account = ? AND mailbox = ?"
+    "SELECT uid_validity, uid_next, highest_mod_seq, count, looked_us, gaps "
+    "FROM cursors WHERE account = ? AND mailbox = ?"
 )
 _BEGIN: Final = """
-INSERT INTO cursors (account, mailbox, uid_validity, uid_next, highest_mod_seq, count, looked_us)
-SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE EXISTS (SELECT 1 FROM accounts WHERE id = ?1)
+INSERT INTO cursors (account, mailbox, uid_validity, uid_next, highest_mod_seq, count, looked_us, gaps)
+SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 WHERE EXISTS (SELECT 1 FROM accounts WHERE id = ?1)
 ON CONFLICT (account, mailbox) DO NOTHING
 """
 _MOVE: Final = """
-UPDATE cursors SET uid_validity = ?, uid_next = ?, highest_mod_seq = ?, count = ?, looked_us = ?
+UPDATE cursors SET uid_validity = ?, uid_next = ?, highest_mod_seq = ?, count = ?, looked_us = ?, gaps = ?
 WHERE account = ? AND mailbox = ?
-AND uid_validity = ? AND uid_next = ? AND highest_mod_seq IS ? AND count IS ? AND looked_us IS ?
+AND uid_validity = ? AND uid_next = ? AND highest_mod_seq IS ? AND count IS ? AND looked_us IS ? AND gaps IS ?
 """
 _SIGHTING: Final = "SELECT mailbox, uid_validity, uid FROM sightings WHERE account = ? AND digest = ?"
 # What is replaced gets a new seq: it is among the newest again.
@@ -124,14 +126,15 @@ def _cursor(connection: sqlite3.Connection, account: AccountId, mailbox: str) ->
     row = connection.execute(_READ, (account, rows.text(mailbox))).fetchone()
     if row is None:
         return None
-    uid_validity, uid_next, highest_mod_seq, count, looked_us = row
+    uid_validity, uid_next, highest_mod_seq, count, looked_us, gaps = row
     looked_at = None if looked_us is None else moment(looked_us)
-    return Cursor(uid_validity, uid_next, highest_mod_seq, count, looked_at)
+    return Cursor(uid_validity, uid_next, highest_mod_seq, count, looked_at, decode_gaps(gaps))
 
 
-def _values(cursor: Cursor) -> tuple[int | None, ...]:
+def _values(cursor: Cursor) -> tuple[int | str | None, ...]:
     looked_us = None if cursor.looked_at is None else microseconds(cursor.looked_at)
-    return cursor.uid_validity, cursor.uid_next, cursor.highest_mod_seq, cursor.count, looked_us
+    gaps = encode_gaps(cursor.gaps)
+    return cursor.uid_validity, cursor.uid_next, cursor.highest_mod_seq, cursor.count, looked_us, gaps
 
 
 def _sighting(connection: sqlite3.Connection, account: AccountId, digest: bytes) -> Sighting | None:

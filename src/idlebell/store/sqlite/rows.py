@@ -39,8 +39,8 @@ BEATING: Final = _SELECT + "WHERE beat_us <= ? ORDER BY beat_us, id LIMIT ?"
 _WRITE: Final = """
 INSERT INTO subscriptions (id, account, key_digest, owner, phase, paused, revision, created_us, lapses_us, ended_us,
                            reminder_us, expiring_us, beat_us, scheduled, mailboxes, selection, fresh, routes, endpoints,
-                           details, probe_us, code_us)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                           details, probe_us, code_us, source)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET
     account = excluded.account, key_digest = excluded.key_digest, owner = excluded.owner, phase = excluded.phase,
     paused = excluded.paused, revision = excluded.revision, created_us = excluded.created_us,
@@ -48,7 +48,7 @@ ON CONFLICT (id) DO UPDATE SET
     expiring_us = excluded.expiring_us, beat_us = excluded.beat_us, scheduled = excluded.scheduled,
     mailboxes = excluded.mailboxes, selection = excluded.selection, fresh = excluded.fresh,
     routes = excluded.routes, endpoints = excluded.endpoints, details = excluded.details,
-    probe_us = excluded.probe_us, code_us = excluded.code_us
+    probe_us = excluded.probe_us, code_us = excluded.code_us, source = excluded.source
 """
 READ_KEPT: Final = 256
 """Subscriptions that were read last. A mail reads the same rows three times within milliseconds, and to open their seals and
@@ -120,6 +120,7 @@ class Rows:
                 codec.encode_details(subscription),
                 None if probe_at is None else microseconds(probe_at),
                 None if code_until is None else microseconds(code_until),
+                subscription.source,
             ),
         )
         return before is not None and before[0] != after

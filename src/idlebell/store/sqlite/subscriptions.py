@@ -120,7 +120,10 @@ class SubscriptionsPart:
         return next(iter(found), None)
 
     async def unsettled(self) -> tuple[AccountId, ...]:
-        query = "SELECT DISTINCT account FROM subscriptions WHERE phase IN ('pending', 'active') ORDER BY account"
+        query = (
+            "SELECT DISTINCT account FROM subscriptions "
+            "WHERE phase IN ('pending', 'active') AND source IS NULL ORDER BY account"
+        )
         found = await self._database.scan(lambda connection: connection.execute(query).fetchall())
         return tuple(AccountId(account) for (account,) in found)
 

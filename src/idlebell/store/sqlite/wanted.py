@@ -17,7 +17,7 @@ from idlebell.store.contract import WantedAccount
 _FROM: Final = """
 SELECT accounts.id, host, port, tls, username, trust, seen, subscriptions.id, mailboxes, selection, fresh
 FROM subscriptions JOIN accounts ON accounts.id = subscriptions.account
-WHERE phase = 'active'
+WHERE phase = 'active' AND source IS NULL
 """
 WANTED: Final = _FROM + "AND subscriptions.account > ? ORDER BY subscriptions.account, created_us, subscriptions.id"
 TARGETS: Final = 1_024
