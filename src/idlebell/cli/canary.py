@@ -22,7 +22,7 @@ async def try_canary(settings: Settings, say: Callable[[str], None]) -> None:
     given = settings.canary
     if given.account is None:
         raise Failure("[canary] account: is missing, so there is nothing to try")
-    await report(settings, given.account, password_source(given.password_file, None), say)
+    await report(settings, given.account, password_source(given.password_file, None), say, given.certificate)
     clock = Clock()
     resolver = Resolver(clock)
     try:

@@ -9,7 +9,14 @@ import click
 
 from idlebell.cli.configured import config_option, exposed_lines, loaded, run
 from idlebell.cli.failure import Failure
-from idlebell.cli.passwords import password_options, password_source, pin_option, trust_of
+from idlebell.cli.passwords import (
+    certificate_of,
+    certificate_options,
+    password_options,
+    password_source,
+    pin_option,
+    trust_of,
+)
 
 if TYPE_CHECKING:
     from idlebell.config import Settings
@@ -21,6 +28,7 @@ if TYPE_CHECKING:
 @click.option("--providers", is_flag=True, help="What mail providers see of this gateway, and what it keeps to.")
 @click.option("--canary", is_flag=True, help="With --config: try [canary] too, by one login and one mail.")
 @pin_option
+@certificate_options
 @password_options
 @config_option
 def check(
@@ -30,18 +38,22 @@ def check(
     canary: bool,
     password_file: Path | None,
     password_command: str | None,
+    client_certificate: Path | None,
+    client_key: Path | None,
     pins: tuple[str, ...],
     config: Path | None,
 ) -> None:
     """Say what is wrong with a configuration, or what a server can do and how it would be watched.
 
-    A server is asked for what it tells everybody; with a password option also for what it tells its user. The server of a
+    A server is asked for what it tells everybody; with a password option or a client certificate also for what it tells its
+    user. The server of a
     mail address is found as for an app that leaves it out.
     """
     if commands:
         _print_commands()
         return
     trust = trust_of(pins)
+    certificate = certificate_of(client_certificate, client_key)
     password = password_source(password_file, password_command)
     settings = loaded(config)
     if providers:
@@ -69,13 +81,13 @@ def check(
     from idlebell.config import parse_imap_url
 
     if "://" not in server and "@" in server:
-        run(report_address(settings, server, password, click.echo, trust))
+        run(report_address(settings, server, password, click.echo, trust, certificate))
         return
     try:
-        url = parse_imap_url(server, needs_user=password is not None)
+        url = parse_imap_url(server, needs_user=password is not None or certificate is not None)
     except ValueError as error:
         raise click.BadParameter(f"{error}; or name a mail address", param_hint="server") from None
-    run(report(settings, url.under(trust), password, click.echo))
+    run(report(settings, url.under(trust), password, click.echo, certificate))
 
 
 def _print_commands() -> None:

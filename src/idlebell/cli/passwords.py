@@ -12,6 +12,7 @@ import click
 from idlebell.cli.failure import Failure
 
 if TYPE_CHECKING:
+    from idlebell.model.account import ClientCertificate
     from idlebell.model.secret import Secret
     from idlebell.model.trust import Trust
 
@@ -47,6 +48,34 @@ def pin_option(command: F) -> F:
         help="Trust the server with this public key (SHA-256 of its SPKI, base64 or hexadecimal) instead of authorities; may "
         "be given several times. idlebell check tells the one that a server has.",
     )(command)
+
+
+def certificate_options(command: F) -> F:
+    for option in (
+        click.option(
+            "--client-key",
+            type=click.Path(dir_okay=False, path_type=Path),
+            metavar="FILE",
+            help="The key of the client certificate, PEM. Left out: it is in the certificate's file.",
+        ),
+        click.option(
+            "--client-certificate",
+            type=click.Path(dir_okay=False, path_type=Path),
+            metavar="FILE",
+            help="Show this certificate (PEM, with its chain) to the server. Without a password option it is the login (SASL "
+            "EXTERNAL).",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def certificate_of(certificate: Path | None, key: Path | None) -> ClientCertificate | None:
+    from idlebell.config.settings import certificate_of as made
+
+    if certificate is None and key is not None:
+        raise click.UsageError("give --client-certificate beside --client-key")
+    return made(certificate, key)
 
 
 def trust_of(pins: tuple[str, ...]) -> Trust:

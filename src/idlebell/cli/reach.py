@@ -17,7 +17,15 @@ from idlebell.imap.errors import RemoteProtocolError
 from idlebell.login.door import Door
 from idlebell.login.keyring import Keyring
 from idlebell.login.opener import LoginFailed, Opener
-from idlebell.model.account import Account, ImapTarget, PasswordCredentials, Tls
+from idlebell.model.account import (
+    Account,
+    CertificateCredentials,
+    ClientCertificate,
+    Credentials,
+    ImapTarget,
+    PasswordCredentials,
+    Tls,
+)
 from idlebell.model.ids import AccountId
 from idlebell.model.secret import Secret
 from idlebell.model.trust import AUTHORITIES, Trust, spelled
@@ -71,24 +79,38 @@ class _Tools:
         clock = Clock()
         return cls(settings, clock, Resolver(clock), TlsPolicy(settings.imap.ca_file), egress_of(settings))
 
-    async def connect(self, target: ImapTarget, wire_log: WireLog | None = None) -> ImapConnection:
+    async def connect(
+        self, target: ImapTarget, certificate: ClientCertificate | None = None, /, *, wire_log: WireLog | None = None
+    ) -> ImapConnection:
         connector = Connector(self.egress, self.resolver, source_addresses=self.settings.imap.source_addresses)
         return await open_connection(
-            target, connector=connector, tls_policy=self.tls_policy, clock=self.clock, wire_log=wire_log
+            target,
+            connector=connector,
+            tls_policy=self.tls_policy,
+            clock=self.clock,
+            wire_log=wire_log,
+            certificate=certificate,
         )
 
 
-async def report(settings: Settings, url: ImapUrl, password: Password, say: Say) -> None:
+async def report(
+    settings: Settings, url: ImapUrl, password: Password, say: Say, certificate: ClientCertificate | None = None
+) -> None:
     """Prints line by line. A Failure names the check that failed."""
     tools = _Tools.of(settings)
     try:
-        await _report(tools, url, password, say)
+        await _report(tools, url, password, say, certificate)
     finally:
         await tools.resolver.close()
 
 
 async def report_address(
-    settings: Settings, address: str, password: Password, say: Say, trust: Trust = AUTHORITIES
+    settings: Settings,
+    address: str,
+    password: Password,
+    say: Say,
+    trust: Trust = AUTHORITIES,
+    certificate: ClientCertificate | None = None,
 ) -> None:
     """The same of the server that an app would be given that leaves the host out."""
     tools = _Tools.of(settings)
@@ -101,7 +123,7 @@ async def report_address(
                 f"the password is not sent to {chosen.target.host}, which is not in the domain of the address; if it is"
                 f" right, name it: imaps://{address}@{chosen.target.host}"
             )
-        await _report(tools, ImapUrl(chosen.target, address, None).under(trust), password, say)
+        await _report(tools, ImapUrl(chosen.target, address, None).under(trust), password, say, certificate)
     finally:
         await http.close()
         await tools.resolver.close()
@@ -126,14 +148,16 @@ def _chosen(address: str, found: Sequence[Found], say: Say) -> Found:
     return next((one for one in found if one.confirmed), found[0])
 
 
-async def _report(tools: _Tools, url: ImapUrl, password: Password, say: Say) -> None:
+async def _report(
+    tools: _Tools, url: ImapUrl, password: Password, say: Say, certificate: ClientCertificate | None
+) -> None:
     heard: list[str] = []
 
     def listen(side: str, line: str) -> None:
         if side == "S" and not heard:
             heard.append(line)  # the greeting
 
-    connection = await _connected(lambda target: tools.connect(target, listen), url)
+    connection = await _connected(lambda target: tools.connect(target, certificate, wire_log=listen), url)
     try:
         say(f"{url.target}: connected")
         say(f"TLS: {connection.tls_description or 'none'}")
@@ -142,7 +166,7 @@ async def _report(tools: _Tools, url: ImapUrl, password: Password, say: Say) -> 
             say(f"Its key, for tls_pin_sha256: {spelled(connection.certificate.spki_sha256)}")
         say(f"Before login: {_listed(connection)}")
         known = connection.capabilities
-        if password is None:
+        if password is None and certificate is None:
             _tell_known(url.target.host, "".join(heard), known, say)
             told = _way_of(tools, url, connection)
             say(f"Would be watched by: {told}, as far as it tells before login (name a password option to ask more)")
@@ -158,13 +182,21 @@ async def _report(tools: _Tools, url: ImapUrl, password: Password, say: Say) -> 
     )
     account = Account(AccountId("acc_check"), url.target, url.username)
     try:
-        session = await door.log_in(account, PasswordCredentials(password()), deadline_seconds=LOGIN_SECONDS)
+        session = await door.log_in(account, _credentials(password, certificate), deadline_seconds=LOGIN_SECONDS)
     except LoginFailed as failure:
         raise Failure(f"{failure.fault.detail.rstrip('.')}. {failure.fault.problem().entry.mend}") from None
     say(f"After login: {_listed(session)}")
     _tell_known(url.target.host, "".join(heard), known | session.capabilities, say)
     say(f"Would be watched by: {_way_of(tools, url, session)}")
     await session.logout()
+
+
+def _credentials(password: Password, certificate: ClientCertificate | None) -> Credentials:
+    secret = None if password is None else password()
+    if certificate is not None:
+        return CertificateCredentials(certificate, secret)
+    assert secret is not None, "asked for by one of the two"
+    return PasswordCredentials(secret)
 
 
 def _way_of(tools: _Tools, url: ImapUrl, session: ImapConnection) -> str:

@@ -7,7 +7,15 @@ from pathlib import Path
 import click
 
 from idlebell.cli.configured import config_option, configure_log, loaded, run
-from idlebell.cli.passwords import from_prompt, password_options, password_source, pin_option, trust_of
+from idlebell.cli.passwords import (
+    certificate_of,
+    certificate_options,
+    from_prompt,
+    password_options,
+    password_source,
+    pin_option,
+    trust_of,
+)
 
 EXEC_HELP = (
     "Run a command for each new message: IDLEBELL_FROM, IDLEBELL_SUBJECT and others are in its environment, the "
@@ -36,6 +44,7 @@ FILTER_HELP = (
     help="Remember here what was announced, so that a restart misses nothing.",
 )
 @pin_option
+@certificate_options
 @password_options
 @config_option
 def watch(
@@ -46,12 +55,14 @@ def watch(
     state: Path | None,
     password_file: Path | None,
     password_command: str | None,
+    client_certificate: Path | None,
+    client_key: Path | None,
     pins: tuple[str, ...],
     config: Path | None,
 ) -> None:
     """Watch one account from this terminal, without a server: a line for each new message.
 
-    imap:// is STARTTLS. The password comes from a prompt unless an option names another source.
+    imap:// is STARTTLS. The password comes from a prompt unless an option names another source, or a client certificate.
     """
     from idlebell.config import parse_imap_url
     from idlebell.config.values import push_urls
@@ -67,10 +78,11 @@ def watch(
         raise click.BadParameter(str(error), param_hint="--notify") from None
     filter_text = _filter(filter_given) if filter_given is not None else None
     trust = trust_of(pins)
+    certificate = certificate_of(client_certificate, client_key)
     credentials = password_source(password_file, password_command)
     settings = loaded(config)
     configure_log(settings, names=True)
-    if credentials is None:
+    if credentials is None and certificate is None:
         credentials = from_prompt(f"Password of {account.username} at {account.target}")
     from idlebell import compose
 
@@ -84,6 +96,7 @@ def watch(
             filter_text=filter_text,
             state=state,
             trust=trust,
+            certificate=certificate,
             on_line=click.echo,
         )
     )

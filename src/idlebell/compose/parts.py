@@ -22,7 +22,7 @@ from idlebell.login.door import Door
 from idlebell.login.keyring import Keyring
 from idlebell.login.opener import Connect
 from idlebell.login.vault_room import VaultRoom
-from idlebell.model.account import ImapTarget, Retention, Tls
+from idlebell.model.account import ClientCertificate, ImapTarget, Retention, Tls
 from idlebell.model.apprise_service import offered
 from idlebell.model.proof import Demand, Demands
 from idlebell.model.secret import Secret
@@ -63,6 +63,8 @@ def declared_accounts(settings: Settings) -> tuple[DeclaredAccount, ...]:
             filter=one.filter,
             password_file=one.password_file,
             password_command=one.password_command,
+            certificate=one.certificate,
+            names_user=one.external_names_user,
         )
         for one in settings.watch
     )
@@ -139,9 +141,15 @@ def policy_of(
 def connect_with(connector: Connector, tls_policy: TlsPolicy, clock: Clock, wheel: Wheel) -> Connect:
     share = SharedCapabilities()
 
-    async def connect(target: ImapTarget) -> ImapConnection:
+    async def connect(target: ImapTarget, certificate: ClientCertificate | None = None, /) -> ImapConnection:
         return await open_connection(
-            target, connector=connector, tls_policy=tls_policy, clock=clock, share=share, wheel=wheel
+            target,
+            connector=connector,
+            tls_policy=tls_policy,
+            clock=clock,
+            share=share,
+            wheel=wheel,
+            certificate=certificate,
         )
 
     return connect
@@ -158,6 +166,7 @@ def post_of(settings: Settings, connector: Connector, tls_policy: TlsPolicy, clo
         mailboxes=(given.account.mailbox or "INBOX",),
         password_file=given.password_file,
         canary=True,
+        certificate=given.certificate,
     )
     hand_in = partial(
         submit,
@@ -196,6 +205,11 @@ def gauges_of(fleet: Fleet, status: Status, keyring: Keyring, door: Door, sessio
             "certificates_ending",
             "Mail servers whose certificate ends within two weeks, or has ended, of those logged in to lately.",
             door.certificates.ending,
+        ),
+        Gauge(
+            "client_certificates_ending",
+            "Client certificates of declared accounts that end within two weeks, or have ended.",
+            door.certificates.own_ending,
         ),
     )
 

@@ -23,6 +23,7 @@ from idlebell.gateway.declared import DeclaredAccount
 from idlebell.gateway.readiness import Readiness, nothing_troubles
 from idlebell.gateway.verbs import Gateway
 from idlebell.ingest.face import Ingest
+from idlebell.model.account import ClientCertificate
 from idlebell.model.endpoint import PushUrl
 from idlebell.model.problem import PROBLEMS, Blame
 from idlebell.model.secret import Secret
@@ -191,17 +192,18 @@ async def follow_configuration(
 async def watch_one(
     settings: Settings,
     url: str,
-    credentials: Callable[[], Secret],
+    credentials: Callable[[], Secret] | None,
     *,
     notify: Sequence[str] = (),
     exec_command: str | None = None,
     filter_text: str | None = None,
     state: Path | None = None,
     trust: Trust = AUTHORITIES,
+    certificate: ClientCertificate | None = None,
     on_line: Callable[[str], None],
 ) -> None:
     """One account without a server, until SIGINT or SIGTERM. ``state``: a database that remembers what was announced.
-    ``filter_text``: as a subscription keeps it.
+    ``filter_text``: as a subscription keeps it. ``credentials`` None: ``certificate`` is the login.
 
     ValueError: it goes on no longer, for the server refused the credentials or something given cannot be used. Nobody would
     send other ones. Before it was ever watched, which ``state`` tells too, that holds of host, port and mailbox as well: what
@@ -217,6 +219,7 @@ async def watch_one(
         filter=filter_text,
         ask=credentials,
         terminal=True,
+        certificate=certificate,
     )
     stop = asyncio.Event()
     hopeless: list[str] = []

@@ -6,11 +6,11 @@ from types import MappingProxyType
 from typing import Final
 
 from idlebell.config import Settings
-from idlebell.config.key_file import read_key_file
 from idlebell.config.settings import Ingest
 from idlebell.ingest.keys import read_key
 from idlebell.model.account import ImapTarget, Tls
 from idlebell.model.source import Form, Source
+from idlebell.store.key_file import read_key_file
 
 _STARTTLS: Final = Tls.STARTTLS.default_port
 

@@ -1,7 +1,7 @@
 """Files with secrets in them that everybody on the machine can read: told, for they work all the same.
 
 A group may be let in, as Debian's ``ssl-cert`` is. The keys of the store, of the vault and of Apple's and Google's services
-are not among these: such a file is refused where it is open to anybody but its owner (:mod:`.key_file`).
+are not among these: such a file is refused where it is open to anybody but its owner (:mod:`idlebell.store.key_file`).
 """
 
 from __future__ import annotations
@@ -31,9 +31,11 @@ def _named(settings: Settings, config: Path | None) -> Iterator[tuple[str, Path]
         "server.tls_key": settings.server.tls_key,
         "front.tls_key": settings.front.tls_key,
         "canary.password_file": settings.canary.password_file,
+        "canary.client_key": settings.canary.client_key or settings.canary.client_certificate,
     }
     for number, watch in enumerate(settings.watch, 1):
         named[f"watch.{number}.password_file"] = watch.password_file
+        named[f"watch.{number}.client_key"] = watch.client_key or watch.client_certificate
     for number, ingest in enumerate(settings.ingest, 1):
         named[f"ingest.{number}.key_file"] = ingest.key_file
     for name, client in settings.oauth.items():

@@ -111,10 +111,12 @@ def _declared(settings: Settings) -> Iterator[Broken]:
                 (f"{place}.password_command", f"{place}.password_file"),
                 "give password_file or password_command, not both",
             )
-        if watch.password_file is None and not watch.password_command:
+        if watch.password_file is None and not watch.password_command and watch.client_certificate is None:
             yield Broken(
-                (f"{place}.password_file", f"{place}.password_command"), "is missing; give it, or password_command"
+                (f"{place}.password_file", f"{place}.password_command", f"{place}.client_certificate"),
+                "is missing; give it, password_command or client_certificate",
             )
+        yield from _client_certificate(place, watch.client_certificate, watch.client_key, watch.url.target.tls)
         if not watch.notify and not watch.exec:
             yield Broken((f"{place}.notify", f"{place}.exec"), "is missing; give an endpoint's URL, or exec")
         if watch.url.target.tls is Tls.NONE and watch.tls_pin_sha256 is not None:
@@ -140,6 +142,13 @@ def _declared(settings: Settings) -> Iterator[Broken]:
             yield Broken((f"ingest.{number}.key_file",), "is missing; a mail server shows itself by a key")
 
 
+def _client_certificate(place: str, certificate: Path | None, key: Path | None, tls: Tls) -> Iterator[Broken]:
+    if certificate is None and key is not None:
+        yield Broken((f"{place}.client_certificate", f"{place}.client_key"), "is missing beside client_key")
+    if certificate is not None and tls is Tls.NONE:
+        yield Broken((f"{place}.client_certificate",), "needs TLS: imaps:// or imap:// in the account's URL")
+
+
 def _canary(settings: Settings) -> Iterator[Broken]:
     canary = settings.canary
     if canary.account is None:
@@ -150,6 +159,7 @@ def _canary(settings: Settings) -> Iterator[Broken]:
         return
     if canary.password_file is None:
         yield Broken(("canary.password_file", "canary.account"), "is missing; the canary's account needs it")
+    yield from _client_certificate("canary", canary.client_certificate, canary.client_key, canary.account.target.tls)
     if canary.smtp is None:
         yield Broken(
             ("canary.smtp", "canary.account"), "is missing; say where mail is handed in, for example smtps://HOST"
@@ -244,10 +254,14 @@ def unreadable(settings: Settings) -> Iterator[Broken]:
         "front.tls_certificate": settings.front.tls_certificate,
         "front.tls_key": settings.front.tls_key,
         "canary.password_file": settings.canary.password_file,
+        "canary.client_certificate": settings.canary.client_certificate,
+        "canary.client_key": settings.canary.client_key,
         "fcm.service_account_file": settings.fcm.service_account_file,
         "apns.key_file": settings.apns.key_file,
     }
-    named |= {f"watch.{number}.password_file": watch.password_file for number, watch in enumerate(settings.watch, 1)}
+    for number, watch in enumerate(settings.watch, 1):
+        for key in ("password_file", "client_certificate", "client_key"):
+            named[f"watch.{number}.{key}"] = getattr(watch, key)
     named |= {f"ingest.{number}.key_file": ingest.key_file for number, ingest in enumerate(settings.ingest, 1)}
     named |= {f"oauth.{name}.secret_file": client.secret_file for name, client in settings.oauth.items()}
     folder = settings.store.path.parent

@@ -17,7 +17,7 @@ from idlebell.config import values
 from idlebell.config.imap_url import ImapUrl
 from idlebell.config.values import Address, IpAddress, Network, Parse
 from idlebell.login.vault_source import VaultSource
-from idlebell.model.account import ImapTarget, Retention
+from idlebell.model.account import ClientCertificate, ImapTarget, Retention
 from idlebell.model.endpoint import PushUrl
 from idlebell.model.smtp import SmtpTarget
 from idlebell.model.trust import Pinned
@@ -196,6 +196,11 @@ class Ingest(Section, frozen=True, kw_only=True):
     reports_per_minute: Count = 6_000
 
 
+def certificate_of(certificate: Path | None, key: Path | None) -> ClientCertificate | None:
+    """Without ``key`` both are in one file."""
+    return None if certificate is None else ClientCertificate(str(certificate), str(key or certificate))
+
+
 class Canary(Section, frozen=True, kw_only=True):
     """An account of the operator's own that mails itself: it measures the whole chain."""
 
@@ -206,6 +211,12 @@ class Canary(Section, frozen=True, kw_only=True):
     recipient: Annotated[str, Parse(values.mail_address)] = ""
     every_seconds: Annotated[int, Meta(ge=60, le=DAY)] = 300
     late_seconds: Annotated[int, Meta(ge=1, le=DAY)] = 120
+    client_certificate: OptionalPath = None
+    client_key: OptionalPath = None
+
+    @property
+    def certificate(self) -> ClientCertificate | None:
+        return certificate_of(self.client_certificate, self.client_key)
 
     @property
     def address(self) -> str:
@@ -230,6 +241,13 @@ class Watch(Section, frozen=True, kw_only=True):
     exec: Text = ""
     filter: Annotated[str | None, Parse(values.mail_filter, "json")] = None
     tls_pin_sha256: Annotated[Pinned | None, Parse(values.pins, "json")] = None
+    client_certificate: OptionalPath = None
+    client_key: OptionalPath = None
+    external_names_user: bool = True
+
+    @property
+    def certificate(self) -> ClientCertificate | None:
+        return certificate_of(self.client_certificate, self.client_key)
 
     @property
     def target(self) -> ImapTarget:

@@ -87,7 +87,16 @@ class Relayed(Frame, frozen=True, tag="relayed"):
     client_first: str
 
 
-Sort: TypeAlias = Password | Token | ToBeKeys | ScramKeys | Relayed
+class Certificate(Frame, frozen=True, tag="certificate"):
+    """By its files, which the door reads. An empty ``ticket``: no password goes with it."""
+
+    certificate: str
+    key: str
+    ticket: str
+    names_user: bool
+
+
+Sort: TypeAlias = Password | Token | ToBeKeys | ScramKeys | Relayed | Certificate
 Sealable: TypeAlias = Password | Renewable
 
 

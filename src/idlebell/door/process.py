@@ -33,6 +33,8 @@ from idlebell.login.sign_ins import redeem_by
 from idlebell.login.token_endpoint import Granted
 from idlebell.model.account import (
     BearerCredentials,
+    CertificateCredentials,
+    ClientCertificate,
     Credentials,
     ImapTarget,
     KeyedCredentials,
@@ -95,8 +97,10 @@ class DoorProcess:
         self._refresh = refresh_by(self._http.send)
         self._redeem = redeem_by(self._http.send)
 
-        async def connect(target: ImapTarget) -> ImapConnection:
-            return await open_connection(target, connector=connector, tls_policy=policy, clock=clock)
+        async def connect(target: ImapTarget, certificate: ClientCertificate | None = None, /) -> ImapConnection:
+            return await open_connection(
+                target, connector=connector, tls_policy=policy, clock=clock, certificate=certificate
+            )
 
         self._opener = Opener(connect, os.urandom, self._emit, support_url=given.support_url)
 
@@ -303,6 +307,9 @@ def _credentials(by: frames.Sort, secrets: list[Secret]) -> Credentials:
     match by:
         case frames.Password():
             return PasswordCredentials(secrets[0])
+        case frames.Certificate(certificate, key, _, names_user):
+            shown = ClientCertificate(certificate, key)
+            return CertificateCredentials(shown, secrets[0] if secrets else None, names_user)
         case frames.Token():
             return BearerCredentials(secrets[0])
         case frames.ToBeKeys():

@@ -9,6 +9,7 @@ from idlebell.door.tickets import PREFIX, Use
 from idlebell.model.account import (
     Account,
     BearerCredentials,
+    CertificateCredentials,
     Credentials,
     ImapTarget,
     KeyedCredentials,
@@ -53,6 +54,9 @@ def sort_of(credentials: Credentials) -> frames.Sort:
     match credentials:
         case PasswordCredentials(password):
             return frames.Password(password.text())
+        case CertificateCredentials(shown, password, names_user):
+            ticket = "" if password is None else password.text()
+            return frames.Certificate(shown.certificate, shown.key, ticket, names_user)
         case BearerCredentials(token):
             return frames.Token(token.text())
         case RenewableCredentials():
@@ -92,7 +96,7 @@ def is_ticket(given: str | None) -> bool:
 
 def tickets_of(by: frames.Sort | frames.Renewable) -> tuple[str, ...]:
     match by:
-        case frames.Relayed():
+        case frames.Relayed() | frames.Certificate(ticket=""):
             return ()
         case frames.ScramKeys(client_key, server_key):
             return (client_key, server_key)

@@ -14,6 +14,7 @@ from idlebell.login.relay import Relay, first_fault
 from idlebell.login.token_endpoint import TOKEN_CHARACTERS, is_token
 from idlebell.model.account import (
     BearerCredentials,
+    CertificateCredentials,
     Credentials,
     KeyedCredentials,
     PasswordCredentials,
@@ -115,6 +116,9 @@ def copied(credentials: Credentials) -> Credentials:
             return credentials
         case PasswordCredentials(password):
             return PasswordCredentials(password.again())
+        case CertificateCredentials(certificate, password, names_user):
+            another = None if password is None else password.again()
+            return CertificateCredentials(certificate, another, names_user)
         case BearerCredentials(access_token):
             return BearerCredentials(access_token.again())
         case RenewableCredentials():

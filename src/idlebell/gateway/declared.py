@@ -12,13 +12,21 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+from idlebell.gateway.credentials import copied
 from idlebell.gateway.endpoints import apprise_fault, url_fault, webhook_secret
 from idlebell.gateway.means import Means
 from idlebell.gateway.shapes import SubscriptionView
 from idlebell.gateway.standing import verdict
 from idlebell.gateway.verbs import Gateway
 from idlebell.login.password_source import NoPassword, password_of
-from idlebell.model.account import ImapTarget, PasswordCredentials, Retention
+from idlebell.model.account import (
+    CertificateCredentials,
+    ClientCertificate,
+    Credentials,
+    ImapTarget,
+    PasswordCredentials,
+    Retention,
+)
 from idlebell.model.endpoint import (
     AppriseEndpoint,
     CanaryEndpoint,
@@ -67,6 +75,14 @@ class DeclaredAccount:
     """A line for each message, too."""
     canary: bool = False
     """The operator's canary: the gateway itself is told."""
+    certificate: ClientCertificate | None = None
+    """Shown in the handshake; without a password it is the login, by SASL EXTERNAL."""
+    names_user: bool = True
+    """To a server that is shown a certificate only."""
+
+    @property
+    def has_password(self) -> bool:
+        return self.password_file is not None or bool(self.password_command) or self.ask is not None
 
     def __str__(self) -> str:
         return f"{self.username} at {self.target}"
@@ -88,6 +104,8 @@ class Declared:
         """Makes what is subscribed fit ``accounts``; passwords are read anew. Gives a sentence for each thing that could not
         be done, for the operator; the rest is done. StoreError is the caller's."""
         self._accounts = accounts
+        shown = {one.certificate.certificate for one in accounts if one.certificate is not None}
+        await self._means.door.certificates.mind(shown)
         async with self._turn:
             known = await self._known()
             complaints: list[str] = []
@@ -111,15 +129,24 @@ class Declared:
         endpoints, faults = endpoints_of(account, self._means)
         complaints = [f"{account}: {fault}" for fault in faults]
         try:
-            password = await self._read(account)
+            credentials = await self._credentials(account)
         except NoPassword as error:
             complaints.append(f"{account}: {error}")
-            password = None
+            credentials = None
         try:
-            return [await self._follow(account, endpoint, password) for endpoint in endpoints], complaints
+            return [await self._follow(account, endpoint, credentials) for endpoint in endpoints], complaints
         finally:
-            if password is not None:
-                password.wipe()
+            if credentials is not None:
+                credentials.wipe()
+
+    async def _credentials(self, account: DeclaredAccount) -> Credentials:
+        """NoPassword says why there are none."""
+        if account.certificate is not None and not account.has_password:
+            return CertificateCredentials(account.certificate, names_user=account.names_user)
+        password = await self._read(account)
+        if account.certificate is not None:
+            return CertificateCredentials(account.certificate, password)
+        return PasswordCredentials(password)
 
     async def standing(self, account: DeclaredAccount, wait_seconds: float = 0.0) -> SubscriptionView | None:
         """How its first endpoint's subscription stands; waited for up to ``wait_seconds`` until it is being watched or
@@ -156,7 +183,9 @@ class Declared:
         key = self._means.key(_OWNER, account.target, account.username, endpoints[0])
         return await self._means.store.by_key(key)
 
-    async def _follow(self, account: DeclaredAccount, endpoint: Endpoint, password: Secret | None) -> SubscriptionId:
+    async def _follow(
+        self, account: DeclaredAccount, endpoint: Endpoint, credentials: Credentials | None
+    ) -> SubscriptionId:
         means = self._means
         key = means.key(_OWNER, account.target, account.username, endpoint)
         now = means.clock.now()
@@ -192,8 +221,8 @@ class Declared:
             except ConflictError:
                 continue  # a watcher wrote to it, or the account went with its last subscription
             break
-        if password is not None:
-            means.keyring.keep(found.id, watched.id, PasswordCredentials(password.again()))
+        if credentials is not None:
+            means.keyring.keep(found.id, watched.id, copied(credentials))
         means.nudge(watched.id)
         return found.id
 

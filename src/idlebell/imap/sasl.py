@@ -42,12 +42,15 @@ class Proof(StrEnum):
     TOKEN = "token"  # noqa: S105
     KEYS = "keys"
     """Of SCRAM, in place of the password."""
+    CERTIFICATE = "certificate"
+    """That TLS has shown already."""
 
 
 _PREFERENCE: Final = {
     Proof.PASSWORD: ("SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN", LOGIN_COMMAND),
     Proof.TOKEN: ("OAUTHBEARER", "XOAUTH2"),
     Proof.KEYS: ("SCRAM-SHA-256", "SCRAM-SHA-1"),
+    Proof.CERTIFICATE: ("EXTERNAL",),
 }
 
 
@@ -130,6 +133,27 @@ class Plain:
 
     def step(self, challenge: bytes) -> bytes:
         raise RemoteProtocolError("unexpected-challenge", "a challenge after the one message of PLAIN")
+
+
+@dataclass(frozen=True, slots=True)
+class External:
+    """RFC 4422 appendix A: who one is was shown elsewhere, here by TLS. ``authorization``: who one wants to be; empty: whoever
+    the server takes one for."""
+
+    authorization: str = ""
+
+    name = "EXTERNAL"
+    satisfied = True
+
+    def __post_init__(self) -> None:
+        if "\0" in self.authorization:
+            raise ValueError("EXTERNAL cannot carry NUL")
+
+    def initial(self) -> bytes:
+        return self.authorization.encode()
+
+    def step(self, challenge: bytes) -> bytes:
+        raise RemoteProtocolError("unexpected-challenge", "a challenge after the one message of EXTERNAL")
 
 
 @dataclass(frozen=True, slots=True)

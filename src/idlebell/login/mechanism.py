@@ -9,6 +9,7 @@ from idlebell.imap.sasl import (
     LOGIN_COMMAND,
     SCRAM_ENTROPY_BYTES,
     AnyMechanism,
+    External,
     OAuthBearer,
     Plain,
     Proof,
@@ -22,6 +23,8 @@ from idlebell.imap.sasl import (
 from idlebell.model.account import (
     Account,
     BearerCredentials,
+    CertificateCredentials,
+    ClientCertificate,
     Credentials,
     KeyedCredentials,
     PasswordCredentials,
@@ -47,10 +50,22 @@ def proof_of(credentials: Credentials) -> Proof:
     match credentials:
         case PasswordCredentials():
             return Proof.PASSWORD
+        case CertificateCredentials():
+            return Proof.CERTIFICATE if credentials.password is None else Proof.PASSWORD
         case KeyedCredentials() | RelayedCredentials():
             return Proof.KEYS
         case _:
             return Proof.TOKEN
+
+
+def shown_certificate(credentials: Credentials) -> ClientCertificate | None:
+    """What the handshake is to show."""
+    return credentials.certificate if isinstance(credentials, CertificateCredentials) else None
+
+
+def has_secret(credentials: Credentials) -> bool:
+    """Is the server sent anything that nobody else may read?"""
+    return proof_of(credentials) is not Proof.CERTIFICATE
 
 
 def revealed(credentials: Credentials) -> str:
@@ -58,6 +73,8 @@ def revealed(credentials: Credentials) -> str:
     match credentials:
         case PasswordCredentials(password):
             return password.text()
+        case CertificateCredentials(password=password):
+            return "" if password is None else password.text()
         case BearerCredentials(access_token):
             return access_token.text()
         case RenewableCredentials():
@@ -73,6 +90,8 @@ def known_by(credentials: Credentials) -> str:
     another than itself: a server that has no keys for the user may take it."""
     if isinstance(credentials, RenewableCredentials):
         return credentials.origin
+    if isinstance(credentials, CertificateCredentials):
+        return f"certificate {credentials.certificate.certificate}\0{credentials.names_user}\0{revealed(credentials)}"
     return f"keys {revealed(credentials)}" if isinstance(credentials, KeyedCredentials) else revealed(credentials)
 
 
@@ -86,6 +105,9 @@ def mechanism_of(
     match name:
         case "SCRAM-SHA-256" | "SCRAM-SHA-1":
             return _SCRAM[name](account.username, _scram_keys(credentials) or secret, entropy(SCRAM_ENTROPY_BYTES))
+        case "EXTERNAL":
+            named = isinstance(credentials, CertificateCredentials) and credentials.names_user
+            return External(account.username if named else "")
         case "PLAIN":
             return Plain(account.username, secret)
         case "OAUTHBEARER":

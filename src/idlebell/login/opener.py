@@ -8,19 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from idlebell.imap.commands import Id
 from idlebell.imap.errors import LocalProtocolError, RemoteProtocolError
 from idlebell.imap.quirks import ID_BEFORE_SELECT
-from idlebell.imap.sasl import Proof, Scram
+from idlebell.imap.sasl import Scram
 from idlebell.login import refusal
-from idlebell.login.echo import unechoed
 from idlebell.login.identity import identity
-from idlebell.login.mechanism import mechanism_of, offered, proof_of, proven, revealed
+from idlebell.login.mechanism import mechanism_of, offered, proof_of, proven, revealed, shown_certificate
 from idlebell.login.relay import Unanswered
-from idlebell.login.said import alerts_of, said_of
-from idlebell.model.account import Account, Credentials, ImapTarget
+from idlebell.login.said import alerts_of, said_of, without_secret
+from idlebell.model.account import Account, ClientCertificate, Credentials, ImapTarget
 from idlebell.model.ids import AccountId
 from idlebell.model.problem import Fault
 from idlebell.model.shown_text import ALERT_CHARACTERS, shown
@@ -28,7 +27,14 @@ from idlebell.net.errors import ServerSaidBye, TransportError
 from idlebell.net.imap_connection import ImapConnection
 from idlebell.telemetry import facts
 
-Connect: TypeAlias = Callable[[ImapTarget], Awaitable[ImapConnection]]
+
+class Connect(Protocol):
+    def __call__(
+        self, target: ImapTarget, certificate: ClientCertificate | None = None, /
+    ) -> Awaitable[ImapConnection]:
+        """``certificate``: shown to a server that asks for one."""
+
+
 Open: TypeAlias = Callable[[Account, Credentials], Awaitable[ImapConnection]]
 """An authenticated session; LoginFailed: none was opened. It has no deadline: whoever asks cancels it."""
 
@@ -56,7 +62,7 @@ class Opener:
         self._identity = identity(support_url)
 
     async def open(self, account: Account, credentials: Credentials) -> ImapConnection:
-        connection = await self._connected(account.target)
+        connection = await self._connected(account.target, shown_certificate(credentials))
         try:
             await self._prove(connection, account, credentials)
             await self._introduce(connection, account.id)
@@ -65,9 +71,9 @@ class Opener:
             raise
         return connection
 
-    async def _connected(self, target: ImapTarget) -> ImapConnection:
+    async def _connected(self, target: ImapTarget, certificate: ClientCertificate | None) -> ImapConnection:
         try:
-            return await self._connect(target)
+            return await (self._connect(target) if certificate is None else self._connect(target, certificate))
         except (TransportError, RemoteProtocolError) as error:
             raise LoginFailed(refusal.failed(error, target.host)) from None
 
@@ -95,7 +101,7 @@ class Opener:
             except Unanswered:
                 raise LoginFailed(refusal.not_answered()) from None
             except ServerSaidBye as error:
-                bye = replace(error.bye, text=unechoed(error.bye.text, revealed(credentials)))
+                bye = replace(error.bye, text=without_secret(error.bye.text, credentials))
                 raise LoginFailed(refusal.failed(ServerSaidBye(bye, greeting=error.greeting), host)) from None
             except (TransportError, RemoteProtocolError) as error:
                 raise LoginFailed(refusal.failed(error, host)) from None
@@ -105,9 +111,7 @@ class Opener:
                 return
             said = said_of(reply, credentials)
             unexplained = refusal.unexplained(*said)
-            fault = refusal.with_alerts(
-                refusal.refused(*said, host, by_token=proof is Proof.TOKEN), alerts_of(reply, credentials)
-            )
+            fault = refusal.with_alerts(refusal.refused(*said, host, proof=proof), alerts_of(reply, credentials))
             nothing_sent = isinstance(mechanism, Scram) and not mechanism.challenged
             if not (nothing_sent and refusal.lets_another_be_tried(*said)):
                 break

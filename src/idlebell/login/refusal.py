@@ -132,6 +132,8 @@ _SENTENCES: Final = {
     "server-error": "The mail server reports trouble of its own",
     "protocol-error": "The mail server did not understand the login",
 }
+_SHOWN: Final = {Proof.TOKEN: "access token", Proof.CERTIFICATE: "client certificate"}
+"""Of what is no password the sentence says so, and no page about app passwords is named."""
 _OURS: Final = {
     "local": "The gateway has no file descriptor left for one more connection.",
     "no-port": "The gateway has no port left for one more connection to this mail server.",
@@ -145,14 +147,14 @@ _PAUSES: Final = {
 
 
 def refused(
-    condition: Condition, code: ResponseCode | None, text: str, host: str = "", *, by_token: bool = False
+    condition: Condition, code: ResponseCode | None, text: str, host: str = "", *, proof: Proof = Proof.PASSWORD
 ) -> Fault:
     """A NO or BAD to LOGIN or AUTHENTICATE, or a BYE instead of an answer. ``host``: the server that says it; of one whose
-    provider is known the fault says where to mend it. ``by_token``: an access token was sent, no password."""
+    provider is known the fault says where to mend it. ``proof``: what was shown."""
     name = code.name if isinstance(code, PlainCode) else ""
     kind = _by_text(text.lower()) or _BY_CODE.get(name) or _by_condition(condition)
-    if by_token and kind == "authentication-failed":
-        return Fault(kind, quoting("The mail server refused the access token for this user name", text))
+    if kind == "authentication-failed" and (shown_by := _SHOWN.get(proof)):
+        return Fault(kind, quoting(f"The mail server refused the {shown_by} for this user name", text))
     return _fault(kind, text, host, alert=name == "ALERT")
 
 
@@ -238,6 +240,9 @@ def no_way(proof: Proof) -> Fault:
             return Fault("authentication-failed", detail)
         case Proof.TOKEN:
             return Fault("authentication-failed", "The mail server offers no way to log in with an access token.")
+        case Proof.CERTIFICATE:
+            detail = "The mail server takes no client certificate as a login (SASL EXTERNAL); it may want a password with it."
+            return Fault("authentication-failed", detail)
         case Proof.KEYS:
             return Fault("keys-not-usable", "The mail server does not offer SCRAM.")
 

@@ -152,6 +152,30 @@ class KeyedCredentials:
         return f"KeyedCredentials({'keys' if self.client_key else 'a password'})"
 
 
+@dataclass(frozen=True, slots=True)
+class ClientCertificate:
+    """By its files, PEM: a chain, leaf first, and the leaf's key; they may be one file. The key is read by whoever opens a
+    connection, and by nobody else."""
+
+    certificate: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateCredentials:
+    """The operator's: a certificate that is shown in the handshake, and what comes after it. ``password`` None: SASL EXTERNAL.
+    ``names_user``: it says who one wants to be (RFC 4422 appendix A); False: that is for the server to read off the
+    certificate."""
+
+    certificate: ClientCertificate
+    password: Secret | None = None
+    names_user: bool = True
+
+    def wipe(self) -> None:
+        if self.password is not None:
+            self.password.wipe()
+
+
 class Exchange(Protocol):
     """One login by SCRAM whose client is elsewhere: a mechanism (:class:`~idlebell.imap.sasl.RemoteMechanism`)."""
 
@@ -188,7 +212,12 @@ class RelayedCredentials:
 
 
 Credentials: TypeAlias = (
-    PasswordCredentials | BearerCredentials | RenewableCredentials | KeyedCredentials | RelayedCredentials
+    PasswordCredentials
+    | BearerCredentials
+    | RenewableCredentials
+    | KeyedCredentials
+    | RelayedCredentials
+    | CertificateCredentials
 )
 
 

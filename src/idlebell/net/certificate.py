@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from functools import lru_cache
 from hashlib import sha256
+from pathlib import Path
 from typing import Any, Final
 
 from cryptography import x509
@@ -27,6 +28,10 @@ KEPT_BYTES: Final = 8_192
 """Of one that is kept. Real ones have one or two thousand; what TLS lets a server show, 100 KB each, would be ours to hold."""
 
 
+FILE_BYTES: Final = 262_144
+"""Read of a file of PEM: a chain, and perhaps a key."""
+
+
 def shown_certificate(connection: ssl.SSLObject) -> CertificateFacts | None:
     """Of a connection whose handshake was refused; None where no certificate came, or none that can be read.
 
@@ -44,6 +49,16 @@ def accepted_certificate(connection: ssl.SSLObject) -> CertificateFacts | None:
     """Of a connection whose handshake is done; None where it cannot be read."""
     der = connection.getpeercert(binary_form=True)
     return None if der is None else read_certificate(der)
+
+
+def read_certificate_file(path: str) -> CertificateFacts | None:
+    """Of the first certificate in a file of PEM. Blocks; None: there is none that can be read."""
+    try:
+        with Path(path).open("rb") as file:
+            chain = x509.load_pem_x509_certificates(file.read(FILE_BYTES))
+    except (OSError, ValueError):
+        return None
+    return read_certificate(chain[0].public_bytes(Encoding.DER))
 
 
 def read_certificate(der: bytes) -> CertificateFacts | None:

@@ -51,7 +51,8 @@ class CertificateFacts:
 class TlsFailed(TransportError):  # noqa: N818
     """No TLS that we accept. ``reason`` names the check that failed: a value of
     :data:`~idlebell.net.foreign_errors.VERIFY_REASONS`, ``untrusted``, ``old-protocol``, ``no-common-cipher``, ``not-tls``,
-    ``handshake``, ``alert``, ``other-key`` (not one of those pinned, or not the one of the first session); for STARTTLS
+    ``handshake``, ``alert``, ``other-key`` (not one of those pinned, or not the one of the first session),
+    ``client-certificate`` (the server refuses ours), ``own-certificate`` (its files cannot be used); for STARTTLS
     ``starttls-missing``, ``starttls-refused``, ``starttls-injected`` or ``preauth-in-clear``. ``certificate`` is None where
     none was shown. This may be told to the user."""
 

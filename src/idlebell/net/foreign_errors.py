@@ -53,6 +53,21 @@ _NO_CIPHER = (
     "NO_PROTOCOLS_AVAILABLE",
 )
 
+CLIENT_CERTIFICATE_ALERTS: Final = frozenset(
+    {
+        "SSLV3_ALERT_BAD_CERTIFICATE",
+        "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE",
+        "SSLV3_ALERT_CERTIFICATE_REVOKED",
+        "SSLV3_ALERT_CERTIFICATE_EXPIRED",
+        "SSLV3_ALERT_CERTIFICATE_UNKNOWN",
+        "TLSV1_ALERT_UNKNOWN_CA",
+        "TLSV1_ALERT_ACCESS_DENIED",
+        "TLSV13_ALERT_CERTIFICATE_REQUIRED",
+    }
+)
+"""What a server says of the client's certificate (RFC 8446 section 6.2), in OpenSSL's words. Under TLS 1.3 it comes after the
+handshake, as the client sees it."""
+
 _UNREACHABLE_REASONS: Final[Mapping[int, str]] = MappingProxyType(
     {
         errno.ECONNREFUSED: "refused",
@@ -88,6 +103,13 @@ def lost(error: OSError) -> ConnectionLost:
     return ConnectionLost("failed", str(error))
 
 
+def certificate_refused(word: str, certificate: CertificateFacts | None = None) -> TlsFailed:
+    """``word``: one of :data:`CLIENT_CERTIFICATE_ALERTS`. ``certificate``: the server's."""
+    return TlsFailed(
+        "client-certificate", f"the server refuses the client's certificate, or the lack of one ({word})", certificate
+    )
+
+
 def handshake_failed(error: ssl.SSLError, certificate: CertificateFacts | None = None) -> TlsFailed:
     """What a failed handshake means, and of which certificate."""
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -97,8 +119,13 @@ def handshake_failed(error: ssl.SSLError, certificate: CertificateFacts | None =
     word = getattr(error, "reason", None) or ""  # missing where Python made the error, not OpenSSL
     if word in _OLD_PROTOCOL:
         return TlsFailed("old-protocol", "the server speaks nothing newer than TLS 1.1", certificate)
+    if word == "SSLV3_ALERT_HANDSHAKE_FAILURE" and certificate is not None:
+        # With its certificate a server of TLS 1.2 has agreed on a cipher: what it misses is ours (RFC 5246 section 7.4.6).
+        return certificate_refused(word, certificate)
     if word in _NO_CIPHER:
         return TlsFailed("no-common-cipher", f"no cipher suite in common ({word})", certificate)
     if word in _NOT_TLS:
         return TlsFailed("not-tls", f"what answers does not speak TLS ({word})", certificate)
+    if word in CLIENT_CERTIFICATE_ALERTS:
+        return certificate_refused(word, certificate)
     return TlsFailed("alert" if "ALERT" in word else "handshake", word or type(error).__name__, certificate)

@@ -11,12 +11,13 @@ from idlebell.imap.errors import RemoteProtocolError
 from idlebell.imap.limits import DEFAULT_LIMITS, Limits
 from idlebell.imap.redacted import offence
 from idlebell.imap.responses import Condition, StatusResponse
-from idlebell.model.account import ImapTarget, Tls
+from idlebell.model.account import ClientCertificate, ImapTarget, Tls
 from idlebell.net.clock import Clock
 from idlebell.net.connector import Connector
 from idlebell.net.deadlines import DEFAULT_DEADLINES, Deadlines
 from idlebell.net.egress import Purpose
-from idlebell.net.errors import NotImap, TimedOut, TlsFailed
+from idlebell.net.errors import ConnectionLost, NotImap, TimedOut, TlsFailed
+from idlebell.net.foreign_errors import CLIENT_CERTIFICATE_ALERTS, certificate_refused
 from idlebell.net.imap_connection import ImapConnection
 from idlebell.net.pinning import check_key
 from idlebell.net.tls_engine import PlainChannel, TlsChannel, start_tls
@@ -38,11 +39,12 @@ async def open_connection(
     wire_log: WireLog | None = None,
     allow_preauth: bool = False,
     wheel: Wheel | None = None,
+    certificate: ClientCertificate | None = None,
 ) -> ImapConnection:
     """Connects to ``target``, by its rules for TLS, and reads greeting and capabilities.
 
     ``share``: an :class:`~idlebell.imap.capabilities.SharedCapabilities`. ``allow_preauth``: take a server's word that we
-    are logged in already (only ever under TLS).
+    are logged in already (only ever under TLS). ``certificate``: shown to a server that asks for one.
 
     Unreachable; TlsFailed; TimedOut (``tls``, ``greeting``, ``CAPABILITY``, ``STARTTLS``); ServerSaidBye; ConnectionLost;
     NotImap; RemoteProtocolError. Nothing stays open where it raises.
@@ -56,7 +58,9 @@ async def open_connection(
     )
     try:
         if target.tls is Tls.IMPLICIT:
-            channel: TlsChannel | PlainChannel = await _handshake(Wire(sock, wheel), target, tls_policy, deadlines)
+            channel: TlsChannel | PlainChannel = await _handshake(
+                Wire(sock, wheel), target, tls_policy, deadlines, certificate
+            )
         else:
             channel = PlainChannel(Wire(sock, wheel))
     except BaseException:
@@ -69,7 +73,7 @@ async def open_connection(
         if greeting.condition is Condition.PREAUTH and not allow_preauth:
             raise RemoteProtocolError("preauth", "the server says that we are logged in already")
         if isinstance(channel, PlainChannel) and target.tls is Tls.STARTTLS:
-            await _start_tls(connection, channel, target, tls_policy)
+            await _start_tls(connection, channel, target, tls_policy, certificate)
         if not client.capabilities_known:
             await connection.command(Capability())
     except RemoteProtocolError as error:
@@ -79,6 +83,11 @@ async def open_connection(
             raise TlsFailed(error.reason, error.detail) from error
         if error.reason == "injected-plaintext":
             raise TlsFailed("starttls-injected", error.detail) from error
+        raise
+    except ConnectionLost as error:
+        connection.close()
+        if error.detail in CLIENT_CERTIFICATE_ALERTS:
+            raise certificate_refused(error.detail, connection.certificate) from error
         raise
     except BaseException:
         connection.close()
@@ -96,7 +105,11 @@ async def _greeting(connection: ImapConnection) -> StatusResponse:
 
 
 async def _start_tls(
-    connection: ImapConnection, channel: PlainChannel, target: ImapTarget, tls_policy: TlsPolicy
+    connection: ImapConnection,
+    channel: PlainChannel,
+    target: ImapTarget,
+    tls_policy: TlsPolicy,
+    certificate: ClientCertificate | None,
 ) -> None:
     """STARTTLS or nothing (RFC 8314 section 4.1): there is no way on in clear."""
     if not connection.client.capabilities_known:
@@ -110,13 +123,15 @@ async def _start_tls(
     if injected:
         # RFC 9051 section 11.1; a server speaks next only after our ClientHello.
         raise TlsFailed("starttls-injected", "bytes in clear after the OK of STARTTLS")
-    connection.secured(await _handshake(wire, target, tls_policy, connection.deadlines))
+    connection.secured(await _handshake(wire, target, tls_policy, connection.deadlines, certificate))
 
 
-async def _handshake(wire: Wire, target: ImapTarget, tls_policy: TlsPolicy, deadlines: Deadlines) -> TlsChannel:
+async def _handshake(
+    wire: Wire, target: ImapTarget, tls_policy: TlsPolicy, deadlines: Deadlines, certificate: ClientCertificate | None
+) -> TlsChannel:
     wire.limit(deadlines.tls_seconds)
     try:
-        context = tls_policy.context_for(target.trust)
+        context = tls_policy.context_for(target.trust, certificate)
         channel = await start_tls(wire, context, target.host, tls_policy.secrets)
     except TimeoutError as error:
         wire.close()

@@ -34,6 +34,11 @@ MENDS: Final[Mapping[str, str]] = MappingProxyType(
         "other-key": (
             "Ask the server's operator, by another way than this one, whether its key was changed; trust the new one only then."
         ),
+        "client-certificate": (
+            "Compare client_certificate with the authority and the dates that the server's operator asks for; where none is "
+            "given, the server wants one, which only the gateway's operator can name."
+        ),
+        "own-certificate": "Mend the files that client_certificate and client_key name: PEM, the key without a passphrase.",
         "old-protocol": _NEWER,
         "no-common-cipher": _NEWER,
         "alert": _NEWER,

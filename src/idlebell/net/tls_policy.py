@@ -6,7 +6,9 @@ import ssl
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from idlebell.model.account import ClientCertificate
 from idlebell.model.trust import Authorities, Trust
+from idlebell.net.client_certificates import ClientContexts
 from idlebell.net.secret_arena import SecretArena
 from idlebell.net.traffic_secrets import TrafficSecrets
 
@@ -22,7 +24,15 @@ class TlsPolicy:
     There is no switch that turns the check off. ValueError: ``ca_file`` cannot be read or holds no certificate.
     """
 
-    __slots__ = ("_ca_file", "_pinned_context", "client_context", "no_parking", "secrets", "session_context")
+    __slots__ = (
+        "_ca_file",
+        "_pinned_context",
+        "_showing",
+        "client_context",
+        "no_parking",
+        "secrets",
+        "session_context",
+    )
 
     def __init__(self, ca_file: Path | None = None, arena: SecretArena | None = None) -> None:
         """``arena``: where the traffic secrets of IMAP sessions are kept, so that they can be parked; without it none is."""
@@ -36,23 +46,35 @@ class TlsPolicy:
         self.no_parking = "parking is off"
         """Why no session can be parked, in words; empty where it can."""
         self._pinned_context: ssl.SSLContext | None = None
+        self._showing: Final = ClientContexts(self._session_context)
         if arena is not None:
             self._listen(ca_file, arena)
 
-    def context_for(self, trust: Trust) -> ssl.SSLContext:
+    def context_for(self, trust: Trust, certificate: ClientCertificate | None = None) -> ssl.SSLContext:
         """For a session. Where it trusts keys the handshake proves no more than that the server has the key of its certificate;
-        whether that is one of them is for :func:`.pinning.check_key` to say, before a byte is sent."""
-        if isinstance(trust, Authorities):
+        whether that is one of them is for :func:`.pinning.check_key` to say, before a byte is sent. ``certificate``: shown to
+        a server that asks for one. TlsFailed ``own-certificate``."""
+        by_key = not isinstance(trust, Authorities)
+        if certificate is not None:
+            return self._showing.of(certificate, by_key=by_key)
+        if not by_key:
             return self.session_context
         if self._pinned_context is None:
+            self._pinned_context = self._session_context(by_key)
+        return self._pinned_context
+
+    def _session_context(self, by_key: bool) -> ssl.SSLContext:
+        """Another one for sessions."""
+        if by_key:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # knows no authority
             _harden(context)
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
-            if self.secrets is not None:
-                self.secrets.listen(context)
-            self._pinned_context = context
-        return self._pinned_context
+        else:
+            context = _client_context(self._ca_file)
+        if self.secrets is not None:
+            self.secrets.listen(context)
+        return context
 
     def http2_context(self) -> ssl.SSLContext:
         """For services that are spoken to by HTTP/2 only (RFC 9113 section 3.2): another one, for what it offers."""

@@ -51,6 +51,16 @@ class LoginFailed(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class ClientCertificateEnds(Fact):
+    """A certificate of ours ends within two weeks, or has ended; told once a day. ``file``: of the configuration.
+    ``not_after``: ISO 8601."""
+
+    level: ClassVar[int] = logging.WARNING
+    file: str
+    not_after: str
+
+
+@dataclass(frozen=True, slots=True)
 class CertificateEnds(Fact):
     """A mail server's certificate ends within two weeks, or has ended; told once a day. ``not_after``: ISO 8601."""
 

@@ -9,6 +9,7 @@ from idlebell.imap import sasl
 from idlebell.imap.errors import RemoteProtocolError
 from idlebell.imap.sasl import (
     BearerFailure,
+    External,
     Mechanism,
     OAuthBearer,
     Plain,
@@ -51,12 +52,30 @@ def reason(raised: pytest.ExceptionInfo[RemoteProtocolError]) -> str:
         ({"AUTH=XOAUTH2", "AUTH=OAUTHBEARER", "AUTH=PLAIN"}, Proof.TOKEN, ("OAUTHBEARER", "XOAUTH2")),
         ({"AUTH=XOAUTH2"}, Proof.TOKEN, ("XOAUTH2",)),
         ({"AUTH=PLAIN"}, Proof.TOKEN, ()),
+        ({"AUTH=PLAIN", "AUTH=EXTERNAL"}, Proof.CERTIFICATE, ("EXTERNAL",)),
+        ({"AUTH=PLAIN", "AUTH=EXTERNAL"}, Proof.PASSWORD, ("PLAIN", "LOGIN")),
+        ({"AUTH=PLAIN"}, Proof.CERTIFICATE, ()),
     ],
 )
 def test_the_best_mechanism_that_is_listed_comes_first(
     listed: set[str], secret: Proof, expected: tuple[str, ...]
 ) -> None:
     assert choose(frozenset(listed), secret) == expected
+
+
+# --- EXTERNAL ---
+
+
+def test_external_names_whom_one_wants_to_be_or_nobody() -> None:
+    """RFC 4422 appendix A.4, and a name that is no ASCII."""
+    assert External("fred@example.com").initial() == b"fred@example.com"
+    assert External("żółw").initial() == "żółw".encode()
+    assert (External().initial(), External().satisfied, External().name) == (b"", True, "EXTERNAL")
+    with pytest.raises(ValueError, match="NUL"):
+        External("a\0b")
+    with pytest.raises(RemoteProtocolError) as raised:
+        External("a").step(b"")
+    assert reason(raised) == "unexpected-challenge"
 
 
 # --- PLAIN ---

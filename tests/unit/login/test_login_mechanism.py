@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from idlebell.imap.sasl import LOGIN_COMMAND, OAuthBearer, Plain, ScramSha1, ScramSha256, XOAuth2
-from idlebell.login.mechanism import known_by, mechanism_of, offered, revealed
+from idlebell.imap.sasl import LOGIN_COMMAND, External, OAuthBearer, Plain, ScramSha1, ScramSha256, XOAuth2
+from idlebell.login.mechanism import has_secret, known_by, mechanism_of, offered, revealed, shown_certificate
 from idlebell.model.account import (
     Account,
     BearerCredentials,
+    CertificateCredentials,
+    ClientCertificate,
     ImapTarget,
     KeyedCredentials,
     PasswordCredentials,
@@ -31,6 +33,27 @@ PASSWORD, TOKEN = PasswordCredentials(Secret("right")), BearerCredentials(Secret
 )
 def test_each_mechanism_that_a_server_lists_is_made(name, credentials, kind):
     assert type(mechanism_of(name, ALICE, credentials, bytes)) is kind
+
+
+def test_a_certificate_alone_is_external_and_beside_a_password_it_is_shown_only() -> None:
+    files = ClientCertificate("alice.pem", "alice.key")
+    alone, unnamed = CertificateCredentials(files), CertificateCredentials(files, names_user=False)
+    beside = CertificateCredentials(files, Secret("right"))
+    listed = frozenset({"AUTH=EXTERNAL", "AUTH=PLAIN"})
+    assert [offered(listed, one) for one in (alone, unnamed, beside)] == [
+        ("EXTERNAL",), ("EXTERNAL",), ("PLAIN", LOGIN_COMMAND),
+    ]  # fmt: skip
+    assert mechanism_of("EXTERNAL", ALICE, alone, bytes) == External("alice")
+    assert mechanism_of("EXTERNAL", ALICE, unnamed, bytes) == External("")
+    assert mechanism_of("PLAIN", ALICE, beside, bytes) == Plain("alice", "right")
+    assert {shown_certificate(one) for one in (alone, unnamed, beside)} == {files}
+    assert shown_certificate(PASSWORD) is None
+    assert [has_secret(one) for one in (alone, unnamed, beside, PASSWORD)] == [False, False, True, True]
+    assert len({known_by(one) for one in (alone, unnamed, beside, PASSWORD)}) == 4
+    beside.wipe()
+    alone.wipe()
+    assert beside.password is not None
+    assert beside.password.wiped
 
 
 def test_the_login_command_is_no_mechanism():
