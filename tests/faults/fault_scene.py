@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -162,10 +163,13 @@ def settings(
     plaintext: bool = True,
     more_ca_pem: bytes = b"",
     park_after_seconds: float = 5.0,
-    door: Literal["inside", "process"] = "inside",
+    door: Literal["inside", "process"] | None = None,
     vault: bool = False,
 ) -> Settings:
-    """``more_ca_pem``: authorities of further servers."""
+    """``more_ca_pem``: authorities of further servers. ``door`` None: as the environment says, which gateways of a process of
+    their own follow anyway: all tests can be run with either."""
+    if door is None:
+        door = "process" if os.environ.get("IDLEBELL_CREDENTIALS__DOOR") == "process" else "inside"
     ca_file = folder / "ca.pem"
     ca_file.write_bytes(authority.ca_pem + more_ca_pem)
     return Settings(

@@ -22,6 +22,7 @@ import msgspec
 from idlebell.door import frames, sorts
 from idlebell.door.front import Front
 from idlebell.door.strongbox import Strongbox
+from idlebell.door.telling import tell_by
 from idlebell.door.tickets import ElsewhereError, Tickets, Use
 from idlebell.imap.errors import RemoteProtocolError
 from idlebell.login import refusal
@@ -70,6 +71,7 @@ class DoorProcess:
 
     def __init__(self, end: socket.socket) -> None:
         self.ended = asyncio.Event()
+        tell_by(self._emit)
         self._link = Link(end, self._take, self.ended.set)
         self._tickets = Tickets(os.urandom)
         self._front = Front(self._say, self._tickets)
