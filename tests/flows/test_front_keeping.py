@@ -221,14 +221,20 @@ async def test_a_session_that_breaks_while_it_is_made_quiet_is_lost_as_any(front
 
 async def test_what_a_client_has_asked_to_be_told_is_over_with_it(front: Front, server: ImapServer) -> None:
     server.offer("NOTIFY")
+    server.store.find("alice").add_mailbox("Other")  # type: ignore[union-attr]
+    server.behave(notify_none_mutes=True)  # as Dovecot does
     client = await front.come()
+    front.keeper.claims("NOTIFY", b"NOTIFY SET (personal (MessageNew MessageExpunge))", cast(Here, client))
     await client.session.command(c.Notify((c.EventGroup("personal", ("MessageNew", "MessageExpunge")),)))
     await front.register(client)
     (session,) = server.of("alice")
     assert session.notified
     assert await front.go(client)
     await front.stage.watching()
-    assert not session.notified
+    await alone(server)
+    server.deliver("alice", mail.make(subject="of another mailbox"), "Other")
+    server.deliver("alice", mail.make(subject="of the inbox"))
+    assert await front.stage.rung(1) == ["INBOX"]
 
 
 async def test_a_session_that_stands_for_all_is_the_only_one_and_tells_what_was_left_unread(

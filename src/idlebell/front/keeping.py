@@ -16,7 +16,7 @@ from typing import Final
 from idlebell.front.lending import Loan, Selection, open_mailbox
 from idlebell.front.own import Answer, Here, OwnCommand
 from idlebell.gateway.live_logins import LiveLogin, LiveLogins
-from idlebell.imap.commands import Notify, Unselect
+from idlebell.imap.commands import EventGroup, Notify, Unselect
 from idlebell.imap.errors import RemoteProtocolError
 from idlebell.imap.responses import Condition
 from idlebell.imap.state import State
@@ -30,6 +30,7 @@ this session."""
 LOOKS_APART_SECONDS: Final = 1.0
 """Between looks over a client's own session: each interrupts its IDLE, and more may come at once."""
 _EXISTS: Final = re.compile(rb"\* [0-9]{1,10} EXISTS", re.IGNORECASE)
+_SELECTED: Final = (EventGroup("selected", ("MessageNew", "MessageExpunge")),)
 _NOTHING: Final[frozenset[str]] = frozenset()
 
 
@@ -39,6 +40,8 @@ class _Client:
     selection: Selection = field(default_factory=Selection)
     told: bool = False
     """The upstream has told it of messages since the last look."""
+    notified: bool = False
+    """It has asked for NOTIFY, of whomever."""
     looking: asyncio.Task[None] | None = None
 
 
@@ -73,7 +76,7 @@ class Keeper:
         kept = False
         try:
             await _end_looking(client)
-            await _quiet(session)
+            await _quiet(session, notified=client is not None and client.notified)
             kept = client is not None
         except (TransportError, RemoteProtocolError):
             pass  # it is closed; the fleet, once told that the client has gone, does what it does for every lost session
@@ -103,6 +106,7 @@ class Keeper:
         client = self._of.get(here)
         if client is not None:
             client.selection.saw(name)
+            client.notified |= name == "NOTIFY"
         return False
 
     async def answer(self, command: OwnCommand, here: Here) -> Answer:
@@ -139,11 +143,13 @@ async def _end_looking(client: _Client | None) -> None:
     await asyncio.gather(looking, return_exceptions=True)
 
 
-async def _quiet(session: ImapConnection) -> None:
+async def _quiet(session: ImapConnection, *, notified: bool) -> None:
     """Ends what the client has asked to be told of, and leaves the mailbox as it is. Never CLOSE: it would expunge
     (RFC 9051 section 6.4.1). Without UNSELECT (RFC 3691) the EXAMINE that comes next leaves the mailbox, and neither does that
     expunge (section 6.3.2)."""
-    if session.has("NOTIFY"):
-        await session.command(Notify(()), timeout=QUIET_SECONDS)  # RFC 5465 section 3.1: NONE
+    if notified and session.has("NOTIFY"):
+        # After NONE alone (RFC 5465 section 3.1) Dovecot stays silent about the selected mailbox too, for good.
+        for groups in ((), _SELECTED):
+            await session.command(Notify(groups), timeout=QUIET_SECONDS)
     if session.client.state is State.SELECTED and session.has("UNSELECT"):
         await session.command(Unselect(), timeout=QUIET_SECONDS)
