@@ -33,7 +33,7 @@ def of_transcripts(target: str) -> Iterator[bytes]:
                 yield b"\x00\x00" + b"".join(turns["S"])
             case "server":
                 yield b"\x01\x07" + b"".join(turns["C"])
-            case "command":
+            case "command" | "registration":
                 yield b"\x00\x00" + b"".join(turns["C"])
             case "fetch":
                 for line in b"".join(turns["S"]).split(b"\r\n* "):

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from fuzz.records import hold_records
+from fuzz.registration import registration
 from idlebell.imap import commands as c
 from idlebell.imap.client import Client
 from idlebell.imap.encode import encode_command, encode_response
@@ -204,7 +205,7 @@ def records(data: bytes) -> None:
 
 
 TARGETS: Final[Mapping[str, Callable[[bytes], None]]] = MappingProxyType(
-    {one.__name__: one for one in (client, server, command, fetch, response, framing, records)}
+    {one.__name__: one for one in (client, server, command, fetch, response, framing, records, registration)}
 )
 
 

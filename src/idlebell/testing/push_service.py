@@ -71,8 +71,8 @@ ORDERLY = ScriptedAnswer()
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One request. ``payload``: the JSON, decrypted; None for SimplePush. ``body``: as it was sent, or decrypted.
-    ``status``: what it was answered, None where it was not."""
+    """One request. ``payload``: the JSON, decrypted; None for SimplePush and for a resource of another form. ``body``: as it
+    was sent, or decrypted. ``status``: what it was answered, None where it was not."""
 
     kind: str
     path: str
@@ -97,6 +97,8 @@ class _Resource:
     secret: bytes = b""
     application_server_key: str | None = None
     answers_challenges: bool = True
+    has_json: bool = True
+    """Of the interface; else whatever is inside is taken."""
 
 
 class PushService:
@@ -148,12 +150,14 @@ class PushService:
         return {"type": "simplepush", "url": self._make(name, _Resource("simplepush"))}
 
     def make_webpush_subscription(
-        self, name: str = "web", *, application_server_key: str | None = None
+        self, name: str = "web", *, application_server_key: str | None = None, has_json: bool = True
     ) -> dict[str, Any]:
         """What a browser's ``PushSubscription.toJSON()`` gives, with ``type``. With ``application_server_key`` (87 characters,
-        as ``GET /v1/vapid`` shows it) pushes of another key are refused, as real services do."""
+        as ``GET /v1/vapid`` shows it) pushes of another key are refused, as real services do. ``has_json``: it is to be sent
+        the JSON of the interface."""
         key, auth = private_key(os.urandom), os.urandom(16)
-        url = self._make(name, _Resource("webpush", key, auth, application_server_key=application_server_key))
+        resource = _Resource("webpush", key, auth, application_server_key=application_server_key, has_json=has_json)
+        url = self._make(name, resource)
         return {
             "type": "webpush",
             "url": url,
@@ -261,13 +265,15 @@ class PushService:
 
     def _check(
         self, resource: _Resource, method: str, path: str, headers: dict[str, str], body: bytes
-    ) -> tuple[bytes, int, dict[str, Any] | None]:
+    ) -> tuple[bytes, int | None, dict[str, Any] | None]:
         if resource.kind == "simplepush":
             return body, _check_simplepush(method, headers, body), None
         if method != "POST":
             raise FaultError(f"{method} instead of POST")
         if resource.kind == "webpush":
             plain = self._check_webpush(resource, headers, body)
+            if not resource.has_json:
+                return plain, None, None
         else:
             plain = _check_webhook(resource, headers, body)
         try:
