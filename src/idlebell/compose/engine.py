@@ -22,6 +22,7 @@ from idlebell.compose.parts import (
     delivery_gauges,
     demands_of,
     egress_of,
+    front_connections,
     gauges_of,
     is_watched,
     nearness,
@@ -46,7 +47,7 @@ from idlebell.gateway.reach import Reach
 from idlebell.gateway.verbs import Gateway
 from idlebell.login.door import Door
 from idlebell.login.keyring import Keyring
-from idlebell.login.opener import Open, Opener
+from idlebell.login.opener import Connect, Open, Opener
 from idlebell.login.renewals import Renewals, refresh_by
 from idlebell.net.clock import Clock
 from idlebell.net.clock_watch import JumpReason, watch_clock
@@ -75,6 +76,16 @@ from idlebell.watch.reporting import Reporting
 
 
 @dataclass(frozen=True, slots=True)
+class LoggingIn:
+    """What a face needs that logs in for others, where the door is in this process."""
+
+    door: Door
+    connect: Connect
+    clock: Clock
+    wheel: Wheel
+
+
+@dataclass(frozen=True, slots=True)
 class Engine:
     """Everything but a face: what watches and delivers, and the verbs on it."""
 
@@ -89,6 +100,7 @@ class Engine:
     canary: Canary | None = None
     neighbour: Neighbour | None = None
     """The door, where it is a process of its own."""
+    logging_in: LoggingIn | None = None
 
     async def follow(self, accounts: Sequence[DeclaredAccount]) -> None:
         """Makes what is declared fit ``accounts``. The canary stays the one that the process was started with."""
@@ -122,6 +134,7 @@ async def running_engine(
         if arena is not None and tls_policy.no_parking:
             emit(Complained(f"Sessions stay awake, which costs memory: {tls_policy.no_parking}."))
         places = descriptors()
+        at_the_front = 2 * front_connections(settings, places)  # its clients, and as many upstreams
         http = HttpClient(egress, resolver, tls_policy, proxy=settings.network.proxy, connections=places.pushes)
         stack.push_async_callback(http.close)
         pool = apprise_pool_of(settings, egress)
@@ -154,6 +167,7 @@ async def running_engine(
         bird = None if post is None else Canary(post, rhythm, clock, os.urandom, emit)
         refresh = refresh_by(http.send) if neighbour is None else neighbour.refresh
         renewals = Renewals(refresh, keyring, clock, random.random, emit)
+        connect: Connect | None = None
         if neighbour is None:
             connect = connect_with(connector, tls_policy, clock, wheel)
             open_session: Open = Opener(connect, os.urandom, emit, support_url=settings.imap.support_url).open
@@ -169,7 +183,7 @@ async def running_engine(
             per_host_connect_rate=settings.imap.per_host_connect_rate,
             per_host_connections=settings.imap.per_host_connections,
             sessions_at=lambda host: fleet.sessions_at(host),  # noqa: PLW0108 - the fleet comes after the door
-            free=lambda: places.sessions - fleet.sessions() - sessions.untaken(),
+            free=lambda: places.sessions - at_the_front - fleet.sessions() - sessions.untaken(),
             returning=lambda: fleet.returning(),  # noqa: PLW0108
             renewals=renewals,
             refused_users_per_hour=settings.limits.refused_users_per_hour,
@@ -245,7 +259,10 @@ async def running_engine(
             metrics.show(gauge)
         metrics.show(Gauge("event_streams", "Streams of events that are being read.", feeds.readers))
 
-        engine = Engine(settings, store, gateway, fleet, dispatcher, accounts, emit, metrics, bird, neighbour)
+        logging_in = None if connect is None else LoggingIn(door, connect, clock, wheel)
+        engine = Engine(
+            settings, store, gateway, fleet, dispatcher, accounts, emit, metrics, bird, neighbour, logging_in
+        )
         await engine.follow(declared)
         await fleet.announce_restart()
         watching = asyncio.create_task(fleet.run(), name="fleet")

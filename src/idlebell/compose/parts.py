@@ -30,6 +30,7 @@ from idlebell.model.subscription import Subscription
 from idlebell.net.apprise_pool import ApprisePool
 from idlebell.net.clock import Clock
 from idlebell.net.connector import Connector
+from idlebell.net.descriptors import Descriptors
 from idlebell.net.egress import Egress
 from idlebell.net.imap_connection import ImapConnection
 from idlebell.net.open_connection import open_connection
@@ -44,6 +45,10 @@ from idlebell.store.sqlite import open_sqlite
 from idlebell.telemetry.prometheus_sink import Gauge
 from idlebell.telemetry.status import Status
 from idlebell.watch.fleet import Fleet
+
+FRONT_CONNECTIONS = 10_000
+"""Where the operator does not say. Each has a descriptor for itself and one for its upstream: half of what there are for
+sessions, where that is less."""
 
 
 async def open_store(path: Path, key_file: Path | None, pace: Pace = NO_PACE) -> Store:
@@ -136,6 +141,14 @@ def policy_of(
             else offered(settings.push.apprise_services, allow_plaintext=settings.network.allow_plaintext),
         ),
     )
+
+
+def front_connections(settings: Settings, places: Descriptors) -> int:
+    """Clients that the front takes at once; 0: there is no front."""
+    front = settings.front
+    if front.listen is None:
+        return 0
+    return front.connections or max(1, min(FRONT_CONNECTIONS, places.sessions // 4))
 
 
 def connect_with(connector: Connector, tls_policy: TlsPolicy, clock: Clock, wheel: Wheel) -> Connect:

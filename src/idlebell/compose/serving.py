@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Final
 
 from idlebell.compose.engine import Engine, running_engine
+from idlebell.compose.front import front_of
 from idlebell.compose.parts import (
     declared_accounts,
     open_store,
 )
 from idlebell.config import ConfigError, Settings, parse_imap_url
+from idlebell.front.listener import Front
 from idlebell.gateway.declared import DeclaredAccount
 from idlebell.gateway.readiness import Readiness, nothing_troubles
 from idlebell.gateway.verbs import Gateway
@@ -74,6 +76,7 @@ class Running:
     url: str
     renew_certificate: Callable[[], None]
     """Reads the files of our own certificate again. ValueError: they cannot be used."""
+    front: Front | None = None
 
     @property
     def gateway(self) -> Gateway:
@@ -109,7 +112,12 @@ async def running(settings: Settings, *, emit_also: Callable[[Fact], None] | Non
             stack.push_async_callback(neighbour.listen_no_more)
             await neighbour.listen(routed(engine.gateway, options), listening)
         stack.callback(engine.gateway.close_events)
-        yield Running(engine, url, renew)
+        front = front_of(engine)
+        if front is not None:
+            await front.start()
+            stack.push_async_callback(front.stop)
+            engine.emit(Noted(f"IMAP front at {front.url}"))
+        yield Running(engine, url, renew, front)
 
 
 async def serve(
@@ -163,6 +171,8 @@ async def serve(
 def renew_certificate(found: Running) -> None:
     try:
         found.renew_certificate()
+        if found.front is not None:
+            found.front.renew_certificate()
     except ValueError as error:
         found.engine.emit(Complained(f"the certificate was not taken, the one from before stays: {error}"))
 

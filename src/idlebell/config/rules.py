@@ -97,6 +97,21 @@ def _front(settings: Settings) -> Iterator[Broken]:
         yield Broken(
             ("front.upstream", "front.listen", "front.upstreams"), "is missing; say which IMAP server stands behind"
         )
+    if front.starttls and front.tls_certificate is None:
+        yield Broken(("front.starttls", "front.tls_certificate"), "needs tls_certificate and tls_key")
+    if front.upstream_tls == "none":
+        if not settings.network.allow_plaintext:
+            yield Broken(
+                ("front.upstream_tls", "network.allow_plaintext"),
+                "IMAP without TLS needs network.allow_plaintext and the server's network in network.allow",
+            )
+        if front.upstream_pin_sha256 is not None:
+            yield Broken(("front.upstream_pin_sha256", "front.upstream_tls"), "needs TLS")
+    if settings.credentials.door == "process":
+        yield Broken(
+            ("front.listen", "credentials.door"),
+            "is not possible with a door of its own process yet: the front sees passwords as they pass",
+        )
     if front.tls_certificate is None and not front.listen.loopback:
         yield Broken(
             ("front.tls_certificate", "front.listen"), "is missing; without TLS the front listens on loopback only"

@@ -17,10 +17,10 @@ from idlebell.config import values
 from idlebell.config.imap_url import ImapUrl
 from idlebell.config.values import Address, IpAddress, Network, Parse
 from idlebell.login.vault_source import VaultSource
-from idlebell.model.account import ClientCertificate, ImapTarget, Retention
+from idlebell.model.account import ClientCertificate, ImapTarget, Retention, Tls
 from idlebell.model.endpoint import PushUrl
 from idlebell.model.smtp import SmtpTarget
-from idlebell.model.trust import Pinned
+from idlebell.model.trust import AUTHORITIES, Pinned
 
 DAY = 86_400
 
@@ -180,9 +180,23 @@ class Front(Section, frozen=True, kw_only=True):
     listen: Annotated[Address | None, Parse(values.address_or_none)] = None
     upstream: Annotated[Address | None, Parse(values.upstream)] = None
     upstreams: Annotated[Mapping[str, Address], Parse(values.upstreams, "json")] = MappingProxyType({})
+    # Empty: implicit TLS on 993, STARTTLS on 143 and all other ports.
+    upstream_tls: Literal["", "implicit", "starttls", "none"] = ""
+    upstream_pin_sha256: Annotated[Pinned | None, Parse(values.pins, "json")] = None
     tls_certificate: OptionalPath = None
     tls_key: OptionalPath = None
+    starttls: bool = False
+    trusted_proxies: Annotated[tuple[Network, ...], Parse(values.networks, "json")] = ()
+    connections: Count = 0
+    connections_per_address: Count = 100
     webpush: Literal["coi", "draft", "off"] = "coi"
+    while_connected: Literal["ring", "hold"] = "ring"
+
+    def target(self, address: Address) -> ImapTarget:
+        """Of an upstream, under the TLS and trust that are asked for."""
+        by_port = Tls.IMPLICIT if address.port == Tls.IMPLICIT.default_port else Tls.STARTTLS
+        tls = Tls(self.upstream_tls) if self.upstream_tls else by_port
+        return ImapTarget(address.host, address.port, tls, self.upstream_pin_sha256 or AUTHORITIES)
 
 
 class Ingest(Section, frozen=True, kw_only=True):

@@ -165,6 +165,15 @@ class Server:
         outgoing, self._outgoing = self._outgoing, b""
         return outgoing
 
+    def take_rest(self) -> bytes:
+        """What the client has sent ahead, for whoever goes on from here: nothing that comes later is understood any more. Only
+        between two commands."""
+        self._alive()
+        if self._phase is not Phase.READY:
+            raise LocalProtocolError("a command is in flight")
+        self._phase = Phase.OVER
+        return self._framer.take_rest()
+
     # --- in ---
 
     def receive_data(self, data: bytes) -> list[ServerEvent]:

@@ -131,14 +131,21 @@ class Door:
         return None if credentials.renewals else await self._renewals.renew(credentials)
 
     async def log_in(
-        self, account: Account, credentials: Credentials, *, deadline_seconds: float, asker: Asker = OPERATOR
+        self,
+        account: Account,
+        credentials: Credentials,
+        *,
+        deadline_seconds: float,
+        asker: Asker = OPERATOR,
+        opened_by: Open | None = None,
     ) -> ImapConnection:
         """An authenticated session. LoginFailed: none was opened. ``credentials`` stay the caller's, to keep or to wipe.
+        ``opened_by``: another way than usual to open it.
 
         What strangers try in vain holds up strangers: who owns the account has pauses of their own.
         """
         # Not of the port, nor of how the name is written: those would be as many accounts to guess at.
-        lane, host = "owner" if asker.owner else "", account.target.host
+        lane, host = asker.lane, account.target.host
         key = self._digest(lane, host, folded(account.username))
         turn = self._digest(lane, host, str(account.target.port), folded(account.username))
         proof = self._proof(account, credentials)
@@ -150,7 +157,9 @@ class Door:
                 if known is not None:
                     raise LoginFailed(known)
                 try:
-                    connection = await self._with_token(account, credentials, until - self._clock.monotonic())
+                    connection = await self._with_token(
+                        account, credentials, until - self._clock.monotonic(), opened_by=opened_by
+                    )
                 except LoginFailed as failure:
                     self._count(failure, account, asker, key, credentials, proof)
                     raise
@@ -208,7 +217,7 @@ class Door:
     # inside
 
     def _full(self, account: Account, asker: Asker) -> Fault | None:
-        if asker.owner or not asker.source:
+        if asker.owner or asker.apart or not asker.source:
             return None
         wait = self._host_refusals.wait_seconds(account.target.host, self._clock.monotonic(), known=asker.known)
         if wait <= 0:
@@ -229,7 +238,7 @@ class Door:
         if refusal.judges(failure.fault):
             self._guard.refused(key, proof, failure.fault, now)
             self._sources.refused(asker, key)
-            if asker.source and not asker.owner:
+            if asker.source and not (asker.owner or asker.apart):
                 self._host_refusals.refused(account.target.host, now, known=asker.known)
         elif not failure.ours and refusal.may_answer_credentials(failure.fault):
             self._guard.unanswered(key, self._digest(known_by(credentials)), failure.fault, now)
@@ -243,16 +252,17 @@ class Door:
         patience_seconds: float | None,
         *,
         kept: Callable[[], bool] | None = None,
+        opened_by: Open | None = None,
     ) -> ImapConnection:
         """As :meth:`_open`. An access token that has ended is got anew before, and once after a refusal: a provider may end one
         before its time."""
         if not isinstance(credentials, RenewableCredentials):
-            return await self._open(account, credentials, patience_seconds, kept=kept)
+            return await self._open(account, credentials, patience_seconds, kept=kept, opened_by=opened_by)
         assert self._renewals is not None
         _raise(await self._renewals.ready(credentials))
         renewals = credentials.renewals
         try:
-            return await self._open(account, credentials, patience_seconds, kept=kept)
+            return await self._open(account, credentials, patience_seconds, kept=kept, opened_by=opened_by)
         except LoginFailed as failure:
             refused = failure.unexplained or refusal.refuses_credentials(failure.fault)
             if not refused or self._clock.boottime() - credentials.renewed_at < JUST_RENEWED_SECONDS:
@@ -260,7 +270,7 @@ class Door:
         if renewals == credentials.renewals:
             _raise(await self._renewals.renew(credentials))
         self._doubts.worked(self._proof(account, credentials))  # what was refused was another token
-        return await self._open(account, credentials, patience_seconds, kept=kept)
+        return await self._open(account, credentials, patience_seconds, kept=kept, opened_by=opened_by)
 
     async def _open(
         self,
@@ -269,6 +279,7 @@ class Door:
         patience_seconds: float | None,
         *,
         kept: Callable[[], bool] | None = None,
+        opened_by: Open | None = None,
     ) -> ImapConnection:
         """``kept``: given where credentials that are held are used again; are they still? A refusal of theirs without a
         reason is not believed at once, and one of the server slows it. What strangers bring slows no server for others.
@@ -286,7 +297,7 @@ class Door:
                     if kept is not None and not kept():
                         raise LoginFailed(Fault("server-error", "The credentials were replaced."), ours=True)
                     async with asyncio.timeout(LOGIN_SECONDS):
-                        connection = await self._open_session(account, credentials)
+                        connection = await (opened_by or self._open_session)(account, credentials)
                     outcome = Outcome.OPENED
                 except TimeoutError:
                     outcome = Outcome.NOTHING if kept is None else Outcome.REFUSED

@@ -10,10 +10,10 @@ import asyncio
 import socket
 import ssl
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from idlebell.net.addresses import Network, lies_in, network_of
 from idlebell.net.unheard import Unheard
@@ -56,6 +56,13 @@ class Seat:
         self._cut = cut
         if self._acceptor is not None:
             self._acceptor.unheard.add(self._who, self)
+
+    def move(self, address: str) -> bool:
+        """It turns out to speak for somebody at ``address``. False: so many come from there already; it leaves its place."""
+        if self._acceptor is None or not self._acceptor.moved(self._who, network_of(address), address, self):
+            return False
+        self._who = network_of(address)
+        return True
 
     def heard(self) -> None:
         if self._acceptor is not None:
@@ -169,6 +176,21 @@ class Acceptor:
             sock.close()
             seat.leave()
 
+    def moved(self, who: str, to: str, address: str, seat: Seat) -> bool:
+        """Counts the connection of ``seat`` for another one; False: that one has enough."""
+        most = self._bounds.of_address
+        if most and self._open[to] >= most and not lies_in(address, self._bounds.exempt):
+            self.refused += 1
+            return False
+        waits = self.unheard.discard(who, seat)
+        self._open[to] += 1
+        self._open[who] -= 1
+        if not self._open[who]:
+            del self._open[who]
+        if waits:
+            self.unheard.add(to, seat)
+        return True
+
     def left(self, who: str, seat: Seat) -> None:
         self.unheard.discard(who, seat)
         self._total -= 1
@@ -180,6 +202,27 @@ class Acceptor:
         loop = asyncio.get_running_loop()
         loop.remove_reader(self._listener)
         self._breath = loop.call_later(BREATH_SECONDS, loop.add_reader, self._listener, self._accept)
+
+
+class SocketAcceptor(Acceptor):
+    """One that gives the sockets themselves away: ``take`` is a task's whole work, which :meth:`stop` and who makes room cancel
+    as long as it lasts. It owns the socket, and tells the seat what becomes of it."""
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        take: Callable[[socket.socket, Seat], Coroutine[Any, Any, None]],
+        bounds: Bounds,
+    ) -> None:
+        super().__init__(listener, _no_protocol, bounds)
+        self._take = take
+
+    async def _admit(self, sock: socket.socket, seat: Seat) -> None:
+        await self._take(sock, seat)
+
+
+def _no_protocol(seat: Seat) -> asyncio.BaseProtocol:
+    raise AssertionError("sockets are given away")
 
 
 def _end(task: asyncio.Task[None]) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from idlebell.net.errors import ConnectionLost
@@ -78,6 +78,13 @@ class RecordChannel:
             return there
         self._tls.drop_keys()
         return self._wire.ready(timeout_seconds)
+
+    def rest(self, wake: Callable[[], None]) -> None:
+        if self._content or self._end is not None or self._tls.peer_closed:
+            asyncio.get_running_loop().call_soon(wake)
+            return
+        self._tls.drop_keys()
+        self._wire.rest(wake)
 
     def interrupt(self) -> None:
         self._wire.interrupt()

@@ -9,9 +9,10 @@ itself gives its record buffer back once it is empty (``SSL_MODE_RELEASE_BUFFERS
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 import sys
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
 from idlebell.net.certificate import accepted_certificate, shown_certificate
@@ -62,6 +63,9 @@ class Channel(Protocol):
     def ready(self, timeout_seconds: float) -> Awaitable[bool]:
         """Waits until there is something to read: True; False after the time, or when :meth:`interrupt` is called."""
 
+    def rest(self, wake: Callable[[], None]) -> None:
+        """As :meth:`ready` without anybody who waits: ``wake`` is called once, from the event loop."""
+
     def interrupt(self) -> None:
         """Ends a wait in :meth:`ready`."""
 
@@ -104,6 +108,9 @@ class PlainChannel:
 
     def ready(self, timeout_seconds: float) -> Awaitable[bool]:
         return self._wire.ready(timeout_seconds)
+
+    def rest(self, wake: Callable[[], None]) -> None:
+        self._wire.rest(wake)
 
     def interrupt(self) -> None:
         self._wire.interrupt()
@@ -153,16 +160,24 @@ class TlsChannel:
     )
 
     def __init__(
-        self, wire: Wire, context: ssl.SSLContext, server_name: str, secrets: TrafficSecrets | None = None
+        self,
+        wire: Wire,
+        context: ssl.SSLContext,
+        server_name: str | None,
+        secrets: TrafficSecrets | None = None,
+        said: bytes = b"",
     ) -> None:
-        """``secrets``: listens to ``context``."""
+        """``server_name`` None: we are the server. ``secrets``: listens to ``context``; a client's only.
+        ``said``: what has come over ``wire`` already."""
         self._wire = wire
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
-        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
+        self._tls = context.wrap_bio(
+            self._incoming, self._outgoing, server_side=server_name is None, server_hostname=server_name
+        )
         self._header = b""  # of the record that is being read, while it is incomplete
         self._left = 0  # bytes of that record still to come
-        self._ahead = b""  # came with the end of the handshake and was not given to OpenSSL yet
+        self._ahead = said  # came with the end of the handshake and was not given to OpenSSL yet
         self._unsent = b""  # ciphertext that the kernel has not taken; kept over a cancellation
         self._secrets = secrets
         self._slot: int | None = None  # with the traffic secrets, where the session can be parked
@@ -187,7 +202,7 @@ class TlsChannel:
             try:
                 self._step()
             except ssl.SSLWantReadError:
-                if not client_random:
+                if not client_random and self._secrets is not None:
                     self._unsent = self._outgoing.read()
                     client_random = client_random_of(self._unsent)
                 await self._flush()
@@ -216,7 +231,7 @@ class TlsChannel:
         # Sequence numbers begin at zero under the keys that come after the two Finished (RFC 8446 section 5.3). The server's
         # was the last record that OpenSSL was given, ours the last that it has made.
         self._received = self._sent = 0
-        self._ahead = self._incoming.read()
+        self._ahead = self._incoming.read() + self._ahead
 
     def _step(self) -> None:
         """What a step leaves in the key log is wiped, unless it was the last one: then it is collected."""
@@ -252,6 +267,12 @@ class TlsChannel:
         if self._ahead:
             return _true()
         return self._wire.ready(timeout_seconds)
+
+    def rest(self, wake: Callable[[], None]) -> None:
+        if self._ahead:
+            asyncio.get_running_loop().call_soon(wake)
+        else:
+            self._wire.rest(wake)
 
     def interrupt(self) -> None:
         self._wire.interrupt()
@@ -390,6 +411,13 @@ async def _true() -> bool:
 def _is_eof(error: ssl.SSLError) -> bool:
     """The stream ended without a close_notify. In Python 3.11.2, Debian 12's, OpenSSL 3's word for it is a plain SSLError."""
     return isinstance(error, ssl.SSLEOFError) or error.reason == "UNEXPECTED_EOF_WHILE_READING"
+
+
+async def accept_tls(wire: Wire, context: ssl.SSLContext, said: bytes = b"") -> TlsChannel:
+    """A handshake over ``wire`` as the server; ``said``: what the client has sent already. As :func:`start_tls`."""
+    channel = TlsChannel(wire, context, None, said=said)
+    await channel.handshake()
+    return channel
 
 
 async def start_tls(

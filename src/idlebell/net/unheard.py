@@ -30,14 +30,16 @@ class Unheard(Generic[T]):
         own[one] = None
         self._resize(len(own) - 1, len(own))
 
-    def discard(self, who: str, one: T) -> None:
+    def discard(self, who: str, one: T) -> bool:
+        """Was it there?"""
         own = self._of.get(who)
         if own is None or one not in own:
-            return
+            return False
         del own[one]
         self._resize(len(own) + 1, len(own))
         if not own:
             del self._of[who]
+        return True
 
     def longest(self, newcomer: str, *, exempt: bool = False) -> T | None:
         """The one that makes room for somebody from ``newcomer``. None: nobody waits, or no address has more of them than the

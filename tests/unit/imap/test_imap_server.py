@@ -373,3 +373,14 @@ def test_a_bye_out_of_the_blue_ends_the_connection() -> None:
     assert server.data_to_send() == b"* BYE shutting down\r\n"
     with pytest.raises(LocalProtocolError):
         server.receive_data(b"b NOOP\r\n")
+
+
+def test_whoever_goes_on_has_what_the_client_sent_ahead() -> None:
+    server = greeted()
+    server.receive_data(b"a LOGIN bob b\r\nb NOOP\r\nc APPEND {3}\r\n")
+    with pytest.raises(LocalProtocolError):
+        server.take_rest()
+    server.answer(Condition.OK, "in")
+    assert server.take_rest() == b"b NOOP\r\nc APPEND {3}\r\n"
+    with pytest.raises(LocalProtocolError):
+        server.receive_data(b"d NOOP\r\n")

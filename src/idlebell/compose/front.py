@@ -1,0 +1,65 @@
+"""The IMAP front, as the settings want it."""
+
+from __future__ import annotations
+
+from idlebell.compose.engine import Engine
+from idlebell.compose.parts import front_connections
+from idlebell.config.settings import Front as FrontSettings
+from idlebell.front.coi import Coi
+from idlebell.front.departures import Departures
+from idlebell.front.draft import Draft
+from idlebell.front.keeping import Keeper
+from idlebell.front.listener import Front, FrontOptions
+from idlebell.front.metadata import Metadata
+from idlebell.front.own import Own
+from idlebell.front.registering import Registering
+from idlebell.front.upstreams import Upstreams
+from idlebell.net.descriptors import descriptors
+
+
+def front_of(engine: Engine) -> Front | None:
+    """None: none is wanted."""
+    settings, logging_in = engine.settings.front, engine.logging_in
+    if settings.listen is None or logging_in is None:
+        return None
+    keeper = Keeper(engine.gateway.live_logins, stands_for_all=settings.while_connected == "hold")
+    registering = Registering(engine.gateway.live_logins, engine.gateway.vapid_public_key, keeper.login_of)
+    upstreams = Upstreams(
+        None if settings.upstream is None else settings.target(settings.upstream),
+        {domain: settings.target(address) for domain, address in settings.upstreams.items()},
+    )
+    families = _families(settings, registering)
+    return Front(
+        _options(engine, settings),
+        upstreams,
+        logging_in.door,
+        logging_in.connect,
+        logging_in.clock,
+        logging_in.wheel,
+        families=families,
+        departures=Departures(keeper, logging_in.clock),
+    )
+
+
+def _families(settings: FrontSettings, registering: Registering) -> list[Own]:
+    """The dialect is asked before the general form."""
+    families: list[Own] = []
+    if settings.webpush == "coi":
+        families.append(Coi(registering))
+    elif settings.webpush == "draft":
+        families.append(Draft(registering))
+    return [*families, Metadata(registering)]
+
+
+def _options(engine: Engine, settings: FrontSettings) -> FrontOptions:
+    assert settings.listen is not None
+    return FrontOptions(
+        host=settings.listen.host,
+        port=settings.listen.port,
+        connections=front_connections(engine.settings, descriptors()),
+        connections_per_address=settings.connections_per_address,
+        tls_certificate=settings.tls_certificate,
+        tls_key=settings.tls_key,
+        starttls=settings.starttls,
+        trusted=settings.trusted_proxies,
+    )

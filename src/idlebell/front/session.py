@@ -1,0 +1,413 @@
+"""A client that has logged in, and its upstream: two sockets, a relay between them, and what families do beside it.
+
+While either side speaks a task reads it; once both have been silent for :data:`AWAKE_SECONDS` neither has one, nor OpenSSL
+anything of the upstream's, and the event loop wakes what is needed. What one side does not take is not read from the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol
+
+from idlebell.front.cutting import Offence
+from idlebell.front.limits import READ_BYTES
+from idlebell.front.own import Answer, Asked, Departed, Own, OwnCommand
+from idlebell.front.relay import Relay, Spoken, Told
+from idlebell.imap.commands import Command, name_of
+from idlebell.imap.encode import encode_command
+from idlebell.imap.encode_response import encode_response
+from idlebell.imap.errors import LocalProtocolError
+from idlebell.imap.responses import Condition, TaggedResponse
+from idlebell.model.account import ImapTarget
+from idlebell.net.detached import GivenUp
+from idlebell.net.errors import ConnectionLost
+from idlebell.net.tls_engine import Channel, TlsChannel
+
+AWAKE_SECONDS: Final = 15.0
+"""Of silence, until nothing but two sockets and a few records are left. More than a wait that has a timer of its own."""
+STALLED_SECONDS: Final = 120.0
+"""For one side to take what is in hand for it. A phone in a tunnel comes back within a minute."""
+FAREWELL_SECONDS: Final = 5.0
+
+_KINDS: Final = {
+    "STATUS": frozenset({"STATUS"}),
+    "LIST": frozenset({"LIST", "STATUS"}),
+    "LSUB": frozenset({"LSUB"}),
+    "ID": frozenset({"ID"}),
+    "NAMESPACE": frozenset({"NAMESPACE"}),
+    "UID FETCH": frozenset({"FETCH"}),
+    "UID SEARCH": frozenset({"SEARCH", "ESEARCH"}),
+}
+"""Commands of ours on a client's session, and the responses that answer them."""
+_TAG: Final = "Front{}"
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Who is at the client's end."""
+
+    target: ImapTarget
+    username: str
+    address: str
+    secure: bool
+
+
+class Leaving(Protocol):
+    """Whoever has the sessions, and is told when one ends."""
+
+    async def over(self, session: Session) -> None:
+        """Its client has gone. The upstream's connection is the callee's; see :meth:`Session.wind_down`."""
+
+
+@dataclass(slots=True)
+class _Question:
+    command: Command
+    answer: asyncio.Future[Asked] = field(repr=False)
+
+
+class Session:
+    """``given``: the upstream's connection. ``ahead``: what the client has sent already. Made inside the event loop; call
+    :meth:`begin`. It is a :class:`~idlebell.front.own.Here`."""
+
+    __slots__ = (
+        "__weakref__", "_added", "_answering", "_client_lock", "_client_pump", "_families", "_leaving", "_line",
+        "_over", "_paused", "_questions", "_relay", "_tasks", "_upstream_lock", "_upstream_pump", "channel", "client",
+        "given", "tags", "upstream",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        client: Client,
+        channel: Channel,
+        given: GivenUp,
+        families: Sequence[Own],
+        leaving: Leaving,
+        ahead: bytes,
+        added: frozenset[str],
+    ) -> None:
+        self.client = client
+        self.channel = channel
+        self.given = given
+        self.upstream: Channel = given.channel
+        self.tags = given.tags
+        """Of commands that were sent to the upstream by us."""
+        self._families = families
+        self._leaving = leaving
+        self._added = added
+        self._relay = Relay(self, given.terms.capabilities, ahead)
+        self._client_lock = asyncio.Lock()
+        self._upstream_lock = asyncio.Lock()
+        self._client_pump: asyncio.Task[None] | None = None
+        self._upstream_pump: asyncio.Task[None] | None = None
+        self._answering: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._line: asyncio.Future[bytes] | None = None
+        self._questions: deque[_Question] | None = None
+        self._paused = False  # the client is not read until something of the upstream's has come
+        self._over = False
+
+    def __repr__(self) -> str:
+        return f"<Session of a client at {self.client.address}, {self.client.target}>"
+
+    # --- what a family sees ---
+
+    @property
+    def target(self) -> ImapTarget:
+        return self.client.target
+
+    @property
+    def username(self) -> str:
+        return self.client.username
+
+    @property
+    def address(self) -> str:
+        return self.client.address
+
+    @property
+    def secure(self) -> bool:
+        return self.client.secure
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        return self._relay.in_flight.capabilities
+
+    @property
+    def enabled(self) -> frozenset[str]:
+        return self._relay.in_flight.enabled
+
+    @property
+    def utf8(self) -> bool:
+        return self._relay.in_flight.utf8
+
+    @property
+    def selected(self) -> str | None:
+        return self._relay.in_flight.selected
+
+    @property
+    def idling(self) -> bool:
+        return self._relay.in_flight.idling or self._line is not None
+
+    async def ask(self, command: Command) -> Asked:
+        if self._over:
+            raise Departed
+        question = _Question(command, asyncio.get_running_loop().create_future())
+        if self._questions is None:
+            self._questions = deque()
+        self._questions.append(question)
+        await self._forward()
+        return await question.answer
+
+    def tell(self, line: bytes) -> bool:
+        if self._over or self._client_lock.locked() or not self._relay.tell(line):
+            return False
+        self._spawn(self._guarded(self._forward()))
+        return True
+
+    async def converse(self, text: bytes) -> bytes:
+        if self._over:
+            raise Departed
+        self._line = asyncio.get_running_loop().create_future()
+        try:
+            self._relay.converse(text)
+            await self._forward()
+            return await self._line
+        finally:
+            self._line = None
+
+    # --- what the relay asks (:class:`~idlebell.front.relay.Desk`) ---
+
+    @property
+    def added(self) -> frozenset[str]:
+        return self._added
+
+    def claims(self, name: str, opening: bytes) -> bool:
+        return any(family.claims(name, opening, self) for family in self._families)
+
+    def heard(self, line: bytes) -> bool:
+        if not self._families:
+            return True
+        line = line.removesuffix(b"\r\n")
+        seen = [family.heard(line, self) for family in self._families]  # each hears it
+        return all(seen)
+
+    # --- from beginning to end ---
+
+    def begin(self) -> None:
+        self._relay.begin()
+        self._wake_upstream()
+        self._spawn(self._guarded(self._begin()))
+
+    async def _begin(self) -> None:
+        await self._forward()
+        self._wake_client()
+
+    def end(self, farewell: str = "") -> None:
+        """The client is told BYE, where it can be told anything and does not know."""
+        if self._over:
+            return
+        self._over = True
+        self._spawn(self._end(farewell))
+
+    @property
+    def over(self) -> bool:
+        return self._over
+
+    async def closed(self) -> None:
+        """Until nothing of it runs any more."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def wind_down(self, deadline_seconds: float) -> bool:
+        """Once it is over: brings the upstream to where it waits for a command. False: it cannot be, or is lost."""
+        if self._upstream_lock.locked():
+            return False  # something is half sent
+        relay = self._relay
+        relay.wind_down()
+        try:
+            async with asyncio.timeout(deadline_seconds):
+                if data := relay.take_upstream():
+                    await self.upstream.write(data)
+                while not relay.quiet:
+                    data = await self.upstream.read(READ_BYTES)
+                    if not data or relay.said_bye:
+                        return False
+                    relay.from_upstream(data)
+                    relay.take_client()
+                    if (more := relay.take_upstream()) or relay.take_events():
+                        return not more  # the client's own next command: it is not to be sent any more
+                return True
+        except (ConnectionLost, TimeoutError, Offence):
+            return False
+
+    # --- the two directions ---
+
+    def _wake_client(self) -> None:
+        self._client_pump = self._spawn(self._guarded(self._pump_client()))
+
+    def _wake_upstream(self) -> None:
+        self._upstream_pump = self._spawn(self._guarded(self._pump_upstream()))
+
+    async def _pump_client(self) -> None:
+        while not self._over:
+            if not self._relay.listens:
+                self._paused = True
+                return
+            if not await self.channel.ready(AWAKE_SECONDS):
+                self.channel.rest(self._wake_client)
+                return
+            data = await self.channel.read(READ_BYTES)
+            if not data:
+                self.end()
+                return
+            self._relay.from_client(data)
+            await self._forward()
+
+    async def _pump_upstream(self) -> None:
+        while not self._over:
+            if not await self.upstream.ready(AWAKE_SECONDS):
+                self._shed()
+                self.upstream.rest(self._wake_upstream)
+                return
+            data = await self.upstream.read(READ_BYTES)
+            if not data:
+                self.end("The mail server has closed the connection")
+                return
+            self._relay.from_upstream(data)
+            await self._forward()
+
+    def _shed(self) -> None:
+        """Lets go of what OpenSSL holds for the upstream."""
+        if isinstance(self.upstream, TlsChannel) and not self._upstream_lock.locked():
+            self.upstream = self.upstream.park() or self.upstream
+
+    async def _forward(self) -> None:
+        """What the relay has for either side, and for us."""
+        relay = self._relay
+        self._question()
+        for event in relay.take_events():
+            match event:
+                case OwnCommand():
+                    self._answering = self._spawn(self._guarded(self._answer(event)))
+                case Spoken(line):
+                    if self._line is not None and not self._line.done():
+                        self._line.set_result(line)
+                case Told(asked):
+                    self._told(asked)
+        if data := relay.take_upstream():
+            async with self._upstream_lock, asyncio.timeout(STALLED_SECONDS):
+                await self.upstream.write(data)
+        if data := relay.take_client():
+            async with self._client_lock, asyncio.timeout(STALLED_SECONDS):
+                await self.channel.write(data)
+        if self._paused and relay.listens and not self._over:
+            self._paused = False
+            self._wake_client()
+
+    # --- ours ---
+
+    async def _answer(self, command: OwnCommand) -> None:
+        if command.name == "LOGOUT":
+            tag = command.tag.encode("latin-1")
+            self._relay.answered(b"* BYE Goodbye\r\n" + tag + b" OK LOGOUT completed\r\n")
+            self._relay.said_bye = True
+            await self._forward()
+            self.end()
+            return
+        opening = command.frame.parts[0][command.start - len(command.name) :]
+        family = next((one for one in self._families if one.claims(command.name, opening, self)), None)
+        if family is None:  # it claims no longer
+            answer = Answer(Condition.BAD, "Not now")
+        else:
+            answer = await family.answer(command, self)
+        self._relay.answered(_encoded(command.tag, answer, utf8=self.utf8))
+        await self._forward()
+
+    def _question(self) -> None:
+        """The next one of ours, where it is safe to ask."""
+        while self._questions and self._relay.may_ask:
+            question = self._questions[0]
+            if question.answer.cancelled():
+                self._questions.popleft()
+                continue
+            self.tags += 1
+            tag = _TAG.format(self.tags)
+            known = self.capabilities
+            try:
+                chunks = encode_command(tag, question.command, literal_plus="LITERAL+" in known, utf8=self.utf8)
+            except LocalProtocolError as error:
+                self._questions.popleft()
+                question.answer.set_exception(error)
+                continue
+            kinds = _KINDS.get(name_of(type(question.command)), frozenset())
+            self._relay.ask(chunks, kinds, tag.encode())
+            return
+
+    def _told(self, asked: Asked | None) -> None:
+        if not self._questions:
+            return
+        answer = self._questions.popleft().answer
+        if answer.done():
+            return
+        if asked is None:
+            answer.set_exception(Departed())
+        else:
+            answer.set_result(asked)
+
+    # --- inside ---
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _guarded(self, work: Coroutine[Any, Any, None]) -> None:
+        """Whatever goes wrong in ``work`` ends the session, and nothing else."""
+        try:
+            await work
+        except Offence as offence:
+            self.end(str(offence))
+        except TimeoutError:
+            self.end("Too slow: what was to be taken was not")
+        except (ConnectionLost, Departed):
+            self.end("The connection to the mail server is lost")
+        except Exception:
+            self.end("An error of this gateway's")
+            raise
+
+    async def _end(self, farewell: str) -> None:
+        ours = asyncio.current_task()
+        others = [task for task in self._tasks if task is not ours]
+        for task in others:
+            task.cancel()
+        if others:
+            await asyncio.wait(others)
+        for question in self._questions or ():
+            if not question.answer.done():
+                question.answer.set_exception(Departed())
+                question.answer.exception()  # nobody may be left to look at it
+        await self._part(farewell)
+        for family in self._families:
+            await family.over(self)
+        await self._leaving.over(self)
+
+    async def _part(self, farewell: str) -> None:
+        """From the client."""
+        try:
+            if farewell and self._relay.at_boundary and not (self._relay.said_bye or self._client_lock.locked()):
+                async with asyncio.timeout(FAREWELL_SECONDS):
+                    await self.channel.write(self._relay.take_client() + f"* BYE {farewell}\r\n".encode())
+        except (ConnectionLost, TimeoutError):
+            pass
+        self.channel.shut_down()
+
+
+def _encoded(tag: str, answer: Answer, *, utf8: bool) -> bytes:
+    try:
+        tagged = encode_response(TaggedResponse("x", answer.condition, answer.code, answer.text), utf8=utf8)[1:]
+    except LocalProtocolError:  # a text that would be read as a code
+        tagged = encode_response(TaggedResponse("x", answer.condition, answer.code, "Done"), utf8=utf8)[1:]
+    return b"".join(answer.untagged) + tag.encode("latin-1") + tagged

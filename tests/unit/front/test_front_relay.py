@@ -1,0 +1,304 @@
+"""The relay's dialogues: what the client says, what the upstream is told of it, and back. C and S are as on the wire."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from idlebell.front.cutting import Offence
+from idlebell.front.limits import IN_FLIGHT, OPENING_BYTES, TOLD_BYTES
+from idlebell.front.own import OWN_COMMAND_BYTES, OwnCommand
+from idlebell.front.relay import Event, Relay, Spoken, Told
+from idlebell.imap.responses import StatusData
+
+
+class Desk:
+    added = frozenset({"WEBPUSH"})
+
+    def __init__(self) -> None:
+        self.lines: list[bytes] = []
+
+    def claims(self, name: str, opening: bytes) -> bool:
+        return name in ("WEBPUSH", "UID WEBPUSH", "GETVAPID")
+
+    def heard(self, line: bytes) -> bool:
+        self.lines.append(line)
+        return b"SECRET" not in line
+
+
+class Between:
+    """A relay, and what has come out of it on both sides."""
+
+    def __init__(self) -> None:
+        self.desk = Desk()
+        self.relay = Relay(self.desk)
+        self.client = b""
+        self.upstream = b""
+        self.events: list[Event] = []
+
+    def says(self, data: bytes) -> Between:
+        self.relay.from_client(data)
+        return self.take()
+
+    def hears(self, data: bytes) -> Between:
+        self.relay.from_upstream(data)
+        return self.take()
+
+    def take(self) -> Between:
+        self.client += self.relay.take_client()
+        self.upstream += self.relay.take_upstream()
+        self.events += self.relay.take_events()
+        return self
+
+    def sent(self) -> bytes:
+        """To the upstream since the last call."""
+        sent, self.upstream = self.upstream, b""
+        return sent
+
+    def got(self) -> bytes:
+        """By the client since the last call."""
+        got, self.client = self.client, b""
+        return got
+
+    def own(self) -> OwnCommand:
+        (event,) = self.events
+        self.events = []
+        assert isinstance(event, OwnCommand)
+        return event
+
+
+@pytest.fixture
+def between() -> Between:
+    return Between()
+
+
+STREAM = (
+    b"a SELECT INBOX\r\nb FETCH 1 BODY[]\r\nc XFOO {3+}\r\nx\r\n\r\nDONE\r\n\xff\xfe no tag\r\n",
+    b"* 3 EXISTS\r\na OK [READ-WRITE] in\r\n* 1 FETCH (BODY[] {9}\r\n* BYE\r\nc )\r\nb OK\r\n* BAD what\r\nc BAD no\r\n",
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 2**32), st.integers(0, 30))
+def test_what_is_nobodys_passes_byte_for_byte_however_it_is_cut(seed: int, splits: int) -> None:
+    between = Between()
+    for data, feed, out in ((STREAM[0], between.says, between.sent), (STREAM[1], between.hears, between.got)):
+        cuts = sorted(random.Random(seed).randrange(len(data) + 1) for _ in range(splits))
+        for start, end in zip([0, *cuts], [*cuts, len(data)], strict=True):
+            feed(data[start:end])
+        assert out() == data
+    assert not between.events
+    assert between.relay.in_flight.selected == "INBOX"
+    assert between.relay.quiet
+
+
+def test_a_literal_waits_for_the_upstreams_consent(between: Between) -> None:
+    between.says(b"a APPEND INBOX {5}\r\n")
+    assert between.sent() == b"a APPEND INBOX {5}\r\n"
+    between.says(b"LOGOUT")  # sent ahead against the rules: it waits
+    assert (between.sent(), between.relay.listens) == (b"", False)
+    assert between.hears(b"+ OK\r\n").got() == b"+ OK\r\n"
+    assert between.says(b"\r\n").sent() == b"LOGOUT\r\n"
+    between.hears(b"a OK done\r\n")
+    assert between.relay.quiet
+
+
+def test_a_literal_that_is_refused_is_followed_by_a_command(between: Between) -> None:
+    between.says(b"a APPEND NoSuch {5}\r\n").hears(b"a NO [TRYCREATE] none\r\n").sent()
+    assert between.says(b"b NOOP\r\n").sent() == b"b NOOP\r\n"
+
+
+def test_a_command_of_ours_waits_for_all_before_it_and_holds_all_behind_it(between: Between) -> None:
+    between.says(b"a NOOP\r\nb GETVAPID\r\nc NOOP\r\n")
+    assert (between.sent(), between.events, between.relay.listens) == (b"a NOOP\r\n", [], False)
+    between.hears(b"* 1 EXISTS\r\na OK\r\n")
+    command = between.own()
+    assert (command.tag, command.name, command.frame.raw[command.start :]) == ("b", "GETVAPID", b"")
+    assert between.sent() == b""
+    between.relay.answered(b"* VAPID x\r\nb OK\r\n")
+    assert between.take().got() == b"* 1 EXISTS\r\na OK\r\n* VAPID x\r\nb OK\r\n"
+    assert between.sent() == b"c NOOP\r\n"
+
+
+def test_literals_of_ours_are_collected_and_asked_for_by_us(between: Between) -> None:
+    between.says(b"a uid  webpush {3}\r\n")
+    assert between.got() == b"+ OK\r\n"
+    between.says(b"x\r\n").says(b" {2+}\r\nyz\r\nb NOOP\r\n")
+    command = between.own()
+    assert (command.name, command.frame.parts) == (
+        "UID WEBPUSH",
+        (b"a uid  webpush {3}", b"x\r\n", b" {2+}", b"yz", b""),
+    )
+    between.relay.answered(b"a OK\r\n")
+    assert between.take().sent() == b"b NOOP\r\n"
+
+
+def test_a_line_of_ours_that_is_longer_than_an_opening_is_still_ours(between: Between) -> None:
+    between.says(b"a WEBPUSH " + b"x" * (2 * OPENING_BYTES) + b"\r\n")
+    assert len(between.own().frame.raw) == 2 * OPENING_BYTES + 10
+    assert between.sent() == b""
+
+
+def test_too_much_for_a_command_of_ours_is_refused_before_it_comes(between: Between) -> None:
+    between.says(b"a WEBPUSH {%d}\r\n" % (OWN_COMMAND_BYTES + 1))
+    assert between.got() == b"a BAD [TOOBIG] More than this command may hold\r\n"
+    assert between.says(b"b NOOP\r\n").sent() == b"b NOOP\r\n"
+    with pytest.raises(Offence):
+        between.hears(b"b OK\r\n").says(b"c WEBPUSH {%d+}\r\nxx" % (OWN_COMMAND_BYTES + 1))
+
+
+@pytest.mark.parametrize(
+    "command", ["COMPRESS DEFLATE", "starttls", "AUTHENTICATE PLAIN AAA", "LOGIN a {1}\r\nb", "UNAUTHENTICATE"]
+)
+def test_what_would_blind_the_relay_is_answered_bad_and_goes_no_further(between: Between, command: str) -> None:
+    between.says(f"a {command}\r\n".encode())
+    assert between.got().removeprefix(b"+ OK\r\n").startswith(b"a BAD ")
+    assert between.sent() == b""
+    assert between.says(b"b NOOP\r\n").sent() == b"b NOOP\r\n"
+
+
+def test_logout_is_ours_and_comes_after_what_is_before_it(between: Between) -> None:
+    between.says(b"a FETCH 1 FLAGS\r\nb LOGOUT\r\n")
+    assert not between.events
+    between.hears(b"a OK\r\n")
+    assert between.own().name == "LOGOUT"
+    assert between.sent() == b"a FETCH 1 FLAGS\r\n"
+
+
+def test_forged_capabilities_are_stripped_wherever_they_are_told(between: Between) -> None:
+    between.says(b"a CAPABILITY\r\n")
+    between.hears(
+        b"* CAPABILITY IMAP4rev1 COMPRESS=DEFLATE WEBPUSH XIDLEBELL IDLE\r\na OK [CAPABILITY A STARTTLS] x\r\n"
+    )
+    assert between.got() == b"* CAPABILITY IMAP4rev1 IDLE WEBPUSH\r\na OK [CAPABILITY A WEBPUSH] x\r\n"
+    between.hears(b"* CAPABILITY " + b"x " * OPENING_BYTES + b"COMPRESS=DEFLATE\r\n* 1 EXISTS\r\n")
+    assert between.got() == b"* 1 EXISTS\r\n"
+
+
+def test_a_family_keeps_a_response_from_the_client_whole(between: Between) -> None:
+    between.hears(b"* SECRET {5}\r\n\r\n* 1 more\r\n* 2 EXISTS\r\n")
+    assert between.got() == b"* 2 EXISTS\r\n"
+    assert between.desk.lines == [b"* SECRET {5}\r\n", b"* 2 EXISTS\r\n"]
+
+
+def test_what_is_told_stands_between_responses(between: Between) -> None:
+    between.hears(b"* 1 FETCH (BODY[] {4}\r\nab")
+    assert between.relay.tell(b"* STATUS x (UIDNEXT 2)\r\n")
+    assert between.take().got() == b"* 1 FETCH (BODY[] {4}\r\nab"
+    assert between.hears(b"cd)\r\n").got() == b"cd)\r\n* STATUS x (UIDNEXT 2)\r\n"
+    between.hears(b"* 1 FETCH (BODY[] {4}\r\n")
+    assert not between.relay.tell(b"x" * (TOLD_BYTES + 1))
+
+
+def ask(between: Between) -> None:
+    between.relay.ask([b"Front1 STATUS {1}\r\n", b"x (UIDNEXT)\r\n"], frozenset({"STATUS"}), b"Front1")
+    between.take()
+
+
+def test_a_question_of_ours_is_not_seen_by_the_client(between: Between) -> None:
+    ask(between)
+    assert between.sent() == b"Front1 STATUS {1}\r\n"
+    assert between.says(b"a NOOP\r\n").sent() == b""
+    between.hears(b"+ go\r\n")
+    assert between.sent() == b"x (UIDNEXT)\r\n"
+    between.hears(b"* STATUS {1}\r\nx (UIDNEXT 7)\r\n* OK passes\r\nFront1 OK\r\n")
+    (told,) = between.events
+    assert isinstance(told, Told)
+    assert told.asked is not None
+    assert told.asked.untagged == (StatusData("x", uid_next=7),)
+    assert (between.got(), between.sent()) == (b"* OK passes\r\n", b"a NOOP\r\n")
+
+
+def test_an_idle_is_interrupted_and_resumed_unseen(between: Between) -> None:
+    between.says(b"a SELECT INBOX\r\n").hears(b"a OK\r\n")
+    assert not between.relay.may_ask  # an EXPUNGE might pass
+    between.says(b"i IDLE\r\n")
+    assert not between.relay.may_ask
+    between.hears(b"+ idling\r\n")
+    assert between.relay.in_flight.idling
+    between.got(), between.sent()
+    ask(between)
+    assert between.sent() == b"DONE\r\n"
+    between.says(b"DONE\r\nb NOOP\r\n")
+    assert between.sent() == b""
+    assert between.hears(b"* 4 EXISTS\r\ni OK done\r\n").sent() == b"Front1 STATUS {1}\r\n"
+    assert between.hears(b"+\r\n* STATUS x (UIDNEXT 7)\r\nFront1 OK\r\n").sent() == b"x (UIDNEXT)\r\ni IDLE\r\n"
+    between.hears(b"+ idling\r\n")
+    assert between.sent() == b"DONE\r\nb NOOP\r\n"
+    assert between.hears(b"i OK over\r\nb OK\r\n").got() == b"* 4 EXISTS\r\ni OK over\r\nb OK\r\n"
+    assert between.relay.quiet
+
+
+def test_an_upstream_that_lets_no_client_idle_again_is_seen_to_say_so(between: Between) -> None:
+    between.says(b"i IDLE\r\n").hears(b"+ idling\r\n").got()
+    ask(between)
+    between.hears(b"i OK done\r\n+\r\nFront1 NO\r\ni NO enough\r\n")
+    assert between.got() == b"i NO enough\r\n"
+    assert (between.relay.in_flight.idling, between.relay.quiet) == (False, True)
+
+
+def test_an_answer_of_nonsense_is_none(between: Between) -> None:
+    ask(between)
+    between.hears(b"+\r\n* STATUS \x00\r\nFront1 OK\r\n")
+    assert between.events == [Told(None)]
+    assert between.relay.may_ask
+
+
+def test_a_line_is_asked_of_the_client_while_it_is_answered(between: Between) -> None:
+    between.says(b"a GETVAPID\r\n").own()
+    between.relay.converse(b"idling")
+    assert between.take().got() == b"+ idling\r\n"
+    assert between.relay.may_ask
+    between.says(b"done\r\nb NOOP\r\n")
+    assert between.events == [Spoken(b"done")]
+    assert between.sent() == b""
+
+
+def test_no_more_than_so_many_commands_wait_for_an_upstream(between: Between) -> None:
+    lines = [b"t%d NOOP\r\n" % number for number in range(IN_FLIGHT + 1)]
+    between.says(b"".join(lines))
+    assert (between.sent(), between.relay.listens) == (b"".join(lines[:-1]), False)
+    assert between.hears(b"t0 OK\r\n").sent() == lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("said", "answered", "selected"),
+    [
+        (b"a SELECT {5}\r\nINBOX\r\n", b"+\r\na OK\r\n", "INBOX"),
+        (b'a EXAMINE "two words" (CONDSTORE)\r\n', b"a OK\r\n", "two words"),
+        (b"a SELECT Entw&APw-rfe\r\n", b"a OK\r\n", "Entwürfe"),
+        (b"a SELECT a\r\nb SELECT b\r\n", b"a OK\r\nb NO none\r\n", None),
+        (b"a SELECT a\r\nb SELECT b\r\n", b"a OK\r\nb BAD what\r\n", "a"),
+        (b"a SELECT a\r\nb CLOSE\r\n", b"a OK\r\nb OK\r\n", None),
+        (b"a SELECT a\r\n", b"a OK\r\n* OK [CLOSED] gone\r\n", None),
+        (b"a SELECT (\r\n", b"a OK\r\n", ""),
+    ],
+)
+def test_it_is_known_which_mailbox_is_open(
+    between: Between, said: bytes, answered: bytes, selected: str | None
+) -> None:
+    between.says(said).hears(answered)
+    assert between.relay.in_flight.selected == selected
+
+
+def test_what_is_enabled_is_known(between: Between) -> None:
+    between.says(b"a ENABLE UTF8=ACCEPT\r\n").hears(b"* ENABLED UTF8=ACCEPT\r\na OK\r\n")
+    assert between.relay.in_flight.utf8
+    assert between.got() == b"* ENABLED UTF8=ACCEPT\r\na OK\r\n"
+
+
+def test_an_idling_session_is_made_quiet_once_its_client_has_gone(between: Between) -> None:
+    between.says(b"i IDLE\r\n").hears(b"+ idling\r\n").sent()
+    assert not between.relay.quiet
+    between.relay.wind_down()
+    assert between.take().sent() == b"DONE\r\n"
+    between.hears(b"i OK\r\n")
+    assert not between.relay.in_flight
+
+
+def test_a_tag_without_an_end_ends_the_session(between: Between) -> None:
+    with pytest.raises(Offence):
+        between.says(b"x" * 300 + b" NOOP\r\n")
