@@ -55,6 +55,7 @@ VIEW = SubscriptionView(
     mode_reason=None,
     mailboxes=(MailboxStateView(name="INBOX", uid_validity=1, uid_next=11, mode="idle"),),
     selection=None,
+    source=None,
     also=(),
     payload="alert",
     retention="session",
