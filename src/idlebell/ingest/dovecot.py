@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from idlebell.gateway.reading import read
 from idlebell.gateway.report_shapes import DovecotReport
 from idlebell.ingest.message import message_of
+from idlebell.ingest.reading import shaped
 from idlebell.model.source import Form, Report
 
 MESSAGE_NEW: Final = "messageNew"
@@ -19,7 +19,7 @@ def report_of(given: Mapping[str, Any], form: Form, now: datetime) -> Report | N
     """None: it is of no delivery. ProblemError ``invalid-request``."""
     if given.get("event", MESSAGE_NEW) != MESSAGE_NEW:
         return None
-    told = read(DovecotReport, {name: value for name, value in given.items() if name in _MEMBERS})
+    told = shaped({name: value for name, value in given.items() if name in _MEMBERS}, DovecotReport)
     flags = None if form is Form.OX or told.flags is None else (*told.flags, *(told.keywords or ()))
     message = message_of(
         told.imap_uid,

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from idlebell.gateway.limits import RateLimit
-from idlebell.gateway.reading import read
 from idlebell.gateway.report_shapes import DeliveryReport
 from idlebell.ingest import dovecot, signed
 from idlebell.ingest.proof import by_password, by_signature
+from idlebell.ingest.reading import decoded, shaped
 from idlebell.model.problem import Problem, ProblemError
 from idlebell.model.source import Source
 from idlebell.net.clock import Clock
@@ -38,7 +38,7 @@ class Ingest:
         source = by_password(self._sources.values(), headers.get("authorization", ""))
         self._count(source)
         # A header may hold any bytes, and Dovecot's Lua hands them on.
-        given = _decoded(body.decode("utf-8", "replace").encode())
+        given = decoded(body.decode("utf-8", "replace").encode())
         report = dovecot.report_of(given, source.form, self._clock.now())
         if report is not None:
             await self._gateway.report(source, report)
@@ -48,7 +48,7 @@ class Ingest:
         looked for in bytes that anybody may have sent: within bounds, and for nothing else."""
         source = by_signature(self._sources, _named(body), headers, body, self._clock.now().timestamp())
         self._count(source)
-        report = signed.report_of(read(DeliveryReport, _decoded(body)), self._clock.now())
+        report = signed.report_of(shaped(decoded(body), DeliveryReport), self._clock.now())
         await self._gateway.report(source, report)
 
     def _count(self, source: Source) -> None:
@@ -67,13 +67,3 @@ def _named(body: bytes) -> str:
         return msgspec.json.decode(body, type=_Names).source[:SOURCE_BYTES]
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return ""
-
-
-def _decoded(body: bytes) -> dict[str, Any]:
-    try:
-        found = msgspec.json.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise ProblemError(Problem("malformed-json", "The body is not JSON.")) from None
-    if not isinstance(found, dict):
-        raise ProblemError(Problem("malformed-json", "The body must be a JSON object."))
-    return found
