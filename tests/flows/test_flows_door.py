@@ -17,6 +17,7 @@ from idlebell.compose.processes import configure_of, taking_over
 from idlebell.config import Settings
 from idlebell.door import neighbour, side
 from idlebell.door.neighbour import Neighbour
+from idlebell.imap.commands import Authenticate
 from idlebell.login.opener import LoginFailed
 from idlebell.login.password_source import NoPassword
 from idlebell.login.vault import NotOpened
@@ -26,7 +27,8 @@ from idlebell.net.clock import Clock
 from idlebell.net.descriptors import descriptors
 from idlebell.net.secret_arena import SecretArena
 from idlebell.net.wheel import Wheel
-from idlebell.telemetry.facts import Complained, ReconnectAsked
+from idlebell.telemetry.facts import Complained, Noted, ReconnectAsked
+from idlebell.testing.faults import Hold
 
 
 def neighbour_of(stage: Scene) -> Neighbour:
@@ -113,6 +115,55 @@ async def test_a_door_that_is_stopped_is_started_anew_and_opens_the_vault(
             token=answer.json["token"],
         )
         assert answer.status == 200, answer
+        stage.nobody_was_surprised()
+
+
+async def test_a_door_that_has_made_many_logins_is_replaced_and_nobody_notices(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Kept credentials are used by the next one; a session that the old one relays goes on, and it ends with it."""
+    monkeypatch.setattr(neighbour, "LOGINS_OF_ONE", 4)
+    async with scene(tmp_path, door="process", vault=True) as stage:
+        door = neighbour_of(stage)
+        first = door.pid
+        tls = stage.server.habits.tls_context
+        assert tls is not None
+        for user, retention in (("old", "session"), ("memory", "memory"), ("vault", "vault")):
+            stage.server.add_user(user, "right")
+            tls.maximum_version = ssl.TLSVersion.TLSv1_2 if user == "old" else ssl.TLSVersion.TLSv1_3
+            answer = await stage.subscribe(stage.wish(user, retention=retention))
+            assert answer.status == 201, answer
+        hold = Hold()
+        plan = stage.server.plan(Authenticate, hold)
+        entering = asyncio.create_task(stage.subscribe(stage.wish("alice")))
+        await plan.hit()
+
+        async def is_replaced() -> bool:
+            return any(isinstance(fact, Noted) and "replaced after 4 logins" in fact.text for fact in stage.facts)
+
+        await stage.until(is_replaced)
+        assert door.pid not in (0, first)
+        hold.release()
+        answer = await entering
+        assert answer.status == 201, answer
+        for user in ("old", "memory", "vault", "alice"):
+            await stage.rings(user)
+        for user in ("memory", "vault"):
+            for session in stage.server.of(user):
+                session.drop()
+            await stage.server.until(lambda user=user: stage.server.idling(user) == 1)
+        refused = await stage.subscribe(stage.wish("memory", password="wrong", retention="memory"))
+        assert refused.is_problem("authentication-failed")
+        assert Path(f"/proc/{first}").exists()
+        for session in stage.server.of("old"):
+            session.drop()
+
+        async def has_ended() -> bool:
+            return not Path(f"/proc/{first}").exists()
+
+        await stage.until(has_ended)
+        asked = [fact for fact in stage.facts if isinstance(fact, ReconnectAsked)]
+        assert len(asked) <= 1, "none but who has lost a session of retention session"
         stage.nobody_was_surprised()
 
 

@@ -186,6 +186,15 @@ class Unseal(Frame, frozen=True, tag=17):
     content: bytes
 
 
+class HandOn(Frame, frozen=True, tag=39):
+    """With a descriptor, for all that is kept: another door takes its place. What is under way it ends itself, sessions that it
+    relays among it, and then itself."""
+
+
+class TakeOn(Frame, frozen=True, tag=40):
+    """With the other end of that. Answered by :class:`TakenOn`, before anything that is said after."""
+
+
 class Ping(Frame, frozen=True, tag=19):
     """Answered by :class:`Pong`, by a door that is alive."""
 
@@ -360,6 +369,12 @@ class Pong(Frame, frozen=True, tag=38):
     pass
 
 
+class TakenOn(Frame, frozen=True, tag=41):
+    """False: nothing came, or not all of it."""
+
+    whole: bool
+
+
 class Told(Frame, frozen=True, tag=30):
     """A fact, by the name of its class."""
 
@@ -382,6 +397,8 @@ FromGateway: TypeAlias = (
     | Seal
     | Unseal
     | Ping
+    | HandOn
+    | TakeOn
     | Cancel
     | Hold
     | Release
@@ -409,6 +426,7 @@ FromDoor: TypeAlias = (
     | Unsealed
     | NotUnsealed
     | Pong
+    | TakenOn
     | Told
     | NotListening
 )
@@ -416,20 +434,3 @@ FromDoor: TypeAlias = (
 encode: Final = msgspec.msgpack.Encoder().encode
 decode_from_gateway: Final = msgspec.msgpack.Decoder(FromGateway).decode
 decode_from_door: Final = msgspec.msgpack.Decoder(FromDoor).decode
-
-
-def tickets_in(answer: LoggedIn | Refreshed | PasswordRead | Unsealed) -> tuple[str, ...]:
-    """Those that are held for the gateway with it."""
-    found: tuple[str | None, ...] = ()
-    match answer:
-        case LoggedIn(keys=ScramKeys(client_key, server_key)):
-            found = (client_key, server_key)
-        case Refreshed(_, access_token, refresh_token):
-            found = (access_token, refresh_token)
-        case PasswordRead(_, ticket) | Unsealed(_, Password(ticket)):
-            found = (ticket,)
-        case Unsealed(_, Renewable(refresh_token, _, _, client_secret)):
-            found = (refresh_token, client_secret)
-        case _:
-            pass
-    return tuple(one for one in found if one)

@@ -29,6 +29,11 @@ class Front:
         self._numbers = itertools.count(1)
         self._answers: dict[int, asyncio.Queue[_Answer]] = {}
         self._needed: dict[int, list[str]] = {}
+        self._retired = False
+
+    def retire(self) -> None:
+        """What is secret is kept by another door from now on: requests that bring it must go there."""
+        self._retired = True
 
     def take(self, frame: _Answer) -> None:
         """From the gateway. What a request needed is needed until :class:`~.frames.Done`, also where its client has gone: the
@@ -44,7 +49,13 @@ class Front:
         answers = self._answers[number] = asyncio.Queue()
         watching = asyncio.create_task(self._watch(number, receive))
         try:
-            self._say(self._request(number, scope))
+            request = self._request(number, scope)
+            if self._retired and self._needed[number]:
+                for ticket in self._needed.pop(number):
+                    self._tickets.answered(ticket)
+                await _fail(send, Problem("overloaded", "The door is being replaced.", retry_after_seconds=1))
+                return
+            self._say(request)
             await self._answer(answers, number, scope["state"], send)
         finally:
             del self._answers[number]
@@ -97,7 +108,7 @@ class Front:
                         self._say(frames.Taken(number))
                 case frames.Done():
                     if not begun:
-                        await _fail(send)
+                        await _fail(send, Problem("internal", "Something went wrong that nobody expected."))
                     return
 
     async def _watch(self, number: int, receive: Receive) -> None:
@@ -106,8 +117,7 @@ class Front:
         self._say(frames.Gone(number))
 
 
-async def _fail(send: Send) -> None:
-    problem = Problem("internal", "Something went wrong that nobody expected.")
+async def _fail(send: Send, problem: Problem) -> None:
     headers = [(name.encode(), value.encode()) for name, value in problems.headers(problem).items()]
     await send({"type": "http.response.start", "status": problem.entry.http_status, "headers": headers})
     await send({"type": "http.response.body", "body": problems.encoded(problem), "more_body": False})

@@ -1,7 +1,9 @@
-"""The door as the gateway uses it: started with it, started anew where it has ended or hangs.
+"""The door as the gateway uses it: started with it, started anew where it has ended or hangs, replaced where it has made many
+logins.
 
-What a door kept is gone with it. Sessions that it handed over go on, but for those that it relayed; the rest is its caller's
-business, who is told.
+One that is replaced gives what it keeps to the next, past the gateway, ends what is under way there, and lives on for the
+sessions that it relays and for nothing else: no secret comes to it any more. Of one that ends by itself what it kept is
+gone. Sessions that it handed over go on, but for those that it relayed; the rest is its caller's business, who is told.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from typing import Any, Final
 
 from idlebell.door import frames, sorts
 from idlebell.door.back import App
+from idlebell.door.gate import Gate
 from idlebell.door.side import ENDS_SECONDS, Side, TakeOver
 from idlebell.door.tickets import PREFIX
 from idlebell.login.opener import LoginFailed
@@ -43,6 +46,15 @@ STARTS_SECONDS: Final = 30.0
 PAUSES_SECONDS: Final = (0.0, 1.0, 5.0, 15.0, 60.0)
 """Before a door is started anew; the last one stays. One that has lived for :data:`LONG_SECONDS` begins from the first."""
 LONG_SECONDS: Final = 300.0
+LOGINS_OF_ONE: Final = 5_000
+"""Then another door takes its place: what Python has left of passwords in its heap ends with it. A start costs 0.6 s of CPU, so
+much as 130 logins."""
+RETIRED_MOST: Final = 3
+"""Doors that still relay sessions, of 50 MiB each. While there are so many none is replaced."""
+QUIET_SECONDS: Final = 30.0
+"""For a moment in which no new secret is on its way out of a door. It comes by itself; where not, what is asked waits."""
+PATIENCE_SECONDS: Final = 70.0
+"""For that moment while all wait: one login has 60 s."""
 
 
 class Neighbour:
@@ -67,6 +79,11 @@ class Neighbour:
         self._app: App | None = None
         self._socket: socket.socket | None = None
         self._supervising: asyncio.Task[None] | None = None
+        self._vault: VaultSource | None = None
+        self._logins = 0
+        self._worn: Final = asyncio.Event()
+        self._retired: set[asyncio.Task[None]] = set()
+        self._gate: Final = Gate()
 
     # its life
 
@@ -97,7 +114,9 @@ class Neighbour:
         if self._supervising is not None:
             self._supervising.cancel()
             await asyncio.gather(self._supervising, return_exceptions=True)
-        await self._side.end()
+        for one in self._retired:
+            one.cancel()
+        await asyncio.gather(self._side.end(), *self._retired, return_exceptions=True)
 
     @property
     def pid(self) -> int:
@@ -112,7 +131,7 @@ class Neighbour:
         pauses = 0
         while True:
             began = asyncio.get_running_loop().time()
-            await self._side.watch()
+            await self._watched()
             await self._side.end()
             self._on_gone()
             if asyncio.get_running_loop().time() - began > LONG_SECONDS:
@@ -132,6 +151,56 @@ class Neighbour:
             except Exception as error:  # without its rounds there would be no door, and no way in, ever again
                 self._emit(facts.SupervisorCaught("door", facts.where_raised(error)))
                 self._side.gone.set()
+
+    async def _watched(self) -> None:
+        """Until the door that is there has ended, whichever it is by then."""
+        while True:
+            side = self._side
+            watching = asyncio.create_task(side.watch(), name="door watched")
+            worn = asyncio.create_task(self._worn.wait())
+            try:
+                await asyncio.wait([watching, worn], return_when=asyncio.FIRST_COMPLETED)
+                if watching.done():
+                    return
+                self._worn.clear()
+                await self._replace(side)
+            finally:
+                watching.cancel()
+                worn.cancel()
+            if self._side.gone.is_set():
+                return
+
+    async def _replace(self, old: Side) -> None:
+        """Where it cannot be done the old one stays, and it is tried after as many logins more."""
+        logins, self._logins = self._logins, 0
+        if len(self._retired) >= RETIRED_MOST:
+            return
+        new = Side(self._take_over, self._emit)
+        try:
+            await new.start(self._configure)
+            if self._vault is not None:
+                await _read_vault_key(new, self._vault, may_make=False)
+        except (OSError, ValueError) as error:
+            self._emit(facts.Complained(f"the door process cannot be replaced: {error}"))
+            await new.end()
+            return
+        async with self._gate.quiet(QUIET_SECONDS, PATIENCE_SECONDS):
+            giving, taking = socket.socketpair()
+            self._side = new  # at once: what is held and released from now on is said behind this
+            old.say(frames.HandOn(), giving.detach())
+            sentence = await new.told_after(frames.TakeOn(), STARTS_SECONDS, taking.detach())
+        self._retired.add(retired := asyncio.create_task(_retired(old), name="door retired"))
+        retired.add_done_callback(self._retired.discard)
+        try:
+            await self._listen()
+        except OSError as error:
+            sentence = str(error)
+        if sentence:
+            self._emit(facts.Complained(f"the door process could not be replaced: {sentence}"))
+            for one in (old, new):
+                one.kill()
+            return
+        self._emit(facts.Noted(f"the door process was replaced after {logins} logins"))
 
     # what it keeps
 
@@ -159,6 +228,14 @@ class Neighbour:
 
     async def open(self, account: Account, credentials: Credentials) -> ImapConnection:
         """As :meth:`idlebell.login.opener.Opener.open`."""
+        becomes_keys = isinstance(credentials, KeyedCredentials) and not credentials.client_key
+        async with self._gate.passed(counted=becomes_keys):
+            return await self._open(account, credentials)
+
+    async def _open(self, account: Account, credentials: Credentials) -> ImapConnection:
+        self._logins += 1
+        if self._logins == LOGINS_OF_ONE:
+            self._worn.set()
         number = self._side.number()
         exchange = credentials.exchange if isinstance(credentials, RelayedCredentials) else None
         frame = frames.LogIn(number, sorts.whose(account), sorts.sort_of(credentials))
@@ -178,23 +255,24 @@ class Neighbour:
 
     async def refresh(self, credentials: RenewableCredentials) -> Granted | Fault:
         """As :func:`idlebell.login.renewals.refresh_by`."""
-        number, secret = self._side.number(), credentials.client_secret
-        frame = frames.Refresh(
-            number,
-            credentials.token_url.reveal(),
-            credentials.client_id,
-            credentials.refresh_token.text(),
-            None if secret is None else secret.text(),
-            credentials.access_token.text(),
+        secret = credentials.client_secret
+        answer = await self._asked(
+            lambda number: frames.Refresh(
+                number,
+                credentials.token_url.reveal(),
+                credentials.client_id,
+                credentials.refresh_token.text(),
+                None if secret is None else secret.text(),
+                credentials.access_token.text(),
+            )
         )
-        return self._granted(await self._side.answer_to(number, frame))
+        return self._granted(answer)
 
     async def redeem(self, request: HttpRequest, secrets: Sequence[Secret | None]) -> Granted | Fault:
         """As :func:`idlebell.login.sign_ins.redeem_by`."""
-        number = self._side.number()
         known = [secret.text() for secret in secrets if secret is not None]
-        frame = frames.Redeem(number, request.url.reveal(), list(request.headers), request.body, known)
-        return self._granted(await self._side.answer_to(number, frame))
+        url, headers = request.url.reveal(), list(request.headers)
+        return self._granted(await self._asked(lambda number: frames.Redeem(number, url, headers, request.body, known)))
 
     def _granted(self, answer: Any) -> Granted | Fault:
         if isinstance(answer, frames.Refreshed):
@@ -205,13 +283,19 @@ class Neighbour:
 
     async def password_of(self, file: str, command: str) -> Secret:
         """As :func:`idlebell.login.password_source.password_of`."""
-        number = self._side.number()
-        answer = await self._side.answer_to(number, frames.ReadPassword(number, file, command))
+        answer = await self._asked(lambda number: frames.ReadPassword(number, file, command))
         if isinstance(answer, frames.PasswordRead):
             if answer.ticket:
                 return self._held(answer.ticket)
             raise NoPassword(answer.sentence)
         raise NoPassword("the door process is being started anew")
+
+    async def _asked(self, frame_of: Callable[[int], frames.Frame]) -> Any:
+        """What is answered with a secret."""
+        async with self._gate.passed(counted=True):
+            side = self._side
+            number = side.number()
+            return await side.answer_to(number, frame_of(number))
 
     def _held(self, ticket: str) -> HeldSecret:
         return HeldSecret(ticket.encode(), self)
@@ -220,13 +304,8 @@ class Neighbour:
 
     async def read_vault_key(self, source: VaultSource, *, may_make: bool) -> None:
         """ValueError: it is not to be had, and the sentence says why. SafeAway."""
-        number = self._side.number()
-        frame = frames.ReadVaultKey(number, str(source.file or ""), source.command, may_make)
-        answer = await self._side.answer_to(number, frame)
-        if not isinstance(answer, frames.VaultKeyRead):
-            raise _no_safe()
-        if answer.sentence:
-            raise ValueError(answer.sentence)
+        self._vault = source
+        await _read_vault_key(self._side, source, may_make=may_make)
 
     def seal(
         self,
@@ -250,9 +329,8 @@ class Neighbour:
 
     async def unseal(self, row: Vaulted, account: Account) -> Credentials:
         """As :meth:`idlebell.login.safe.Safe.open`."""
-        number = self._side.number()
-        frame = frames.Unseal(number, row.subscription, sorts.whose(account), row.key, row.content)
-        answer = await self._side.answer_to(number, frame)
+        whose = sorts.whose(account)
+        answer = await self._asked(lambda number: frames.Unseal(number, row.subscription, whose, row.key, row.content))
         if isinstance(answer, frames.Unsealed):
             return sorts.sealed_of(answer.by, [self._held(ticket) for ticket in sorts.tickets_of(answer.by)])
         if isinstance(answer, frames.NotUnsealed):
@@ -266,6 +344,24 @@ class SafeThere:
     def __init__(self, neighbour: Neighbour) -> None:
         self.seal: Final = neighbour.seal
         self.open: Final = neighbour.unseal
+
+
+async def _read_vault_key(side: Side, source: VaultSource, *, may_make: bool) -> None:
+    number = side.number()
+    frame = frames.ReadVaultKey(number, str(source.file or ""), source.command, may_make)
+    answer = await side.answer_to(number, frame)
+    if not isinstance(answer, frames.VaultKeyRead):
+        raise _no_safe()
+    if answer.sentence:
+        raise ValueError(answer.sentence)
+
+
+async def _retired(side: Side) -> None:
+    """Until it ends by itself, or is ended."""
+    try:
+        await side.gone.wait()
+    finally:
+        await side.end()
 
 
 def _away() -> Fault:

@@ -15,13 +15,14 @@ from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from idlebell.door import frames, sorts
 from idlebell.door.front import Front
 from idlebell.door.strongbox import Strongbox
+from idlebell.door.succession import hand_on, take_on
 from idlebell.door.telling import tell_by
 from idlebell.door.tickets import ElsewhereError, Tickets, Use
 from idlebell.imap.errors import RemoteProtocolError
@@ -65,6 +66,9 @@ from idlebell.rest.options import RestOptions
 from idlebell.rest.server import RestServer
 from idlebell.telemetry.facts import Complained, Fact
 
+REQUESTS_SECONDS: Final = 40.0
+"""For requests of a door that is replaced: a registration waits 30 s at most for its session, readers of events come again."""
+
 
 class DoorProcess:
     """All of it, from the first frame on."""
@@ -79,6 +83,7 @@ class DoorProcess:
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._relays: dict[int, Relay] = {}
         self._others: set[asyncio.Task[None]] = set()
+        self._relayed: set[asyncio.Task[None]] = set()
         self._rest: RestServer | None = None
 
     def _configure(self, given: frames.Configure) -> None:
@@ -107,7 +112,7 @@ class DoorProcess:
         self._opener = Opener(connect, os.urandom, self._emit, support_url=given.support_url)
 
     async def close(self) -> None:
-        tasks = [*self._tasks.values(), *self._others]
+        tasks = [*self._tasks.values(), *self._others, *self._relayed]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -144,6 +149,12 @@ class DoorProcess:
                 self._strongbox.seal(frame)
             case frames.Unseal() as frame:
                 self._strongbox.unseal(frame)
+            case frames.HandOn():
+                hand_on(self._tickets, descriptor)
+                self._front.retire()
+                self._beside(self._retire())
+            case frames.TakeOn():
+                self._take_on(descriptor)
             case frames.Ping():
                 self._say(frames.Pong())
             case frames.Cancel(number):
@@ -166,6 +177,29 @@ class DoorProcess:
         task = asyncio.create_task(work)
         self._others.add(task)
         task.add_done_callback(self._others.discard)
+
+    # another one in its place
+
+    def _take_on(self, descriptor: int) -> None:
+        try:
+            tickets = take_on(self._tickets, descriptor)
+        except ValueError:
+            self._say(frames.TakenOn(False))
+            return
+        asyncio.get_running_loop().call_later(REQUESTS_SECONDS, self._release_all, tickets)
+        self._say(frames.TakenOn(True))
+
+    def _release_all(self, tickets: list[str]) -> None:
+        for ticket in tickets:
+            self._tickets.release(ticket)
+
+    async def _retire(self) -> None:
+        """Answers and logins that are under way are ended, and sessions that are relayed go on; then this process is over."""
+        if self._rest is not None:
+            await self._rest.stop(REQUESTS_SECONDS)
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        await asyncio.gather(*self._relayed, return_exceptions=True)
+        self.ended.set()
 
     # requests
 
@@ -218,7 +252,9 @@ class DoorProcess:
         self._say(frames.LoggedIn(frame.number, given.session, keys, said), given.descriptor)
         overwrite(given.session.secrets)
         if given.relay is not None:
-            self._beside(given.relay.run())
+            task = asyncio.create_task(given.relay.run())
+            self._relayed.add(task)
+            task.add_done_callback(self._relayed.discard)
 
     @contextmanager
     def _relaying(self, number: int, credentials: Credentials) -> Iterator[Relay | None]:

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-from idlebell.door import frames
+from idlebell.door import frames, sorts
 from idlebell.door.back import App, Back
 from idlebell.login import refusal
 from idlebell.login.refusal import no_room
@@ -210,8 +210,10 @@ class Side:
                 self._answered(frame.number, frame)
             case frames.Told(name, members):
                 self._emit(msgspec.convert(members, getattr(facts, name)))
-            case frames.Listening() | frames.NotListening():
+            case frames.Listening() | frames.NotListening() | frames.TakenOn(True):
                 self._heard("")
+            case frames.TakenOn():
+                self._heard("what the one before had kept did not come over")
             case frames.CannotListen(sentence):
                 self._heard(sentence)
             case frames.Pong():
@@ -254,7 +256,7 @@ class Side:
 
     def _release(self, frame: frames.LoggedIn | frames.Refreshed | frames.PasswordRead | frames.Unsealed) -> None:
         """What is held for us and nobody wants."""
-        for ticket in frames.tickets_in(frame):
+        for ticket in sorts.tickets_in(frame):
             self.say(frames.Release(ticket))
 
     def _answered(self, number: int, answer: object) -> bool:

@@ -114,3 +114,20 @@ def sealed_of(by: frames.Sealable, secrets: Sequence[Secret]) -> PasswordCredent
     own = by.client_secret
     client_secret = others[0] if others else None if own is None else Secret(own)
     return RenewableCredentials(refresh_token, PushUrl(by.token_url), by.client_id, client_secret)
+
+
+def tickets_in(answer: frames.LoggedIn | frames.Refreshed | frames.PasswordRead | frames.Unsealed) -> tuple[str, ...]:
+    """Those that are held for the gateway with it."""
+    found: tuple[str | None, ...] = ()
+    match answer:
+        case frames.LoggedIn(keys=frames.ScramKeys(client_key, server_key)):
+            found = (client_key, server_key)
+        case frames.Refreshed(_, access_token, refresh_token):
+            found = (access_token, refresh_token)
+        case frames.PasswordRead(_, ticket) | frames.Unsealed(_, frames.Password(ticket)):
+            found = (ticket,)
+        case frames.Unsealed(_, frames.Renewable(refresh_token, _, _, client_secret)):
+            found = (refresh_token, client_secret)
+        case _:
+            pass
+    return tuple(one for one in found if one)

@@ -9,7 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
+import msgspec
+
 from idlebell.model.secret import Secret
+from idlebell.net.hardening import overwrite
 
 PREFIX: Final = "held:"
 """Of every ticket."""
@@ -106,11 +109,42 @@ class Tickets:
             for secret in found:
                 secret.wipe()
 
+    def give(self) -> bytes:
+        """All of it, for :meth:`take` of another door, to be overwritten by whoever has sent it. Nothing is kept here any
+        more."""
+        kept = [(ticket, one.secret.reveal(), one.needed, list(one.uses)) for ticket, one in self._kept.items()]
+        given = _encode(_Given(self._key, kept))
+        for _, value, _, _ in kept:
+            overwrite(value)
+        for one in self._kept.values():
+            one.secret.wipe()
+        self._kept.clear()
+        return given
+
+    def take(self, given: bytes | memoryview) -> list[str]:
+        """What another door gave, once, before anything is kept here. Each ticket is needed once more than it was there: a
+        request may be under way there that brought it and hears of its end there. ValueError: that is not whole."""
+        found = _decode(given)
+        self._key = found.key
+        for ticket, value, needed, uses in found.kept:
+            self._kept[ticket] = _Kept(Secret(value), needed + 1, uses=set(uses))
+            overwrite(value)
+        return list(self._kept)
+
     def __len__(self) -> int:
         return len(self._kept)
 
     def __repr__(self) -> str:
         return f"Tickets({len(self)} kept)"
+
+
+class _Given(msgspec.Struct, array_like=True):
+    key: bytes
+    kept: list[tuple[str, bytes, int, list[Use]]]
+
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode: Final = msgspec.msgpack.Decoder(_Given).decode
 
 
 def _may_be_used(kept: _Kept, use: Use) -> bool:

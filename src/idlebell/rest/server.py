@@ -7,6 +7,7 @@ import logging
 import socket
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from math import ceil
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import uvicorn
@@ -106,7 +107,8 @@ class RestServer:
             raise RuntimeError("the server does not listen")
         return self._socket
 
-    async def stop(self) -> None:
+    async def stop(self, grace_seconds: float = limits.GRACE_SECONDS) -> None:
+        self._server.config.timeout_graceful_shutdown = ceil(grace_seconds)
         self._server.should_exit = True
         if self._task is not None:
             await self._task

@@ -70,7 +70,7 @@ async def test_another_door_with_the_same_key_opens_what_one_has_sealed(tmp_path
         found = other.unseal(row)
         assert isinstance(found, frames.Unsealed)
         held = sorts.tickets_of(found.by)
-        assert frames.tickets_in(found) == held
+        assert sorts.tickets_in(found) == held
         with other.tickets.used(sorts.login_at(ALICE), *held) as secrets:
             assert [secret.text() for secret in secrets] == texts
         assert not any(other.may_log_in(ticket, BOB) for ticket in held)
