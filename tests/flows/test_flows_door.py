@@ -20,9 +20,11 @@ from idlebell.door.neighbour import Neighbour
 from idlebell.imap.commands import Authenticate
 from idlebell.login.opener import LoginFailed
 from idlebell.login.password_source import NoPassword
+from idlebell.login.token_endpoint import Granted
 from idlebell.login.vault import NotOpened
 from idlebell.model.account import Account, ImapTarget, PasswordCredentials, Tls
 from idlebell.model.ids import AccountId, SubscriptionId
+from idlebell.model.problem import Fault
 from idlebell.net.clock import Clock
 from idlebell.net.descriptors import descriptors
 from idlebell.net.secret_arena import SecretArena
@@ -269,6 +271,10 @@ async def test_a_door_that_dies_while_the_one_before_is_made_good_for_is_started
             assert await outcomes.get() == "asked"
             os.kill(door.pid, signal.SIGKILL)
             found = [await outcomes.get() for _ in range(3)]
+            printed = await door.printed_by("echo t0ken")
+            assert isinstance(printed, Granted)
+            assert b"t0ken" not in printed.access_token.reveal(), "a ticket"
+            assert isinstance(await door.printed_by("false"), Fault)
     finally:
         await door.close()
     assert found == ["the door process is being started anew", "asked", "read"]

@@ -10,11 +10,22 @@ from pathlib import Path
 import pytest
 
 from flows.gateway_bench import Bench
-from idlebell.gateway.declared import Declared, DeclaredAccount, read_password
+from idlebell.gateway.declared import Declared, DeclaredAccount, RefreshTokenFile, read_password
 from idlebell.gateway.policy import Offered, Policy
 from idlebell.login import password_source
+from idlebell.login.authorization import OAuthClient
 from idlebell.login.password_source import NoPassword
-from idlebell.model.account import Account, ImapTarget, PasswordCredentials, Tls
+from idlebell.model.account import (
+    Account,
+    CertificateCredentials,
+    ClientCertificate,
+    CommandedCredentials,
+    FiledCredentials,
+    ImapTarget,
+    PasswordCredentials,
+    RenewableCredentials,
+    Tls,
+)
 from idlebell.model.endpoint import (
     AppriseEndpoint,
     CanaryEndpoint,
@@ -213,7 +224,66 @@ async def test_a_command_that_is_none(account: DeclaredAccount, line: str) -> No
         await read_password(replace(account, password_file=None, password_command=line))
 
 
+async def test_what_is_renewed_is_there_once_and_goes_on_over_a_reload(
+    bench: Bench, account: DeclaredAccount, tmp_path: Path
+) -> None:
+    """Two that used one refresh token would look like thieves to its provider."""
+    file = tmp_path / "token"
+    file.write_text("first\n")
+    file.chmod(0o600)
+    corp = OAuthClient("corp", "Corp", "idlebell", ("example.org",), secret=Secret("s3cret"))
+    bench.gateway.means.sign_ins._registered["corp"] = corp
+    other = PushUrl("https://hook.example.net/y")
+    filed = replace(account, password_file=None, notify=(HOOK, other), refresh_token=RefreshTokenFile(file, "corp"))
+    commanded = replace(
+        account, username="bob", password_file=None, notify=(HOOK, other), token_command="print-a-token"
+    )
+    following = Declared(bench.gateway)
+
+    def held() -> list[RenewableCredentials]:
+        found = [own for *_, own in bench.keyring.all() if isinstance(own, RenewableCredentials)]
+        return sorted(found, key=lambda own: isinstance(own, CommandedCredentials))
+
+    assert await following.follow([filed, commanded]) == ()
+    one, two = held()
+    assert isinstance(one, FiledCredentials)
+    assert isinstance(two, CommandedCredentials)
+    assert len(await bench.stored()) == 4
+    assert (one.refresh_token.text(), one.client_id, one.client_secret) == ("first", "idlebell", Secret("s3cret"))
+    assert await following.follow([filed, commanded]) == ()
+    assert held() == [one, two]
+    one.take(Secret("access"), Secret("second"), now=0.0, renew_at=1.0, ends_at=1.0)
+    file.write_text("second\n")  # as its renewal has done
+    assert await following.follow([filed, commanded]) == ()
+    assert held() == [one, two]
+    file.write_text("another\n")
+    assert await following.follow([filed, replace(commanded, token_command="another")]) == ()
+    assert [own.refresh_token.text() for own in held()] == ["another", "another"]
+    assert one.wiped
+    assert two.wiped
+    file.chmod(0o644)
+    (complaint,) = await following.follow([filed])
+    assert "is open to others than its owner" in complaint
+    (complaint,) = await following.follow([replace(filed, refresh_token=RefreshTokenFile(file, "nobody"))])
+    assert "there is no [oauth.nobody]" in complaint
+
+
+async def test_a_certificate_needs_no_password_and_goes_beside_one(bench: Bench, account: DeclaredAccount) -> None:
+    files = ClientCertificate("alice.pem", "alice.key")
+    alone = replace(account, password_file=None, certificate=files, names_user=False)
+    assert await Declared(bench.gateway).follow([alone, replace(account, username="bob", certificate=files)]) == ()
+    found = {str(own.password and own.password.text()): own for *_, own in bench.keyring.all()}  # type: ignore[union-attr]
+    assert {type(own) for own in found.values()} == {CertificateCredentials}
+    assert found["None"] == CertificateCredentials(files, None, names_user=False)
+    assert set(found) == {"None", "hunter2"}
+
+
 def test_an_entry_shows_no_command(account: DeclaredAccount) -> None:
-    shown = repr(replace(account, command="curl https://token@x", password_command="echo hunter2"))
-    assert "token" not in shown
+    shown = repr(
+        replace(
+            account, command="curl https://token@x", password_command="echo hunter2", token_command="echo secret-token"
+        )
+    )
+    assert "//token" not in shown
+    assert "secret-token" not in shown
     assert "hunter2" not in shown

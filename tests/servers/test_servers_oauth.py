@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -12,6 +15,12 @@ import pytest
 import pytest_asyncio
 
 from gateway_process import GatewayProcess, subscription
+from idlebell.compose.engine import Engine, running_engine
+from idlebell.compose.parts import declared_accounts
+from idlebell.config import load
+from idlebell.login import renewals, token_endpoint
+from idlebell.store.memory import MemoryStore
+from idlebell.telemetry.facts import Fact, LoginFailed, TokenNotRenewed, WatchStarted
 from idlebell.testing import mail
 from idlebell.testing.push_service import PushService
 from servers.dovecot_server import DovecotServer
@@ -225,3 +234,84 @@ async def test_a_sign_in_at_a_real_provider_opens_the_mailbox_it_was_begun_for_a
     assert [secret for secret in secrets if secret in said] == []
     for one in gateway.folder.glob("idlebell.db*"):
         assert [secret for secret in secrets if secret.encode() in one.read_bytes()] == []
+
+
+@pytest.fixture
+def short_lives(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As :data:`SHORT_LIVES`, in this process."""
+    monkeypatch.setattr(token_endpoint, "LIFE_LEAST_SECONDS", 1.0)
+    monkeypatch.setattr(token_endpoint, "LIFE_USUAL_SECONDS", float(ACCESS_TOKEN_SECONDS))
+    monkeypatch.setattr(renewals, "ROUND_SECONDS", 0.1)
+
+
+async def test_accounts_of_the_operator_use_a_refresh_token_in_a_file_or_what_a_command_prints(
+    provider: OpenIdProvider, dovecot_of: DovecotServer, tmp_path: Path, short_lives: None
+) -> None:
+    """Renewed ahead of time, over a lost session, and after a restart by the token that the file has by then."""
+    by_file, by_command = dovecot_of.add_user().name, dovecot_of.add_user().name
+    token, printed, runs = tmp_path / "token", tmp_path / "printed", tmp_path / "runs"
+    given = (await provider.sign_in(by_file)).refresh_token
+    token.write_text(given + "\n")
+    token.chmod(0o600)
+    printed.write_text((await provider.sign_in(by_command, "site")).access_token + "\n")  # good for an hour
+    url = f"localhost:{dovecot_of.ports.imaps}"
+    config = tmp_path / "idlebell.toml"
+    config.write_text(f"""
+[imap]
+ca_file = "{dovecot_of.ca_file}"
+[network]
+allow = ["127.0.0.0/8", "::1/128"]
+allow_plaintext = true
+[oauth.corp]
+client_id = "phone"
+issuer = "{provider.url}"
+hosts = ["localhost"]
+[[watch]]
+url = "imaps://{by_file}@{url}"
+oauth = "corp"
+refresh_token_file = "{token}"
+exec = "true"
+[[watch]]
+url = "imaps://{by_command}@{url}"
+token_command = "sh -c 'echo run >> {runs}; cat {printed}'"
+exec = "true"
+""")
+    settings = load(config, {})
+    accounts = [replace(one, command="", terminal=True) for one in declared_accounts(settings)]
+    store, lines, facts = MemoryStore(os.urandom), list[str](), list[Fact]()
+    before = await provider.renewals()
+
+    async def watched(engine: Engine, subject: str) -> None:
+        """Both, after whatever happened."""
+        for user in (by_file, by_command):
+            await asyncio.to_thread(dovecot_of.deliver, user, mail.make(subject=f"{subject} {user}"))
+
+            async def rung(user: str = user) -> bool:
+                return any(f"{subject} {user}" in line for line in lines)
+
+            await until(rung)
+
+    async def opened(number: int = 2) -> None:
+        async def are() -> bool:
+            return sum(isinstance(fact, WatchStarted) for fact in facts) >= number
+
+        await until(are)
+
+    async def renewed() -> bool:
+        return await provider.renewals() >= before + 2 and runs.read_text().count("run") >= 2
+
+    async with running_engine(settings, store, facts.append, declared=accounts, on_line=lines.append) as engine:
+        await opened()
+        await watched(engine, "At first")
+        await until(renewed)
+        assert token.read_text() != given + "\n"
+        for user in (by_file, by_command):
+            dovecot_of.kick(user)
+        await watched(engine, "Again")
+    facts.clear()
+    async with running_engine(settings, store, facts.append, declared=accounts, on_line=lines.append) as engine:
+        await watched(engine, "After a restart")
+    await store.close()
+    refused = [fact for fact in facts if isinstance(fact, LoginFailed | TokenNotRenewed)]
+    assert refused == []
+    assert dovecot_of.logins()[by_file] == dovecot_of.logins()[by_command] == "OAUTHBEARER"

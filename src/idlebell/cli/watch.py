@@ -25,6 +25,10 @@ NOTIFY_HELP = (
     "Ring this endpoint; may be given several times. https://…#whsec_… is a webhook, signed with the secret behind the #; "
     "simplepush+https://… is SimplePush."
 )
+BEARER_HELP = (
+    "The first line that this command prints is an access token (OAuth 2), or it prints a token endpoint's JSON; run again "
+    "whenever another one is needed."
+)
 
 FILTER_HELP = (
     """Only what this filter of JMAP (RFC 8621) lets through, for example '{"from": "boss@example.org"}'; or @ and the name """
@@ -44,6 +48,7 @@ FILTER_HELP = (
     help="Remember here what was announced, so that a restart misses nothing.",
 )
 @pin_option
+@click.option("--token-command", metavar="CMD", help=BEARER_HELP)
 @certificate_options
 @password_options
 @config_option
@@ -55,6 +60,7 @@ def watch(
     state: Path | None,
     password_file: Path | None,
     password_command: str | None,
+    token_command: str | None,
     client_certificate: Path | None,
     client_key: Path | None,
     pins: tuple[str, ...],
@@ -62,7 +68,7 @@ def watch(
 ) -> None:
     """Watch one account from this terminal, without a server: a line for each new message.
 
-    imap:// is STARTTLS. The password comes from a prompt unless an option names another source, or a client certificate.
+    imap:// is STARTTLS. The password comes from a prompt unless an option names another source, a token or a certificate.
     """
     from idlebell.config import parse_imap_url
     from idlebell.config.values import push_urls
@@ -82,7 +88,9 @@ def watch(
     credentials = password_source(password_file, password_command)
     settings = loaded(config)
     configure_log(settings, names=True)
-    if credentials is None and certificate is None:
+    if token_command is not None and (credentials is not None or certificate is not None):
+        raise click.UsageError("give --token-command, or a password or a certificate, not both")
+    if credentials is None and certificate is None and token_command is None:
         credentials = from_prompt(f"Password of {account.username} at {account.target}")
     from idlebell import compose
 
@@ -97,6 +105,7 @@ def watch(
             state=state,
             trust=trust,
             certificate=certificate,
+            token_command=token_command or "",
             on_line=click.echo,
         )
     )

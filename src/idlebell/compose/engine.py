@@ -48,6 +48,7 @@ from idlebell.gateway.verbs import Gateway
 from idlebell.login.door import Door
 from idlebell.login.keyring import Keyring
 from idlebell.login.opener import Connect, Open, Opener
+from idlebell.login.own_tokens import printed_by, refresh_own
 from idlebell.login.renewals import Renewals, refresh_by
 from idlebell.net.clock import Clock
 from idlebell.net.clock_watch import JumpReason, watch_clock
@@ -165,7 +166,13 @@ async def running_engine(
         post = post_of(settings, connector, tls_policy, clock) if canary else None
         rhythm = Rhythm(settings.canary.every_seconds, settings.canary.late_seconds)
         bird = None if post is None else Canary(post, rhythm, clock, os.urandom, emit)
-        refresh = refresh_by(http.send) if neighbour is None else neighbour.refresh
+        sign_ins = sign_ins_of(settings, http.send, clock, emit, None if neighbour is None else neighbour.redeem)
+        refresh = refresh_own(
+            refresh_by(http.send) if neighbour is None else neighbour.refresh,
+            printed_by if neighbour is None else neighbour.printed_by,
+            sign_ins.endpoints_of,
+            emit,
+        )
         renewals = Renewals(refresh, keyring, clock, random.random, emit)
         connect: Connect | None = None
         if neighbour is None:
@@ -246,7 +253,7 @@ async def running_engine(
             discovery.find,
             means.looks,
             feeds,
-            sign_ins_of(settings, http.send, clock, emit, None if neighbour is None else neighbour.redeem),
+            sign_ins,
             partial(look_over_borrowed, means),
             Reporting(means),
         )

@@ -15,7 +15,7 @@ from idlebell.compose.carriers import AppCarriers
 from idlebell.compose.sources import sources_of
 from idlebell.config import Settings
 from idlebell.deliver.dispatcher import Dispatcher
-from idlebell.gateway.declared import DeclaredAccount
+from idlebell.gateway.declared import DeclaredAccount, RefreshTokenFile
 from idlebell.gateway.policy import Offered, Policy, as_it_came
 from idlebell.imap.capabilities import SharedCapabilities
 from idlebell.login.door import Door
@@ -70,6 +70,10 @@ def declared_accounts(settings: Settings) -> tuple[DeclaredAccount, ...]:
             password_command=one.password_command,
             certificate=one.certificate,
             names_user=one.external_names_user,
+            token_command=one.token_command,
+            refresh_token=None
+            if one.refresh_token_file is None
+            else RefreshTokenFile(one.refresh_token_file, one.oauth),
         )
         for one in settings.watch
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import shlex
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -210,10 +211,12 @@ async def watch_one(
     state: Path | None = None,
     trust: Trust = AUTHORITIES,
     certificate: ClientCertificate | None = None,
+    token_command: str = "",
     on_line: Callable[[str], None],
 ) -> None:
     """One account without a server, until SIGINT or SIGTERM. ``state``: a database that remembers what was announced.
-    ``filter_text``: as a subscription keeps it. ``credentials`` None: ``certificate`` is the login.
+    ``filter_text``: as a subscription keeps it. ``credentials`` None: ``certificate`` or what ``token_command``
+    prints is the login.
 
     ValueError: it goes on no longer, for the server refused the credentials or something given cannot be used. Nobody would
     send other ones. Before it was ever watched, which ``state`` tells too, that holds of host, port and mailbox as well: what
@@ -230,6 +233,8 @@ async def watch_one(
         ask=credentials,
         terminal=True,
         certificate=certificate,
+        # As the other commands that are given at a terminal: a shell reads it.
+        token_command=shlex.join(("sh", "-c", token_command)) if token_command else "",
     )
     stop = asyncio.Event()
     hopeless: list[str] = []

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from idlebell.config.settings import Settings
+from idlebell.config.settings import Settings, Watch
 from idlebell.discover.sign_in_presets import PRESETS
 from idlebell.login.vault_source import CREDENTIAL, has_source
 from idlebell.model.account import Retention, Tls
@@ -17,6 +17,8 @@ from idlebell.net.apprise_pool import is_installed
 from idlebell.net.http2 import is_spoken
 from idlebell.net.outbound import foreign_addresses
 from idlebell.store.sealing import default_key_path
+
+_LOGINS = ("password_command", "token_command", "oauth", "client_certificate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,17 +123,7 @@ def _front(settings: Settings) -> Iterator[Broken]:
 def _declared(settings: Settings) -> Iterator[Broken]:
     for number, watch in enumerate(settings.watch, 1):
         place = f"watch.{number}"
-        if watch.password_file is not None and watch.password_command:
-            yield Broken(
-                (f"{place}.password_command", f"{place}.password_file"),
-                "give password_file or password_command, not both",
-            )
-        if watch.password_file is None and not watch.password_command and watch.client_certificate is None:
-            yield Broken(
-                (f"{place}.password_file", f"{place}.password_command", f"{place}.client_certificate"),
-                "is missing; give it, password_command or client_certificate",
-            )
-        yield from _client_certificate(place, watch.client_certificate, watch.client_key, watch.url.target.tls)
+        yield from _login_of(place, watch, settings)
         if not watch.notify and not watch.exec:
             yield Broken((f"{place}.notify", f"{place}.exec"), "is missing; give an endpoint's URL, or exec")
         if watch.url.target.tls is Tls.NONE and watch.tls_pin_sha256 is not None:
@@ -155,6 +147,46 @@ def _declared(settings: Settings) -> Iterator[Broken]:
             )
         if ingest.key_file is None:
             yield Broken((f"ingest.{number}.key_file",), "is missing; a mail server shows itself by a key")
+
+
+def _login_of(place: str, watch: Watch, settings: Settings) -> Iterator[Broken]:
+    yield from _client_certificate(place, watch.client_certificate, watch.client_key, watch.url.target.tls)
+    passwords = [name for name in ("password_file", "password_command") if getattr(watch, name)]
+    tokens = [name for name in ("token_command", "oauth") if getattr(watch, name)]
+    given = [*passwords, *tokens]
+    if len(given) > 1:
+        yield Broken((f"{place}.{given[1]}", f"{place}.{given[0]}"), f"give {given[0]} or {given[1]}, not both")
+    if tokens and watch.client_certificate is not None:
+        yield Broken(
+            (f"{place}.client_certificate", f"{place}.{tokens[0]}"),
+            f"goes beside a password or alone, not with {tokens[0]}",
+        )
+    if not given and watch.client_certificate is None:
+        yield Broken(
+            (f"{place}.password_file", *(f"{place}.{name}" for name in _LOGINS)),
+            "is missing; give it, password_command, token_command, oauth or client_certificate",
+        )
+    if bool(watch.oauth) != (watch.refresh_token_file is not None):
+        missing, there = ("refresh_token_file", "oauth") if watch.oauth else ("oauth", "refresh_token_file")
+        yield Broken((f"{place}.{missing}", f"{place}.{there}"), f"is missing beside {there}")
+    if watch.oauth:
+        yield from _client_of(place, watch, settings)
+
+
+def _client_of(place: str, watch: Watch, settings: Settings) -> Iterator[Broken]:
+    client, preset = settings.oauth.get(watch.oauth), PRESETS.get(watch.oauth)
+    host = watch.url.target.host
+    if client is None or not client.client_id:
+        yield Broken((f"{place}.oauth",), f"names no section [oauth.{watch.oauth}] with a client_id")
+    else:
+        hosts = client.hosts or (preset.hosts if preset is not None else ())
+        if not any(host == one or host.endswith(f".{one}") for one in hosts):
+            yield Broken((f"{place}.oauth", f"{place}.url"), f"[oauth.{watch.oauth}] hosts does not name this server")
+    if settings.credentials.door == "process":
+        yield Broken(
+            (f"{place}.oauth", "credentials.door"),
+            "needs the door inside, which writes the file; with a door process use token_command",
+        )
 
 
 def _client_certificate(place: str, certificate: Path | None, key: Path | None, tls: Tls) -> Iterator[Broken]:
@@ -275,7 +307,7 @@ def unreadable(settings: Settings) -> Iterator[Broken]:
         "apns.key_file": settings.apns.key_file,
     }
     for number, watch in enumerate(settings.watch, 1):
-        for key in ("password_file", "client_certificate", "client_key"):
+        for key in ("password_file", "client_certificate", "client_key", "refresh_token_file"):
             named[f"watch.{number}.{key}"] = getattr(watch, key)
     named |= {f"ingest.{number}.key_file": ingest.key_file for number, ingest in enumerate(settings.ingest, 1)}
     named |= {f"oauth.{name}.secret_file": client.secret_file for name, client in settings.oauth.items()}

@@ -246,7 +246,7 @@ class Canary(Section, frozen=True, kw_only=True):
 class Watch(Section, frozen=True, kw_only=True):
     """``[[watch]]``: an account that needs no REST call."""
 
-    hidden: ClassVar[frozenset[str]] = frozenset({"password_command", "exec"})
+    hidden: ClassVar[frozenset[str]] = frozenset({"password_command", "token_command", "exec"})
 
     url: Annotated[ImapUrl, Parse(values.imap_url)]
     password_file: OptionalPath = None
@@ -258,6 +258,9 @@ class Watch(Section, frozen=True, kw_only=True):
     client_certificate: OptionalPath = None
     client_key: OptionalPath = None
     external_names_user: bool = True
+    token_command: Text = ""
+    oauth: Text = ""
+    refresh_token_file: OptionalPath = None
 
     @property
     def certificate(self) -> ClientCertificate | None:

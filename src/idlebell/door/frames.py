@@ -150,6 +150,13 @@ class Redeem(Frame, frozen=True, tag=14):
     secrets: list[str]
 
 
+class PrintToken(Frame, frozen=True, tag=60):
+    """Of an account of the configuration, by its command. Answered by :class:`Refreshed` or :class:`NotRefreshed`."""
+
+    number: int
+    command: str
+
+
 class ReadPassword(Frame, frozen=True, tag=4):
     """Of an account of the configuration. Answered by :class:`PasswordRead`."""
 
@@ -393,6 +400,7 @@ FromGateway: TypeAlias = (
     | Refresh
     | Redeem
     | ReadPassword
+    | PrintToken
     | ReadVaultKey
     | Seal
     | Unseal

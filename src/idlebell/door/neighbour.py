@@ -268,6 +268,11 @@ class Neighbour:
         )
         return self._granted(answer)
 
+    async def printed_by(self, command: str) -> Granted | Fault:
+        """As :func:`idlebell.login.own_tokens.printed_by`."""
+        number = self._side.number()
+        return self._granted(await self._side.answer_to(number, frames.PrintToken(number, command)))
+
     async def redeem(self, request: HttpRequest, secrets: Sequence[Secret | None]) -> Granted | Fault:
         """As :func:`idlebell.login.sign_ins.redeem_by`."""
         known = [secret.text() for secret in secrets if secret is not None]

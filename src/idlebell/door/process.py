@@ -28,6 +28,7 @@ from idlebell.door.tickets import ElsewhereError, Tickets, Use
 from idlebell.imap.errors import RemoteProtocolError
 from idlebell.login import refusal
 from idlebell.login.opener import LoginFailed, Opener
+from idlebell.login.own_tokens import printed_by
 from idlebell.login.password_source import NoPassword, password_of
 from idlebell.login.relay import Relay
 from idlebell.login.renewals import refresh_by
@@ -143,6 +144,8 @@ class DoorProcess:
                 self._start(frame.number, self._redeemed(frame))
             case frames.ReadPassword() as frame:
                 self._start(frame.number, self._read_password(frame))
+            case frames.PrintToken() as frame:
+                self._start(frame.number, self._printed(frame))
             case frames.ReadVaultKey() as frame:
                 self._start(frame.number, self._strongbox.read_key(frame))
             case frames.Seal() as frame:
@@ -329,6 +332,14 @@ class DoorProcess:
             self._say(frames.Refreshed(number, kept[0], another, found.seconds, who))
         else:
             self._say(frames.NotRefreshed(number, found))
+
+    async def _printed(self, frame: frames.PrintToken) -> None:
+        try:
+            found = await printed_by(frame.command)
+        except asyncio.CancelledError:
+            self._say(frames.NotRefreshed(frame.number, _forgotten()))
+            raise
+        self._granted(frame.number, found)
 
     async def _read_password(self, frame: frames.ReadPassword) -> None:
         try:

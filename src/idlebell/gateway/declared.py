@@ -18,13 +18,17 @@ from idlebell.gateway.means import Means
 from idlebell.gateway.shapes import SubscriptionView
 from idlebell.gateway.standing import verdict
 from idlebell.gateway.verbs import Gateway
+from idlebell.login.own_tokens import refresh_token_of
 from idlebell.login.password_source import NoPassword, password_of
 from idlebell.model.account import (
     CertificateCredentials,
     ClientCertificate,
+    CommandedCredentials,
     Credentials,
+    FiledCredentials,
     ImapTarget,
     PasswordCredentials,
+    RenewableCredentials,
     Retention,
 )
 from idlebell.model.endpoint import (
@@ -57,6 +61,14 @@ _OWNER: Final = ApiKeyId("declared")
 
 
 @dataclass(frozen=True, slots=True)
+class RefreshTokenFile:
+    """``client``: the name of ``[oauth.NAME]``."""
+
+    file: Path
+    client: str
+
+
+@dataclass(frozen=True, slots=True)
 class DeclaredAccount:
     """One ``[[watch]]``. ``command``: run for each notification; empty: none."""
 
@@ -79,6 +91,9 @@ class DeclaredAccount:
     """Shown in the handshake; without a password it is the login, by SASL EXTERNAL."""
     names_user: bool = True
     """To a server that is shown a certificate only."""
+    token_command: str = field(default="", repr=False)
+    """Prints an access token."""
+    refresh_token: RefreshTokenFile | None = None
 
     @property
     def has_password(self) -> bool:
@@ -133,20 +148,47 @@ class Declared:
         except NoPassword as error:
             complaints.append(f"{account}: {error}")
             credentials = None
+        kept = False
         try:
-            return [await self._follow(account, endpoint, credentials) for endpoint in endpoints], complaints
+            found = [await self._follow(account, endpoint, credentials) for endpoint in endpoints]
+            if isinstance(credentials, RenewableCredentials) and found:
+                kept = self._keep_once(found[0], credentials)
+            return [one.id for one in found], complaints
         finally:
-            if credentials is not None:
+            if credentials is not None and not kept:
                 credentials.wipe()
+
+    def _keep_once(self, subscription: Subscription, credentials: RenewableCredentials) -> bool:
+        """What is renewed is there once, or two would use one refresh token. False: what is held already goes on, with the
+        tokens that it has come to."""
+        keyring = self._means.keyring
+        held = next((own for one, own in keyring.sets(subscription.account_id) if one == subscription.id), None)
+        if isinstance(held, RenewableCredentials) and _goes_on(held, credentials):
+            return False
+        keyring.keep(subscription.id, subscription.account_id, credentials)
+        self._means.nudge(subscription.account_id)
+        return True
 
     async def _credentials(self, account: DeclaredAccount) -> Credentials:
         """NoPassword says why there are none."""
+        if account.token_command:
+            return CommandedCredentials(account.token_command)
+        if account.refresh_token is not None:
+            return await self._filed(account.refresh_token)
         if account.certificate is not None and not account.has_password:
             return CertificateCredentials(account.certificate, names_user=account.names_user)
         password = await self._read(account)
         if account.certificate is not None:
             return CertificateCredentials(account.certificate, password)
         return PasswordCredentials(password)
+
+    async def _filed(self, given: RefreshTokenFile) -> FiledCredentials:
+        client = self._means.sign_ins.registered(given.client)
+        if client is None:
+            raise NoPassword(f"there is no [oauth.{given.client}] with a client_id; it is read at the start")
+        token = await asyncio.to_thread(refresh_token_of, given.file)
+        secret = None if client.secret is None else client.secret.again()
+        return FiledCredentials(token, client.name, client.client_id, secret, given.file)
 
     async def standing(self, account: DeclaredAccount, wait_seconds: float = 0.0) -> SubscriptionView | None:
         """How its first endpoint's subscription stands; waited for up to ``wait_seconds`` until it is being watched or
@@ -185,7 +227,7 @@ class Declared:
 
     async def _follow(
         self, account: DeclaredAccount, endpoint: Endpoint, credentials: Credentials | None
-    ) -> SubscriptionId:
+    ) -> Subscription:
         means = self._means
         key = means.key(_OWNER, account.target, account.username, endpoint)
         now = means.clock.now()
@@ -221,10 +263,10 @@ class Declared:
             except ConflictError:
                 continue  # a watcher wrote to it, or the account went with its last subscription
             break
-        if credentials is not None:
+        if credentials is not None and not isinstance(credentials, RenewableCredentials):
             means.keyring.keep(found.id, watched.id, copied(credentials))
         means.nudge(watched.id)
-        return found.id
+        return found
 
     async def _known(self) -> list[Subscription]:
         found: list[Subscription] = []
@@ -233,6 +275,17 @@ class Declared:
             found += [one for one in page if one.declared]
             after = page[-1].id
         return found
+
+
+def _goes_on(held: RenewableCredentials, read: RenewableCredentials) -> bool:
+    match held, read:
+        case CommandedCredentials(), CommandedCredentials():
+            return held.command == read.command
+        case FiledCredentials(), FiledCredentials():
+            same = (held.file, held.client, held.client_id) == (read.file, read.client, read.client_id)
+            return same and held.refresh_token == read.refresh_token
+        case _:
+            return False
 
 
 def _pace_of(endpoint: Endpoint) -> dict[str, Any]:

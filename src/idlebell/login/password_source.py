@@ -26,7 +26,7 @@ async def password_of(file: Path | None, command: str) -> Secret:
         except OSError as error:
             raise NoPassword(f"password_file cannot be read: {error.strerror}") from None
     elif command:
-        content = await _run(command)
+        content = await output_of(command, "password_command", PASSWORD_SECONDS)
     else:
         raise NoPassword("neither password_file nor password_command is given")
     line = content.split(b"\n", 1)[0].rstrip(b"\r")
@@ -44,28 +44,28 @@ def _read(path: Path) -> bytes:
         return file.read(PASSWORD_BYTES)
 
 
-async def _run(command: str) -> bytes:
-    """Without a shell; what it says on standard error goes where ours goes."""
+async def output_of(command: str, name: str, seconds: float) -> bytes:
+    """Without a shell; what it says on standard error goes where ours goes. ``name``: of the setting. NoPassword."""
     try:
         words = shlex.split(command)
         process = await asyncio.create_subprocess_exec(
             *words, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE
         )
     except (OSError, ValueError):
-        raise NoPassword("password_command cannot be started") from None
+        raise NoPassword(f"{name} cannot be started") from None
     assert process.stdout is not None
     try:
-        async with asyncio.timeout(PASSWORD_SECONDS):
+        async with asyncio.timeout(seconds):
             content = bytearray()
             while len(content) < PASSWORD_BYTES and (part := await process.stdout.read(PASSWORD_BYTES - len(content))):
                 content += part
             status = await process.wait()
     except TimeoutError:
-        raise NoPassword(f"password_command did not end within {PASSWORD_SECONDS:g} s") from None
+        raise NoPassword(f"{name} did not end within {seconds:g} s") from None
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
     if status != 0:
-        raise NoPassword(f"password_command failed with status {status}")
+        raise NoPassword(f"{name} failed with status {status}")
     return bytes(content)

@@ -110,7 +110,7 @@ class Renewals:
         return await asyncio.shield(task)
 
     async def _renew(self, credentials: RenewableCredentials) -> Fault | None:
-        host = credentials.token_url.host
+        host = credentials.source
         if not credentials.refresh_token:
             return _replaced()
         found = await self._refresh(credentials)

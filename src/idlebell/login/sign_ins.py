@@ -124,6 +124,7 @@ class SignIns:
         redeem: Redeem | None = None,
     ) -> None:
         """``redeem``: :func:`redeem_by`, here (None) or elsewhere."""
+        self._registered = {one.name: one for one in clients}
         self.clients = tuple(clients) if public_url else ()
         self._public_url = public_url
         self._send = send
@@ -134,7 +135,7 @@ class SignIns:
         self._allow_plaintext = allow_plaintext
         self._pending: OrderedDict[bytes, _Pending] = OrderedDict()
         self._known: dict[str, tuple[Endpoints | str, float]] = {}
-        self._asking = {one.name: asyncio.Lock() for one in self.clients}
+        self._asking = {one.name: asyncio.Lock() for one in clients}
 
     def __len__(self) -> int:
         return len(self._pending)
@@ -146,6 +147,17 @@ class SignIns:
     def redirect_uri(self, client: OAuthClient) -> str:
         """As it is registered at the provider, to the letter (RFC 9700 section 2.1)."""
         return redirect_uri(self._public_url, client.name)
+
+    def registered(self, name: str) -> OAuthClient | None:
+        """Whether or not browsers can come back here."""
+        return self._registered.get(name)
+
+    async def endpoints_of(self, name: str) -> Endpoints | str:
+        """Of a client by its name; or why they are not known, for the operator."""
+        client = self._registered.get(name)
+        if client is None:
+            return f"there is no [oauth.{name}] with a client_id"
+        return client.endpoints or await self._told(client)
 
     async def begin(
         self, client: OAuthClient, host: str, username: str, *, offline: bool, source: str

@@ -79,6 +79,18 @@ def read_answer(answer: Answer, credentials: RenewableCredentials) -> Granted | 
     return read_grant(answer, "refresh token", known)
 
 
+def read_printed(content: bytes) -> Granted | Fault:
+    """What a command prints: an access token in its first line, or the JSON of a token endpoint. A refresh token in it is for
+    the command to keep."""
+    if content.lstrip()[:1] == b"{":
+        found = _granted(_object(content))
+        return Granted(found.access_token, None, found.seconds) if isinstance(found, Granted) else found
+    line = content.split(b"\n", 1)[0].strip().decode("ascii", "replace")
+    if not is_token(line):
+        return unavailable("token_command: its first line is no access token, and it is no JSON with one")
+    return Granted(Secret(line), None, LIFE_USUAL_SECONDS)
+
+
 def read_grant(answer: Answer, grant: str, secrets: Sequence[Secret | None]) -> Granted | Fault:
     """As :func:`read_answer`. ``grant``: what was shown, in words. ``secrets``: none of them is in a Fault, whatever the
     endpoint repeats."""

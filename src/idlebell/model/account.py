@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
+from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from idlebell.model.authority import host_port
@@ -114,6 +115,11 @@ class RenewableCredentials:
         self.renewals += 1
 
     @property
+    def source(self) -> str:
+        """Who gives the tokens, for the log."""
+        return self.token_url.host
+
+    @property
     def wiped(self) -> bool:
         return self.refresh_token.wiped
 
@@ -124,6 +130,40 @@ class RenewableCredentials:
 
     def __repr__(self) -> str:
         return f"RenewableCredentials({self.token_url!r}, {self.renewals} renewals)"
+
+
+class CommandedCredentials(RenewableCredentials):
+    """Access tokens that a command of the operator's prints, whenever another one is needed. It stands in the place of what a
+    token endpoint is asked by."""
+
+    __slots__ = ("command",)
+    __match_args__ = ("command",)
+
+    def __init__(self, command: str) -> None:
+        super().__init__(Secret(command), PushUrl("command:"), "token_command")
+        self.command = command
+
+    @property
+    def source(self) -> str:
+        return "token_command"
+
+
+class FiledCredentials(RenewableCredentials):
+    """A refresh token that lies in a file of the operator's, which follows it. ``client``: the name of ``[oauth.NAME]``, which
+    knows the token endpoint."""
+
+    __slots__ = ("client", "file")
+
+    def __init__(
+        self, refresh_token: Secret, client: str, client_id: str, client_secret: Secret | None, file: Path
+    ) -> None:
+        super().__init__(refresh_token, PushUrl(""), client_id, client_secret)
+        self.client = client
+        self.file = file
+
+    @property
+    def source(self) -> str:
+        return self.token_url.host or self.client
 
 
 class KeyedCredentials:

@@ -20,6 +20,9 @@ VARIABLES = [
 ]
 
 
+WATCH = '[[watch]]\nurl = "imaps://a@h"\nexec = "x"\n'
+
+
 def write(tmp_path: Path, text: str) -> Path:
     path = tmp_path / "file.toml"
     path.write_text(text)
@@ -119,8 +122,21 @@ def test_all_faults_are_told_at_once(tmp_path):
         ('[canary]\nsender = "Ringer <a@h>"', "an address like"),
         ('[canary]\naccount = "imaps://a@h"\nclient_key = "k"', "[canary] client_certificate: is missing beside"),
         ('[[watch]]\nurl = "imaps://a@h"\nclient_key = "k"', "client_certificate: is missing beside client_key"),
+        (f'{WATCH}password_file = "p"\ntoken_command = "t"', "give password_file or token_command, not both"),
+        (f'{WATCH}token_command = "t"\nclient_certificate = "c"', "goes beside a password or alone, not with token_co"),
+        (f'{WATCH}oauth = "corp"', "refresh_token_file: is missing beside oauth"),
+        (f'{WATCH}refresh_token_file = "r"\npassword_file = "p"', "oauth: is missing beside refresh_token_file"),
+        (f'{WATCH}oauth = "corp"\nrefresh_token_file = "r"', "names no section [oauth.corp] with a client_id"),
+        (
+            f'{WATCH}oauth = "google"\nrefresh_token_file = "r"\n[oauth.google]\nclient_id = "a"',
+            "[oauth.google] hosts does not name this server",
+        ),
+        (
+            f'{WATCH}oauth = "google"\nrefresh_token_file = "r"\n[credentials]\ndoor = "process"',
+            "with a door process use token_command",
+        ),
         ('[[watch]]\nurl = "imap+plain://a@h"\nclient_certificate = "c"', "client_certificate: needs TLS"),
-        ('[[watch]]\nurl = "imaps://a@h"\nexec = "x"', "give it, password_command or client_certificate"),
+        ('[[watch]]\nurl = "imaps://a@h"\nexec = "x"', "password_command, token_command, oauth or client_certificate"),
         ('[canary]\nrecipient = "zoë@example.org"', "an address like"),
         ("[canary]\nevery_seconds = 30", "from 60 to 86400"),
         ("[canary]\nlate_seconds = 0", "from 1 to 86400"),
