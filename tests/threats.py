@@ -215,6 +215,7 @@ THREATS: Final = (
         (
             "flows/flows_bad_endpoints::a_webhook_that_does_not_answer_its_challenge_gets_nothing_else",
             "unit/deliver/deliver_verification::what_is_remembered_of_challenges_is_bounded",
+            "flows/front_dialects::a_code_that_comes_late_is_refused",
         ),
     ),
     Threat(

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from idlebell.front.annotations import Refused
-from idlebell.front.own import Answer, Here
+from idlebell.front.own import Answer, Departed, Here
 from idlebell.gateway.live_logins import LiveLogin, LiveLogins
 from idlebell.gateway.shapes import Registration, SubscriptionRequest, SubscriptionView
 from idlebell.imap import commands, mailbox_name
@@ -25,25 +25,18 @@ ERRORS_TOLD: Final = 3
 FLOORS_ASKED: Final = 100
 """Mailboxes of one command whose UIDNEXT is asked for; of those beyond, new mail rings from when the watch looks first."""
 _SYNTAX: Final = frozenset({"invalid-request", "malformed-json"})
-_CODES: Final[Mapping[str, PlainCode]] = {
-    "too-many-requests": PlainCode("LIMIT"),
-    "needs-tls": PlainCode("PRIVACYREQUIRED"),
-    "store-unavailable": PlainCode("UNAVAILABLE"),
-    "overloaded": PlainCode("UNAVAILABLE"),
-}
-_CANNOT: Final = PlainCode("CANNOT")
 TOO_MANY: Final = PlainCode("METADATA", b"TOOMANY")
 """RFC 5464 section 5."""
 
 
 class Registering:
-    """``login_of``: the session of a client as the gateway knows it; one for each, from its login to its end."""
+    """``login_of``: the session of a client as the gateway knows it; one for each, from its login to its end, then KeyError."""
 
     def __init__(
         self, live: LiveLogins, vapid: Callable[[], Awaitable[str]], login_of: Callable[[Here], LiveLogin]
     ) -> None:
         self._live = live
-        self._login_of = login_of
+        self._find_login = login_of
         self.vapid: Final = vapid
         """The application server key: base64url of 65 bytes."""
 
@@ -65,6 +58,12 @@ class Registering:
 
     async def end(self, here: Here, subscription: SubscriptionId) -> None:
         await self._live.end(self._login_of(here), subscription)
+
+    def _login_of(self, here: Here) -> LiveLogin:
+        try:
+            return self._find_login(here)
+        except KeyError:
+            raise Departed from None
 
 
 async def _floor(here: Here, mailbox: str) -> Floor | None:
@@ -101,7 +100,7 @@ def answered(error: ProblemError, renamed: Mapping[str, str] | None = None, most
     said = text(f"{problem.detail} {_errors(problem, renamed or {})}".strip())
     if problem.code in _SYNTAX:
         return Answer(Condition.BAD, said)
-    code = _CODES.get(problem.code, _CANNOT)
+    code = PlainCode(problem.entry.imap_code or "CANNOT")
     if most is not None and problem.code == "too-many-requests" and problem.retry_after_seconds is None:
         code = most
     return Answer(Condition.NO, said, code)

@@ -50,7 +50,7 @@ class Entry:
     mend: str
     """One sentence to the one who is to blame: what to do next."""
     imap_code: str | None = None
-    """RFC 5530 and others: what our own IMAP face says."""
+    """RFC 5530: what our own IMAP face says; None: CANNOT, or that the syntax is BAD."""
 
     @property
     def label(self) -> str:
@@ -246,6 +246,7 @@ PROBLEMS = _table(
         Retry.SOON,
         Severity.INFO,
         "Wait as long as Retry-After says.",
+        "LIMIT",
     ),
     # the account
     Entry(
@@ -492,6 +493,7 @@ PROBLEMS = _table(
         Retry.NEVER,
         Severity.INFO,
         "Use an https URL with a public address on port 443, or ask the operator about network.allow.",
+        "CANNOT",
     ),
     Entry(
         "endpoint-gone",
@@ -528,6 +530,7 @@ PROBLEMS = _table(
         Retry.NEVER,
         Severity.INFO,
         "Read back the code that arrived last, or ask for a new one.",
+        "CANNOT",
     ),
     Entry(
         "endpoint-failing",
@@ -565,6 +568,7 @@ PROBLEMS = _table(
         Retry.SOON,
         Severity.ERROR,
         "Try again later; nothing was changed.",
+        "UNAVAILABLE",
     ),
     Entry(
         "canary-silent",
@@ -585,7 +589,16 @@ PROBLEMS = _table(
         "Ask the operator for more file descriptors (LimitNOFILE) or source_addresses; what is watched goes on.",
         "LIMIT",
     ),
-    Entry("overloaded", "The gateway can take no more", 503, _G, Retry.SOON, Severity.ERROR, "Try again later."),
+    Entry(
+        "overloaded",
+        "The gateway can take no more",
+        503,
+        _G,
+        Retry.SOON,
+        Severity.ERROR,
+        "Try again later.",
+        "UNAVAILABLE",
+    ),
     Entry(
         "internal",
         "The gateway failed",
@@ -594,6 +607,7 @@ PROBLEMS = _table(
         Retry.SOON,
         Severity.ERROR,
         "Tell the operator the time and the detail.",
+        "SERVERBUG",
     ),
 )
 
