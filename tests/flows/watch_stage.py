@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -97,6 +97,8 @@ class Stage:
     facts: list[Fact]
     clock: SteppedClock
     means: Means
+    dial: Callable[[ImapTarget], Awaitable[ImapConnection]]
+    """A connection that nobody has logged in yet."""
     held: bool = False
     """Credentials are held: a lost session may be opened again."""
     budget: int = 10
@@ -199,8 +201,11 @@ async def staged(
         ca_file.write_bytes(server.ca_pem)
         policy = TlsPolicy(ca_file, SecretArena() if park_after_seconds else None)
 
+    def dial(target: ImapTarget) -> Awaitable[ImapConnection]:
+        return open_connection(target, connector=connector, tls_policy=policy, clock=clock)
+
     async def connect() -> ImapConnection:
-        connection = await open_connection(account.target, connector=connector, tls_policy=policy, clock=clock)
+        connection = await dial(account.target)
         reply = await connection.authenticate(Plain("alice", "apass"))
         assert reply.ok
         return connection
@@ -230,7 +235,7 @@ async def staged(
         may_park=lambda account: fleet.may_park(account),  # noqa: PLW0108
     )
     fleet = Fleet(means, inbox, reopen, lambda _: stage.held, lambda _: True)
-    stage = Stage(server, store, status, inbox, fleet, account, connect, [], clock, means)  # type: ignore[arg-type]
+    stage = Stage(server, store, status, inbox, fleet, account, connect, [], clock, means, dial)  # type: ignore[arg-type]
     running = asyncio.create_task(fleet.run())
     try:
         yield stage

@@ -28,7 +28,7 @@ def front_of(engine: Engine) -> Front | None:
         None if settings.upstream is None else settings.target(settings.upstream),
         {domain: settings.target(address) for domain, address in settings.upstreams.items()},
     )
-    families = _families(settings, registering)
+    families = [keeper, *_families(settings, registering)]  # the first: it hears of every command, whoever claims it
     return Front(
         _options(engine, settings),
         upstreams,

@@ -26,7 +26,7 @@ from idlebell.net.reply import Reply
 Ask: TypeAlias = Callable[[bytes], Awaitable[bytes]]
 """A challenge to the client, and its answer. Unanswered: it cancelled."""
 
-_SCRAM: Final = re.compile(rb"[ny](?:=[^,]*)?,(?:a=[^,]*)?,n=([^,]+),")
+_SCRAM: Final = re.compile(rb"[ny](?:=[^,]*)?,(?:a=([^,]*))?,n=([^,]+),")
 _BEARER: Final = re.compile(rb"[ny],a=([^,]+),\x01")
 _XOAUTH2: Final = re.compile(rb"user=([^\x01]+)\x01auth=Bearer ([^\x01]+)\x01\x01")
 _TOKEN: Final = re.compile(rb"\x01auth=Bearer ([^\x01]+)\x01")
@@ -82,7 +82,8 @@ def by_mechanism(mechanism: str, message: bytes) -> Brought:
             if user is not None and token is not None:
                 return Brought(mechanism, _unescaped(user[1]), message, Secret(token[1].decode()))
         elif (user := _SCRAM.match(message)) is not None:
-            return Brought(mechanism, _unescaped(user[1]), message, Secret(""))
+            other_user, own = _unescaped(user[1] or b""), _unescaped(user[2])
+            return Brought(mechanism, other_user or own, message, Secret(""), other_user not in ("", own))
     except ValueError:  # not three parts, or no UTF-8
         pass
     raise NotUnderstood

@@ -29,8 +29,9 @@ REFUSED: Final = {
     "STARTTLS": b"TLS is a matter of before the login",
     "COMPRESS": b"Not offered: what is compressed end to end cannot pass here",
     "UNAUTHENTICATE": b"Not offered here; log out instead",
+    "PROXYAUTH": b"Not offered here; log in as the other user instead",
 }
-"""Commands that are answered BAD: each would leave us unable to read what follows."""
+"""Commands that are answered BAD: each would leave us unable to read what follows, or make the session another user's."""
 
 _OWN: Final = Limits(line_bytes=OWN_COMMAND_BYTES, literal_bytes=OWN_COMMAND_BYTES, response_bytes=OWN_COMMAND_BYTES)
 _COMMAND: Final = re.compile(rb"[ \t]*+([^ \t]++)[ \t]++((?:UID[ \t]++)?[^ \t\[({\r\n]++)", re.IGNORECASE)

@@ -59,6 +59,8 @@ class LiveLogin:
     secure: bool
     stands_for_all: bool = False
     """While it lasts, no session of ours is held beside it where it could not be opened again."""
+    goes: bool = field(default=False, init=False)
+    """Its client has gone, or takes leave."""
     account: AccountId | None = field(default=None, init=False)
     """Where it is registered; known once somebody is."""
 
@@ -104,11 +106,15 @@ class LiveLogins:
     def wants(self, login: LiveLogin) -> bool:
         """Its client goes: is its session to be kept? Not where the account is watched already, or would go on to be: then
         one more would be one too many, however often a client comes back."""
-        account = login.account
-        if account is None or not self.unserved(login) or not self._means.door.has_room():
+        login.goes = True
+        if login.account is not None:
+            # It holds back nothing any more: what another one leaves meanwhile is to be taken.
+            self._means.sessions.attend(login.account, login)
+        if not self.unserved(login) or not self._means.door.has_room():
             return False
-        # Of those that stand for all the last one's is kept.
-        return not (login.stands_for_all and self._means.sessions.attended(account, but=login))
+        # Of those that stand for all the last one's is kept. One that is still on its way out stays for nobody.
+        others = self._open.get((login.target, login.username), ())
+        return not (login.stands_for_all and any(not one.goes for one in others))
 
     def unserved(self, login: LiveLogin) -> bool:
         """Is the account wanted, and does nobody watch it now?"""
@@ -231,7 +237,7 @@ class LiveLogins:
                 # The account went with its last subscription, and there is another one by now.
                 self._means.sessions.leave(one.account, one)
             one.account = account
-            self._means.sessions.attend(account, one, instead=one.stands_for_all)
+            self._means.sessions.attend(account, one, instead=one.stands_for_all and not one.goes)
 
     async def _of(self, login: LiveLogin) -> list[Subscription]:
         account = await self._means.store.account_by_key(login.target, login.username)

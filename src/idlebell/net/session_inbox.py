@@ -65,9 +65,8 @@ class SessionInbox:
             if not attending:
                 del self._attending[account]
 
-    def attended(self, account: AccountId, *, but: object = None) -> bool:
-        """Is there such a client, another one than ``but``?"""
-        return any(who is not but for who in self._attending.get(account, ()))
+    def attended(self, account: AccountId) -> bool:
+        return account in self._attending
 
     def held_back(self, account: AccountId) -> bool:
         """Does one stand for all other sessions?"""

@@ -1,0 +1,178 @@
+"""Clients that come and go in every way, through the real front before a scripted server: whatever the order, each message
+rings once, and one session is left."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from ipaddress import ip_address
+from typing import Any, cast
+
+import pytest
+
+from flows.gateway_bench import ScriptedDispatcher, ScriptedDoor
+from flows.watch_stage import Stage, staged
+from idlebell.deliver.dispatcher import Dispatcher
+from idlebell.front import departures, keeping
+from idlebell.front.departures import Departures
+from idlebell.front.keeping import Keeper
+from idlebell.front.listener import Front, FrontOptions
+from idlebell.front.metadata import Metadata
+from idlebell.front.registering import Registering
+from idlebell.front.upstreams import Upstreams
+from idlebell.gateway.policy import Policy
+from idlebell.gateway.reach import Reach
+from idlebell.gateway.verbs import Gateway
+from idlebell.login.door import Door
+from idlebell.login.keyring import Keyring
+from idlebell.model.account import Account, Credentials
+from idlebell.net.addresses import Address
+from idlebell.net.imap_connection import ImapConnection
+from idlebell.net.wheel import Wheel
+from idlebell.testing import mail
+from idlebell.testing.imap_server import ImapServer
+from idlebell.watch.borrowed import look
+from servers.front_client import FrontClient
+from servers.mail_server import User
+
+ALICE = User("alice", "apass")
+ENDPOINTS = {
+    role: {"type": "simplepush", "url": f"https://push.example.net/{role}"} for role in ("new_mail", "reconnect")
+}
+
+
+class OpenDoor(ScriptedDoor):
+    async def log_in(self, account: Account, credentials: Credentials, **how: Any) -> ImapConnection:
+        return cast(ImapConnection, await how["opened_by"](account, credentials))
+
+
+async def _somewhere(_: str) -> tuple[Address, ...]:
+    return (ip_address("93.184.216.34"),)
+
+
+@asynccontextmanager
+async def fronted(stage: Stage, **settings: Any) -> AsyncIterator[Front]:
+    door = cast(Door, OpenDoor())
+    gateway = Gateway(
+        stage.store,
+        door,
+        Keyring(),
+        stage.inbox,
+        stage.status,
+        stage.fleet.nudge,
+        cast(Dispatcher, ScriptedDispatcher()),
+        Policy(vapid_subject=True, registrations_per_minute=0),
+        stage.clock,
+        os.urandom,
+        stage.emit,
+        Reach(Policy().egress, _somewhere),
+        lambda _: stage.budget,
+        borrow=partial(look, stage.means),
+    )
+    keeper = Keeper(gateway.live_logins, **settings)
+    registering = Registering(gateway.live_logins, gateway.vapid_public_key, keeper.login_of)
+    front = Front(
+        FrontOptions(host="127.0.0.1", port=0, connections=50, connections_per_address=50),
+        Upstreams(stage.account.target, {}),
+        door,
+        stage.dial,
+        stage.clock,
+        Wheel(),
+        families=(keeper, Metadata(registering)),
+        departures=Departures(keeper, stage.clock),
+    )
+    await front.start()
+    try:
+        yield front
+    finally:
+        await front.stop()
+
+
+async def end(client: FrontClient, way: str) -> None:
+    match way:
+        case "logout":
+            await client.logout()
+        case "logout with answers under way":
+            for _ in range(3):
+                client.begin("UID FETCH 1:* (UID BODY.PEEK[])")
+            await client.logout()
+        case "cut":
+            client.cut()
+        case "cut in IDLE":
+            await client.idle()
+            client.cut()
+        case "cut in a line":
+            client.send(b"x UID FETCH 1:")
+            client.cut()
+        case "cut in a literal":
+            client.send(b"x UID SEARCH SUBJECT {1000}\r\n")
+            await client.line(b"+")
+            client.send(b"half of it")
+            client.cut()
+        case "cut with answers under way":
+            client.begin("UID FETCH 1:* (UID BODY.PEEK[])")
+            client.cut()
+        case "nothing open":
+            await client.run("UNSELECT")
+            await client.logout()
+
+
+WAYS = (
+    "logout",
+    "logout with answers under way",
+    "cut",
+    "cut in IDLE",
+    "cut in a line",
+    "cut in a literal",
+    "cut with answers under way",
+    "nothing open",
+)
+
+
+@pytest.mark.parametrize("settings", [{}, {"stands_for_all": True}], ids=["ring", "hold"])
+async def test_each_message_rings_once_however_clients_come_and_go(
+    server: ImapServer, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any]
+) -> None:
+    seed = random.randrange(10**9)
+    chance = random.Random(seed)
+    monkeypatch.setattr(departures, "WIND_DOWN_SECONDS", 0.3)
+    monkeypatch.setattr(departures, "LOGOUT_SECONDS", 0.1)
+    monkeypatch.setattr(keeping, "LOOKS_APART_SECONDS", 0.01)
+    delivered = 0
+
+    def deliver() -> None:
+        nonlocal delivered
+        for _ in range(chance.randrange(3)):
+            delivered += 1
+            server.deliver("alice", mail.make(subject=str(delivered)))
+
+    async with staged(server, park_after_seconds=0.01) as stage, fronted(stage, **settings) as front:
+        ways = [*WAYS, *chance.choices(WAYS, k=4)]
+        chance.shuffle(ways)
+        for number, way in enumerate(ways):
+            async with FrontClient(front.port) as client:
+                await client.login(ALICE)
+                deliver()
+                if number == 0 or chance.random() < 0.3:
+                    await client.register("a", ENDPOINTS)
+                if number == 0:
+                    delivered = 0  # what was there before is nobody's news
+                deliver()
+                await client.run("SELECT INBOX")
+                deliver()
+                await end(client, way)
+                deliver()
+        async with FrontClient(front.port) as client:  # whatever was lost is mended by the next login
+            await client.login(ALICE)
+            await client.logout()
+        async with asyncio.timeout(10):
+            await server.until(lambda: front.sessions == 0)
+            while sum(one.count for one in stage.store.told) < delivered:
+                await asyncio.sleep(0.01)
+            await server.until(lambda: len(server.sessions) == 1 and server.idling("alice") == 1)
+        assert sum(one.count for one in stage.store.told) == delivered, f"seed {seed}"
+        assert len(server.logins) == len(ways) + 1

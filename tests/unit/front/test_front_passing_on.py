@@ -1,0 +1,47 @@
+"""Whose session a login opens: what is registered over it is that user's."""
+
+from __future__ import annotations
+
+import pytest
+
+from idlebell.front.passing_on import NotUnderstood, by_login, by_mechanism
+
+
+@pytest.mark.parametrize(
+    ("mechanism", "message", "username", "for_another"),
+    [
+        ("PLAIN", b"\0alice\0pa55word", "alice", False),
+        ("PLAIN", b"alice\0alice\0pa55word", "alice", False),
+        ("PLAIN", b"bob\0alice\0pa55word", "bob", True),
+        ("XOAUTH2", b"user=alice\x01auth=Bearer t0ken\x01\x01", "alice", False),
+        ("OAUTHBEARER", b"n,a=al=2Cice,\x01host=x\x01auth=Bearer t0ken\x01\x01", "al,ice", False),
+        ("SCRAM-SHA-256", b"n,,n=alice,r=nonce", "alice", False),
+        ("SCRAM-SHA-256", b"y,a=alice,n=alice,r=nonce", "alice", False),
+        ("SCRAM-SHA-256", b"n,a=b=3Dob,n=alice,r=nonce", "b=ob", True),
+    ],
+)
+def test_it_is_whom_the_client_acts_for(mechanism: str, message: bytes, username: str, for_another: bool) -> None:
+    brought = by_mechanism(mechanism, message)
+    assert (brought.username, brought.authorization) == (username, for_another)
+    assert "pa55word" not in repr(brought)
+    assert "t0ken" not in repr(brought)
+
+
+@pytest.mark.parametrize(
+    ("mechanism", "message"),
+    [
+        ("PLAIN", b"alice\0pa55word"),
+        ("PLAIN", b"\0\0pa55word"),
+        ("PLAIN", b"\0\xff\0pa55word"),
+        ("XOAUTH2", b"user=alice\x01"),
+        ("OAUTHBEARER", b"n,,\x01auth=Bearer t0ken\x01\x01"),
+        ("SCRAM-SHA-256", b"p=tls-unique,,n=alice,r=nonce"),
+    ],
+)
+def test_what_names_nobody_is_not_understood(mechanism: str, message: bytes) -> None:
+    with pytest.raises(NotUnderstood):
+        by_mechanism(mechanism, message)
+
+
+def test_the_login_command_names_one() -> None:
+    assert by_login("alice", "secret").username == "alice"
