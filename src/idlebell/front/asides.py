@@ -3,6 +3,7 @@ that long and asked for again under the same tag, so that its DONE ends the new 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
@@ -13,9 +14,13 @@ from idlebell.imap.framing import Frame, Framer
 from idlebell.imap.limits import DEFAULT_LIMITS
 from idlebell.imap.parse_response import parse_response
 from idlebell.imap.responses import ContinuationRequest, TaggedResponse, UntaggedResponse
+from idlebell.imap.sequence_set import SequenceSet
 
 ASKED_BYTES: Final = 4_194_304
 """Of all that answers one command: STATUS or LIST of 50,000 mailboxes."""
+
+
+_UID: Final = re.compile(rb"[( ]UID ([0-9]{1,10})[ )]", re.IGNORECASE)
 
 
 class Stage(Enum):
@@ -42,6 +47,7 @@ class Aside:
         "_framer",
         "_tag",
         "_tagged",
+        "_uids",
         "_untagged",
         "_utf8",
         "collecting",
@@ -50,7 +56,17 @@ class Aside:
         "stage",
     )
 
-    def __init__(self, chunks: list[bytes], kinds: frozenset[str], tag: bytes, idle: bytes, *, utf8: bool) -> None:
+    def __init__(
+        self,
+        chunks: list[bytes],
+        kinds: frozenset[str],
+        tag: bytes,
+        idle: bytes,
+        *,
+        utf8: bool,
+        uids: SequenceSet | None = None,
+    ) -> None:
+        """``uids``: the messages that are asked for, of a UID FETCH."""
         self.kinds = kinds
         self.idle = idle
         self.stage = Stage.ENDING if idle else Stage.ASKED
@@ -59,6 +75,7 @@ class Aside:
         self._chunks = chunks
         self._tag = tag + b" "
         self._utf8 = utf8
+        self._uids = uids
         self._framer: Framer | None = Framer(DEFAULT_LIMITS)
         self._bytes = 0
         self._tagged = False  # the response under way is the last one
@@ -85,6 +102,18 @@ class Aside:
     def answers(self, opening: bytes) -> bool:
         """Is this the tagged response?"""
         return opening.startswith(self._tag)
+
+    def asks_for(self, name: str, opening: bytes) -> bool:
+        """Is this untagged response part of the answer? A FETCH that names no message of ours is news of flags, and the
+        client's: a UID FETCH is answered with UIDs (RFC 9051 section 6.4.9)."""
+        if self.stage is not Stage.ASKED or name not in self.kinds:
+            return False
+        if name != "FETCH" or self._uids is None:
+            return True
+        found = _UID.search(opening)
+        if found is None:
+            return opening.endswith(b"}\r\n")  # it may stand behind a literal
+        return int(found[1]) in self._uids
 
     def collect(self, data: bytes) -> None:
         """Some of a response that is ours."""

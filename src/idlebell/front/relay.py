@@ -22,6 +22,7 @@ from idlebell.front.own import OWN_COMMAND_BYTES, Asked, OwnCommand
 from idlebell.imap.errors import RemoteProtocolError
 from idlebell.imap.framing import Frame, Framer, LiteralAnnounced
 from idlebell.imap.limits import Limits
+from idlebell.imap.sequence_set import SequenceSet
 
 REFUSED: Final = {
     "AUTHENTICATE": b"Already authenticated",
@@ -210,12 +211,13 @@ class Relay:
             return False
         return self.in_flight.only_idles if self.in_flight else self.in_flight.selected is None
 
-    def ask(self, chunks: Sequence[bytes], kinds: frozenset[str], tag: bytes) -> None:
+    def ask(self, chunks: Sequence[bytes], kinds: frozenset[str], tag: bytes, uids: SequenceSet | None = None) -> None:
         """``chunks``: the command under ``tag``, each but the last ends in the announcement of a literal. ``kinds``: names of
-        the responses that are its answer. :class:`Told` comes of it. Only where :attr:`may_ask`."""
+        the responses that are its answer. ``uids``: the messages of a UID FETCH. :class:`Told` comes of it. Only where
+        :attr:`may_ask`."""
         assert self.may_ask
         idle = self.in_flight.interrupt()
-        self._aside = Aside(list(chunks), kinds, tag, idle, utf8=self.in_flight.utf8)
+        self._aside = Aside(list(chunks), kinds, tag, idle, utf8=self.in_flight.utf8, uids=uids)
         self._to_upstream.append(self._aside.begin())
 
     def wind_down(self) -> None:
@@ -363,7 +365,7 @@ class Relay:
         name = b"" if found is None else found[1].upper()
         if name == b"BYE":
             self.said_bye = True
-        if aside is not None and aside.stage is Stage.ASKED and name.decode() in aside.kinds:
+        if aside is not None and aside.asks_for(name.decode(), opening):
             aside.collect(opening)
             return
         if name in _TOLD_ANEW:

@@ -16,7 +16,7 @@ from idlebell.front.cutting import Offence
 from idlebell.front.limits import READ_BYTES
 from idlebell.front.own import Answer, Asked, Departed, Own, OwnCommand
 from idlebell.front.relay import Relay, Spoken, Told
-from idlebell.imap.commands import Command, name_of
+from idlebell.imap.commands import Command, UidFetch, name_of
 from idlebell.imap.encode import encode_command
 from idlebell.imap.encode_response import encode_response
 from idlebell.imap.errors import LocalProtocolError
@@ -342,7 +342,8 @@ class Session:
                 question.answer.set_exception(error)
                 continue
             kinds = _KINDS.get(name_of(type(question.command)), frozenset())
-            self._relay.ask(chunks, kinds, tag.encode())
+            uids = question.command.uids if isinstance(question.command, UidFetch) else None
+            self._relay.ask(chunks, kinds, tag.encode(), uids)
             return
 
     def _told(self, asked: Asked | None) -> None:

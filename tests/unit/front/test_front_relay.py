@@ -13,6 +13,7 @@ from idlebell.front.limits import IN_FLIGHT, OPENING_BYTES, TOLD_BYTES
 from idlebell.front.own import OWN_COMMAND_BYTES, OwnCommand
 from idlebell.front.relay import Event, Relay, Spoken, Told
 from idlebell.imap.responses import StatusData
+from idlebell.imap.sequence_set import SequenceSet
 
 
 class Desk:
@@ -151,7 +152,8 @@ def test_too_much_for_a_command_of_ours_is_refused_before_it_comes(between: Betw
 
 
 @pytest.mark.parametrize(
-    "command", ["COMPRESS DEFLATE", "starttls", "AUTHENTICATE PLAIN AAA", "LOGIN a {1}\r\nb", "UNAUTHENTICATE"]
+    "command",
+    ["COMPRESS DEFLATE", "starttls", "AUTHENTICATE PLAIN AAA", "LOGIN a {1}\r\nb", "UNAUTHENTICATE", "PROXYAUTH bob"],
 )
 def test_what_would_blind_the_relay_is_answered_bad_and_goes_no_further(between: Between, command: str) -> None:
     between.says(f"a {command}\r\n".encode())
@@ -210,6 +212,19 @@ def test_a_question_of_ours_is_not_seen_by_the_client(between: Between) -> None:
     assert told.asked is not None
     assert told.asked.untagged == (StatusData("x", uid_next=7),)
     assert (between.got(), between.sent()) == (b"* OK passes\r\n", b"a NOOP\r\n")
+
+
+def test_news_of_flags_that_come_between_the_answers_are_the_clients(between: Between) -> None:
+    between.relay.ask(
+        [b"Front1 UID FETCH 7:* (UID FLAGS)\r\n"], frozenset({"FETCH"}), b"Front1", SequenceSet.starting_at(7)
+    )
+    between.take().sent()
+    news = b"* 2 FETCH (FLAGS (\\Seen))\r\n* 3 FETCH (UID 6 FLAGS (\\Seen))\r\n* 2 EXPUNGE\r\n"
+    ours = b"* 4 FETCH (UID 7 FLAGS ())\r\n* 5 FETCH (ENVELOPE {3}\r\nNIL UID 8)\r\n* 6 fetch (FLAGS () UID 9)\r\n"
+    between.hears(news[:27] + ours + news[27:] + b"Front1 OK\r\n")
+    (told,) = between.events
+    assert isinstance(told, Told)
+    assert between.got() == news
 
 
 def test_an_idle_is_interrupted_and_resumed_unseen(between: Between) -> None:
