@@ -16,7 +16,7 @@ from idlebell.store.contract import ConflictError, Store
 from store_samples import NOW
 
 SOURCE = "dovecot:main"
-GAPS = (Gap(3, 5, NOW), Gap(7, 7, NOW + timedelta(seconds=1)))
+GAPS = (Gap(3, 5, NOW), Gap(7, 7, NOW + timedelta(seconds=1), awaited=True))
 
 
 async def test_a_source_is_kept_and_wants_no_session(store: Store, account: Account) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from gateway_process import GatewayProcess
+from gateway_process import GatewayProcess, subscription
 from how_to import DOCS
 from idlebell.cli import main
 from idlebell.testing import mail
@@ -37,7 +37,7 @@ key_file = "{key_file}"
 name = "full"
 key_file = "{key_file}"
 form = "lua"
-{more}
+imap = "localhost:{port}"
 """
 
 
@@ -67,6 +67,10 @@ class Stage:
             lambda one: one.type == "new_mail" and one.payload["messages"][0]["subject"] == subject, name=name
         )
 
+    async def ring(self, subject: str, *names: str) -> None:
+        for name in names:
+            await self.wait_for(name, subject)
+
     def as_alice(self, do: Callable[[imaplib.IMAP4], object]) -> None:
         with imaplib.IMAP4("127.0.0.1", self.dovecot.ports.imap) as session:
             session.login("alice", "apass")
@@ -85,13 +89,12 @@ def _snippets(gateway: GatewayProcess, dovecot: DovecotServer) -> str:
 
 
 @asynccontextmanager
-async def staged(folder: Path, more: str = "") -> AsyncIterator[Stage]:
+async def staged(folder: Path) -> AsyncIterator[Stage]:
     key_file = folder / "source.key"
     key_file.write_text(KEY + "\n")
     key_file.chmod(0o600)
     dovecot = DovecotServer()
-    more = more.format(port=dovecot.ports.imaps)
-    gateway = GatewayProcess(folder, dovecot.ca_file, more=_SOURCES.format(key_file=key_file, more=more))
+    gateway = GatewayProcess(folder, dovecot.ca_file, more=_SOURCES.format(key_file=key_file, port=dovecot.ports.imaps))
     dovecot.configure(_snippets(gateway, dovecot))
     dovecot.file_by("alice", _SIEVE)
     async with PushService() as service, gateway:
@@ -110,11 +113,12 @@ async def staged(folder: Path, more: str = "") -> AsyncIterator[Stage]:
 
 @pytest.mark.needs("dovecot")
 @pytest.mark.needs("sieve")
-async def test_deliveries_ring_by_both_drivers_and_what_a_client_files_does_not(tmp_path: Path) -> None:
+async def test_deliveries_ring_by_both_drivers_each_once_also_beside_a_session(tmp_path: Path) -> None:
+    """What a client files does not ring, filters hold, and while the gateway is down a bell is lost that no session finds."""
     async with staged(tmp_path) as stage:
+        port = stage.dovecot.ports.imaps
         await stage.subscribe("dovecot:main")
         made = await stage.subscribe("dovecot:full", mailboxes=["INBOX", "Work"], filter={"notKeyword": "$later"})
-
         await stage.deliver("first")
 
         def files(session: imaplib.IMAP4) -> None:
@@ -127,23 +131,36 @@ async def test_deliveries_ring_by_both_drivers_and_what_a_client_files_does_not(
             await stage.deliver(subject)
         await stage.deliver("work", "Work")
         await stage.deliver("last")
-        await stage.wait_for("main", "last")
-        await stage.wait_for("full", "last")
-
+        await stage.ring("last", "main", "full")
         assert stage.told("main") == [("INBOX", one) for one in ("first", "read", "later", "last")], "ox has no flags"
         assert stage.told("full") == [("INBOX", "first"), ("Work", "work"), ("INBOX", "last")]
-        assert connections_to(stage.dovecot.ports.imaps, stage.gateway.pid) == frozenset()
+        assert connections_to(port, stage.gateway.pid) == frozenset()
+        _, shown = await stage.gateway.call("GET", f"/v1/subscriptions/{made['id']}", token=made["token"])
+        assert (shown["mode"], shown["source"], shown["mailboxes"][0]["uid_next"]) == ("ingest", "dovecot:full", 7)
 
-        # Nobody looks, so what is delivered while the gateway is down does not ring, and holds up nothing.
+        # An app logs in to the account that the second source tells of.
+        login = {"new_mail": stage.service.make_webhook("login"), "reconnect": stage.service.make_simplepush("again")}
+        request = subscription(port, "alice", "apass", login, payload="summary")
+        status, made = await stage.gateway.call("POST", "/v1/subscriptions", request, token=stage.key)
+        token = made["token"]
+        assert (status, made["state"], made["mode"]) == (201, "watching", "idle"), made
+        await stage.deliver("both")
+        await stage.ring("both", "main", "full", "login")
+
+        # Its session goes with the process: it is asked for the password, and reports ring in its place.
         stage.gateway.stop()
         await stage.deliver("lost")
+        assert "Error when sending notification: connect" in stage.dovecot.complaints()
+        assert "idlebell: a delivery was not taken: 9003 connect" in stage.dovecot.complaints()
         await stage.gateway.start()
-        await stage.deliver("after")
-        await stage.wait_for("main", "after")
-        await stage.wait_for("full", "after")
-        assert [subject for _, subject in stage.told("main")][-2:] == ["last", "after"]
-        assert [subject for _, subject in stage.told("full")][-2:] == ["last", "after"]
-        _, shown = await stage.gateway.call("GET", f"/v1/subscriptions/{made['id']}", token=made["token"])
-        assert (shown["mode"], shown["source"], shown["mailboxes"][0]["uid_next"]) == ("ingest", "dovecot:full", 9)
-        assert "Connection refused" in stage.dovecot.complaints()
-        print(stage.dovecot.complaints())
+        await stage.deliver("reported")
+        await stage.ring("reported", "main", "full", "login")
+        auth = {"auth": {"type": "password", "password": "apass"}, "wait_seconds": 10}
+        status, made = await stage.gateway.call("PUT", f"/v1/subscriptions/{made['id']}/credentials", auth, token=token)
+        assert (status, made["mode"]) == (200, "idle"), made
+        await stage.ring("lost", "full", "login")
+        await stage.deliver("end")
+        await stage.ring("end", "main", "full", "login")
+        assert [subject for _, subject in stage.told("main")][4:] == ["both", "reported", "end"]
+        assert [subject for _, subject in stage.told("full")][3:] == ["both", "reported", "lost", "end"]
+        assert [subject for _, subject in stage.told("login")] == ["both", "reported", "lost", "end"]

@@ -9,11 +9,16 @@ from datetime import datetime
 @dataclass(frozen=True, slots=True)
 class Gap:
     """UIDs from ``first`` to ``last`` below a cursor's ``uid_next`` that nobody has decided on: a mail server told of a later
-    message first. ``since``: when that was."""
+    message first.
+
+    ``since``: when that was. ``awaited``: somebody had or wanted a session then, and it decides on them when it looks.
+    Where nobody had one, nobody asks later what a client may have filed there.
+    """
 
     first: int
     last: int
     since: datetime
+    awaited: bool = False
 
     def __contains__(self, uid: int) -> bool:
         return self.first <= uid <= self.last
@@ -37,9 +42,9 @@ class Cursor:
 
     @property
     def first_open(self) -> int:
-        """The lowest UID that may still have to be decided on."""
-        return self.gaps[0].first if self.gaps else self.uid_next
+        """The lowest UID that a session may still have to decide on."""
+        return next((gap.first for gap in self.gaps if gap.awaited), self.uid_next)
 
     def is_open(self, uid: int) -> bool:
-        """Has nobody decided on it?"""
-        return uid >= self.uid_next or any(uid in gap for gap in self.gaps)
+        """Does a session have to decide on it?"""
+        return uid >= self.uid_next or any(uid in gap for gap in self.gaps if gap.awaited)

@@ -9,8 +9,10 @@ from idlebell.store.routes import microseconds, moment
 
 def encode_gaps(gaps: tuple[Gap, ...]) -> str | None:
     """None: there are none."""
-    return dump_ascii([[gap.first, gap.last, microseconds(gap.since)] for gap in gaps]) if gaps else None
+    return dump_ascii([[gap.first, gap.last, microseconds(gap.since), gap.awaited] for gap in gaps]) if gaps else None
 
 
 def decode_gaps(encoded: str | None) -> tuple[Gap, ...]:
-    return () if encoded is None else tuple(Gap(first, last, moment(since)) for first, last, since in load(encoded))
+    if encoded is None:
+        return ()
+    return tuple(Gap(first, last, moment(since), awaited) for first, last, since, awaited in load(encoded))

@@ -107,10 +107,10 @@ def locate(
         begin = Cursor(uid_validity, start, mod_seq, exists if start == uid_next else None)
         return Baseline(begin) if cursor is None else Rebased(begin)
     if uid_next is None:
-        if mod_seq is not None and mod_seq == cursor.highest_mod_seq and not cursor.gaps:
+        if mod_seq is not None and mod_seq == cursor.highest_mod_seq and cursor.first_open == cursor.uid_next:
             return UpToDate()  # RFC 7162 section 3.1.2.1: every new message raises it
         return Behind(cursor.first_open, None)
-    if uid_next <= cursor.uid_next and not cursor.gaps:
+    if uid_next <= cursor.uid_next and cursor.first_open == cursor.uid_next:
         # Below: a replica that lags. UIDNEXT never goes back under one UIDVALIDITY (RFC 9051 section 2.3.1.1), and following
         # it back would announce again what was announced.
         return UpToDate()

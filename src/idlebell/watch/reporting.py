@@ -61,7 +61,8 @@ class Reporting:
             return Heard.NOBODY
         now = means.clock.now()
         cursor = await means.store.cursor(account.id, mailbox)
-        moved = after(cursor, report.uid_validity, report.uid, now)
+        awaited = any(one.wanted for one in subscriptions)
+        moved = after(cursor, report.uid_validity, report.uid, now, awaited=awaited)
         if moved is None:
             return Heard.KNOWN
         message = report.message

@@ -9,7 +9,7 @@ import pytest
 
 from idlebell.imap.responses import Envelope, FetchData, Section
 from idlebell.model.arrival import Arrival, Mark
-from idlebell.model.cursor import Cursor
+from idlebell.model.cursor import Cursor, Gap
 from idlebell.model.ids import SubscriptionId
 from idlebell.rules.match import Hearing
 from idlebell.watch.detect import (
@@ -271,3 +271,39 @@ def test_too_many_are_counted(span: int | None, before: int | None, now: int | N
 def test_arrivals_may_be_hidden_by_what_was_expunged(span: int | None, now: int | None, may: bool) -> None:
     """Nine thousand went and five thousand came: fewer are there than before."""
     assert may_hide_many(span, now) is may
+
+
+GAPPED = Cursor(
+    uid_validity=7,
+    uid_next=20,
+    gaps=(Gap(8, 8, NOON), Gap(10, 12, NOON, awaited=True), Gap(15, 15, NOON, awaited=True)),
+)
+
+
+def test_what_reports_have_passed_over_is_looked_at_from_the_lowest() -> None:
+    assert locate(GAPPED, 7, 20, 9) == Behind(10, 10)
+    assert locate(GAPPED, 7, 25, 9) == Behind(10, 15)
+    assert locate(GAPPED, 7, 18, 9) == Behind(10, 10), "a replica that lags"
+    assert locate(replace(GAPPED, highest_mod_seq=5), 7, None, 9, mod_seq=5) == Behind(10, None)
+
+
+def test_in_gaps_and_above_is_decided_on_and_nothing_else() -> None:
+    found = decide(GAPPED, [message(uid) for uid in (8, 10, 12, 13, 14, 15, 19, 20)], 9)
+    assert isinstance(found, NewUids)
+    assert [one.message.uid for one in found.arrivals] == [10, 12, 15, 20]
+    assert found.cursor == Cursor(7, 21, count=9)
+
+
+def test_a_look_closes_gaps_also_where_nothing_lies_in_them_and_never_goes_back() -> None:
+    assert decide(GAPPED, [message(19)], 9) == Quiet(Cursor(7, 20, count=9))
+    found = decide(GAPPED, [message(11)], 9)
+    assert isinstance(found, NewUids)
+    assert found.cursor == Cursor(7, 20, count=9)
+    assert decide_count(GAPPED, {Hearing(): 3}, 30, 9).cursor == Cursor(7, 30, count=9)
+
+
+def test_what_nobody_awaits_is_not_looked_for() -> None:
+    """A client may have filed it there long before anybody had a session."""
+    cursor = Cursor(uid_validity=7, uid_next=20, gaps=(Gap(10, 12, NOON),))
+    assert locate(cursor, 7, 20, 9) == UpToDate()
+    assert decide(cursor, [message(11), message(19)], 9) == Quiet(Cursor(7, 20, count=9))

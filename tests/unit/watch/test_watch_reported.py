@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -38,9 +39,17 @@ def test_a_gap_is_open_for_ten_minutes_and_stays_for_a_session_to_look_at() -> N
     assert after(cursor, 7, 10, NOW + OPEN_FOR - SECOND) is not None
     assert after(cursor, 7, 10, NOW + OPEN_FOR) is None
     assert after(cursor, 7, 10, NOW - OPEN_FOR) is not None, "our clock was set back"
-    later = after(cursor, 7, 15, NOW + OPEN_FOR)
+    later = after(replace(cursor, gaps=(Gap(10, 11, NOW, awaited=True),)), 7, 15, NOW + OPEN_FOR)
     assert later is not None
     assert later.first_open == 10
+
+
+def test_a_gap_is_awaited_by_who_has_a_session_when_it_opens() -> None:
+    cursor = after(Cursor(7, 10), 7, 12, NOW, awaited=True)
+    assert cursor == Cursor(7, 13, gaps=(Gap(10, 11, NOW, awaited=True),))
+    cursor = after(cursor, 7, 15, NOW)
+    assert cursor == Cursor(7, 16, gaps=(Gap(10, 11, NOW, awaited=True), Gap(13, 14, NOW)))
+    assert (cursor.first_open, cursor.is_open(11), cursor.is_open(13), cursor.is_open(16)) == (10, True, False, True)
 
 
 def test_of_too_many_the_highest_stay_open() -> None:
@@ -66,7 +75,7 @@ def test_in_any_order_and_however_often_each_message_is_decided_on_once(uids: li
         if moved is not None:
             decided.append(uid)
             cursor = moved
-        assert not cursor.is_open(uid)
+        assert after(cursor, 7, uid, NOW) is None
         assert sum(gap.last - gap.first + 1 for gap in cursor.gaps) <= OPEN_UIDS
         assert list(cursor.gaps) == sorted(cursor.gaps, key=lambda gap: gap.first)
     assert sorted(decided) == sorted({uid for uid in uids if uid >= uid_next})

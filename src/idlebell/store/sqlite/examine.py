@@ -29,7 +29,7 @@ class Examined:
 
 
 HOSTS: Final = 5
-"""Asked for, of those that accounts are at."""
+"""Asked for, of those that accounts are at. Accounts of a source are at none (:attr:`~idlebell.model.source.Source.target`)."""
 
 
 def examine(path: Path, sealer: Sealer) -> Examined:
@@ -44,7 +44,7 @@ def examine(path: Path, sealer: Sealer) -> Examined:
         latest_us, hosts = None, ()
         if {"subscriptions", "accounts"} <= rows.keys():
             (latest_us,) = connection.execute("SELECT max(created_us) FROM subscriptions").fetchone()
-            found = connection.execute("SELECT DISTINCT host FROM accounts LIMIT ?", (HOSTS,))
+            found = connection.execute("SELECT DISTINCT host FROM accounts WHERE port > 0 LIMIT ?", (HOSTS,))
             hosts = tuple(host for (host,) in found)
         journal = path.with_name(path.name + "-wal")
         return Examined(
