@@ -7,7 +7,7 @@ import base64
 import imaplib
 import json
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,13 @@ OURS = "/private/vendor/vendor.idlebell"
 async def service() -> AsyncIterator[PushService]:
     async with PushService() as service:
         yield service
+
+
+@pytest.fixture(scope="module")
+def annotated() -> Iterator[DovecotServer]:
+    """One that has METADATA of its own."""
+    with DovecotServer({"imap_metadata": "yes", "mail_attribute_dict": "file:%h/attributes"}) as server:
+        yield server
 
 
 class Front:
@@ -100,8 +107,9 @@ def logins(dovecot: DovecotServer, user: User) -> int:
 
 
 async def test_cois_entries_and_ours_register_validate_and_ring_by_one_login(
-    dovecot: DovecotServer, service: PushService, tmp_path: Path
+    annotated: DovecotServer, service: PushService, tmp_path: Path
 ) -> None:
+    dovecot = annotated
     user = dovecot.add_user()
     front = Front(dovecot, tmp_path, "coi")
     phone = f"{COI}/subscriptions/phone-000001"
@@ -125,7 +133,10 @@ async def test_cois_entries_and_ours_register_validate_and_ring_by_one_login(
         wish["filter"] = {"subjekt": "lunch"}
         typ, told = put(client, f"{OURS}/subscriptions/hook", wish)
         assert (typ, "/filter/subjekt" in told) == ("BAD", True)
-        assert says(client, "NOOP")[0] == "OK"  # a command of theirs behind it
+        assert put(client, "/private/comment", "theirs")[0] == "OK"
+        assert annotation(client, '""', "/private/comment") == b'"" (/private/comment {6}\r\ntheirs)'
+        mixed = says(client, "GETMETADATA", '""', f"(/private/comment {COI}/vapid)")
+        assert (mixed[0], mixed[1].startswith("[CANNOT]")) == ("NO", True)
         return str(browser["url"])
 
     def list_and_end(client: imaplib.IMAP4) -> None:
