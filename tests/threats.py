@@ -366,7 +366,15 @@ THREATS: Final = (
             "unit/telemetry/telemetry_log_sink::whatever_is_escaped_is_one_bounded_line",
         ),
     ),
-    Threat("I9", "an upstream pretends to have our commands", "", later="the proxy"),
+    Threat(
+        "I9",
+        "an upstream pretends to have our commands",
+        "their capabilities are never believed of an upstream; a command of ours is answered here or is nobody's",
+        (
+            "unit/front/front_capabilities::what_cannot_pass_or_is_ours_to_say_is_not_told",
+            "unit/front/front_annotations::a_command_is_ours_by_the_names_of_its_entries",
+        ),
+    ),
     Threat(
         "N1",
         "a push service answers slowly, for ever, or with gigabytes",
