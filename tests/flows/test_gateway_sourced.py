@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from datetime import timedelta
 from typing import Any, cast
@@ -125,6 +126,7 @@ async def test_a_body_cannot_name_both_and_a_login_brings_nothing() -> None:
         {"heartbeat_seconds": 60},
     ):
         assert await code(bench.ask(key, **more)) == "invalid-request", more
+    assert (await bench.store.counts())["accounts"] == 0, "nothing is left of what was refused"
     made = await bench.ask(key)
     owner = bench.bearing(made.token)
     auth = read(CredentialsRequest, {"auth": {"type": "password", "password": "right"}})
@@ -161,6 +163,22 @@ async def test_each_delivery_rings_once_in_any_order() -> None:
     assert [(one.name, one.uid_next) for one in shown.mailboxes] == [("INBOX", 17), ("Work", 2)]
     why = await bench.gateway.why(made.view.id, bench.bearing(made.token), uid="15")
     assert "marked" in str(why), "seen"
+    await bench.close()
+
+
+async def test_reports_that_come_at_once_all_get_through() -> None:
+    bench = Sourced()
+    made = await bench.ask(await bench.holder("subscriptions", "sources"))
+    commit = bench.store.commit
+
+    async def slow(*args: Any, **more: Any) -> Any:
+        await asyncio.sleep(0)
+        return await commit(*args, **more)
+
+    bench.store.commit = slow  # type: ignore[method-assign]
+    await asyncio.gather(*(bench.tell(OX, 300 - uid) for uid in range(60)))
+    assert await bench.rung(made) == 60
+    assert not bench.gateway._reporting._turns
     await bench.close()
 
 

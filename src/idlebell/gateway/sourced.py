@@ -14,11 +14,12 @@ from idlebell.gateway.enrolment import Enrolment
 from idlebell.gateway.means import Means
 from idlebell.gateway.policy import Policy
 from idlebell.gateway.reading import Faults
+from idlebell.gateway.registration import CONFLICTS
 from idlebell.gateway.shapes import ImapShape, Registration, SubscriptionRequest
 from idlebell.gateway.telling import check_told
 from idlebell.gateway.wish import USERNAME_BYTES, Wish, read_wish
-from idlebell.model.account import Account
-from idlebell.model.ids import TOKEN_ENTROPY_BYTES, ApiKeyId, subscription_token, token_hash
+from idlebell.model.account import Account, ImapTarget, Tls
+from idlebell.model.ids import TOKEN_ENTROPY_BYTES, AccountId, ApiKeyId, subscription_token, token_hash
 from idlebell.model.problem import Problem, ProblemError
 from idlebell.model.source import SOURCE_CHARACTERS, Report, Source
 from idlebell.model.subscription import MAX_TOKENS, Floor, Subscription
@@ -27,6 +28,10 @@ from idlebell.watch.reporting import Reporting
 
 _NOWHERE: Final = "source.invalid"
 """Stands for the host while a wish is read: a source needs none."""
+
+
+_UNMADE: Final = Account(AccountId(""), ImapTarget("", 0, Tls.NONE), "")
+"""Stands for an account that nobody has yet, until all is known to be right."""
 
 
 class Sourced:
@@ -52,8 +57,7 @@ class Sourced:
                 raise ProblemError(Problem("conflict", detail))
             endpoints = await means.keyed(wish.endpoints, None if known is None else known.endpoints)
             wish = replace(wish, endpoints=endpoints)
-            account = await means.store.account(source.target, wish.username)
-            stored = await self._stored(wish, caller, source, account, known, owner, key, token)
+            stored = await self._stored(wish, caller, source, known, owner, key, token)
         stored = await means.dispatcher.ask_codes(stored)
         means.tell(stored, "created" if known is None else "renewed")
         return Registration(status=201 if known is None else 200, view=await means.view(stored), token=token)
@@ -63,14 +67,14 @@ class Sourced:
         wish: Wish,
         caller: Caller,
         source: Source,
-        account: Account,
         known: Subscription | None,
         owner: ApiKeyId,
         key: bytes,
         token: str,
     ) -> Subscription:
         means, enrolment = self._means, self._enrolment
-        base = enrolment.pending(account, wish, owner, key) if known is None else known
+        account = await means.store.account_by_key(source.target, wish.username)
+        base = known or enrolment.pending(account or _UNMADE, wish, owner, key)
         if known is None or known.phase.over:
             await enrolment.check_account_limit(base)
         wanted = replace(enrolment.joined(base, wish), source=source.id, loss=None, problem=None)
@@ -78,18 +82,24 @@ class Sourced:
         tokens = tuple(dict.fromkeys((token_hash(token), *wanted.token_hashes)))[:MAX_TOKENS]
         endpoints = await means.verified(base.id, with_proofs(wish.endpoints, base.endpoints), caller)
         wanted = replace(wanted, endpoints=endpoints, token_hashes=tokens)
-        if known is None:
-            wanted = replace(wanted, floors=await self._floors(wanted))
-            async with enrolment.quotas.room(owner, endpoints):
-                return await self._put(wanted)
-        async with enrolment.quotas.claimed(known, endpoints):
-            return await self._put(wanted)
+        room = enrolment.quotas.room(owner, endpoints) if known is None else enrolment.quotas.claimed(known, endpoints)
+        async with room:
+            return await self._put(wanted, source, wish.username, new=known is None)
 
-    async def _put(self, wanted: Subscription) -> Subscription:
-        try:
-            return await self._means.store.put(wanted)
-        except ConflictError:
-            raise ProblemError(Problem("conflict", "The account or the subscription was changed meanwhile.")) from None
+    async def _put(self, wanted: Subscription, source: Source, user: str, *, new: bool) -> Subscription:
+        """The account is made last: nothing is left of what was refused."""
+        store = self._means.store
+        for _ in range(CONFLICTS):
+            if new:
+                account = await store.account(source.target, user)
+                wanted = replace(wanted, account_id=account.id)
+                wanted = replace(wanted, floors=await self._floors(wanted))
+            try:
+                return await store.put(wanted)
+            except ConflictError:
+                if not new:
+                    break
+        raise ProblemError(Problem("conflict", "The account or the subscription was changed meanwhile."))
 
     async def _floors(self, wanted: Subscription) -> tuple[Floor, ...]:
         """What others were told of is not told to a newcomer."""

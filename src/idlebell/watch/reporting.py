@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from enum import Enum
 from typing import Final
+from weakref import WeakValueDictionary
 
 from idlebell.model.account import Account
 from idlebell.model.arrival import Arrival, Mark
+from idlebell.model.ids import AccountId
 from idlebell.model.source import Form, Report, Source
 from idlebell.model.subscription import Phase, Subscription
 from idlebell.rules.match import Matched, listening, match
@@ -20,9 +23,9 @@ from idlebell.watch.kept import Look
 from idlebell.watch.look import Means
 from idlebell.watch.reported import after
 
-CONFLICTS: Final = 20
-"""Lost compare-and-sets in a row before a report is refused, for its server to send again: each is another report of the same
-mailbox that got through."""
+CONFLICTS: Final = 5
+"""Lost compare-and-sets in a row before a report is refused, for its server to send again. Reports of one mailbox wait for each
+other, so each is a session's that looks at it at the same time."""
 
 
 class Heard(Enum):
@@ -37,18 +40,24 @@ class Heard(Enum):
 class Reporting:
     def __init__(self, means: Means) -> None:
         self._means = means
+        self._turns: WeakValueDictionary[tuple[AccountId, str], asyncio.Lock] = WeakValueDictionary()
+        """Of a mailbox, while somebody has it or waits for it."""
 
     async def hear(self, source: Source, report: Report) -> Heard:
         """Returns when it is durable. StoreError: it is not; ConflictError: too many of one mailbox at once."""
         account = await self._means.store.account_by_key(source.target, report.user)
         if account is None:
             return Heard.NOBODY
-        for _ in range(CONFLICTS - 1):
-            try:
-                return await self._hear(account, source, report)
-            except ConflictError:
-                continue
-        return await self._hear(account, source, report)
+        key = (account.id, report.mailbox)
+        if (turn := self._turns.get(key)) is None:
+            turn = self._turns[key] = asyncio.Lock()
+        async with turn:
+            for _ in range(CONFLICTS - 1):
+                try:
+                    return await self._hear(account, source, report)
+                except ConflictError:
+                    continue
+            return await self._hear(account, source, report)
 
     async def _hear(self, account: Account, source: Source, report: Report) -> Heard:
         means, mailbox = self._means, report.mailbox
