@@ -85,3 +85,19 @@ async def test_what_is_no_answer_of_a_sign_in_is_told_before_anybody_is_asked(be
     assert await refusal(bench.gateway.resupply(there.view.id, again, token)) == "token-unavailable"
     assert len(bench.asked) == 1
     assert (await bench.gateway.show(there.view.id, token)).state == "watching"
+
+
+async def test_a_request_that_something_else_is_wrong_with_uses_no_sign_in_up(bench: Bench) -> None:
+    there = await bench.subscribe()
+    token = bench.bearing(there.token)
+    begun = await bench.gateway.begin_sign_in(wanted(), token)
+    state = begun.authorization_url.partition("&state=")[2].partition("&")[0]
+    auth = {**AUTH, "sign_in": begun.sign_in, "state": state}
+    imap = {"auth": auth, "host": "imap.example.org", "username": "alice@example.org"}
+    wrong = read(SubscriptionRequest, body(imap=imap, password=None, lease_seconds=1))
+    assert await refusal(bench.gateway.subscribe(wrong, token)) == "invalid-request /lease_seconds"
+    again = read(CredentialsRequest, {"auth": auth, "wait_seconds": 1_000})
+    assert await refusal(bench.gateway.resupply(there.view.id, again, token)) == "invalid-request /wait_seconds"
+    assert not bench.asked
+    right = read(CredentialsRequest, {"auth": auth})
+    assert await refusal(bench.gateway.resupply(there.view.id, right, token)) == "token-unavailable", "it is good still"

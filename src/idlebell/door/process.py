@@ -23,7 +23,6 @@ from idlebell.door import frames, sorts
 from idlebell.door.front import Front
 from idlebell.door.strongbox import Strongbox
 from idlebell.door.succession import hand_on, take_on
-from idlebell.door.telling import tell_by
 from idlebell.door.tickets import ElsewhereError, Tickets, Use
 from idlebell.imap.errors import RemoteProtocolError
 from idlebell.login import refusal
@@ -66,6 +65,7 @@ from idlebell.rest.intake import Intake
 from idlebell.rest.options import RestOptions
 from idlebell.rest.server import RestServer
 from idlebell.telemetry.facts import Complained, Fact
+from idlebell.telemetry.foreign_logs import tell_by
 
 REQUESTS_SECONDS: Final = 40.0
 """For requests of a door that is replaced: a registration waits 30 s at most for its session, readers of events come again."""

@@ -79,12 +79,13 @@ class Changes:
         if before.source is not None:
             detail = "A mail server reports its mail: it takes no credentials. Register with imap to have it watched."
             raise ProblemError(Problem("conflict", detail))
-        auth = await self._redeemed(before, request.auth)
         faults = Faults()
+        check_wait(faults, request.wait_seconds)
+        faults.raise_any()  # before a sign-in is redeemed, which can be done once
+        auth = await self._redeemed(before, request.auth)
         account = await means.store.account_by_id(before.account_id)
         username = "" if account is None else account.username
         credentials = read_auth(faults, auth, "/auth", means.policy, username=username)
-        check_wait(faults, request.wait_seconds)
         faults.raise_any()
         if isinstance(credentials, RelayedCredentials):
             self._relaying.admit(caller)

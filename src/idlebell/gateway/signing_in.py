@@ -17,6 +17,7 @@ from idlebell.gateway.credentials import check_text
 from idlebell.gateway.reading import Faults
 from idlebell.gateway.shapes import (
     BegunView,
+    ImapShape,
     OAuth2Auth,
     SignInAuth,
     SignInRequest,
@@ -24,6 +25,7 @@ from idlebell.gateway.shapes import (
     SignInView,
     SubscriptionRequest,
 )
+from idlebell.gateway.wish import read_wish
 from idlebell.login.authorization import CODE_CHARACTERS, ISSUER_CHARACTERS, STATE_CHARACTERS
 from idlebell.login.sign_ins import PENDING_SECONDS, Begun, Returned, SignIns
 from idlebell.login.token_endpoint import is_token
@@ -42,6 +44,8 @@ USERNAME_BYTES: Final = 1_000
 BY_SIGN_IN: Final = frozenset({Retention.SESSION, Retention.MEMORY, Retention.VAULT})
 """Of a token there are no keys to keep."""
 TOKEN_CHARACTERS: Final = 200
+NOBODYS_URL: Final = "https://provider.example/token"
+"""Asked by nobody: it stands where a provider's will."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +114,21 @@ async def redeemed_request(means: Means, request: SubscriptionRequest) -> Subscr
         host = _host(faults, imap.host, "/imap/host")
     retention = Retention(request.retention or Retention.SESSION)
     wanted = _For(host, imap.username, retention)
-    auth = await redeemed(means, imap.auth, wanted, "/imap/auth", faults)
+    if retention in BY_SIGN_IN:
+        # It is good once: not used up by a request that something else is wrong with.
+        read_wish(_with(request, imap, _stand_in(retention)), means.policy)
+    return _with(request, imap, await redeemed(means, imap.auth, wanted, "/imap/auth", faults))
+
+
+def _with(request: SubscriptionRequest, imap: ImapShape, auth: OAuth2Auth) -> SubscriptionRequest:
     return msgspec.structs.replace(request, imap=msgspec.structs.replace(imap, auth=auth))
+
+
+def _stand_in(retention: Retention) -> OAuth2Auth:
+    """For what :func:`redeemed` gives."""
+    if retention is Retention.SESSION:
+        return OAuth2Auth(access_token=Secret("-"))
+    return OAuth2Auth(refresh_token=Secret("-"), token_url=NOBODYS_URL, client_id="-")
 
 
 async def redeemed_auth(means: Means, auth: SignInAuth, host: str, username: str, retention: Retention) -> OAuth2Auth:

@@ -54,6 +54,7 @@ def refresh_by(send: Send) -> Refresh:
     async def refresh(credentials: RenewableCredentials) -> Granted | Fault:
         request = refresh_request(credentials)
         answer = await send(request, timeout_seconds=ANSWER_SECONDS, body_bytes=ANSWER_BYTES + 1)
+        overwrite(request.body)
         found = read_answer(answer, credentials)
         if isinstance(answer, HttpResponse):
             overwrite(answer.body)

@@ -99,6 +99,7 @@ Redeem: TypeAlias = Callable[[HttpRequest, Sequence[Secret | None]], Awaitable[G
 def redeem_by(send: Send) -> Redeem:
     async def redeem(request: HttpRequest, secrets: Sequence[Secret | None]) -> Granted | Fault:
         answer = await send(request, timeout_seconds=ANSWER_SECONDS, body_bytes=ANSWER_BYTES + 1)
+        overwrite(request.body)
         found = read_grant(answer, "authorization code", secrets)
         if isinstance(answer, HttpResponse):
             overwrite(answer.body)

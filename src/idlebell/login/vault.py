@@ -14,6 +14,7 @@ import json
 from collections.abc import Callable
 from typing import Any, Final
 
+import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -105,7 +106,7 @@ class Vault:
     ) -> Vaulted:
         """``refresh_token``: one that is to follow the one in ``credentials``."""
         data_key, nonce = self._entropy(KEY_BYTES), self._entropy(NONCE_BYTES)
-        written = json.dumps(_written(credentials, refresh_token)).encode("ascii")
+        written = _encode(_written(credentials, refresh_token))
         plain = written + b" " * (-len(written) % PADDED_BYTES)
         self._overwrite(written)
         content = AESGCM(data_key).encrypt(nonce, plain, _place(subscription, account))
@@ -150,7 +151,7 @@ def _written(
 def _read(plain: bytes) -> Credentials:
     """Nobody but the holder of the key wrote it; it may be a newer program's."""
     try:
-        given: dict[str, Any] = json.loads(plain)
+        given: dict[str, Any] = _decode(plain)
         if "password" in given:
             return PasswordCredentials(Secret(given["password"]))
         secret = given["client_secret"]
@@ -162,6 +163,21 @@ def _read(plain: bytes) -> Credentials:
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         raise NotOpened(other_key=False) from None
+
+
+def _encode(given: dict[str, str | None]) -> bytes:
+    """Straight to bytes, which can be overwritten, as a string in between cannot."""
+    try:
+        return msgspec.json.encode(given)
+    except UnicodeEncodeError:  # half of a surrogate pair: only as an escape
+        return json.dumps(given).encode("ascii")
+
+
+def _decode(plain: bytes) -> Any:
+    try:
+        return msgspec.json.decode(plain)
+    except msgspec.DecodeError:
+        return json.loads(plain)
 
 
 def _place(subscription: SubscriptionId, account: Account) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import socket
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from idlebell.net.hardening import overwrite
 from idlebell.net.tls_policy import TlsContext, server_context
 from idlebell.rest import limits
 from idlebell.rest.options import RestOptions
+from idlebell.telemetry.foreign_logs import tell_no_cancellations
 
 if TYPE_CHECKING:
     from litestar.types import ASGIApp
@@ -58,7 +58,7 @@ class RestServer:
         """``listening``: made by :func:`listen`, and the server's from now on; None: it makes its own. OSError where the
         address is taken or may not be used; ValueError where the TLS files are no certificate and its key."""
         self._server.config.load()
-        logging.getLogger("uvicorn.error").addFilter(_is_no_cancellation)
+        tell_no_cancellations()
         context = self._context()
         self._socket = listening or listen(self._options)
         most = self._options.connections
@@ -129,11 +129,6 @@ def url_of(options: RestOptions, listening: socket.socket) -> str:
 def _port_of(listening: socket.socket) -> int:
     found: int = listening.getsockname()[1]
     return found
-
-
-def _is_no_cancellation(record: logging.LogRecord) -> bool:
-    """uvicorn tells of a request that is given up when it stops, with a traceback, as of a bug."""
-    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
 
 
 class _Embedded(uvicorn.Server):

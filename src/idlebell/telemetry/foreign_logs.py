@@ -1,11 +1,11 @@
-"""What libraries log in the door, told to the gateway: which module of ours raised what, and nothing of the values.
-
-Without a handler Python would write it to standard error as it is, with texts of exceptions that nobody has looked at.
+"""What libraries log: in the door, told to the gateway: which module of ours raised what, and nothing of the values. Without a
+handler Python would write it to standard error as it is, with texts of exceptions that nobody has looked at.
 """
 
 from __future__ import annotations
 
 import logging
+from asyncio import CancelledError
 
 from idlebell.model.shown_text import shown
 from idlebell.telemetry.facts import Emit, Noted, SupervisorCaught, where_raised
@@ -34,3 +34,12 @@ def tell_by(emit: Emit) -> None:
     """From now on, of all loggers of this process."""
     root = logging.getLogger()
     root.handlers[:] = [Telling(emit)]
+
+
+def tell_no_cancellations() -> None:
+    """uvicorn tells of a request that is given up when it stops, with a traceback, as of a bug."""
+    logging.getLogger("uvicorn.error").addFilter(_is_no_cancellation)
+
+
+def _is_no_cancellation(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and isinstance(record.exc_info[1], CancelledError))
