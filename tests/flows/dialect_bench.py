@@ -15,7 +15,7 @@ from idlebell.imap.commands import Command, Status
 from idlebell.imap.encode_response import encode_response
 from idlebell.imap.framing import Frame, Framer, LiteralAnnounced
 from idlebell.imap.limits import DEFAULT_LIMITS
-from idlebell.imap.responses import Condition, StatusData, TaggedResponse
+from idlebell.imap.responses import Condition, PlainCode, StatusData, TaggedResponse
 from idlebell.model.account import ImapTarget, Tls
 from idlebell.model.endpoint import Provable
 from idlebell.model.proof import Asked as CodeAsked
@@ -36,10 +36,14 @@ class Client:
     username: str = "alice@example.org"
     asked: list[Command] = field(default_factory=list)
     says_status: bool = True
+    missing: str = ""
+    """A mailbox that is not there."""
 
     async def ask(self, command: Command) -> Asked:
         self.asked.append(command)
         assert isinstance(command, Status)
+        if command.mailbox == self.missing:
+            return Asked(TaggedResponse("x", Condition.NO, PlainCode("NONEXISTENT"), "No."), ())
         told = StatusData(command.mailbox, uid_validity=3, uid_next=21)
         return Asked(TaggedResponse("x", Condition.OK, None, ""), (told,) if self.says_status else ())
 

@@ -371,6 +371,14 @@ async def test_a_session_that_tells_no_uidnext_registers_all_the_same(bench: Dia
     assert (await set_ours(bench, b"more", ours(mailboxes="personal"))).condition is Condition.OK
 
 
+async def test_a_mailbox_that_is_not_there_is_told(bench: DialectBench) -> None:
+    bench.client.missing = "Wrok"
+    answer = await set_ours(bench, b"phone", ours(mailboxes=["INBOX", "Wrok"]))
+    assert (answer.condition, answer.code) == (Condition.NO, PlainCode("NONEXISTENT"))
+    assert answer.text == "/mailboxes/1 is not there"
+    assert await bench.bench.stored() == []
+
+
 async def test_no_more_mailboxes_are_asked_for_than_a_bound_and_none_that_has_no_spelling(bench: DialectBench) -> None:
     names = ["inbox", "INBOX", "a\r\nb", "", *(f"Box {number}" for number in range(5_000))]
     answer = await set_ours(bench, b"phone", ours(mailboxes=names[:200]))

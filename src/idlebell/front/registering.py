@@ -14,7 +14,7 @@ from idlebell.imap import commands, mailbox_name
 from idlebell.imap.responses import Condition, PlainCode, StatusData
 from idlebell.model.form import Form
 from idlebell.model.ids import SubscriptionId
-from idlebell.model.problem import Problem, ProblemError
+from idlebell.model.problem import FieldError, Problem, ProblemError
 from idlebell.model.secret import Secret
 from idlebell.model.subscription import Floor, Subscription
 
@@ -24,6 +24,7 @@ ERRORS_TOLD: Final = 3
 """Of what is wrong with a value; the first is what a client mends."""
 FLOORS_ASKED: Final = 100
 """Mailboxes of one command whose UIDNEXT is asked for; of those beyond, new mail rings from when the watch looks first."""
+_NONEXISTENT: Final = PlainCode("NONEXISTENT")
 _SYNTAX: Final = frozenset({"invalid-request", "malformed-json"})
 TOO_MANY: Final = PlainCode("METADATA", b"TOOMANY")
 """RFC 5464 section 5."""
@@ -43,8 +44,9 @@ class Registering:
     async def register(
         self, here: Here, request: SubscriptionRequest, label: str, form: Form | None = None
     ) -> Registration:
-        """ProblemError. The session tells how the mailboxes stand, so that what comes from now on rings."""
-        floors = [floor for name in _names(request) if (floor := await _floor(here, name)) is not None]
+        """ProblemError. The session tells how the mailboxes stand, so that what comes from now on rings; also that there is
+        none of this name."""
+        floors = [floor for at, name in _names(request) if (floor := await _floor(here, name, at)) is not None]
         return await self._live.subscribe(self._login_of(here), request, floors=floors, label=label, form=form)
 
     async def all(self, here: Here) -> tuple[tuple[Subscription, SubscriptionView], ...]:
@@ -66,8 +68,11 @@ class Registering:
             raise Departed from None
 
 
-async def _floor(here: Here, mailbox: str) -> Floor | None:
+async def _floor(here: Here, mailbox: str, at: str) -> Floor | None:
     asked = await here.ask(commands.Status(mailbox, ("UIDVALIDITY", "UIDNEXT")))
+    if asked.completed.code == _NONEXISTENT and not asked.ok:
+        error = FieldError(at, "is not there")
+        raise ProblemError(Problem("no-such-mailbox", "The mail server has no such mailbox.", errors=(error,)))
     for one in asked.untagged:
         match one:
             case StatusData(uid_validity=int(validity), uid_next=int(uid_next)) if asked.ok:
@@ -75,11 +80,15 @@ async def _floor(here: Here, mailbox: str) -> Floor | None:
     return None
 
 
-def _names(request: SubscriptionRequest) -> list[str]:
-    """Each once, as far as IMAP can spell it."""
+def _names(request: SubscriptionRequest) -> list[tuple[str, str]]:
+    """Each once, as far as IMAP can spell it, with its pointer."""
     given = request.mailboxes if request.mailboxes is not None else ["INBOX"]
     names = given[:FLOORS_ASKED] if isinstance(given, list) else ()
-    return list(dict.fromkeys("INBOX" if one.upper() == "INBOX" else one for one in names if _has_spelling(one)))
+    places: dict[str, str] = {}
+    for place, name in enumerate(names):
+        if _has_spelling(name):
+            places.setdefault("INBOX" if name.upper() == "INBOX" else name, f"/mailboxes/{place}")
+    return [(at, name) for name, at in places.items()]
 
 
 def _has_spelling(name: str) -> bool:
@@ -97,7 +106,7 @@ def text(said: str) -> str:
 def answered(error: ProblemError, renamed: Mapping[str, str] | None = None, most: PlainCode | None = None) -> Answer:
     """``renamed``: pointers as the client spells the members. ``most``: the code where an account has as many as it may."""
     problem = error.problem
-    said = text(f"{problem.detail} {_errors(problem, renamed or {})}".strip())
+    said = text(_errors(problem, renamed or {}) or problem.detail)
     if problem.code in _SYNTAX:
         return Answer(Condition.BAD, said)
     code = PlainCode(problem.entry.imap_code or "CANNOT")
@@ -107,7 +116,11 @@ def answered(error: ProblemError, renamed: Mapping[str, str] | None = None, most
 
 
 def _errors(problem: Problem, renamed: Mapping[str, str]) -> str:
-    told = [f"{renamed.get(one.pointer, one.pointer)} {one.detail}" for one in problem.errors[:ERRORS_TOLD]]
+    """Each says what the detail says, and where. What concerns the whole the detail alone says."""
+    errors = [one for one in problem.errors if one.pointer]
+    told = [f"{renamed.get(one.pointer, one.pointer)} {one.detail}" for one in errors[:ERRORS_TOLD]]
+    more = len(errors) - ERRORS_TOLD
+    told += [f"and {more} more"] if more > 0 else []
     return "; ".join(told)
 
 
