@@ -8,6 +8,7 @@ from datetime import timedelta
 from contracts.store_steps import change, counts, drain, enqueue, lease, put, told
 from idlebell.model.account import Account
 from idlebell.model.endpoint import Endpoints
+from idlebell.model.form import Dialect, Form
 from idlebell.model.notification import Reconnect
 from idlebell.model.proof import CODE_LIVES, PROVEN, UNPROVEN, Asked
 from idlebell.model.secret import Secret
@@ -26,6 +27,15 @@ async def test_how_far_a_proof_has_come_is_kept(store: Store, account: Account) 
         stored = await change(store, one, endpoints=Endpoints(replace(webpush(), proof=proof)))
         assert (await store.get(one.id)) == stored
         assert stored.endpoints.new_mail == replace(webpush(), proof=proof)
+
+
+async def test_the_form_of_a_dialect_is_kept(store: Store, account: Account) -> None:
+    told = replace(webpush(), form=Form(Dialect.COI, "phone-000001", '{"client": "ü"}'))
+    one = await put(store, account, endpoints=Endpoints(told))
+    assert (await store.get(one.id)) == one
+    await enqueue(store, one)
+    (leased,) = await lease(store)
+    assert leased.endpoint == told
 
 
 async def test_who_may_not_have_got_a_code_is_found(store: Store, account: Account) -> None:
