@@ -60,6 +60,7 @@ from idlebell.net.secret_arena import SecretArena
 from idlebell.net.session_inbox import SessionInbox
 from idlebell.net.sip_client import SipClient
 from idlebell.net.tls_policy import TlsPolicy
+from idlebell.net.traffic_secrets import TrafficSecrets
 from idlebell.net.wheel import Wheel
 from idlebell.store.contract import Store, StoreError
 from idlebell.telemetry.facts import ClockJumped, Complained, Emit, Fact
@@ -84,6 +85,8 @@ class LoggingIn:
     connect: Connect
     clock: Clock
     wheel: Wheel
+    secrets: TrafficSecrets | None
+    """Where sessions can be parked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +269,7 @@ async def running_engine(
             metrics.show(gauge)
         metrics.show(Gauge("event_streams", "Streams of events that are being read.", feeds.readers))
 
-        logging_in = None if connect is None else LoggingIn(door, connect, clock, wheel)
+        logging_in = None if connect is None else LoggingIn(door, connect, clock, wheel, tls_policy.secrets)
         engine = Engine(
             settings, store, gateway, fleet, dispatcher, accounts, emit, metrics, bird, neighbour, logging_in
         )

@@ -38,6 +38,7 @@ def front_of(engine: Engine) -> Front | None:
         logging_in.wheel,
         families=families,
         departures=Departures(keeper, logging_in.clock),
+        secrets=logging_in.secrets,
     )
 
 

@@ -27,8 +27,10 @@ from idlebell.net.clock import Clock
 from idlebell.net.connector import set_options
 from idlebell.net.errors import ConnectionLost, TlsFailed, TransportError
 from idlebell.net.imap_connection import ImapConnection
-from idlebell.net.tls_engine import Channel, PlainChannel, accept_tls
+from idlebell.net.tls_engine import Channel, PlainChannel
 from idlebell.net.tls_policy import TlsContext, server_context
+from idlebell.net.tls_server import accept_tls
+from idlebell.net.traffic_secrets import TrafficSecrets
 from idlebell.net.wheel import Wheel
 from idlebell.net.wire import Wire
 
@@ -65,7 +67,7 @@ class FrontOptions:
 
 class Front:
     """``start`` returns when the port is open. ``families``: who answers commands of our own, in the order in which they are
-    asked."""
+    asked. ``secrets``: by them a client's session under TLS 1.3 is held without OpenSSL; None: with it."""
 
     def __init__(
         self,
@@ -78,6 +80,7 @@ class Front:
         families: Sequence[Own] = (),
         departures: Departures | None = None,
         arrived: Arrived | None = None,
+        secrets: TrafficSecrets | None = None,
     ) -> None:
         self._options = options
         self._upstreams = upstreams
@@ -86,8 +89,9 @@ class Front:
         self._families = tuple(families)
         self._departures = departures or Departures(None, clock)
         self._arrived = arrived
+        self._secrets = secrets
         self._context: TlsContext | None = None
-        self._threshold = Threshold(door, connect, upstreams, self._added, lambda: self._context)
+        self._threshold = Threshold(door, connect, upstreams, self._added, lambda: self._context, secrets)
         self._acceptor: SocketAcceptor | None = None
         self._listening: socket.socket | None = None
         self._learning: asyncio.Task[None] | None = None
@@ -123,7 +127,7 @@ class Front:
         """Reads the TLS files again, for connections that come from now on. ValueError: they cannot be used."""
         certificate, key = self._options.tls_certificate, self._options.tls_key
         if certificate is not None and key is not None:
-            self._context = server_context(certificate, key)
+            self._context = server_context(certificate, key, self._secrets)
 
     @property
     def port(self) -> int:
@@ -170,7 +174,7 @@ class Front:
         channel: Channel = PlainChannel(wire)
         if context is not None:
             wire.limit(HANDSHAKE_SECONDS)
-            channel = await accept_tls(wire, context, said)
+            channel = await accept_tls(wire, context, said, self._secrets)
             wire.limit(None)
             said = b""
         admitted = await self._threshold.admit(channel, address, tls=context is not None, local=local, said=said)

@@ -197,6 +197,7 @@ class Session:
 
     def begin(self) -> None:
         self._relay.begin()
+        self.upstream, self.channel = _shed(self.upstream), _shed(self.channel)
         self._wake_upstream()
         self._spawn(self._guarded(self._begin()))
 
@@ -256,6 +257,7 @@ class Session:
                 self._paused = True
                 return
             if not await self.channel.ready(AWAKE_SECONDS):
+                self.channel = _shed(self.channel, self._client_lock)
                 self.channel.rest(self._wake_client)
                 return
             data = await self.channel.read(READ_BYTES)
@@ -268,7 +270,7 @@ class Session:
     async def _pump_upstream(self) -> None:
         while not self._over:
             if not await self.upstream.ready(AWAKE_SECONDS):
-                self._shed()
+                self.upstream = _shed(self.upstream, self._upstream_lock)
                 self.upstream.rest(self._wake_upstream)
                 return
             data = await self.upstream.read(READ_BYTES)
@@ -277,11 +279,6 @@ class Session:
                 return
             self._relay.from_upstream(data)
             await self._forward()
-
-    def _shed(self) -> None:
-        """Lets go of what OpenSSL holds for the upstream."""
-        if isinstance(self.upstream, TlsChannel) and not self._upstream_lock.locked():
-            self.upstream = self.upstream.park() or self.upstream
 
     async def _forward(self) -> None:
         """What the relay has for either side, and for us."""
@@ -404,6 +401,13 @@ class Session:
         except (ConnectionLost, TimeoutError):
             pass
         self.channel.shut_down()
+
+
+def _shed(channel: Channel, writing: asyncio.Lock | None = None) -> Channel:
+    """Without what OpenSSL holds for it, where that is possible now. Nobody may be reading."""
+    if isinstance(channel, TlsChannel) and (writing is None or not writing.locked()):
+        return channel.park() or channel
+    return channel
 
 
 def _encoded(tag: str, answer: Answer, *, utf8: bool) -> bytes:

@@ -35,8 +35,10 @@ from idlebell.model.problem import Fault
 from idlebell.net.addresses import network_of
 from idlebell.net.errors import ConnectionLost
 from idlebell.net.imap_connection import ImapConnection
-from idlebell.net.tls_engine import Channel, PlainChannel, accept_tls
+from idlebell.net.tls_engine import Channel, PlainChannel
 from idlebell.net.tls_policy import TlsContext
+from idlebell.net.tls_server import accept_tls
+from idlebell.net.traffic_secrets import TrafficSecrets
 
 COMMAND_SECONDS: Final = 60.0
 """From one line of a client to the next. People type passwords into their app, not into a connection."""
@@ -64,8 +66,8 @@ class Admitted:
 
 
 class Threshold:
-    """Shared by all clients. ``context``: the certificate of now, for STARTTLS; None: there is none. ``added``: what families
-    add to an upstream's capabilities."""
+    """Shared by all clients. ``context``: the certificate of now, for STARTTLS; None: there is none. ``secrets`` listens to it.
+    ``added``: what families add to an upstream's capabilities."""
 
     def __init__(
         self,
@@ -74,7 +76,9 @@ class Threshold:
         upstreams: Upstreams,
         added: Callable[[frozenset[str]], frozenset[str]],
         context: Callable[[], TlsContext | None],
+        secrets: TrafficSecrets | None,
     ) -> None:
+        self.secrets = secrets
         self.door = door
         self.connect = connect
         self.upstreams = upstreams
@@ -108,6 +112,7 @@ class _Stranger:
             while True:
                 if not events:
                     events = await self._read()
+                    await self._flush()  # a literal is asked for before anything is whole
                 while events:
                     for event in events:
                         admitted = await self._event(event)
@@ -197,7 +202,7 @@ class _Stranger:
         if injected and injected[:1] != b"\x16":  # of the ClientHello; commands in clear are never run
             raise RemoteProtocolError("injected-plaintext", "bytes in clear after the OK of STARTTLS")
         wire.limit(COMMAND_SECONDS)
-        self._channel = await accept_tls(wire, context)
+        self._channel = await accept_tls(wire, context, secrets=self._all.secrets)
         wire.limit(None)
         self._server.tls_started()
 

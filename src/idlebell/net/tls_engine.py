@@ -143,6 +143,7 @@ class TlsChannel:
 
     __slots__ = (
         "_ahead",
+        "_client_random",
         "_header",
         "_incoming",
         "_last",
@@ -167,11 +168,12 @@ class TlsChannel:
         secrets: TrafficSecrets | None = None,
         said: bytes = b"",
     ) -> None:
-        """``server_name`` None: we are the server. ``secrets``: listens to ``context``; a client's only.
-        ``said``: what has come over ``wire`` already."""
+        """``server_name`` None: we are the server (:mod:`.tls_server`). ``secrets``: listens to ``context``. ``said``: what has
+        come over ``wire`` already."""
         self._wire = wire
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
+        self._client_random = b""  # while the handshake lasts, where the secrets are listened for
         self._tls = context.wrap_bio(
             self._incoming, self._outgoing, server_side=server_name is None, server_hostname=server_name
         )
@@ -197,14 +199,11 @@ class TlsChannel:
 
     async def handshake(self) -> None:
         """TlsFailed or ConnectionLost; the caller sets the deadline and closes."""
-        client_random = b""
         while True:
             try:
                 self._step()
             except ssl.SSLWantReadError:
-                if not client_random and self._secrets is not None:
-                    self._unsent = self._outgoing.read()
-                    client_random = client_random_of(self._unsent)
+                self._note_random()
                 await self._flush()
                 await (self._feed() if self._secrets is None else self._feed_what_comes())
             except ssl.SSLError as error:
@@ -217,12 +216,11 @@ class TlsChannel:
             else:
                 break
         self.certificate = accepted_certificate(self._tls)
-        cipher = self._tls.cipher()
-        suite = cipher[0] if cipher else ""
         if self._secrets is not None:
-            self._slot = self._secrets.collect(client_random, suite)
+            self._slot = self._collect(self._secrets)
+        self._client_random = b""
         # Interned: all sessions with the same suite share the one string.
-        self.description = sys.intern(f"{self._tls.version()} {suite}")
+        self.description = sys.intern(f"{self._tls.version()} {self._suite()}")
         try:
             await self._flush()
         except BaseException:
@@ -241,6 +239,19 @@ class TlsChannel:
             if self._secrets is not None:
                 self._secrets.discard()
             raise
+
+    def _note_random(self) -> None:
+        """Of our ClientHello, before it is sent."""
+        if not self._client_random:
+            self._unsent = self._outgoing.read()
+            self._client_random = client_random_of(self._unsent)
+
+    def _suite(self) -> str:
+        cipher = self._tls.cipher()
+        return cipher[0] if cipher else ""
+
+    def _collect(self, secrets: TrafficSecrets) -> int | None:
+        return secrets.collect(self._client_random, self._suite())
 
     async def read(self, max_bytes: int) -> bytes:
         while True:
@@ -411,13 +422,6 @@ async def _true() -> bool:
 def _is_eof(error: ssl.SSLError) -> bool:
     """The stream ended without a close_notify. In Python 3.11.2, Debian 12's, OpenSSL 3's word for it is a plain SSLError."""
     return isinstance(error, ssl.SSLEOFError) or error.reason == "UNEXPECTED_EOF_WHILE_READING"
-
-
-async def accept_tls(wire: Wire, context: ssl.SSLContext, said: bytes = b"") -> TlsChannel:
-    """A handshake over ``wire`` as the server; ``said``: what the client has sent already. As :func:`start_tls`."""
-    channel = TlsChannel(wire, context, None, said=said)
-    await channel.handshake()
-    return channel
 
 
 async def start_tls(

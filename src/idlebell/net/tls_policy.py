@@ -119,8 +119,9 @@ TlsContext: TypeAlias = ssl.SSLContext
 """For those who pass one on."""
 
 
-def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
-    """For a door of ours. ``certificate`` holds the chain, leaf first, as PEM. ValueError: they cannot be used."""
+def server_context(certificate: Path, key: Path, secrets: TrafficSecrets | None = None) -> ssl.SSLContext:
+    """For a door of ours. ``certificate`` holds the chain, leaf first, as PEM. ``secrets``: is to listen, so that sessions can
+    be parked. ValueError: they cannot be used."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
@@ -129,6 +130,9 @@ def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
         context.load_cert_chain(certificate, key)
     except (OSError, ssl.SSLError) as error:
         raise ValueError(f"{certificate} and {key} are not a certificate and its key: {error}") from error
+    if secrets is not None:
+        context.num_tickets = 0  # they would be sealed records that nobody here has counted
+        secrets.listen(context)
     return context
 
 

@@ -88,6 +88,17 @@ class TrafficSecrets:
         overwrite(send)
         return slot
 
+    def taken(self, label: bytes, client_random: bytes, suite_name: str) -> bytes | None:
+        """One secret of a handshake out of what the step before has logged, which is wiped; the caller overwrites it. None: it
+        is not there. A server is told of the two one by one."""
+        logged = self._read()
+        suite = suite_named(suite_name)
+        found = None
+        if suite is not None:
+            found = self._find(label + binascii.hexlify(client_random) + b" ", suite.hash_bytes, logged)
+        self._wipe(logged)
+        return found
+
     def free_wiped(self, held: list[object]) -> None:
         """Drops what is in ``held``, the last to hold it. OpenSSL gives its object back with the secrets in it, which are those
         that we go on with; glibc overwrites what is freed meanwhile (mallopt(3)), where this is glibc."""

@@ -15,7 +15,7 @@ import pytest
 import trustme
 
 from idlebell.net import acceptor
-from idlebell.net.acceptor import Acceptor, Bounds, Seat
+from idlebell.net.acceptor import Acceptor, Bounds, Seat, SocketAcceptor
 
 
 class Echo(asyncio.Protocol):
@@ -206,3 +206,29 @@ async def test_a_process_without_descriptors_waits_a_moment_and_goes_on(monkeypa
     assert refusals == 0
     came.close()
     await made.stop()
+
+
+async def test_sockets_are_given_away_and_counted_for_whom_they_speak() -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    moved: list[bool] = []
+    done = asyncio.Event()
+
+    async def take(sock: socket.socket, seat: Seat) -> None:
+        with sock:
+            moved.append(seat.move("192.0.2.7"))
+            if len(moved) == 3:
+                done.set()
+            await asyncio.Event().wait()
+
+    proxy = ip_network("127.0.0.0/8")
+    taken = SocketAcceptor(listener, take, Bounds(10, of_address=2, exempt=(proxy,)))
+    taken.start()
+    clients = [await asyncio.open_connection(*listener.getsockname()) for _ in range(3)]
+    await done.wait()
+    assert moved == [True, True, False]
+    assert (taken.refused, taken.connections) == (1, 3)
+    await taken.stop()
+    assert taken.connections == 0
+    for reader, writer in clients:
+        assert await reader.read() == b""
+        writer.close()

@@ -157,3 +157,48 @@ async def test_a_descriptor_that_is_given_away_is_told_of_no_more(pair):
     far.send(b"for the other")
     assert await other.receive(100) == b"for the other"
     other.close()
+
+
+async def test_who_rests_is_woken_once_by_what_comes(pair: tuple[socket.socket, socket.socket]) -> None:
+    wire = Wire(pair[0])
+    woken = asyncio.Event()
+    calls = []
+
+    def wake() -> None:
+        calls.append(1)
+        woken.set()
+
+    pair[1].send(b"early")
+    assert await wire.receive(100) == b"early"
+    wire.rest(wake)
+    await asyncio.sleep(0)
+    assert not calls
+    pair[1].send(b"one")
+    await woken.wait()
+    pair[1].send(b" two")
+    await asyncio.sleep(0)
+    assert calls == [1]
+    assert await wire.receive(100) == b"one two"
+    wire.rest(wake)
+    wire.close()
+    assert calls == [1]
+
+
+async def test_the_end_wakes_who_rests(pair: tuple[socket.socket, socket.socket]) -> None:
+    wire = Wire(pair[0])
+    woken = asyncio.Event()
+    wire.rest(woken.set)
+    pair[1].close()
+    await woken.wait()
+    assert await wire.receive(100) == b""
+
+
+async def test_a_receive_takes_the_place_of_who_rests(pair: tuple[socket.socket, socket.socket]) -> None:
+    wire = Wire(pair[0])
+    calls: list[int] = []
+    wire.rest(lambda: calls.append(1))
+    reading = asyncio.create_task(wire.receive(100))
+    await asyncio.sleep(0)
+    pair[1].send(b"x")
+    assert await reading == b"x"
+    assert not calls
