@@ -18,13 +18,15 @@ from idlebell.imap.errors import RemoteProtocolError
 from idlebell.imap.events import BadCommandReceived
 from idlebell.imap.limits import Limits
 from idlebell.imap.responses import Condition, PlainCode
-from idlebell.imap.spelling import string
+from idlebell.imap.spelling import literal, nstring, string
 
 GET: Final = "GETMETADATA"
 SET: Final = "SETMETADATA"
 ENTRIES: Final = 32
 """In one command. COI has one subscription for each app, and an account ten."""
 ENTRY_CHARACTERS: Final = 200
+QUOTED_BYTES: Final = 200
+"""Of a value that is told as a quoted string."""
 LIMITS: Final = Limits(depth=4, items=256, literals=ENTRIES)
 """Of a command that is ours; its size is bounded before it is read."""
 _WORD: Final = re.compile(rb'[()]|"(?:[^"\\]++|\\.)*+"?|[^ ()"]++')
@@ -139,12 +141,15 @@ def found(get: Get, entries: Sequence[tuple[str, bytes | None]]) -> Answer:
     told = [(name, value) for name, value in entries if value is None or most is None or len(value) <= most]
     lines: tuple[bytes, ...] = ()
     if told:
-        values = b" ".join(
-            string(name.encode()) + b" " + (b"NIL" if value is None else string(value)) for name, value in told
-        )
+        values = b" ".join(string(name.encode()) + b" " + _spelled(value) for name, value in told)
         lines = (b'* METADATA "" (' + values + b")\r\n",)
     code = PlainCode("METADATA", b"LONGENTRIES %d" % longest) if longest else None
     return Answer(Condition.OK, "GETMETADATA completed", code, lines)
+
+
+def _spelled(value: bytes | None) -> bytes:
+    """What is long is a literal: lines stay short for those who read them into a fixed room."""
+    return nstring(value) if value is None or len(value) <= QUOTED_BYTES else literal(value)
 
 
 def _is_longer(value: bytes | None, most: int | None) -> bool:

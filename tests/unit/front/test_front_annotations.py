@@ -120,6 +120,8 @@ def test_values_over_maxsize_are_left_out_and_the_longest_is_told() -> None:
         b'* METADATA "" ("/private/vendor/vendor.x/c" {3}\r\nx\r\n "/private/vendor/vendor.x/d" NIL)\r\n',
     )
     assert found(Get((ROOT,)), []).untagged == ()
+    (long,) = found(Get((ROOT,)), [(ROOT, b"x" * 201)]).untagged
+    assert long.endswith(b" {201}\r\n" + b"x" * 201 + b")\r\n")
 
 
 @pytest.mark.parametrize(
