@@ -239,8 +239,11 @@ THREATS: Final = (
     Threat(
         "P3",
         "a command is slipped in before STARTTLS at our own proxy",
-        "the server half begins anew at STARTTLS",
-        ("unit/imap/imap_server::starttls_starts_anew",),
+        "the server half begins anew at STARTTLS, and what came in clear behind it ends the connection",
+        (
+            "unit/imap/imap_server::starttls_starts_anew",
+            "faults/faults_front_clients::a_command_slipped_in_before_starttls_is_never_run",
+        ),
     ),
     Threat(
         "P4",
@@ -369,8 +372,9 @@ THREATS: Final = (
     Threat(
         "I9",
         "an upstream pretends to have our commands",
-        "their capabilities are never believed of an upstream; a command of ours is answered here or is nobody's",
+        "no list of an upstream's is believed, wherever it stands; a command of ours is answered here or is nobody's",
         (
+            "faults/faults_front_upstreams::no_capability_that_an_upstream_forges_reaches_a_client",
             "unit/front/front_capabilities::what_cannot_pass_or_is_ours_to_say_is_not_told",
             "unit/front/front_annotations::a_command_is_ours_by_the_names_of_its_entries",
         ),

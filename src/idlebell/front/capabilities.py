@@ -43,8 +43,11 @@ WITHHELD_KINDS: Final = MappingProxyType(
 OURS: Final = frozenset({"WEBPUSH", "XIDLEBELL"})
 """What a family of ours adds, and nobody else can say here."""
 
-_LISTED: Final = re.compile(rb"\* CAPABILITY((?: [^\r\n]*)?)\r\n\Z", re.IGNORECASE)
-_CODED: Final = re.compile(rb"(\S+ (?:OK|NO|BAD|PREAUTH|BYE) \[CAPABILITY)((?: [^\]\r\n]*)?)(?=\])", re.IGNORECASE)
+# As the most forgiving client would read them: with spaces or a number where none belongs, and codes that nothing closes.
+_LISTED: Final = re.compile(rb"\*[ \t]+(?:[0-9]+[ \t]+)?CAPABILITY((?:[ \t][^\r\n]*)?)\r\n\Z", re.IGNORECASE)
+_CODED: Final = re.compile(
+    rb"(\S+[ \t]+(?:OK|NO|BAD|PREAUTH|BYE)[ \t]+\[[ \t]*CAPABILITY)((?:[ \t][^\]\r\n]*)?)(\]?)", re.IGNORECASE
+)
 _REFERRAL: Final = re.compile(rb"(\S+ (?:OK|NO|BAD|BYE) )\[REFERRAL [^\]\r\n]*\] ?", re.IGNORECASE)
 
 
@@ -82,8 +85,13 @@ def rewritten(opening: bytes, added: Iterable[str]) -> bytes:
     if listed is not None:
         return b"* CAPABILITY" + _told(listed[1], added) + b"\r\n"
     coded = _CODED.match(opening)
-    if coded is not None:
-        return coded[1] + _told(coded[2], added) + opening[coded.end() :]
+    if coded is not None and coded[3]:
+        return coded[1] + _told(coded[2], added) + opening[coded.end(2) :]
+    if (
+        coded is not None
+    ):  # longer than can be looked at, or never closed: it is another code now, which no client knows
+        at = opening.upper().index(b"CAPABILITY")
+        return opening[:at] + b"X-" + opening[at:]
     return opening
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from idlebell.front.session import Client, Session
 from idlebell.front.threshold import Admitted, Threshold
 from idlebell.front.upstreams import Upstreams
 from idlebell.imap.commands import Noop
+from idlebell.imap.errors import RemoteProtocolError
 from idlebell.login.door import Door
 from idlebell.login.opener import Connect
 from idlebell.model.account import BearerCredentials, PasswordCredentials
@@ -208,11 +210,13 @@ class Front:
                 if given is not None:
                     break
                 await _flush(admitted.session)
-        except TransportError:
+        except (TransportError, RemoteProtocolError):
             pass
         if given is None:
             admitted.session.close()
-            admitted.channel.close()
+            with contextlib.suppress(ConnectionLost, TimeoutError):
+                await admitted.channel.write(b"* BYE The connection to the mail server is lost\r\n")
+            admitted.channel.shut_down()
             seat.leave()
             return
         client = Client(admitted.target, admitted.username, address, secure)

@@ -37,7 +37,7 @@ REFUSED: Final = {
 _OWN: Final = Limits(line_bytes=OWN_COMMAND_BYTES, literal_bytes=OWN_COMMAND_BYTES, response_bytes=OWN_COMMAND_BYTES)
 _COMMAND: Final = re.compile(rb"[ \t]*+([^ \t]++)[ \t]++((?:UID[ \t]++)?[^ \t\[({\r\n]++)", re.IGNORECASE)
 _TAG: Final = re.compile(rb"[^\x00-\x20(){%*\"\\+\x7f-\xff]++")
-_UNTAGGED: Final = re.compile(rb"\* (?:[0-9]++ )?([A-Za-z0-9.\-]++)")
+_UNTAGGED: Final = re.compile(rb"\*[ \t]++(?:[0-9]++[ \t]++)?([A-Za-z0-9.\-]++)")
 _CONDITION: Final = re.compile(rb"\S++ ([A-Za-z]++)")
 
 
@@ -285,7 +285,7 @@ class Relay:
             self._claimed = piece, tag, name, found.end(2)
             self._turn = Turn.CLAIMED
             return
-        if _TAG.fullmatch(tag) is not None:  # what has no tag is answered by an untagged BAD
+        if not found.start(1) and _TAG.fullmatch(tag) is not None:  # what has no tag is answered by an untagged BAD
             self.in_flight.begin(tag, name, line[found.end(2) :])
         self._pass(piece)
 
@@ -369,7 +369,7 @@ class Relay:
             aside.collect(opening)
             return
         if name in _TOLD_ANEW:
-            if not opening.endswith(b"\r\n"):
+            if name == b"CAPABILITY" and not opening.endswith(b"\r\n"):
                 self._showing = False  # a capability list of 8 KiB is none
                 return
             self.in_flight.heard(name, opening)

@@ -118,6 +118,8 @@ class _Stranger:
                         admitted = await self._event(event)
                         if admitted is not None:
                             return admitted
+                        if self._bye:
+                            break  # what came behind it is answered by nobody
                     await self._flush()
                     if self._bye or self._server.phase is Phase.OVER:
                         self._channel.shut_down()

@@ -180,6 +180,14 @@ def test_forged_capabilities_are_stripped_wherever_they_are_told(between: Betwee
     assert between.got() == b"* 1 EXISTS\r\n"
 
 
+def test_a_line_of_news_that_is_longer_than_an_opening_passes_but_no_list_of_capabilities_does(
+    between: Between,
+) -> None:
+    long = b"* OK [ALERT] " + b"a" * 9_000 + b"\r\n"
+    assert between.hears(long).got() == long
+    assert between.hears(b"* CAPABILITY " + b"A " * 4_500 + b"WEBPUSH\r\n* 1 EXISTS\r\n").got() == b"* 1 EXISTS\r\n"
+
+
 def test_a_family_keeps_a_response_from_the_client_whole(between: Between) -> None:
     between.hears(b"* SECRET {5}\r\n\r\n* 1 more\r\n* 2 EXISTS\r\n")
     assert between.got() == b"* 2 EXISTS\r\n"
