@@ -8,13 +8,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import aiohttp
 import pytest
 import pytest_asyncio
 
 from gateway_process import GatewayProcess, subscription
+from idlebell.client import AsyncClient, MailServer, Webhook
 from idlebell.compose.engine import Engine, running_engine
 from idlebell.compose.parts import declared_accounts
 from idlebell.config import load
@@ -315,3 +316,22 @@ exec = "true"
     refused = [fact for fact in facts if isinstance(fact, LoginFailed | TokenNotRenewed)]
     assert refused == []
     assert dovecot_of.logins()[by_file] == dovecot_of.logins()[by_command] == "OAUTHBEARER"
+
+
+async def test_the_client_library_signs_in_with_a_browser_of_the_apps_own(
+    provider: OpenIdProvider, dovecot_of: DovecotServer, service: PushService, gateway: GatewayProcess
+) -> None:
+    user = dovecot_of.add_user().name
+    async with AsyncClient(gateway.url) as client:
+        offered = await client.sign_ins()
+        (corp,) = offered.items
+        assert corp.serves(dovecot_of.host)
+        assert "memory" in offered.retentions
+        sign_in = await client.begin_sign_in(dovecot_of.host, user, retention="memory")
+        returned = await provider.agree(sign_in.authorization_url, user, sign_in.redirect_uri)
+        auth = sign_in.returned(f"{sign_in.redirect_uri}?{urlencode(returned)}")
+        hook = service.make_webhook(f"{user}-mail")
+        endpoints = {"new_mail": Webhook(hook["url"], hook["secret"])}
+        server = MailServer(dovecot_of.host, dovecot_of.ports.imaps)
+        _, shown = await client.subscribe(user, auth, endpoints, server=server, retention="memory")
+    assert (shown.state, shown.retention) == ("watching", "memory")

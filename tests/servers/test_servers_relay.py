@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from gateway_process import GatewayProcess, subscription
+from idlebell.client import AsyncClient, Handle
 from idlebell.imap.sasl import Scram, ScramSha1, ScramSha256
 from idlebell.testing import mail
 from idlebell.testing.push_service import PushService
@@ -88,6 +89,13 @@ async def test_an_app_answers_the_challenge_and_the_gateway_never_has_the_passwo
         assert (status, list(begun)) == (202, ["login"]), begun
         status, answer = await app.answer(begun["login"])
         assert (status, answer["state"], answer["id"]) == (200, "watching", path.rpartition("/")[2]), answer
+
+        dovecot.kick(user.name)
+        await service.wait_for(2, name=f"{user.name}-reconnect")
+        async with AsyncClient(gateway.url) as client:  # the library does the same in one call
+            scram = kind(user.name, PASSWORD, os.urandom(18))
+            shown = await client.resupply_by_scram(Handle(answer["id"], token or ""), scram)
+        assert shown.state == "watching"
         assert "token" not in answer
 
         other = wish(user, App(gateway, "alice", PASSWORD, kind).auth)

@@ -9,6 +9,7 @@ Nothing here keeps anything: an app stores its :class:`Handle` and its keys as i
 from idlebell.client.async_client import AsyncClient
 from idlebell.client.client import Client
 from idlebell.client.events import Event
+from idlebell.client.logins import Provider, ScramClient, SignedIn, SignIn, SignIns
 from idlebell.client.problems import ApiError, GatewayUnreachableError, GoneError, NotGenuineError
 from idlebell.client.received import Message, Push, WebPushKeys, read_push, read_webhook
 from idlebell.client.shapes import (
@@ -50,8 +51,13 @@ __all__ = [
     "Mwi",
     "NotGenuineError",
     "Password",
+    "Provider",
     "Push",
     "RefreshToken",
+    "ScramClient",
+    "SignIn",
+    "SignIns",
+    "SignedIn",
     "SimplePush",
     "Step",
     "Subscription",

@@ -13,6 +13,15 @@ from idlebell.client import calls
 from idlebell.client.calls import ANSWER_BYTES, TIMEOUT_SECONDS, Answer, Call
 from idlebell.client.client import ANY_SERVER
 from idlebell.client.events import Event, EventReader
+from idlebell.client.logins import (
+    Challenged,
+    ScramClient,
+    ScramRelay,
+    ServerFinal,
+    SignIn,
+    SignIns,
+    check_server,
+)
 from idlebell.client.problems import GatewayUnreachableError
 from idlebell.client.shapes import Auth, Endpoint, Handle, MailServer, Subscription, TestResult
 
@@ -66,6 +75,55 @@ class AsyncClient:
 
     async def resupply(self, handle: Handle, auth: Auth, *, wait_seconds: float = 10) -> Subscription:
         return await self._subscription(calls.resupply(handle, auth, wait_seconds))
+
+    async def subscribe_by_scram(
+        self,
+        username: str,
+        scram: ScramClient,
+        endpoints: Mapping[str, Endpoint | Sequence[Endpoint]],
+        *,
+        server: MailServer = ANY_SERVER,
+        handle: Handle | None = None,
+        wait_seconds: float = 10,
+        **wishes: Any,
+    ) -> tuple[Handle, Subscription]:
+        token = handle.token if handle is not None else self._key
+        asked = {"wait_seconds": wait_seconds, **wishes}
+        call = calls.subscribe(username, ScramRelay(scram), server, endpoints, asked, token)
+        challenged = calls.read(call, await self._send(call), Challenged)
+        call = calls.answer_login(challenged.login, scram, wait_seconds)
+        answer = await self._send(call)
+        found = calls.registered(call, answer, token)
+        try:
+            check_server(scram, calls.read(call, answer, ServerFinal))
+        finally:
+            if not scram.satisfied:
+                await self.end(found[0])
+        return found
+
+    async def resupply_by_scram(self, handle: Handle, scram: ScramClient, *, wait_seconds: float = 10) -> Subscription:
+        call = calls.resupply(handle, ScramRelay(scram), wait_seconds)
+        challenged = calls.read(call, await self._send(call), Challenged)
+        call = calls.answer_login(challenged.login, scram, wait_seconds)
+        answer = await self._send(call)
+        shown = calls.read(call, answer, Subscription)
+        try:
+            check_server(scram, calls.read(call, answer, ServerFinal))
+        finally:
+            if not scram.satisfied:
+                await self.end(handle)
+        return shown
+
+    async def sign_ins(self) -> SignIns:
+        call = calls.sign_ins()
+        return calls.read(call, await self._send(call), SignIns)
+
+    async def begin_sign_in(
+        self, host: str, username: str, *, retention: str = "session", handle: Handle | None = None
+    ) -> SignIn:
+        token = handle.token if handle is not None else self._key
+        call = calls.begin_sign_in(host, username, retention, token)
+        return calls.read(call, await self._send(call), SignIn)
 
     async def test(self, handle: Handle) -> TestResult:
         call = calls.test(handle)

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from idlebell.client.logins import Challenge, ScramClient
 from idlebell.client.problems import ApiError, GatewayUnreachableError, GoneError
 from idlebell.client.shapes import Auth, Endpoint, Handle, MailServer, Subscription, TestResult
 
@@ -92,6 +93,23 @@ def end(handle: Handle) -> Call:
 
 def events(handle: Handle) -> Call:
     return _of(handle, "GET", None, "/events")
+
+
+def sign_ins() -> Call:
+    return _call("GET", "/v1/sign-ins", None, None)
+
+
+def begin_sign_in(host: str, username: str, retention: str, token: str | None) -> Call:
+    members = {"host": host, "username": username, "retention": retention}
+    return _call("POST", "/v1/sign-ins", members, token)
+
+
+def answer_login(challenge: Challenge, scram: ScramClient, wait_seconds: float) -> Call:
+    """Whatever the app's library raises where the server's challenge is none."""
+    final = scram.step(challenge.server_first.encode()).decode()
+    return _call(
+        "POST", "/v1/logins", {"login": challenge.token, "client_final": final, "wait_seconds": wait_seconds}, None
+    )
 
 
 def vapid() -> Call:

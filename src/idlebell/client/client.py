@@ -10,6 +10,15 @@ from urllib.parse import urlsplit
 from idlebell.client import calls
 from idlebell.client.calls import ANSWER_BYTES, TIMEOUT_SECONDS, Answer, Call
 from idlebell.client.events import Event, EventReader
+from idlebell.client.logins import (
+    Challenged,
+    ScramClient,
+    ScramRelay,
+    ServerFinal,
+    SignIn,
+    SignIns,
+    check_server,
+)
 from idlebell.client.problems import GatewayUnreachableError
 from idlebell.client.shapes import Auth, Endpoint, Handle, MailServer, Subscription, TestResult
 
@@ -63,6 +72,62 @@ class Client:
 
     def resupply(self, handle: Handle, auth: Auth, *, wait_seconds: float = 10) -> Subscription:
         return self._subscription(calls.resupply(handle, auth, wait_seconds))
+
+    def subscribe_by_scram(
+        self,
+        username: str,
+        scram: ScramClient,
+        endpoints: Mapping[str, Endpoint | Sequence[Endpoint]],
+        *,
+        server: MailServer = ANY_SERVER,
+        handle: Handle | None = None,
+        wait_seconds: float = 10,
+        **wishes: Any,
+    ) -> tuple[Handle, Subscription]:
+        """As :meth:`subscribe`, where the app itself logs in through the gateway, which sees neither password nor keys.
+        NotGenuineError, or what ``scram`` raises: the mail server has not shown that it knows the password, and the
+        subscription is ended."""
+        token = handle.token if handle is not None else self._key
+        asked = {"wait_seconds": wait_seconds, **wishes}
+        call = calls.subscribe(username, ScramRelay(scram), server, endpoints, asked, token)
+        challenged = calls.read(call, self._send(call), Challenged)
+        call = calls.answer_login(challenged.login, scram, wait_seconds)
+        answer = self._send(call)
+        found = calls.registered(call, answer, token)
+        try:
+            check_server(scram, calls.read(call, answer, ServerFinal))
+        finally:
+            if not scram.satisfied:
+                self.end(found[0])
+        return found
+
+    def resupply_by_scram(self, handle: Handle, scram: ScramClient, *, wait_seconds: float = 10) -> Subscription:
+        """As :meth:`resupply`, by a login that the app answers. Errors as of :meth:`subscribe_by_scram`."""
+        call = calls.resupply(handle, ScramRelay(scram), wait_seconds)
+        challenged = calls.read(call, self._send(call), Challenged)
+        call = calls.answer_login(challenged.login, scram, wait_seconds)
+        answer = self._send(call)
+        shown = calls.read(call, answer, Subscription)
+        try:
+            check_server(scram, calls.read(call, answer, ServerFinal))
+        finally:
+            if not scram.satisfied:
+                self.end(handle)
+        return shown
+
+    def sign_ins(self) -> SignIns:
+        """At which providers users can sign in, and what the gateway keeps credentials as."""
+        call = calls.sign_ins()
+        return calls.read(call, self._send(call), SignIns)
+
+    def begin_sign_in(
+        self, host: str, username: str, *, retention: str = "session", handle: Handle | None = None
+    ) -> SignIn:
+        """``host``: the IMAP server. What the browser came back with (:meth:`SignIn.returned`) is the ``auth`` of
+        :meth:`subscribe`, with this server, user name and retention, or of :meth:`resupply`, with this ``handle``."""
+        token = handle.token if handle is not None else self._key
+        call = calls.begin_sign_in(host, username, retention, token)
+        return calls.read(call, self._send(call), SignIn)
 
     def test(self, handle: Handle) -> TestResult:
         call = calls.test(handle)

@@ -34,4 +34,5 @@ class GatewayUnreachableError(OSError):
 
 
 class NotGenuineError(Exception):
-    """A push that the gateway did not send to this app, or that somebody has changed or kept back. It is to be dropped."""
+    """A push that the gateway did not send to this app, or that somebody has changed or kept back: it is to be dropped. Or a
+    sign-in that this app has not begun, or a mail server that has not shown who it is."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 import msgspec
 
@@ -49,7 +49,11 @@ class RefreshToken:
         }
 
 
-Auth: TypeAlias = Password | AccessToken | RefreshToken
+class Auth(Protocol):
+    """:class:`Password`, :class:`AccessToken`, :class:`RefreshToken`, :class:`~idlebell.client.logins.SignedIn`."""
+
+    def json(self) -> dict[str, str]:
+        """As the API wants it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -418,7 +418,10 @@ class SignInView(Shape, frozen=True, kw_only=True):
 
 
 class SignInsView(Shape, frozen=True, kw_only=True):
+    """``retentions``: what credentials may be kept as here."""
+
     items: tuple[SignInView, ...]
+    retentions: tuple[Literal["session", "keys", "memory", "vault"], ...]
 
 
 class BegunView(Shape, frozen=True, kw_only=True):

@@ -57,12 +57,13 @@ class _For:
     retention: Retention
 
 
-def offered(sign_ins: SignIns) -> SignInsView:
+def offered(sign_ins: SignIns, retentions: frozenset[Retention]) -> SignInsView:
     return SignInsView(
         items=tuple(
             SignInView(name=one.name, title=one.title, hosts=one.hosts, redirect_uri=sign_ins.redirect_uri(one))
             for one in sign_ins.clients
-        )
+        ),
+        retentions=tuple(one.value for one in Retention if one in retentions),
     )
 
 

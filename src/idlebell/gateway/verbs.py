@@ -226,7 +226,7 @@ class Gateway:
 
     def offered_sign_ins(self) -> SignInsView:
         """Providers where this gateway is a client."""
-        return signing_in.offered(self._means.sign_ins)
+        return signing_in.offered(self._means.sign_ins, self._means.policy.retentions)
 
     async def begin_sign_in(self, request: SignInRequest, caller: Caller) -> BegunView:
         """What its browser brings back is credentials to :meth:`subscribe` and :meth:`resupply`."""

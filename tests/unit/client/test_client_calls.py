@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import threading
 from collections.abc import Callable, Iterator
@@ -27,6 +28,7 @@ from idlebell.client import (
     Handle,
     MailServer,
     Mwi,
+    NotGenuineError,
     Password,
     SimplePush,
     Webhook,
@@ -35,7 +37,17 @@ from idlebell.client import (
 from idlebell.client.calls import ANSWER_BYTES
 from idlebell.client.events import EVENT_BYTES, EventReader
 from idlebell.gateway.endpoint_shapes import ApnsShape, EndpointShape
+from idlebell.imap.errors import RemoteProtocolError
+from idlebell.imap.sasl import ScramSha256
 from idlebell.model.secret import Secret
+
+# RFC 7677 section 3
+CLIENT_ENTROPY = base64.b64decode("rOprNGfwEbeRWgbNEkqO")
+SERVER_FIRST = b"r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096"
+CLIENT_FINAL = (
+    b"c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="
+)
+SERVER_FINAL = b"v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="
 
 SHOWN = {
     "id": "sub_a",
@@ -193,6 +205,73 @@ def test_a_patch_sends_its_members_and_a_test_is_told(ask: Ask, gateway: Gateway
     assert ask("test", HANDLE).outcome == "accepted"
     gateway.say(200, {"public_key": "BK"})
     assert ask("vapid_key") == "BK"
+
+
+CHALLENGE = {"login": {"token": "ibr_x", "server_first": SERVER_FIRST.decode(), "expires_at": "2026-01-01T00:00:00Z"}}
+
+
+@pytest.mark.parametrize("final", [SERVER_FINAL.decode(), "v=AAAA", "e=other-error", ""])
+@pytest.mark.parametrize("again", [False, True])
+def test_an_app_logs_in_by_itself_and_believes_no_server_that_does_not_know_the_password(
+    ask: Ask, gateway: Gateway, final: str, again: bool
+) -> None:
+    """The example of RFC 7677 section 3. An answer of both forms stands for the two that come."""
+    gateway.say(200, {**SHOWN, **CHALLENGE, "token": "ibs_new", "server_final": final})
+    scram = ScramSha256("user", "pencil", CLIENT_ENTROPY)
+
+    def log_in() -> Any:
+        if again:
+            return ask("resupply_by_scram", HANDLE, scram, wait_seconds=5)
+        return ask("subscribe_by_scram", "user", scram, {"new_mail": SimplePush("https://p/x")}, wait_seconds=5)
+
+    if final == SERVER_FINAL.decode():
+        found = log_in()
+        assert found.id == "sub_a" if again else found[0] == Handle("sub_a", "ibs_new")
+    else:
+        with pytest.raises((NotGenuineError, RemoteProtocolError)):
+            log_in()
+    begun, answered, *rest = gateway.asked
+    auth = begun[3]["auth"] if again else begun[3]["imap"]["auth"]
+    first = ScramSha256("user", "pencil", CLIENT_ENTROPY).initial().decode()
+    assert auth == {"type": "scram-relay", "mechanism": "SCRAM-SHA-256", "client_first": first}
+    assert answered == (
+        "POST",
+        "/gateway/v1/logins",
+        None,
+        {"login": "ibr_x", "client_final": CLIENT_FINAL.decode(), "wait_seconds": 5},
+    )
+    token = "ibs_x" if again else "ibs_new"
+    ended = [("DELETE", "/gateway/v1/subscriptions/sub_a", f"Bearer {token}", None)]
+    assert rest == ([] if final == SERVER_FINAL.decode() else ended)
+
+
+def test_a_sign_in_is_begun_and_what_comes_back_belongs_to_it(ask: Ask, gateway: Gateway) -> None:
+    corp = {"name": "corp", "title": "Corp", "hosts": ["example.org"], "redirect_uri": "https://g/signed-in/corp"}
+    gateway.say(200, {"items": [corp], "retentions": ["session", "vault"]})
+    offered = ask("sign_ins")
+    assert offered.retentions == ("session", "vault")
+    (provider,) = offered.items
+    hosts = ("example.org", "imap.example.org", "notexample.org")
+    assert [provider.serves(host) for host in hosts] == [True, True, False]
+    begun = {
+        "sign_in": "ibo_s3cret", "name": "corp", "authorization_url": "https://login/auth?client_id=a&state=st4te",
+        "redirect_uri": corp["redirect_uri"], "expires_at": "2026-01-01T00:00:00Z",
+    }  # fmt: skip
+    gateway.say(201, begun)
+    sign_in = ask("begin_sign_in", "imap.example.org", "alice", retention="vault", handle=HANDLE)
+    wanted = {"host": "imap.example.org", "username": "alice", "retention": "vault"}
+    assert gateway.asked[-1] == ("POST", "/gateway/v1/sign-ins", "Bearer ibs_x", wanted)
+    back = corp["redirect_uri"]
+    signed_in = sign_in.returned(f"{back}?code=c0de&state=st4te&iss=https%3A%2F%2Flogin")
+    members = {"type": "sign_in", "sign_in": "ibo_s3cret", "state": "st4te", "code": "c0de"}
+    assert signed_in.json() == {**members, "iss": "https://login"}
+    assert sign_in.returned(f"{back}?code=c0de&state=st4te").json() == members
+    assert not [secret for secret in ("s3cret", "c0de", "st4te") if secret in repr((sign_in, signed_in))]
+    for query in ("?code=c0de", "?code=c0de&state=another", ""):
+        with pytest.raises(NotGenuineError):
+            sign_in.returned(back + query)
+    with pytest.raises(ApiError, match="access_denied"):
+        sign_in.returned(f"{back}?error=access_denied&state=st4te")
 
 
 def test_a_refusal_is_told_in_the_words_of_the_gateway(ask: Ask, gateway: Gateway) -> None:

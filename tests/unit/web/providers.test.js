@@ -1,7 +1,7 @@
 import "./prelude.js";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { belongs, readReturn, retentionOf, serves } from "./web/page/providers.js";
+import { belongs, keepers, readReturn, retentionOf, serves } from "./web/page/providers.js";
 
 const at = (path) => readReturn(new URL(path, "https://bell.example.org"));
 
@@ -33,5 +33,13 @@ test("a provider serves its hosts and those in their domains", () => {
 });
 
 test("nothing that outlives the session is asked for where nobody keeps it", () => {
-  assert.deepEqual(["server", "nobody", "browser"].map(retentionOf), ["memory", "session", "session"]);
+  assert.deepEqual(["server", "vault", "nobody", "browser"].map(retentionOf), ["memory", "vault", "session", "session"]);
+});
+
+test("only whom the gateway lets keep something is a choice", () => {
+  const all = ["browser", "server", "vault", "nobody"];
+  assert.deepEqual(keepers(all), ["browser", "server", "nobody"], "an older gateway does not say, and had no vault here");
+  assert.deepEqual(keepers(all, ["session", "keys", "memory", "vault"]), all);
+  assert.deepEqual(keepers(all, ["session"]), ["browser", "nobody"]);
+  assert.deepEqual(keepers(all, ["vault"]), ["vault"]);
 });

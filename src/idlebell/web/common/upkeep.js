@@ -57,7 +57,10 @@
 
   const lease = (view) => ({ expires_at: Date.parse(view.expires_at), lease_seconds: LEASE_SECONDS, renewed_at: Date.now() });
 
-  // `keep`: who signs in again when the session is lost: "browser", "server" or "nobody".
+  // What the gateway is to keep: nothing where this browser signs in again, or nobody does.
+  const retentionOf = (keep) => ({ server: "memory", vault: "vault" })[keep] ?? "session";
+
+  // `keep`: who signs in again when the session is lost: "browser", "server" (until it is restarted), "vault" or "nobody".
   async function register(registration, wish, token, wait = WAIT_SECONDS) {
     const newMail = await endpoint(registration);
     const imap = { ...wish.server, username: wish.username, auth: wish.auth };
@@ -66,7 +69,7 @@
       endpoints: { new_mail: newMail },
       payload: wish.payload,
       mailboxes: wish.mailboxes,
-      retention: wish.keep === "server" ? "memory" : "session",
+      retention: retentionOf(wish.keep),
       lease_seconds: LEASE_SECONDS,
       wait_seconds: wait,
     }, token);
@@ -250,6 +253,6 @@
     await records.forget(record.id);
   }
 
-  const upkeep = { account, change, declared, due, end, endpoint, join, register, registerAnew, renew, resupply, resupplyKept, show, tend, unhush };
+  const upkeep = { account, change, declared, due, end, endpoint, join, register, registerAnew, renew, resupply, resupplyKept, retentionOf, show, tend, unhush };
   self.idlebell = { ...self.idlebell, upkeep };
 }

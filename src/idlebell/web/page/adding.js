@@ -3,7 +3,7 @@
 import { choices, chosen, field, foreign, h, outward } from "./dom.js";
 import { asProblem, problemCard } from "./problems.js";
 import { obstacle, permitted } from "./push.js";
-import { keepChoices, keptBy, leave, providerOf } from "./providers.js";
+import { keepChoices, keepers, keptBy, leave, providerOf } from "./providers.js";
 import { isToken } from "./tokens.js";
 import "../common/api.js";
 import "../common/records.js";
@@ -112,6 +112,7 @@ export async function addingView(context) {
     const server = found.servers.find((one) => one.confirmed) ?? null;
     const guess = server ?? found.servers[0] ?? null;
     const open = manual || !server;
+    const whom = keepers(["browser", "server", "vault", "nobody"]);
     const password = h("input", {
       type: "password", id: "password", name: "password", autocomplete: "current-password", required: true, autofocus: !open, dir: "ltr",
       value: given.password ?? "",
@@ -127,9 +128,9 @@ export async function addingView(context) {
       serverLine(texts, server, found, given, details),
       details,
       field(passwordLabel(texts, found.provider), password),
-      choices(texts.say("keep.legend"), "keep", ["browser", "server", "nobody"].map((value) => ({
+      choices(texts.say("keep.legend"), "keep", whom.map((value) => ({
         value, label: texts.say(`keep.${value}`), note: texts.say(`keep.${value}.note`),
-      })), given.keep ?? "browser"),
+      })), whom.includes(given.keep) ? given.keep : whom[0]),
       mailboxChoices(texts, given.mailboxes),
       permissionHint(texts),
       h("div.actions", {},

@@ -20,24 +20,34 @@ const NAMED = new Set(["access_denied", "login_required", "consent_required", "i
 let asked = null;
 
 async function offered() {
-  asked ??= api.signIns().then(({ items }) => items).catch(() => {
+  asked ??= api.signIns().then((answer) => {
+    retentions = answer.retentions ?? retentions;
+    return answer.items;
+  }).catch(() => {
     asked = null;
     return [];
   });
   return (await asked) ?? [];
 }
 
+// What a gateway keeps that does not say.
+let retentions = ["session", "memory"];
+
+// Of those who could sign in again, whom this gateway lets.
+export const keepers = (among, kept = retentions) => among.filter((one) => kept.includes(retentionOf(one)));
+
 export const serves = ({ hosts }, host) => hosts.some((one) => host === one || host.endsWith(`.${one}`));
 
 // The provider that signs in users of an IMAP server, or null.
 export async function providerOf(host) {
   const name = (host ?? "").toLowerCase();
-  return (name && (await offered()).find((one) => serves(one, name))) || null;
+  const all = await offered();
+  return (name && all.find((one) => serves(one, name))) || null;
 }
 
 // --- there ---
 
-export const retentionOf = (keep) => (keep === "server" ? "memory" : "session");
+export const { retentionOf } = upkeep;
 
 // Has to be called from a tap, for the browser's leave to notify is asked for here: after the way back there is none.
 // `wish`: what is to come of it, a record or what `upkeep.register` takes; `id` where it is an account that is here.
@@ -57,9 +67,10 @@ export async function leave(wish, host, token) {
 
 // The part of a form that leaves: who keeps what, and the button.
 export function keepChoices(texts, provider, keep) {
-  return choices(texts.say("keep.legend"), "keep", ["server", "nobody"].map((value) => ({
+  const whom = keepers(["server", "vault", "nobody"]);
+  return choices(texts.say("keep.legend"), "keep", whom.map((value) => ({
     value, label: texts.say(`keep.${value}`), note: texts.say(`keep.${value}.signed-in.note`, { provider: provider.title }),
-  })), keep === "nobody" ? "nobody" : "server");
+  })), whom.includes(keep) ? keep : whom[0]);
 }
 
 export const keptBy = (form) => chosen(form, "keep");
