@@ -33,6 +33,7 @@ from idlebell.model.account import Account, Credentials
 from idlebell.net.addresses import Address
 from idlebell.net.imap_connection import ImapConnection
 from idlebell.net.wheel import Wheel
+from idlebell.telemetry.facts import ReconnectAsked
 from idlebell.testing import mail
 from idlebell.testing.imap_server import ImapServer
 from idlebell.watch.borrowed import look
@@ -92,7 +93,7 @@ async def fronted(stage: Stage, **settings: Any) -> AsyncIterator[Front]:
         await front.stop()
 
 
-async def end(client: FrontClient, way: str) -> None:
+async def end(client: FrontClient, way: str, server: ImapServer, user: User = ALICE) -> None:
     match way:
         case "logout":
             await client.logout()
@@ -104,6 +105,11 @@ async def end(client: FrontClient, way: str) -> None:
             client.cut()
         case "cut in IDLE":
             await client.idle()
+            client.cut()
+        case "cut by what it is told":
+            await client.idle()
+            server.deliver(user.name, mail.make(subject="on a phone that sleeps"))
+            await client.line(b"* ")
             client.cut()
         case "cut in a line":
             client.send(b"x UID FETCH 1:")
@@ -126,6 +132,7 @@ WAYS = (
     "logout with answers under way",
     "cut",
     "cut in IDLE",
+    "cut by what it is told",
     "cut in a line",
     "cut in a literal",
     "cut with answers under way",
@@ -164,7 +171,8 @@ async def test_each_message_rings_once_however_clients_come_and_go(
                 deliver()
                 await client.run("SELECT INBOX")
                 deliver()
-                await end(client, way)
+                await end(client, way, server)
+                delivered += way == "cut by what it is told"
                 deliver()
         async with FrontClient(front.port) as client:  # whatever was lost is mended by the next login
             await client.login(ALICE)
@@ -176,3 +184,29 @@ async def test_each_message_rings_once_however_clients_come_and_go(
             await server.until(lambda: len(server.sessions) == 1 and server.idling("alice") == 1)
         assert sum(one.count for one in stage.store.told) == delivered, f"seed {seed}"
         assert len(server.logins) == len(ways) + 1
+
+
+async def test_every_session_is_kept_but_one_that_waits_for_the_rest_of_a_literal(
+    server: ImapServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each by a user of its own, who has no other session."""
+    monkeypatch.setattr(departures, "WIND_DOWN_SECONDS", 0.5)
+    lost: set[str] = set()
+    async with staged(server, park_after_seconds=0.01) as stage, fronted(stage) as front:
+        for number, way in enumerate(WAYS):
+            user = User(f"user{number}", "apass")
+            server.add_user(user.name, user.password)
+            async with FrontClient(front.port) as client:
+                await client.login(user)
+                await client.run("SELECT INBOX")
+                await client.register("a", ENDPOINTS)
+                await end(client, way, server, user)
+            account = await stage.store.account_by_key(stage.account.target, user.name)
+            assert account is not None
+            found = await stage.status.wait_for(
+                account.id, lambda one: bool(one and one.watching()), 1 if "literal" in way else 10
+            )
+            if found is None or not found.watching():
+                lost.add(way)
+        assert lost == {"cut in a literal"}
+        assert len(await stage.fact(ReconnectAsked)) == 1

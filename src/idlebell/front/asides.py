@@ -53,6 +53,7 @@ class Aside:
         "collecting",
         "idle",
         "kinds",
+        "resumes",
         "stage",
     )
 
@@ -70,6 +71,8 @@ class Aside:
         self.kinds = kinds
         self.idle = idle
         self.stage = Stage.ENDING if idle else Stage.ASKED
+        self.resumes = bool(idle)
+        """Is IDLE asked for again?"""
         self.collecting = False
         """A response to it is under way."""
         self._chunks = chunks
@@ -149,8 +152,8 @@ class Aside:
 
     def resume(self) -> bytes:
         """The answer is there: what to send now."""
-        self.stage = Stage.RESUMING if self.idle else Stage.OVER
-        return self.idle + b" IDLE\r\n" if self.idle else b""
+        self.stage = Stage.RESUMING if self.resumes else Stage.OVER
+        return self.idle + b" IDLE\r\n" if self.resumes else b""
 
     def _lose(self) -> None:
         self._framer = None

@@ -50,6 +50,16 @@ _CODED: Final = re.compile(
 )
 _REFERRAL: Final = re.compile(rb"(\S+ (?:OK|NO|BAD|BYE) )\[REFERRAL [^\]\r\n]*\] ?", re.IGNORECASE)
 
+REFUSED: Final = {
+    "AUTHENTICATE": b"Already authenticated",
+    "LOGIN": b"Already authenticated",
+    "STARTTLS": b"TLS is a matter of before the login",
+    "COMPRESS": b"Not offered: what is compressed end to end cannot pass here",
+    "UNAUTHENTICATE": b"Not offered here; log out instead",
+    "PROXYAUTH": b"Not offered here; log in as the other user instead",
+}
+"""Commands that are answered BAD: each would leave us unable to read what follows, or make the session another user's."""
+
 
 def passes(name: str) -> bool:
     """May a client be told this one of the upstream's?"""

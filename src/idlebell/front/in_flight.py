@@ -126,6 +126,11 @@ class InFlight:
         """That IDLE is asked for again."""
         self._commands[0].hidden = False
 
+    def over(self, tag: bytes) -> None:
+        """The IDLE that was interrupted is not asked for again."""
+        self._commands = [command for command in self._commands if command.tag != tag]
+        self.idling = False
+
     def heard(self, name: bytes, opening: bytes) -> None:
         """An untagged response that changes what we know."""
         if name == b"ENABLED":

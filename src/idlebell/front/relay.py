@@ -14,7 +14,7 @@ from enum import Enum, auto
 from typing import Final, Protocol, TypeAlias
 
 from idlebell.front.asides import Aside, Stage
-from idlebell.front.capabilities import rewritten
+from idlebell.front.capabilities import REFUSED, rewritten
 from idlebell.front.cutting import CommandCutter, Offence, Piece, ResponseCutter, text_of
 from idlebell.front.in_flight import InFlight
 from idlebell.front.limits import IN_FLIGHT, TAG_BYTES, TOLD_BYTES
@@ -23,16 +23,6 @@ from idlebell.imap.errors import RemoteProtocolError
 from idlebell.imap.framing import Frame, Framer, LiteralAnnounced
 from idlebell.imap.limits import Limits
 from idlebell.imap.sequence_set import SequenceSet
-
-REFUSED: Final = {
-    "AUTHENTICATE": b"Already authenticated",
-    "LOGIN": b"Already authenticated",
-    "STARTTLS": b"TLS is a matter of before the login",
-    "COMPRESS": b"Not offered: what is compressed end to end cannot pass here",
-    "UNAUTHENTICATE": b"Not offered here; log out instead",
-    "PROXYAUTH": b"Not offered here; log in as the other user instead",
-}
-"""Commands that are answered BAD: each would leave us unable to read what follows, or make the session another user's."""
 
 _OWN: Final = Limits(line_bytes=OWN_COMMAND_BYTES, literal_bytes=OWN_COMMAND_BYTES, response_bytes=OWN_COMMAND_BYTES)
 _COMMAND: Final = re.compile(rb"[ \t]*+([^ \t]++)[ \t]++((?:UID[ \t]++)?[^ \t\[({\r\n]++)", re.IGNORECASE)
@@ -100,7 +90,7 @@ class Relay:
 
     __slots__ = (
         "_answered", "_aside", "_claimed", "_commands", "_desk", "_events", "_framer", "_responses", "_said",
-        "_said_bytes", "_showing", "_to_client", "_to_upstream", "_turn", "in_flight", "said_bye",
+        "_said_bytes", "_showing", "_to_client", "_to_upstream", "_turn", "_winding_down", "in_flight", "said_bye",
     )  # fmt: skip
 
     def __init__(self, desk: Desk, capabilities: frozenset[str] = frozenset(), ahead: bytes = b"") -> None:
@@ -113,6 +103,7 @@ class Relay:
         self._commands = CommandCutter(ahead)
         self._responses = ResponseCutter()
         self._turn = Turn.OPENING
+        self._winding_down = False
         self._claimed: tuple[Piece, bytes, str, int] | None = None  # with tag, name and where its arguments begin
         self._framer: Framer | None = None
         self._aside: Aside | None = None
@@ -221,8 +212,12 @@ class Relay:
         self._to_upstream.append(self._aside.begin())
 
     def wind_down(self) -> None:
-        """The client has gone; where it idled the upstream is told, so that it becomes :attr:`quiet`."""
-        if self.in_flight.only_idles and self._aside is None:
+        """The client has gone, and what else it has sent is nobody's any more; where it idled the upstream is told, so that it
+        becomes :attr:`quiet`. A question of ours that is under way is answered first."""
+        self._winding_down = True
+        if self._aside is not None:
+            self._aside.resumes &= self._aside.stage is Stage.RESUMING
+        elif self.in_flight.only_idles:
             self.in_flight.done()
             self._to_upstream.append(b"DONE\r\n")
 
@@ -240,6 +235,8 @@ class Relay:
             pass
 
     def _step(self) -> bool:
+        if self._winding_down:
+            return False
         match self._turn:
             case Turn.OPENING | Turn.PASSING:
                 piece = None if self._is_held else self._commands.next_piece()
@@ -416,7 +413,7 @@ class Relay:
         condition = _CONDITION.match(opening)
         known = self.in_flight.end(tag, b"" if condition is None else condition[1].upper())
         if aside is not None and aside.idle == tag:
-            if aside.stage is Stage.ENDING:
+            if aside.stage is Stage.ENDING and not self._winding_down:
                 self._to_upstream.append(aside.ended())
             else:
                 self._end_aside()  # the upstream does not let it idle again, and the client has seen why
@@ -426,7 +423,11 @@ class Relay:
         self.in_flight.forget(tag)
 
     def _end_aside(self) -> None:
-        self._aside = None
+        aside, self._aside = self._aside, None
+        if self._winding_down and aside is not None:
+            if aside.idle and not aside.resumes:
+                self.in_flight.over(aside.idle)
+            self.wind_down()
 
     def _say(self, data: bytes) -> None:
         if self._responses.passed_whole:

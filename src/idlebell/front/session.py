@@ -237,8 +237,9 @@ class Session:
                         return False
                     relay.from_upstream(data)
                     relay.take_client()
-                    if (more := relay.take_upstream()) or relay.take_events():
-                        return not more  # the client's own next command: it is not to be sent any more
+                    relay.take_events()
+                    if more := relay.take_upstream():
+                        await self.upstream.write(more)
                 return True
         except (ConnectionLost, TimeoutError, Offence):
             return False

@@ -322,6 +322,41 @@ def test_an_idling_session_is_made_quiet_once_its_client_has_gone(between: Betwe
     assert not between.relay.in_flight
 
 
+_ANSWER = b"* STATUS x (UIDNEXT 7)\r\nFront1 OK\r\n"
+_QUESTION = b"Front1 STATUS x (UIDNEXT)\r\n"
+
+
+@pytest.mark.parametrize(
+    ("before", "sent", "after"),
+    [
+        (b"", b"DONE\r\n", [(b"i OK done\r\n", b"")]),
+        (b"i OK done\r\n", b"DONE\r\n" + _QUESTION, [(_ANSWER, b"")]),
+        (b"i OK done\r\n" + _ANSWER, b"DONE\r\n" + _QUESTION + b"i IDLE\r\n", [(b"i NO\r\n", b"")]),
+        (
+            b"i OK done\r\n" + _ANSWER,
+            b"DONE\r\n" + _QUESTION + b"i IDLE\r\n",
+            [(b"+ idling\r\n", b"DONE\r\n"), (b"i OK done\r\n", b"")],
+        ),
+    ],
+)
+def test_a_question_that_is_under_way_is_answered_before_the_session_is_quiet(
+    between: Between, before: bytes, sent: bytes, after: list[tuple[bytes, bytes]]
+) -> None:
+    """A phone that sleeps is cut off by the very EXISTS that we ask about."""
+    between.says(b"i IDLE\r\n").hears(b"+ idling\r\n").sent()
+    between.relay.ask([_QUESTION], frozenset({"STATUS"}), b"Front1")
+    between.take()
+    for line in before.splitlines(keepends=True):
+        between.hears(line)
+    between.says(b"DONE\r\nz NOOP\r\n")
+    assert between.sent() == sent
+    between.relay.wind_down()
+    for heard, then in after:
+        assert not between.take().relay.quiet
+        assert between.hears(heard).sent() == then
+    assert between.relay.quiet
+
+
 def test_a_tag_without_an_end_ends_the_session(between: Between) -> None:
     with pytest.raises(Offence):
         between.says(b"x" * 300 + b" NOOP\r\n")
