@@ -32,6 +32,8 @@ from idlebell.net.wheel import Wheel
 from idlebell.telemetry.facts import Complained, Noted, ReconnectAsked
 from idlebell.testing.faults import Hold
 
+TARGET = ImapTarget("imap.example.org", 993, Tls.IMPLICIT)
+
 
 def neighbour_of(stage: Scene) -> Neighbour:
     found = stage.running.engine.neighbour
@@ -177,7 +179,7 @@ async def test_a_ticket_is_of_no_use_elsewhere(tmp_path: Path) -> None:
         stage.server.add_user("mallory", "right")
         target = ImapTarget("127.0.0.1", stage.server.tls_port, Tls.IMPLICIT)
         account, own = Account(AccountId("acc_1"), target, "alice"), SubscriptionId("sub_1")
-        kept = PasswordCredentials(await door.password_of(str(tmp_path / "password"), ""))
+        kept = PasswordCredentials(await door.password_of(target, "alice", str(tmp_path / "password"), ""))
         await (await door.open(account, kept)).logout()
         row = await door.seal(own, account, kept)
         assert row is not None
@@ -256,7 +258,7 @@ async def test_a_door_that_dies_while_the_one_before_is_made_good_for_is_started
     async def on_lost() -> None:
         outcomes.put_nowait("asked")
         try:
-            await door.password_of("", next(commands))
+            await door.password_of(TARGET, "alice", "", next(commands))
         except NoPassword as error:
             outcomes.put_nowait(str(error))
         else:

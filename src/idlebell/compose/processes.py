@@ -55,6 +55,7 @@ def taking_over(arena: SecretArena, clock: Clock, wheel: Wheel) -> TakeOver:
 
 def reading_by(neighbour: Neighbour) -> ReadPassword:
     async def read(account: DeclaredAccount) -> Secret:
-        return await neighbour.password_of(str(account.password_file or ""), account.password_command)
+        source = str(account.password_file or ""), account.password_command
+        return await neighbour.password_of(account.target, account.username, *source)
 
     return read

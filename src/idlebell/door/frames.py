@@ -161,6 +161,7 @@ class ReadPassword(Frame, frozen=True, tag=4):
     """Of an account of the configuration. Answered by :class:`PasswordRead`."""
 
     number: int
+    whose: Whose
     file: str
     command: str
 

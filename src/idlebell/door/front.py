@@ -6,13 +6,16 @@ import asyncio
 import itertools
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from idlebell.door import frames
 from idlebell.door.masking import mask
 from idlebell.door.tickets import Tickets
 from idlebell.model.problem import Problem
 from idlebell.rest import problems
+
+LATE_SECONDS: Final = 600.0
+"""For a login that its registration did not wait for (202)."""
 
 Receive: TypeAlias = Callable[[], Awaitable[Any]]
 Send: TypeAlias = Callable[[Any], Awaitable[None]]
@@ -40,7 +43,7 @@ class Front:
         gateway may be about to hold it."""
         if isinstance(frame, frames.Done):
             for ticket in self._needed.pop(frame.request, ()):
-                self._tickets.answered(ticket)
+                asyncio.get_running_loop().call_later(LATE_SECONDS, self._tickets.answered(ticket))
         if (answers := self._answers.get(frame.request)) is not None:
             answers.put_nowait(frame)
 
@@ -52,7 +55,7 @@ class Front:
             request = self._request(number, scope)
             if self._retired and self._needed[number]:
                 for ticket in self._needed.pop(number):
-                    self._tickets.answered(ticket)
+                    self._tickets.answered(ticket)()
                 await _fail(send, Problem("overloaded", "The door is being replaced.", retry_after_seconds=1))
                 return
             self._say(request)

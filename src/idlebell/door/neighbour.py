@@ -29,11 +29,12 @@ from idlebell.login.vault_source import VaultSource
 from idlebell.model.account import (
     Account,
     Credentials,
+    ImapTarget,
     KeyedCredentials,
     RelayedCredentials,
     RenewableCredentials,
 )
-from idlebell.model.ids import SubscriptionId
+from idlebell.model.ids import AccountId, SubscriptionId
 from idlebell.model.problem import Fault
 from idlebell.model.secret import HeldSecret, Secret
 from idlebell.model.vaulted import Vaulted
@@ -286,9 +287,10 @@ class Neighbour:
             return Granted(self._held(answer.access_token), another, answer.seconds, who)
         return answer.fault if isinstance(answer, frames.NotRefreshed) else _away()
 
-    async def password_of(self, file: str, command: str) -> Secret:
-        """As :func:`idlebell.login.password_source.password_of`."""
-        answer = await self._asked(lambda number: frames.ReadPassword(number, file, command))
+    async def password_of(self, target: ImapTarget, username: str, file: str, command: str) -> Secret:
+        """As :func:`idlebell.login.password_source.password_of`, for that account alone."""
+        whose = sorts.whose(Account(AccountId(""), target, username))
+        answer = await self._asked(lambda number: frames.ReadPassword(number, whose, file, command))
         if isinstance(answer, frames.PasswordRead):
             if answer.ticket:
                 return self._held(answer.ticket)

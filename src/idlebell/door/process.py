@@ -20,7 +20,7 @@ from typing import Any, Final
 import msgspec
 
 from idlebell.door import frames, sorts
-from idlebell.door.front import Front
+from idlebell.door.front import LATE_SECONDS, Front
 from idlebell.door.strongbox import Strongbox
 from idlebell.door.succession import hand_on, take_on
 from idlebell.door.tickets import ElsewhereError, Tickets, Use
@@ -185,16 +185,12 @@ class DoorProcess:
 
     def _take_on(self, descriptor: int) -> None:
         try:
-            tickets = take_on(self._tickets, descriptor)
+            over = take_on(self._tickets, descriptor)
         except ValueError:
             self._say(frames.TakenOn(False))
             return
-        asyncio.get_running_loop().call_later(REQUESTS_SECONDS, self._release_all, tickets)
+        asyncio.get_running_loop().call_later(LATE_SECONDS, over)
         self._say(frames.TakenOn(True))
-
-    def _release_all(self, tickets: list[str]) -> None:
-        for ticket in tickets:
-            self._tickets.release(ticket)
 
     async def _retire(self) -> None:
         """Answers and logins that are under way are ended, and sessions that are relayed go on; then this process is over."""
@@ -347,7 +343,8 @@ class DoorProcess:
         except NoPassword as error:
             self._say(frames.PasswordRead(frame.number, "", str(error)))
             return
-        self._say(frames.PasswordRead(frame.number, self._tickets.keep(password.reveal()), ""))
+        ticket = self._tickets.keep(password.reveal(), uses=[sorts.login_at(frame.whose)])
+        self._say(frames.PasswordRead(frame.number, ticket, ""))
         password.wipe()
 
 

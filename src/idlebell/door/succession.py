@@ -6,6 +6,7 @@ Both wait for it, for moments: what the gateway says next must find the one empt
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from typing import Final
 
 from idlebell.door.tickets import Tickets
@@ -32,8 +33,8 @@ def hand_on(tickets: Tickets, descriptor: int) -> None:
         overwrite(given)
 
 
-def take_on(tickets: Tickets, descriptor: int) -> list[str]:
-    """The tickets of what came. ValueError: it is not whole."""
+def take_on(tickets: Tickets, descriptor: int) -> Callable[[], None]:
+    """As :meth:`.tickets.Tickets.take`."""
     received = bytearray()
     try:
         with socket.socket(fileno=descriptor) as end:

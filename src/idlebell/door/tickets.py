@@ -33,7 +33,7 @@ class _Kept:
     secret: Secret
     needed: int
     requests: int = 0
-    """Those that are under way and brought it."""
+    """Those that brought it and may not have used it yet."""
     uses: set[Use] = field(default_factory=set)
 
 
@@ -42,7 +42,7 @@ class Tickets:
     tickets alone, and nobody finds out by trying what one stands for.
 
     A secret is bound to what it was first used for with success: whoever has nothing but a ticket cannot have it used
-    elsewhere. A request that brings it may name something else, for as long as it is under way."""
+    elsewhere. A request that brings it may name something else: two accounts may have one password."""
 
     def __init__(self, entropy: Callable[[int], bytes]) -> None:
         self._key = entropy(KEY_BYTES)
@@ -72,11 +72,16 @@ class Tickets:
         self._kept[ticket].requests += 1
         return ticket
 
-    def answered(self, ticket: str) -> None:
-        """A request that brought it is over."""
-        if (found := self._kept.get(ticket)) is not None:
-            found.requests -= 1
+    def answered(self, ticket: str) -> Callable[[], None]:
+        """A request that brought it is over. What comes back is to be called when a login of it, which may go on, is over."""
+        found = self._kept.get(ticket)
         self.release(ticket)
+
+        def used_up() -> None:
+            if found is not None:
+                found.requests -= 1
+
+        return used_up
 
     def hold(self, ticket: str) -> None:
         """It is needed once more. One that is not kept: nothing happens."""
@@ -112,24 +117,38 @@ class Tickets:
     def give(self) -> bytes:
         """All of it, for :meth:`take` of another door, to be overwritten by whoever has sent it. Nothing is kept here any
         more."""
-        kept = [(ticket, one.secret.reveal(), one.needed, list(one.uses)) for ticket, one in self._kept.items()]
+        kept = [
+            _GivenOne(ticket, one.secret.reveal(), one.needed, one.requests, list(one.uses))
+            for ticket, one in self._kept.items()
+        ]
         given = _encode(_Given(self._key, kept))
-        for _, value, _, _ in kept:
-            overwrite(value)
+        for other in kept:
+            overwrite(other.value)
         for one in self._kept.values():
             one.secret.wipe()
         self._kept.clear()
         return given
 
-    def take(self, given: bytes | memoryview) -> list[str]:
-        """What another door gave, once, before anything is kept here. Each ticket is needed once more than it was there: a
-        request may be under way there that brought it and hears of its end there. ValueError: that is not whole."""
+    def take(self, given: bytes | memoryview) -> Callable[[], None]:
+        """What another door gave, once, before anything is kept here. Each is needed once more than it was there, until what
+        comes back is called: a request may be under way there that brought it and hears of its end there. ValueError: that is
+        not whole."""
         found = _decode(given)
         self._key = found.key
-        for ticket, value, needed, uses in found.kept:
-            self._kept[ticket] = _Kept(Secret(value), needed + 1, uses=set(uses))
-            overwrite(value)
-        return list(self._kept)
+        for one in found.kept:
+            self._kept[one.ticket] = _Kept(Secret(one.value), one.needed + 1, min(1, one.requests), set(one.uses))
+            overwrite(one.value)
+        brought = [one.ticket for one in found.kept if one.requests]
+        tickets = [one.ticket for one in found.kept]
+
+        def over() -> None:
+            for ticket in brought:
+                if (kept := self._kept.get(ticket)) is not None:
+                    kept.requests -= 1
+            for ticket in tickets:
+                self.release(ticket)
+
+        return over
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -138,9 +157,23 @@ class Tickets:
         return f"Tickets({len(self)} kept)"
 
 
+class _GivenOne(msgspec.Struct, array_like=True):
+    ticket: str
+    value: bytes
+    needed: int
+    requests: int
+    uses: list[Use]
+
+    def __repr__(self) -> str:
+        return "_GivenOne(…)"
+
+
 class _Given(msgspec.Struct, array_like=True):
     key: bytes
-    kept: list[tuple[str, bytes, int, list[Use]]]
+    kept: list[_GivenOne]
+
+    def __repr__(self) -> str:
+        return f"_Given({len(self.kept)} kept)"
 
 
 _encode: Final = msgspec.msgpack.Encoder().encode

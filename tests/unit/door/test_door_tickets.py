@@ -68,9 +68,13 @@ def test_a_request_that_brings_it_may_name_something_else() -> None:
     assert may_be_used(tickets, ticket, login("alice"))
     assert tickets.bring("the first password of all") == ticket
     assert may_be_used(tickets, ticket, login("bob"))
-    tickets.answered(ticket)
+    tickets.bring("the first password of all")
+    used_up = tickets.answered(ticket)
+    assert may_be_used(tickets, ticket, login("carol")), "a login goes on that its request has not waited for"
+    for call in (used_up, tickets.answered(ticket)):
+        call()
     assert may_be_used(tickets, ticket, login("bob"))
-    assert not may_be_used(tickets, ticket, login("carol"))
+    assert not may_be_used(tickets, ticket, login("dave"))
 
 
 def test_what_follows_from_a_secret_is_bound_as_it_is() -> None:
@@ -78,7 +82,7 @@ def test_what_follows_from_a_secret_is_bound_as_it_is() -> None:
     refresh = tickets.bring("refresh")
     access = tickets.bring("access", [refresh])
     assert may_be_used(tickets, access, login("alice"))
-    tickets.answered(access)
+    tickets.answered(access)()
     following = tickets.keep("another", like=refresh)
     assert not may_be_used(tickets, following, login("mallory"))
     assert may_be_used(tickets, following, login("alice"))
