@@ -408,8 +408,25 @@ THREATS: Final = (
             "contracts/store_contract_pace::a_flood_is_told_at_the_end_of_its_minute",
         ),
     ),
-    Threat("N4", "one NOTIFY of a client becomes thousands of STATUS", "", later="the proxy"),
-    Threat("N5", "NOTIFY asks for whole bodies", "", later="the proxy"),
+    Threat(
+        "N4",
+        "one NOTIFY of a client becomes thousands of STATUS",
+        "500 mailboxes, or 100 without LIST-STATUS; one LIST a minute; 50 events a second, then overflow",
+        (
+            "unit/front/notify/notify_look::ten_thousand_mailboxes_cost_one_list_and_no_status",
+            "flows/front_notify::a_subtree_of_ten_thousand_mailboxes_is_refused_after_one_list",
+            "unit/front/notify/notify_bounds::a_client_is_told_so_many_at_once_and_then_so_many_a_second",
+        ),
+    ),
+    Threat(
+        "N5",
+        "NOTIFY asks for whole bodies",
+        "a closed list of FETCH items, none of which sets \\Seen; of a header 8 KiB",
+        (
+            "unit/front/notify/notify_wanted::bodies_and_what_sets_seen_do_not_come_with_a_message",
+            "unit/front/notify/notify_fetch_items::a_header_is_asked_for_up_to_its_bound",
+        ),
+    ),
     Threat(
         "D1",
         "registrations without end",

@@ -87,6 +87,9 @@ class LoggingIn:
     wheel: Wheel
     secrets: TrafficSecrets | None
     """Where sessions can be parked."""
+    arena: SecretArena
+    budget: Callable[[str], int]
+    """Sessions of one account that a host is asked to bear."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +141,8 @@ async def running_engine(
         if arena is not None and tls_policy.no_parking:
             emit(Complained(f"Sessions stay awake, which costs memory: {tls_policy.no_parking}."))
         places = descriptors()
-        at_the_front = 2 * front_connections(settings, places)  # its clients, and as many upstreams
+        # Its clients, as many upstreams, and as many further sessions for NOTIFY.
+        at_the_front = (3 if settings.front.notify == "further-session" else 2) * front_connections(settings, places)
         http = HttpClient(egress, resolver, tls_policy, proxy=settings.network.proxy, connections=places.pushes)
         stack.push_async_callback(http.close)
         pool = apprise_pool_of(settings, egress)
@@ -269,7 +273,10 @@ async def running_engine(
             metrics.show(gauge)
         metrics.show(Gauge("event_streams", "Streams of events that are being read.", feeds.readers))
 
-        logging_in = None if connect is None else LoggingIn(door, connect, clock, wheel, tls_policy.secrets)
+        logging_in = None
+        if connect is not None:
+            pages = arena or SecretArena()
+            logging_in = LoggingIn(door, connect, clock, wheel, tls_policy.secrets, pages, hosts.sessions)
         engine = Engine(
             settings, store, gateway, fleet, dispatcher, accounts, emit, metrics, bird, neighbour, logging_in
         )

@@ -11,6 +11,9 @@ from idlebell.front.draft import Draft
 from idlebell.front.keeping import Keeper
 from idlebell.front.listener import Front, FrontOptions
 from idlebell.front.metadata import Metadata
+from idlebell.front.notify.family import NotifyFamily
+from idlebell.front.notify.further_logins import FurtherLogins
+from idlebell.front.notify.pace import Pace
 from idlebell.front.own import Own
 from idlebell.front.registering import Registering
 from idlebell.front.upstreams import Upstreams
@@ -28,7 +31,13 @@ def front_of(engine: Engine) -> Front | None:
         None if settings.upstream is None else settings.target(settings.upstream),
         {domain: settings.target(address) for domain, address in settings.upstreams.items()},
     )
-    families = [keeper, *_families(settings, registering)]  # the first: it hears of every command, whoever claims it
+    further: FurtherLogins | None = None
+    if settings.notify == "further-session":
+        further = FurtherLogins(logging_in.door, logging_in.arena, logging_in.budget)
+    families: list[Own] = [keeper, *_families(settings, registering)]  # it hears of every command, whoever claims it
+    if settings.notify != "off":
+        pace = Pace(poll=engine.settings.imap.poll_seconds)
+        families.append(NotifyFamily(pace, logging_in.clock, further))
     return Front(
         _options(engine, settings),
         upstreams,
@@ -38,6 +47,7 @@ def front_of(engine: Engine) -> Front | None:
         logging_in.wheel,
         families=families,
         departures=Departures(keeper, logging_in.clock),
+        arrived=None if further is None else further.arrived,
         secrets=logging_in.secrets,
     )
 

@@ -191,6 +191,7 @@ class Front(Section, frozen=True, kw_only=True):
     connections_per_address: Count = 100
     webpush: Literal["coi", "draft", "off"] = "coi"
     while_connected: Literal["ring", "hold"] = "ring"
+    notify: Literal["further-session", "own-session", "off"] = "further-session"
 
     def target(self, address: Address) -> ImapTarget:
         """Of an upstream, under the TLS and trust that are asked for."""

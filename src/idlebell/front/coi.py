@@ -73,6 +73,9 @@ class Coi:
         doing = self._get(command, here) if command.name == GET else self._set(command, here)
         return await answering(doing, _POINTERS, TOO_MANY)
 
+    def ended(self, name: str, here: Here, *, ok: bool) -> None:
+        pass
+
     def heard(self, line: bytes, here: Here) -> bool:
         return True
 

@@ -65,6 +65,9 @@ class Draft:
         doing = {"GETVAPID": self._get_vapid, "WEBPUSH": self._register, "ACKWEBPUSH": self._acknowledge}
         return await answering(doing[command.name](command, here), _POINTERS)
 
+    def ended(self, name: str, here: Here, *, ok: bool) -> None:
+        pass
+
     def heard(self, line: bytes, here: Here) -> bool:
         return True
 

@@ -91,11 +91,11 @@ class InFlight:
     def is_last(self, tag: bytes) -> bool:
         return bool(self._commands) and self._commands[-1].tag == tag
 
-    def end(self, tag: bytes, condition: bytes) -> bool:
-        """Its tagged response has come; False: there is none of that tag."""
+    def end(self, tag: bytes, condition: bytes) -> str:
+        """Its tagged response has come: its name; empty: there is none of that tag."""
         command = next((one for one in self._commands if one.tag == tag), None)
         if command is None:
-            return False
+            return ""
         if command.name in _OPENS:
             if condition == b"OK":
                 self.selected = _name_of(command.mailbox, utf8=self.utf8)
@@ -105,7 +105,7 @@ class InFlight:
             self.selected = None
         elif command.name == "IDLE" and not command.hidden:
             self.idling = False
-        return True
+        return command.name
 
     def forget(self, tag: bytes) -> None:
         """It is over, unless what ended was hidden from the client, which still waits."""

@@ -112,6 +112,9 @@ class Keeper:
     async def answer(self, command: OwnCommand, here: Here) -> Answer:
         return Answer(Condition.BAD, "Nobody answers this")  # nothing is claimed
 
+    def ended(self, name: str, here: Here, *, ok: bool) -> None:
+        pass
+
     def heard(self, line: bytes, here: Here) -> bool:
         if not self._stands_for_all and _EXISTS.match(line) is not None:
             client = self._of.get(here)

@@ -225,7 +225,8 @@ class Front:
         self._sessions.add(session)
         self._seats[session] = seat
         await self._departures.arrived(session)
-        credentials = admitted.brought.shown()
+        # Who acts for another could not log in again by the other's name.
+        credentials = None if admitted.brought.authorization else admitted.brought.shown()
         if self._arrived is not None:
             self._arrived(session, credentials)
         admitted.brought.secret.wipe()

@@ -49,6 +49,9 @@ class Metadata:
         doing = self._get(command, here) if command.name == GET else self._set(command, here)
         return await answering(doing, most=TOO_MANY)
 
+    def ended(self, name: str, here: Here, *, ok: bool) -> None:
+        pass
+
     def heard(self, line: bytes, here: Here) -> bool:
         return True
 

@@ -6,6 +6,7 @@ tagged response, and whatever the client sends behind it waits until it is answe
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -61,6 +62,10 @@ class Departed(Exception):  # noqa: N818 - named as the fact it is
     """The client or the upstream has gone, or goes: nothing can be asked or told any more."""
 
 
+class Unreadable(Departed):
+    """What the upstream answered is more than is held of an answer, or makes no sense. The session goes on."""
+
+
 class Here(Protocol):
     """One client that has logged in through the front. The same object from then on until :meth:`Own.over`: it may be a key."""
 
@@ -100,11 +105,17 @@ class Here(Protocol):
     def idling(self) -> bool:
         """Whether the client waits in IDLE, at the upstream or in one that a family answers."""
 
-    async def ask(self, command: Command) -> Asked:
+    @property
+    def busy(self) -> bool:
+        """Whether the upstream has a command of the client's to answer, other than an IDLE that is on."""
+
+    async def ask(self, command: Command | Callable[[], Command], *, anytime: bool = False) -> Asked:
         """A command of ours on the client's own upstream session: STATUS, LIST, FETCH ... , none that changes which mailbox
         is open. It waits until that is safe: while a family answers, or no command is in flight and either nothing is open
         or the client idles (which is interrupted and resumed, unseen), for an EXPUNGE may pass at no other time (RFC 9051
-        section 7.5.1). Responses of the kind that is asked for are the asker's, all others pass on to the client. Departed."""
+        section 7.5.1). ``anytime``: no command in flight is enough, for the client has said that it bears an EXPUNGE then (RFC
+        5465 section 6.1.1), or none can come. A function is called once it is safe: message numbers hold from then on.
+        Responses of the kind that is asked for are the asker's, all others pass on to the client. Departed, Unreadable."""
 
     def tell(self, line: bytes) -> bool:
         """An untagged response for the client, encoded with its CRLF, in order between those of the upstream. False: it was
@@ -128,6 +139,9 @@ class Own(Protocol):
 
     async def answer(self, command: OwnCommand, here: Here) -> Answer:
         """Cancelled where the client goes. Departed where it notices that first."""
+
+    def ended(self, name: str, here: Here, *, ok: bool) -> None:
+        """A command of the client's that was passed on has its tagged response, and what it changes is changed."""
 
     def heard(self, line: bytes, here: Here) -> bool:
         """An untagged response of the upstream on its way to the client: its first text, without the CRLF, cut as above.

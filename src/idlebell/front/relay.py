@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Final, Protocol, TypeAlias
+from typing import Final
 
 from idlebell.front.asides import Aside, Stage
 from idlebell.front.capabilities import REFUSED, rewritten
 from idlebell.front.cutting import CommandCutter, Offence, Piece, ResponseCutter, text_of
+from idlebell.front.desk import Desk, Event, Spoken, Told
 from idlebell.front.in_flight import InFlight
 from idlebell.front.limits import IN_FLIGHT, TAG_BYTES, TOLD_BYTES
-from idlebell.front.own import OWN_COMMAND_BYTES, Asked, OwnCommand
+from idlebell.front.own import OWN_COMMAND_BYTES, OwnCommand
 from idlebell.imap.errors import RemoteProtocolError
 from idlebell.imap.framing import Frame, Framer, LiteralAnnounced
 from idlebell.imap.limits import Limits
@@ -51,37 +51,6 @@ class Turn(Enum):
 
 
 _WAITS: Final = frozenset({Turn.AWAITING, Turn.CLAIMED, Turn.ANSWERING})
-
-
-@dataclass(frozen=True, slots=True)
-class Spoken:
-    """The line that was awaited."""
-
-    line: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """The upstream's answer to a command of ours; None: it could not be read."""
-
-    asked: Asked | None
-
-
-Event: TypeAlias = OwnCommand | Spoken | Told
-
-
-class Desk(Protocol):
-    """Who says what is ours."""
-
-    @property
-    def added(self) -> frozenset[str]:
-        """Capabilities that families add."""
-
-    def claims(self, name: str, opening: bytes) -> bool:
-        """As :meth:`idlebell.front.own.Own.claims`."""
-
-    def heard(self, line: bytes) -> bool:
-        """As :meth:`idlebell.front.own.Own.heard`."""
 
 
 class Relay:
@@ -192,7 +161,11 @@ class Relay:
     # --- ours ---
 
     @property
-    def may_ask(self) -> bool:
+    def busy(self) -> bool:
+        """As :attr:`idlebell.front.own.Here.busy`."""
+        return bool(self.in_flight) and not self.in_flight.only_idles
+
+    def may_ask(self, *, anytime: bool = False) -> bool:
         """Is it safe to send a command of ours (:meth:`idlebell.front.own.Here.ask`)?"""
         if self._aside is not None:
             return False
@@ -200,13 +173,13 @@ class Relay:
             return True
         if self._turn is not Turn.OPENING:
             return False
-        return self.in_flight.only_idles if self.in_flight else self.in_flight.selected is None
+        return self.in_flight.only_idles if self.in_flight else (anytime or self.in_flight.selected is None)
 
     def ask(self, chunks: Sequence[bytes], kinds: frozenset[str], tag: bytes, uids: SequenceSet | None = None) -> None:
         """``chunks``: the command under ``tag``, each but the last ends in the announcement of a literal. ``kinds``: names of
         the responses that are its answer. ``uids``: the messages of a UID FETCH. :class:`Told` comes of it. Only where
-        :attr:`may_ask`."""
-        assert self.may_ask
+        :meth:`may_ask`."""
+        assert self.may_ask(anytime=True)
         idle = self.in_flight.interrupt()
         self._aside = Aside(list(chunks), kinds, tag, idle, utf8=self.in_flight.utf8, uids=uids)
         self._to_upstream.append(self._aside.begin())
@@ -411,6 +384,8 @@ class Relay:
         """A tagged response has passed."""
         tag, aside = _tag_of(opening), self._aside
         condition = _CONDITION.match(opening)
+        ok = condition is not None and condition[1].upper() == b"OK"
+        hidden = self.in_flight.is_hidden(tag)
         known = self.in_flight.end(tag, b"" if condition is None else condition[1].upper())
         if aside is not None and aside.idle == tag:
             if aside.stage is Stage.ENDING and not self._winding_down:
@@ -421,6 +396,8 @@ class Relay:
             self._commands.forget()
             self._turn = Turn.OPENING
         self.in_flight.forget(tag)
+        if known and not hidden:
+            self._desk.ended(known, ok)
 
     def _end_aside(self) -> None:
         aside, self._aside = self._aside, None

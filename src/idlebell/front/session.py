@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from idlebell.front.cutting import Offence
+from idlebell.front.desk import Spoken, Told
 from idlebell.front.limits import READ_BYTES
-from idlebell.front.own import Answer, Asked, Departed, Own, OwnCommand
-from idlebell.front.relay import Relay, Spoken, Told
-from idlebell.imap.commands import Command, UidFetch, name_of
+from idlebell.front.own import Answer, Asked, Departed, Own, OwnCommand, Unreadable
+from idlebell.front.relay import Relay
+from idlebell.imap.commands import Command, UidFetch, UnknownCommand, name_of
 from idlebell.imap.encode import encode_command
 from idlebell.imap.encode_response import encode_response
 from idlebell.imap.errors import LocalProtocolError
@@ -33,6 +34,8 @@ STALLED_SECONDS: Final = 120.0
 FAREWELL_SECONDS: Final = 5.0
 
 _KINDS: Final = {
+    "FETCH": frozenset({"FETCH"}),
+    "SEARCH": frozenset({"SEARCH", "ESEARCH"}),
     "STATUS": frozenset({"STATUS"}),
     "LIST": frozenset({"LIST", "STATUS"}),
     "LSUB": frozenset({"LSUB"}),
@@ -64,7 +67,8 @@ class Leaving(Protocol):
 
 @dataclass(slots=True)
 class _Question:
-    command: Command
+    command: Command | Callable[[], Command]
+    anytime: bool
     answer: asyncio.Future[Asked] = field(repr=False)
 
 
@@ -73,7 +77,7 @@ class Session:
     :meth:`begin`. It is a :class:`~idlebell.front.own.Here`."""
 
     __slots__ = (
-        "__weakref__", "_added", "_answering", "_client_lock", "_client_pump", "_families", "_leaving", "_line",
+        "__weakref__", "_added", "_answering", "_asked", "_client_lock", "_client_pump", "_families", "_leaving", "_line",
         "_over", "_paused", "_questions", "_relay", "_tasks", "_upstream_lock", "_upstream_pump", "channel", "client",
         "given", "tags", "upstream",
     )  # fmt: skip
@@ -106,6 +110,7 @@ class Session:
         self._tasks: set[asyncio.Task[None]] = set()
         self._line: asyncio.Future[bytes] | None = None
         self._questions: deque[_Question] | None = None
+        self._asked: _Question | None = None
         self._paused = False  # the client is not read until something of the upstream's has come
         self._over = False
 
@@ -150,10 +155,14 @@ class Session:
     def idling(self) -> bool:
         return self._relay.in_flight.idling or self._line is not None
 
-    async def ask(self, command: Command) -> Asked:
+    @property
+    def busy(self) -> bool:
+        return self._relay.busy
+
+    async def ask(self, command: Command | Callable[[], Command], *, anytime: bool = False) -> Asked:
         if self._over:
             raise Departed
-        question = _Question(command, asyncio.get_running_loop().create_future())
+        question = _Question(command, anytime, asyncio.get_running_loop().create_future())
         if self._questions is None:
             self._questions = deque()
         self._questions.append(question)
@@ -192,6 +201,10 @@ class Session:
         line = line.removesuffix(b"\r\n")
         seen = [family.heard(line, self) for family in self._families]  # each hears it
         return all(seen)
+
+    def ended(self, name: str, ok: bool) -> None:
+        for family in self._families:
+            family.ended(name, self, ok=ok)
 
     # --- from beginning to end ---
 
@@ -284,7 +297,6 @@ class Session:
     async def _forward(self) -> None:
         """What the relay has for either side, and for us."""
         relay = self._relay
-        self._question()
         for event in relay.take_events():
             match event:
                 case OwnCommand():
@@ -294,6 +306,7 @@ class Session:
                         self._line.set_result(line)
                 case Told(asked):
                     self._told(asked)
+        self._question()
         if data := relay.take_upstream():
             async with self._upstream_lock, asyncio.timeout(STALLED_SECONDS):
                 await self.upstream.write(data)
@@ -325,33 +338,43 @@ class Session:
 
     def _question(self) -> None:
         """The next one of ours, where it is safe to ask."""
-        while self._questions and self._relay.may_ask:
-            question = self._questions[0]
-            if question.answer.cancelled():
-                self._questions.popleft()
-                continue
+        while (question := self._next_question()) is not None:
+            command = question.command() if callable(question.command) else question.command
+            assert self._questions is not None
+            self._questions.remove(question)
             self.tags += 1
             tag = _TAG.format(self.tags)
             known = self.capabilities
             try:
-                chunks = encode_command(tag, question.command, literal_plus="LITERAL+" in known, utf8=self.utf8)
+                chunks = encode_command(tag, command, literal_plus="LITERAL+" in known, utf8=self.utf8)
             except LocalProtocolError as error:
-                self._questions.popleft()
                 question.answer.set_exception(error)
                 continue
-            kinds = _KINDS.get(name_of(type(question.command)), frozenset())
-            uids = question.command.uids if isinstance(question.command, UidFetch) else None
+            name = command.name if isinstance(command, UnknownCommand) else name_of(type(command))
+            kinds = _KINDS.get(name, frozenset())
+            uids = command.uids if isinstance(command, UidFetch) else None
+            self._asked = question
             self._relay.ask(chunks, kinds, tag.encode(), uids)
             return
 
+    def _next_question(self) -> _Question | None:
+        """The first that it is safe to ask. One that waits for more does not hold up those behind it."""
+        waiting: list[_Question] = [*(self._questions or ())]
+        for question in waiting:
+            if question.answer.done():
+                assert self._questions is not None
+                self._questions.remove(question)
+            elif self._relay.may_ask(anytime=question.anytime):
+                return question
+        return None
+
     def _told(self, asked: Asked | None) -> None:
-        if not self._questions:
+        question, self._asked = self._asked, None
+        if question is None or question.answer.done():
             return
-        answer = self._questions.popleft().answer
-        if answer.done():
-            return
+        answer = question.answer
         if asked is None:
-            answer.set_exception(Departed())
+            answer.set_exception(Unreadable())
         else:
             answer.set_result(asked)
 
@@ -384,7 +407,7 @@ class Session:
             task.cancel()
         if others:
             await asyncio.wait(others)
-        for question in self._questions or ():
+        for question in (*(self._questions or ()), *([self._asked] if self._asked else [])):
             if not question.answer.done():
                 question.answer.set_exception(Departed())
                 question.answer.exception()  # nobody may be left to look at it

@@ -28,6 +28,7 @@ def listing(user: User, command: c.List, habits: Habits, capabilities: frozenset
         return
     pattern = _pattern(command.reference + command.pattern, habits.delimiter)
     names = user.subscribed if "SUBSCRIBED" in selection else user.mailboxes
+    parents = {other[:end] for other in user.mailboxes for end in _ends(other, habits.delimiter)}
     for name in sorted(names, key=lambda name: (name != "INBOX", name)):
         mailbox = user.mailboxes.get(name)
         if not pattern.fullmatch(name) or ("SPECIAL-USE" in selection and not (mailbox and mailbox.attributes)):
@@ -36,12 +37,19 @@ def listing(user: User, command: c.List, habits: Habits, capabilities: frozenset
         if "SUBSCRIBED" in {*selection, *returning} and name in user.subscribed:
             attributes |= {"\\Subscribed"}
         if "CHILDREN" in returning:
-            inferior = any(other.startswith(name + habits.delimiter) for other in user.mailboxes)
-            attributes |= {"\\HasChildren" if inferior else "\\HasNoChildren"}
+            attributes |= {"\\HasChildren" if name in parents else "\\HasNoChildren"}
         yield r.ListData(attributes, habits.delimiter, name)
         if status is not None and mailbox is not None and mailbox.selectable:
             items = status.removeprefix("STATUS (").removesuffix(")").split()
             yield status_of(mailbox, items, uid_next=habits.uid_next)
+
+
+def _ends(name: str, delimiter: str) -> Iterator[int]:
+    """Where the names of the mailboxes above it end."""
+    end = name.find(delimiter)
+    while end >= 0:
+        yield end
+        end = name.find(delimiter, end + 1)
 
 
 def subscriptions(user: User, command: c.Lsub, habits: Habits) -> Iterator[r.ListData]:

@@ -30,6 +30,7 @@ class Known:
         "_fresh",
         "_listing",
         "_stands",
+        "_unsettled",
         "listed",
         "plan",
         "wanted",
@@ -46,6 +47,7 @@ class Known:
         self._all = _NOWHERE  # the names of the last LIST, where more than a name says which are wanted
         self._stands: dict[str, StatusData] = {} if before is None else dict(before._stands)
         self._fresh: set[str] = set()  # made since the first look, and not looked into yet
+        self._unsettled: frozenset[str] = frozenset()  # made, or about to be the new name of another
         self._absent: set[str] = set()  # named, and there is no such mailbox
         self._denied: set[str] = set()  # listed, and told to be without access
 
@@ -80,6 +82,12 @@ class Known:
         """After LIST; ``statuses``: what came along. What is told of names; the first one tells nothing. The statuses are to be
         given to :meth:`stand` as well, after it."""
         before, existed = self._listing, self._all
+        stands = {canonical(one.mailbox): one for one in statuses}
+        if before is not None:
+            unsettled = names.unsettled(listing, before, self._stands, stands) - self._unsettled
+            self._unsettled = unsettled  # each waits for one look
+            kept_back = {name: one for name, one in listing.mailboxes.items() if name not in unsettled}
+            listing = replace(listing, mailboxes=kept_back)
         kept = {
             name: one
             for name, one in listing.mailboxes.items()
@@ -92,7 +100,6 @@ class Known:
         if before is None:
             return ()
         self._fresh |= kept.keys() - before.mailboxes.keys() - existed
-        stands = {canonical(one.mailbox): one for one in statuses}
         told = names.changes(before, listing, self.wanted.groups, self._stands, stands, existed=existed)
         for one in told:
             if one.old_name is not None:
@@ -134,9 +141,11 @@ class Known:
         known = max(uid_next or 0, before.uid_next or 0) or None
         self._stands[mailbox] = replace(before, messages=messages, uid_next=known, unseen=None, highest_mod_seq=None)
 
+    def is_denied(self, mailbox: str) -> bool:
+        return mailbox in self._denied
+
     def refused(self, mailbox: str) -> ListData | None:
         """The server tells no STATUS of ``mailbox``. The first time, where it is listed, that is told (section 3.1)."""
-        self._stands.pop(mailbox, None)
         found = None if self._listing is None else self._listing.mailboxes.get(mailbox)
         if found is None:
             self._absent.add(mailbox)

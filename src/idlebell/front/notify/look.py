@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from idlebell.front.notify.bounds import MAILBOXES
 from idlebell.front.notify.known import Known
 from idlebell.front.notify.matching import Listing, listing_of
 from idlebell.front.own import Asked
 from idlebell.imap.commands import Command, Namespace, Status
-from idlebell.imap.responses import ListData, NamespaceData, StatusData
+from idlebell.imap.responses import ListData, NamespaceData, PlainCode, StatusData
 
 Ask: TypeAlias = Callable[[Command], Awaitable[Asked]]
 """Of one session: the client's own, or a further one."""
+
+
+_FOR_GOOD: Final = frozenset({"NOPERM", "NONEXISTENT"})
+"""Other codes of RFC 5530 are about this moment."""
 
 
 class TooMuch(Exception):  # noqa: N818 - named as the fact it is
@@ -55,30 +59,18 @@ class Looker:
             came_along = await self._list(ask, known, None)  # the first look: only now it is known how many there are
         came_along = came_along or None
         for mailbox in wanted:
+            if came_along is None and mailbox == selected():
+                continue
             status = None if came_along is None else came_along.get(mailbox)
-            if came_along is None:
-                if mailbox == selected():
-                    continue
+            if status is None and (came_along is None or not known.is_denied(mailbox)):
+                # Cyrus leaves out of LIST what is being written to at that moment.
                 status = await self._status(ask, known, mailbox)
-            for told in self._stand(known, mailbox, status, mod_seq=mod_seq, selected=selected(), outset=outset):
-                self.tell(told)
-
-    def _stand(
-        self,
-        known: Known,
-        mailbox: str,
-        status: StatusData | None,
-        *,
-        mod_seq: bool,
-        selected: str | None,
-        outset: bool,
-    ) -> list[ListData | StatusData]:
-        if status is None:
-            denied = known.refused(mailbox)
-            return [] if denied is None else [denied]
-        allowed = known.allowed(mailbox)
-        told = known.stand([status], mod_seq=mod_seq, selected=selected, outset=outset)
-        return [*([] if allowed is None else [allowed]), *told]
+            if status is not None:
+                allowed = known.allowed(mailbox)
+                if allowed is not None:
+                    self.tell(allowed)
+                for told in known.stand([status], mod_seq=mod_seq, selected=selected(), outset=outset):
+                    self.tell(told)
 
     async def _list(self, ask: Ask, known: Known, before: Known | None) -> dict[str, StatusData] | None:
         """The STATUS responses that came along, none where they were not asked for; None: the server refuses."""
@@ -105,6 +97,11 @@ class Looker:
     async def _status(self, ask: Ask, known: Known, mailbox: str) -> StatusData | None:
         self.statuses += 1
         answered = await ask(Status(mailbox, known.plan.items))
-        if not answered.ok:
-            return None
-        return next((one for one in answered.untagged if isinstance(one, StatusData)), None)
+        if answered.ok:
+            return next((one for one in answered.untagged if isinstance(one, StatusData)), None)
+        code = answered.completed.code
+        if code is None or (isinstance(code, PlainCode) and code.name in _FOR_GOOD):
+            denied = known.refused(mailbox)
+            if denied is not None:
+                self.tell(denied)
+        return None

@@ -63,6 +63,18 @@ def changes(
     return tuple(told)
 
 
+def unsettled(
+    listing: Listing, before: Listing, stood: Mapping[str, StatusData], stands: Mapping[str, StatusData]
+) -> frozenset[str]:
+    """Mailboxes that are perhaps being renamed just now: a server whose RENAME takes its time (Cyrus) lists one under both
+    names, and the new one without its STATUS. The next look will know."""
+    made = [name for name in listing.mailboxes if name not in before.mailboxes and name not in stood]
+    if not made or not stands:
+        return frozenset()
+    there = [one for name, one in stood.items() if name in listing.mailboxes]
+    return frozenset(name for name in made if name not in stands or any(_same(one, stands[name]) for one in there))
+
+
 def without_access(mailbox: ListData) -> ListData:
     """A mailbox that is listed and may not be looked into (section 3.1)."""
     return replace(mailbox, attributes=mailbox.attributes | {NO_ACCESS})
@@ -80,8 +92,9 @@ def _renamed(
     stood: Mapping[str, StatusData],
     stands: Mapping[str, StatusData],
 ) -> dict[str, str]:
-    """New name -> old one. The MAILBOXID is the same (RFC 8474), or, of servers without it, UIDVALIDITY, and the mailbox does
-    not end before where it did. What two could be, neither is: then one is deleted and one made, as far as anybody can tell."""
+    """New name -> old one. UIDVALIDITY is the same, and the mailbox ends no earlier than it did. What two could be, neither
+    is: then one is deleted and one made, as far as anybody can tell. (A MAILBOXID, RFC 8474, would say for sure; but Cyrus 3.6
+    tells freed memory for one in a LIST with STATUS.)"""
     pairs: dict[str, str] = {}
     for new in made:
         status = stands.get(new)
@@ -95,8 +108,6 @@ def _renamed(
 
 
 def _same(before: StatusData, after: StatusData) -> bool:
-    if before.mailbox_id is not None and after.mailbox_id is not None:
-        return before.mailbox_id == after.mailbox_id
     if before.uid_validity is None or before.uid_validity != after.uid_validity:
         return False
     return (after.uid_next or 0) >= (before.uid_next or 0)

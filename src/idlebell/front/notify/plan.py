@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from idlebell.front.notify import standing
-from idlebell.front.notify.bounds import LISTED_AT_ONCE, MAILBOXES, MAILBOXES_BY_STATUS, SECONDS_A_STATUS
+from idlebell.front.notify.bounds import LISTED_AT_ONCE, MAILBOXES, MAILBOXES_BY_STATUS
 from idlebell.front.notify.wanted import MESSAGE_EVENTS, NAME_EVENTS, Event, Wanted
 from idlebell.imap import capabilities
 from idlebell.imap.commands import List, Lsub
@@ -22,7 +22,6 @@ class Means:
     list_status: bool
     list_extended: bool
     condstore: bool
-    object_id: bool
     namespace: bool
 
     @classmethod
@@ -31,7 +30,6 @@ class Means:
             capabilities.has(offered, "LIST-STATUS"),
             capabilities.has(offered, "LIST-EXTENDED"),
             capabilities.has(offered, "CONDSTORE"),
-            capabilities.has(offered, "OBJECTID"),
             capabilities.has(offered, "NAMESPACE"),
         )
 
@@ -76,10 +74,6 @@ class Plan:
             return False
         return listed <= LISTED_AT_ONCE
 
-    def pause(self, poll_seconds: float, statuses: int) -> float:
-        """Between two rounds, of which the last one took ``statuses`` STATUS commands."""
-        return max(poll_seconds, statuses * SECONDS_A_STATUS)
-
 
 def plan(wanted: Wanted, offered: frozenset[str]) -> Plan:
     """``offered``: the server's capabilities."""
@@ -92,8 +86,6 @@ def plan(wanted: Wanted, offered: frozenset[str]) -> Plan:
         items = standing.items(events, mod_seq=means.condstore)
     elif Event.MAILBOX_NAME in events and means.list_status:
         items = ("UIDNEXT", "UIDVALIDITY")  # by which a mailbox is known that has another name
-    if items and means.object_id and Event.MAILBOX_NAME in events:
-        items = (*items, "MAILBOXID")
     subscribed = "subscribed" in filters or bool(events & NAME_EVENTS)
     return Plan(means, _pattern(wanted), lists, subscribed, items)
 

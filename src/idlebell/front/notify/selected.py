@@ -49,6 +49,7 @@ class SelectedMailbox:
     known: int = 0
     """Of them, those that need no FETCH any more: they were there, the client made them itself, or they were fetched."""
     uid_next: int | None = None
+    """As far as it was told; of what has come since, one each is supposed."""
     settled: bool = False
     """SELECT has been answered: from now on EXISTS tells of new messages."""
     flagged: frozenset[int] = frozenset()
@@ -64,6 +65,8 @@ class SelectedMailbox:
         number = int(found[1])
         match found[2].upper():
             case b"EXISTS":
+                if self.settled and self.uid_next is not None:
+                    self.uid_next += max(0, number - self.count)
                 self.count = number
                 if not self.settled:
                     self.known = number

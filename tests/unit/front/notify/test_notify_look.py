@@ -168,7 +168,7 @@ async def test_as_many_as_the_bound_are_watched_and_not_one_more(offered: frozen
     server = Server(*(f"m{number}" for number in range(most)), offered=offered)
     known = server.known("personal", COUNTED)
     await server.look(known)
-    server.stands["one more"] = StatusData("one more", messages=0, uid_next=1, uid_validity=1)
+    server.stands["one more"] = StatusData("one more", messages=0, uid_next=1, uid_validity=2)
     with pytest.raises(TooMuch):
         await server.look(known)
     with pytest.raises(TooMuch):
