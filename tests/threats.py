@@ -183,6 +183,7 @@ THREATS: Final = (
             "unit/login/login_door::what_strangers_try_holds_up_no_owner",
             "unit/login/login_door::a_source_tries_so_many_accounts_in_an_hour",
             "flows/gateway_subscribe::a_late_refusal_tells_this_subscription_only",
+            "flows/front_handovers::each_message_rings_once_however_clients_come_and_go",
         ),
     ),
     Threat(

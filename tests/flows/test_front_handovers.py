@@ -17,7 +17,7 @@ import pytest
 from flows.gateway_bench import ScriptedDispatcher, ScriptedDoor
 from flows.watch_stage import Stage, staged
 from idlebell.deliver.dispatcher import Dispatcher
-from idlebell.front import departures, keeping
+from idlebell.front import departures, keeping, session
 from idlebell.front.departures import Departures
 from idlebell.front.keeping import Keeper
 from idlebell.front.listener import Front, FrontOptions
@@ -127,6 +127,14 @@ async def end(client: FrontClient, way: str, server: ImapServer, user: User = AL
             await client.logout()
 
 
+async def asleep(front: Front) -> None:
+    """No task reads either side of a client any more."""
+    pumps = [pump for one in front._sessions for pump in (one._client_pump, one._upstream_pump)]
+    async with asyncio.timeout(10):
+        while not all(pump is not None and pump.done() for pump in pumps):
+            await asyncio.sleep(0.005)
+
+
 WAYS = (
     "logout",
     "logout with answers under way",
@@ -184,12 +192,19 @@ async def test_each_message_rings_once_however_clients_come_and_go(
             await server.until(lambda: len(server.sessions) == 1 and server.idling("alice") == 1)
         assert sum(one.count for one in stage.store.told) == delivered, f"seed {seed}"
         assert len(server.logins) == len(ways) + 1
+        (kept,) = server.sessions
+        async with FrontClient(front.port) as stranger:  # who does not know the password ends nothing
+            tag = stranger.begin('LOGIN "alice" "guess"')
+            assert (await stranger.line(tag.encode()))[-1].startswith(f"{tag} NO".encode())
+        async with asyncio.timeout(10):
+            await server.until(lambda: server.sessions == {kept} and kept.idling)
 
 
 async def test_every_session_is_kept_but_one_that_waits_for_the_rest_of_a_literal(
     server: ImapServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each by a user of its own, who has no other session."""
+    """Each by a user of its own, who has no other session, after a silence in which the front has laid it aside."""
+    monkeypatch.setattr(session, "AWAKE_SECONDS", 0.02)
     monkeypatch.setattr(departures, "WIND_DOWN_SECONDS", 0.5)
     lost: set[str] = set()
     async with staged(server, park_after_seconds=0.01) as stage, fronted(stage) as front:
@@ -200,6 +215,7 @@ async def test_every_session_is_kept_but_one_that_waits_for_the_rest_of_a_litera
                 await client.login(user)
                 await client.run("SELECT INBOX")
                 await client.register("a", ENDPOINTS)
+                await asleep(front)
                 await end(client, way, server, user)
             account = await stage.store.account_by_key(stage.account.target, user.name)
             assert account is not None

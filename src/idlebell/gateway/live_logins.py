@@ -76,7 +76,7 @@ class LiveLogins:
         self._borrow = borrow
         self._enrolment = enrolment
         self._verifying = verifying
-        self._open: dict[tuple[ImapTarget, str], set[LiveLogin]] = {}
+        self._open: dict[tuple[ImapTarget, str], tuple[LiveLogin, ...]] = {}  # most users have one or two
 
     @property
     def means(self) -> Means:
@@ -85,7 +85,8 @@ class LiveLogins:
     @store_told
     async def opened(self, login: LiveLogin) -> None:
         """Its server has let it in. While it lasts no app of the account is asked for credentials: the session may be kept."""
-        self._open.setdefault((login.target, login.username), set()).add(login)
+        user = login.target, login.username
+        self._open[user] = (*self._open.get(user, ()), login)
         found = await self._means.store.account_by_key(login.target, login.username)
         if found is not None and await self._means.store.of_account(found.id):
             self._attend(login, found.id)
@@ -94,10 +95,10 @@ class LiveLogins:
 
     def over(self, login: LiveLogin) -> None:
         """Its session has ended, or was kept."""
-        others = self._open.get((login.target, login.username), set())
-        others.discard(login)
-        if not others:
-            self._open.pop((login.target, login.username), None)
+        user = login.target, login.username
+        others = tuple(one for one in self._open.pop(user, ()) if one is not login)
+        if others:
+            self._open[user] = others
         if login.account is not None:
             self._means.sessions.leave(login.account, login)
             self._means.nudge(login.account)
