@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import suppress
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from flows.dialect_bench import AUTH, CODE, P256DH, Client, DialectBench, command_of
 from flows.gateway_bench import Bench
+from idlebell.deliver.verification import Challenge, VerifyResult
 from idlebell.front import coi, draft, metadata
 from idlebell.front.annotations import Refused, arguments
 from idlebell.front.own import Answer
@@ -208,6 +210,37 @@ async def test_another_account_sees_nothing_of_it(bench: DialectBench) -> None:
     assert listed.untagged == ()
     await bench.says(coi.Coi(bench.registering), b'SETMETADATA "" (%b NIL)' % PHONE, client=bob)
     assert len(await bench.bench.stored()) == 1
+
+
+async def test_what_is_revived_counts_again(bench: DialectBench) -> None:
+    for generation in range(3):
+        for number in range(2):
+            made = await set_coi(bench, coi_value(resource=endpoint(10 * generation + number)), PHONE + b"%d" % number)
+            assert made.condition is Condition.OK
+        bench.bench.clock.pass_by(VALIDATED_WITHIN.total_seconds())
+        await bench.bench.store.expire(bench.bench.clock.now())
+    codes = [(await set_coi(bench, coi_value(resource=endpoint(n)), PHONE + b"%d" % n)).code for n in (0, 1, 10, 11)]
+    assert codes == [None, None, *[PlainCode("METADATA", b"TOOMANY")] * 2]
+
+
+async def test_what_is_proven_at_once_is_no_more_than_an_account_may_have(bench: DialectBench) -> None:
+    asked, answers = 0, asyncio.Event()
+
+    async def challenged(*_: object) -> VerifyResult:
+        nonlocal asked
+        asked += 1
+        await answers.wait()
+        return VerifyResult(Challenge.VERIFIED)
+
+    bench.bench.dispatcher.verify_webhook = challenged  # type: ignore[method-assign]
+    hook = {"type": "webhook", "secret": "whsec_" + "A" * 44}
+    values = [json.dumps({"endpoints": {"new_mail": {**hook, "url": f"{ENDPOINT}/{n}"}}}).encode() for n in range(6)]
+    setting = [asyncio.create_task(set_ours(bench, b"n%d" % n, value)) for n, value in enumerate(values)]
+    await bench.bench.until(lambda: asked == len(values))
+    answers.set()
+    codes = [(await one).code for one in setting]
+    assert codes.count(None) == len(await bench.bench.stored()) == 2
+    assert codes.count(PlainCode("METADATA", b"TOOMANY")) == 4
 
 
 # the draft

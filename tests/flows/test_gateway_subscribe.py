@@ -373,6 +373,19 @@ async def test_a_key_and_an_account_have_so_many_subscriptions() -> None:
     await bench.close()
 
 
+async def test_what_is_revived_counts_again() -> None:
+    bench = Bench(Policy(vapid_subject=True, max_endpoints_per_account=2))
+    over = [await bench.subscribe(push=f"https://push.example.net/{n}", lease_seconds=60) for n in range(2)]
+    bench.clock.pass_by(60)
+    await bench.store.expire(bench.clock.now())
+    for name in "ab":
+        await bench.subscribe(push=f"https://push.example.net/{name}")
+    revived = {"push": "https://push.example.net/0"}
+    assert await code(bench.subscribe(**revived)) == "too-many-requests"
+    assert await code(bench.subscribe(bench.bearing(over[0].token), password=None, **revived)) == "too-many-requests"
+    await bench.close()
+
+
 async def test_an_endpoint_in_a_network_of_ours_and_one_that_does_not_exist_get_one_answer() -> None:
     bench = Bench(addresses={"inside.example": "10.0.0.1", "nowhere.example": "none"})
     answers = []

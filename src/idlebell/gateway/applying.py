@@ -39,7 +39,7 @@ class Apply:
 
     async def __call__(self, stored: Subscription | None, endpoints: Endpoints, order: Order) -> Subscription:
         base = stored if stored is not None else replace(self._known, revision=0, token_hashes=(), floors=())
-        if not has_shown_right(base):
+        if not has_shown_right(base) or base.phase.over:  # what is revived counts again
             await check_account_limit(self._means, base)
         invited = await self._spent(base)
         # Tokens of one that never showed its right may be anybody's who knew the key: they end here.

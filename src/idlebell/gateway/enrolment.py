@@ -124,6 +124,8 @@ class Enrolment:
         check_together(existing, wish, means.policy.allow_plaintext)
         if not means.covers(existing, with_mailboxes(existing, wish.mailboxes)):
             raise ProblemError(Problem("credentials-needed", "No open session covers a mailbox that was added."))
+        if existing.phase.over:
+            await self.check_account_limit(existing)
         endpoints = await means.verified(existing.id, with_proofs(wish.endpoints, existing.endpoints), caller)
 
         async def renewed(stored: Subscription) -> Subscription:

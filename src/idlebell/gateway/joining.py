@@ -79,7 +79,7 @@ class Joining:
             wanted = self._enrolment.joined(base, wish)
             if not means.covers(source, wanted):
                 raise ProblemError(Problem("credentials-needed", "No open session covers a mailbox that was added."))
-            if known is None or not has_shown_right(known):
+            if known is None or not has_shown_right(known) or known.phase.over:
                 await self._enrolment.check_account_limit(base)
             endpoints = await means.verified(base.id, with_proofs(wish.endpoints, base.endpoints), caller)
             if known is None:

@@ -170,14 +170,15 @@ class LiveLogins:
             current_key = await current(means.store, means.entropy) if form is not None else ""
             account = await means.store.account(login.target, login.username)
             base = self._enrolment.pending(account, wish, None, key) if known is None else known
-            self._enrolment.joined(
-                base, wish
-            )  # what cannot be together is told before anybody is asked to prove anything
-            if known is None or not has_shown_right(known):
-                await self._enrolment.check_account_limit(base, None if before is None else before.id)
+            # What cannot be together, or is too much, is told before anybody is asked to prove anything.
+            self._enrolment.joined(base, wish)
+            instead_of = None if before is None else before.id
+            await self._check_limit(base, instead_of)
             endpoints = await means.verified(base.id, with_proofs(wish.endpoints, base.endpoints), caller)
             endpoints = rotated(endpoints, base.endpoints, current_key)
-            stored = await self._stored(login, wish, base, endpoints, floors, label)
+            async with means.registrar.turns.of((login.target, login.username)):
+                await self._check_limit(base, instead_of)  # others of the account may have proven theirs meanwhile
+                stored = await self._stored(login, wish, base, endpoints, floors, label)
             if before is not None:
                 await means.forget(before)
                 means.tell(before, "removed")
@@ -230,6 +231,11 @@ class LiveLogins:
         self._means.tell(found, "removed")
 
     # inside
+
+    async def _check_limit(self, base: Subscription, instead_of: SubscriptionId | None) -> None:
+        """ProblemError: it would be one too many of its account, and takes nobody's place."""
+        if not has_shown_right(base) or base.phase.over:
+            await self._enrolment.check_account_limit(base, instead_of)
 
     def _attend(self, login: LiveLogin, account: AccountId) -> None:
         """With all other sessions of the same user at the same server: whichever goes last may be kept."""
