@@ -12,6 +12,8 @@ from idlebell.rest.callers import peer
 from idlebell.rest.options import RestOptions, Takes
 
 AnyRequest = Request[Any, Any, Any]
+BEFORE_THE_KEY = frozenset({"unauthorized", "needs-tls"})
+"""Said to who has shown none: it counts as the address's own request, or as a guess."""
 
 
 def routes(options: RestOptions) -> list[HTTPRouteHandler]:
@@ -31,7 +33,7 @@ async def _taken(request: AnyRequest, takes: Takes) -> Response[None]:
     try:
         await takes(request.headers, bytes(state["body"]), peer(request).secure)
     except ProblemError as error:
-        state["keyed"] = error.problem.code != "unauthorized"
+        state["keyed"] = error.problem.code not in BEFORE_THE_KEY
         raise
     state["keyed"] = True
     return Response(None, status_code=204)

@@ -21,17 +21,15 @@ OPEN_FOR: Final = timedelta(minutes=10)
 
 
 def after(cursor: Cursor | None, uid_validity: int, uid: int, now: datetime, *, awaited: bool = False) -> Cursor | None:
-    """Where the mailbox stands once the message with ``uid`` is decided on. None: it has been, or is of a mailbox that is no
-    more.
+    """Where the mailbox stands once the message with ``uid`` is decided on. None: it has been.
 
     In a mailbox that nobody has looked at the gap begins below the first report: what was delivered beside it may be told of
     after it. ``awaited``: of the gap that this report leaves.
     """
-    if cursor is None or uid_validity > cursor.uid_validity:
+    if cursor is None or uid_validity != cursor.uid_validity:
+        # RFC 9051 section 2.3.1.1: they only grow. A mailbox out of a backup may not know, and would be mute for ever.
         below = Gap(max(1, uid - OPEN_UIDS), uid - 1, now, awaited)
         return Cursor(uid_validity, uid + 1, looked_at=now, gaps=_bounded((below,)))
-    if uid_validity < cursor.uid_validity:
-        return None  # RFC 9051 section 2.3.1.1: they only grow
     if uid >= cursor.uid_next:
         gaps = _bounded((*cursor.gaps, Gap(cursor.uid_next, uid - 1, now, awaited)))
         return replace(cursor, uid_next=uid + 1, count=None, gaps=gaps)

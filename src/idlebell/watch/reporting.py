@@ -70,7 +70,7 @@ class Reporting:
             return Heard.NOBODY
         now = means.clock.now()
         cursor = await means.store.cursor(account.id, mailbox)
-        awaited = any(one.wanted for one in subscriptions)
+        awaited = any(one.wanted and mailbox in one.mailboxes for one in subscriptions)
         moved = after(cursor, report.uid_validity, report.uid, now, awaited=awaited)
         if moved is None:
             return Heard.KNOWN
