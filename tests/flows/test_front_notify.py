@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from idlebell.front.notify.bounds import NEW_MESSAGES
 from idlebell.imap.responses import ListData
 from idlebell.model.account import Tls
 from idlebell.testing import mail
@@ -131,3 +132,16 @@ async def test_what_a_client_brought_is_wiped_when_it_goes_and_where_it_is_refus
         await other.ask("LOGOUT")
         await server.until(lambda: len(server.sessions) == 1)
         assert stage.arena.used == 0
+
+
+async def test_more_than_a_client_can_be_told_of_ends_notify() -> None:
+    async with behind(Habits()) as (server, _, client):
+        await client.ask("SELECT INBOX")
+        answer = await client.ask("NOTIFY SET (selected (MessageNew (UID) MessageExpunge))")
+        assert answer == ["OK NOTIFY completed"]
+        for number in range(NEW_MESSAGES + 1):
+            server.deliver("alice", mail.make(subject=str(number)))
+        while not (line := await client.line()).startswith("* OK "):
+            assert "FETCH" not in line
+        assert line.startswith("* OK [NOTIFICATIONOVERFLOW] ")
+        assert f"* {NEW_MESSAGES + 2} EXISTS" not in await client.ask("NOOP")

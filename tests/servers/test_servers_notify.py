@@ -13,11 +13,13 @@ from dataclasses import dataclass
 
 import pytest
 
+from idlebell.front.notify.pace import Pace
 from imap_wire import Wire
 from servers.cyrus_server import CyrusServer
 from servers.mail_server import SandboxedServer, User
-from servers.notify_stage import Client, Stage, direct, staged
+from servers.notify_stage import BRISK, Client, Stage, direct, staged
 
+RARELY = Pace(poll=600.0, gather=0.05)
 HEADERS = "UID BODY.PEEK[HEADER.FIELDS (From Subject)]"
 
 
@@ -73,15 +75,38 @@ ALL = ["cyrus, further session", "cyrus, own session", "courier, further session
 
 @pytest.fixture
 async def place(request: pytest.FixtureRequest) -> AsyncIterator[Place]:
-    name, _, way = getattr(request, "param", ALL[0]).partition(", ")
+    name, way, *rarely = getattr(request, "param", ALL[0]).split(", ")
     server: SandboxedServer = request.getfixturevalue(name)
     user = server.add_user()
-    async with staged(server.ports.imaps, server.ca_file, further=way == "further session") as stage:
+    async with staged(
+        server.ports.imaps, server.ca_file, RARELY if rarely else BRISK, further=way == "further session"
+    ) as stage:
         client = await stage.client(user.name, user.password)
         other = await direct(server.ports.imaps, server.client_context(), user.name, user.password)
         yield Place(server, stage, user, client, other)
         for wire in (client, other):
             wire.writer.close()
+
+
+@pytest.mark.parametrize("place", ["cyrus, further session, no polls"], indirect=True)
+async def test_at_once(place: Place) -> None:
+    """Not Cassandane's: by IDLE alone."""
+    assert (
+        await place.notify("(SELECTED (MessageNew (UID) MessageExpunge)) (PERSONAL (MessageNew MessageExpunge))") == []
+    )
+    await place.client.ask("SELECT INBOX")
+    await place.deliver("Message 1")
+    await place.told(r"\* 1 EXISTS", r"\* 1 FETCH \(UID 1\)")
+    await place.client.ask("UNSELECT")
+    await place.deliver("Message 2")
+    await place.told(place.status("INBOX", 2))
+    await place.client.ask("SELECT INBOX")
+    await place.client.idle()
+    await place.deliver("Message 3")
+    await place.told(r"\* 3 EXISTS", r"\* 3 FETCH \(UID 3\)")
+    await place.client.done()
+    await place.deliver("Message 4")
+    await place.told(r"\* 4 EXISTS", r"\* 4 FETCH \(UID 4\)")
 
 
 @pytest.mark.parametrize("place", ALL[:1], indirect=True)

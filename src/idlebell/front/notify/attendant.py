@@ -76,6 +76,7 @@ class Attendant:
         self._held = b""  # an EXISTS that is told with the client's next command
         self._stirred = asyncio.Event()  # something of the open mailbox is to be fetched
         self._task: asyncio.Task[None] | None = None
+        self._session: FurtherSession | None = None
 
     # --- what the client asks ---
 
@@ -130,8 +131,7 @@ class Attendant:
 
     def began(self, name: str) -> None:
         """A command of the client's goes to the upstream."""
-        if self._held:
-            self._here.tell(self._held)
+        if self._held and self._here.tell(self._held):
             self._held = b""
         if name in _OPENS:
             self._opening = SelectedMailbox("")
@@ -149,6 +149,8 @@ class Attendant:
                 self._box = opened
         elif name == "APPEND" and ok and self._box is not None and self._box.count == self._appending + 1:
             self._box.made_its_own()
+        if self._session is not None and (name in _OPENS or name in _CLOSES or name == "IDLE"):
+            self._session.interrupt()  # perhaps another mailbox is of interest now
 
     def heard(self, line: bytes) -> bool:
         """An untagged response on its way to the client; False: it is not to see it."""
@@ -191,7 +193,7 @@ class Attendant:
             async with asyncio.TaskGroup() as tasks:
                 if self._wanted.of_selected:
                     tasks.create_task(self._attend_selected())
-                if self._wanted.of_others:
+                if self._wanted.of_others or (self._wanted.of_selected and self._further is not None):
                     tasks.create_task(self._attend_others())
         except* (TooMuch, Departed, LocalProtocolError):
             # Also where the upstream says what cannot be read, or calls a mailbox what cannot be said: a client that waits for
@@ -225,13 +227,17 @@ class Attendant:
                 async with asyncio.timeout(self._pace.poll):
                     await self._stirred.wait()
             except TimeoutError:
-                if self._box is not None and not self._here.idling:
-                    await self._ask_anytime(self._poll)
+                await self._ask_for_news()
                 continue
             self._stirred.clear()
             await self._clock.sleep(self._pace.gather)
             while self._box is not None and self._box.waits:
                 await self._fetch(self._box)
+
+    async def _ask_for_news(self) -> None:
+        """Of the open mailbox, on the session that has the client's numbers; an IDLE of the client's brings them by itself."""
+        if self._box is not None and not self._here.idling:
+            await self._ask_anytime(self._poll)
 
     def _poll(self) -> Command:
         delayed = self._wanted.selected is not None and self._wanted.selected.delayed
@@ -282,13 +288,14 @@ class Attendant:
     async def _attend_others(self) -> None:
         connection = None if self._further is None else await self._further.open(self._here)
         if connection is not None:
-            session = FurtherSession(connection, self._clock)
+            self._session = FurtherSession(connection)
             try:
-                await self._look_from(session.ask, session)
+                await self._look_from(self._session.ask, self._session)
             except (TransportError, RemoteProtocolError):
                 pass  # on the client's own from now on, until its next NOTIFY
             finally:
-                session.close()
+                self._session.close()
+                self._session = None
         await self._look_from(self._ask_own, None)
 
     async def _ask_own(self, command: Command) -> Asked:
@@ -303,13 +310,17 @@ class Attendant:
         due = clock.monotonic() + self._pace.pause(self._looker.statuses)
         while True:
             left = due - clock.monotonic()
-            at_inbox = bool(known.of("INBOX") & MESSAGE_EVENTS) and here.selected != "INBOX"
             if left > 0:
+                at = self._of_interest(known)
                 if session is None:
                     await clock.sleep(left)
-                elif await session.wait(left, at_inbox=at_inbox):
+                elif await session.wait(left, at=at):
                     await clock.sleep(self._pace.gather)
-                    await self._look_at_inbox(ask, known)
+                    assert at is not None
+                    if at == here.selected:
+                        await self._ask_for_news()
+                    else:
+                        await self._look_at(ask, known, at)
                 continue
             now = clock.monotonic()
             names = known.plan.lists and now - listed_at >= self._pace.list
@@ -319,8 +330,17 @@ class Attendant:
             await self._tell_found()
             due = clock.monotonic() + self._pace.pause(self._looker.statuses)
 
-    async def _look_at_inbox(self, ask: Ask, known: Known) -> None:
-        asked = await ask(Status("INBOX", known.plan.items))
+    def _of_interest(self, known: Known) -> str | None:
+        """Where a further session idles: at the mailbox that the client has open and does not idle at itself, else at INBOX."""
+        selected = self._here.selected
+        if selected and self._wanted.of_selected and not self._here.idling:
+            return selected
+        return "INBOX" if known.of("INBOX") & MESSAGE_EVENTS and selected != "INBOX" else None
+
+    async def _look_at(self, ask: Ask, known: Known, mailbox: str) -> None:
+        if not known.plan.items:
+            return
+        asked = await ask(Status(mailbox, known.plan.items))
         statuses = [one for one in asked.untagged if isinstance(one, StatusData)]
         self._found += known.stand(statuses, mod_seq=self._mod_seq(), selected=self._here.selected)
         await self._tell_found()

@@ -1,19 +1,19 @@
-"""A further session of a client's account, which looks at the mailboxes that the client has not open: by IDLE at INBOX, where
-most comes, and by a look at all from time to time.
+"""A further session of a client's account: it idles at one mailbox, so that what comes there is told at once, and looks at all
+others from time to time.
 
 It is opened with what the client logged in with, and closed with the client's own session or its NOTIFY. Nothing on it changes
-a mailbox: INBOX is opened by EXAMINE, and what it may send is :data:`~idlebell.imap.permitted.PERMITTED`.
+a mailbox: one is opened by EXAMINE, and what it may send is :data:`~idlebell.imap.permitted.PERMITTED`.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 from typing import Final, Protocol
 
 from idlebell.front.own import Asked, Here
 from idlebell.imap.commands import Command, Examine
 from idlebell.imap.responses import ExistsData, ExpungeData, FetchData, TaggedResponse, UntaggedResponse, VanishedData
-from idlebell.net.clock import Clock
 from idlebell.net.imap_connection import ImapConnection
 
 _STIRRING: Final = (ExistsData, ExpungeData, FetchData, VanishedData)
@@ -33,14 +33,15 @@ class Further(Protocol):
 class FurtherSession:
     """``connection`` is its own. Every method raises TransportError and RemoteProtocolError: it is lost."""
 
-    __slots__ = ("_clock", "_connection", "_idles", "_opened", "_stirred")
+    __slots__ = ("_connection", "_idles", "_interrupted", "_opened", "_refused", "_stirred")
 
-    def __init__(self, connection: ImapConnection, clock: Clock) -> None:
+    def __init__(self, connection: ImapConnection) -> None:
         self._connection = connection
-        self._clock = clock
+        self._interrupted = asyncio.Event()
         self._idles = connection.has("IDLE")
-        self._opened = False
-        self._stirred = False  # INBOX has changed, and nobody was told
+        self._opened: str | None = None
+        self._refused: str | None = None  # gone, or forbidden
+        self._stirred = False  # the mailbox that is open has changed, and nobody was told
 
     async def ask(self, command: Command) -> Asked:
         reply = await self._connection.command(command)
@@ -48,26 +49,40 @@ class FurtherSession:
         done = reply.completed
         return Asked(TaggedResponse(done.tag, done.condition, done.code, done.text), tuple(reply.untagged))
 
-    async def wait(self, seconds: float, *, at_inbox: bool) -> bool:
-        """Up to ``seconds``, or until INBOX has changed: True. ``at_inbox``: whether anybody wants to know."""
-        if at_inbox and self._idles and not self._opened:
-            self._opened = (await self.ask(Examine("INBOX"))).ok
-            self._stirred = False  # what EXAMINE tells is no change, but one may lie before it
-            return self._opened
-        if not (at_inbox and self._opened):
-            await self._clock.sleep(seconds)
+    async def wait(self, seconds: float, *, at: str | None) -> bool:
+        """Up to ``seconds``, until :meth:`interrupt`, or until the mailbox ``at`` has changed: True. None: none is of
+        interest."""
+        if self._interrupted.is_set():
+            self._interrupted.clear()
             return False
+        if at is None or at == self._refused or not self._idles:
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._interrupted.wait()
+            except TimeoutError:
+                pass
+            return False
+        if at != self._opened:
+            opened = (await self.ask(Examine(at))).ok
+            self._opened, self._refused = (at, None) if opened else (None, at)
+            self._stirred = False  # what EXAMINE tells is no change, but one may lie before it
+            return opened
         if not self._stirred:
             if await self._connection.idle() is not None:
-                self._idles = self._opened = False
+                self._idles = False
                 return False
             self._hear(await self._connection.wait_for_change(seconds))
             self._hear((await self._connection.done()).untagged)
         stirred, self._stirred = self._stirred, False
         return stirred
 
+    def interrupt(self) -> None:
+        """Another mailbox may be of interest."""
+        self._interrupted.set()
+        self._connection.interrupt()
+
     def close(self) -> None:
         self._connection.close()
 
     def _hear(self, responses: Iterable[UntaggedResponse]) -> None:
-        self._stirred |= self._opened and any(isinstance(one, _STIRRING) for one in responses)
+        self._stirred |= self._opened is not None and any(isinstance(one, _STIRRING) for one in responses)
