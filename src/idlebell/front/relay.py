@@ -94,6 +94,14 @@ class Relay:
         taken, self._to_upstream = self._to_upstream, []
         return taken[0] if len(taken) == 1 else b"".join(taken)
 
+    @property
+    def has_for_client(self) -> bool:
+        return bool(self._to_client)
+
+    @property
+    def has_for_upstream(self) -> bool:
+        return bool(self._to_upstream)
+
     def take_events(self) -> list[Event]:
         taken, self._events = self._events, []
         return taken
@@ -149,14 +157,10 @@ class Relay:
 
     def tell(self, line: bytes) -> bool:
         """False: there is no room for it."""
-        if self._said_bytes + len(line) > TOLD_BYTES:
+        if self._said_bytes + sum(map(len, self._to_client)) + len(line) > TOLD_BYTES:
             return False
         self._say(line)
         return True
-
-    def told(self) -> int:
-        """Bytes that wait for the response under way."""
-        return self._said_bytes
 
     # --- ours ---
 
@@ -326,7 +330,7 @@ class Relay:
             aside.collect(opening)
         else:
             self._answered = opening
-            self._showing = not self.in_flight.is_hidden(_tag_of(opening))
+            self._showing = aside is None or not self.in_flight.is_hidden(_tag_of(opening))
             if self._showing:
                 self._to_client.append(rewritten(opening, self._desk.added))
 

@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from enum import Flag, auto
 from typing import Any, Final, Protocol
 
 from idlebell.front.cutting import Offence
@@ -17,11 +18,11 @@ from idlebell.front.desk import Spoken, Told
 from idlebell.front.limits import READ_BYTES
 from idlebell.front.own import Answer, Asked, Departed, Own, OwnCommand, Unreadable
 from idlebell.front.relay import Relay
-from idlebell.imap.commands import Command, UidFetch, UnknownCommand, name_of
+from idlebell.front.spelling import answering, encoded
+from idlebell.imap.commands import Command, UidFetch
 from idlebell.imap.encode import encode_command
-from idlebell.imap.encode_response import encode_response
 from idlebell.imap.errors import LocalProtocolError
-from idlebell.imap.responses import Condition, TaggedResponse
+from idlebell.imap.responses import Condition
 from idlebell.model.account import ImapTarget
 from idlebell.net.detached import GivenUp
 from idlebell.net.errors import ConnectionLost
@@ -33,19 +34,11 @@ STALLED_SECONDS: Final = 120.0
 """For one side to take what is in hand for it. A phone in a tunnel comes back within a minute."""
 FAREWELL_SECONDS: Final = 5.0
 
-_KINDS: Final = {
-    "FETCH": frozenset({"FETCH"}),
-    "SEARCH": frozenset({"SEARCH", "ESEARCH"}),
-    "STATUS": frozenset({"STATUS"}),
-    "LIST": frozenset({"LIST", "STATUS"}),
-    "LSUB": frozenset({"LSUB"}),
-    "ID": frozenset({"ID"}),
-    "NAMESPACE": frozenset({"NAMESPACE"}),
-    "UID FETCH": frozenset({"FETCH"}),
-    "UID SEARCH": frozenset({"SEARCH", "ESEARCH"}),
-}
-"""Commands of ours on a client's session, and the responses that answer them."""
-_TAG: Final = "Front{}"
+
+class _Side(Flag):
+    NEITHER = 0
+    CLIENT = auto()
+    UPSTREAM = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +71,8 @@ class Session:
 
     __slots__ = (
         "__weakref__", "_added", "_answering", "_asked", "_client_lock", "_client_pump", "_families", "_leaving", "_line",
-        "_over", "_paused", "_questions", "_relay", "_tasks", "_upstream_lock", "_upstream_pump", "channel", "client",
-        "given", "tags", "upstream",
+        "_over", "_paused", "_questions", "_relay", "_tasks", "_torn", "_upstream_lock", "_upstream_pump", "channel",
+        "client", "given", "tags", "upstream",
     )  # fmt: skip
 
     def __init__(
@@ -113,6 +106,7 @@ class Session:
         self._asked: _Question | None = None
         self._paused = False  # the client is not read until something of the upstream's has come
         self._over = False
+        self._torn = _Side.NEITHER
 
     def __repr__(self) -> str:
         return f"<Session of a client at {self.client.address}, {self.client.target}>"
@@ -170,9 +164,10 @@ class Session:
         return await question.answer
 
     def tell(self, line: bytes) -> bool:
-        if self._over or self._client_lock.locked() or not self._relay.tell(line):
+        if self._over or not self._relay.tell(line):
             return False
-        self._spawn(self._guarded(self._forward()))
+        if not self._client_lock.locked():  # whoever writes now takes it along
+            self._spawn(self._guarded(self._forward()))
         return True
 
     async def converse(self, text: bytes) -> bytes:
@@ -236,8 +231,8 @@ class Session:
 
     async def wind_down(self, deadline_seconds: float) -> bool:
         """Once it is over: brings the upstream to where it waits for a command. False: it cannot be, or is lost."""
-        if self._upstream_lock.locked():
-            return False  # something is half sent
+        if _Side.UPSTREAM in self._torn:
+            return False
         relay = self._relay
         relay.wind_down()
         try:
@@ -270,7 +265,7 @@ class Session:
             if not self._relay.listens:
                 self._paused = True
                 return
-            if not await self.channel.ready(AWAKE_SECONDS):
+            if not await self.channel.stirring(AWAKE_SECONDS):
                 self.channel = _shed(self.channel, self._client_lock)
                 self.channel.rest(self._wake_client)
                 return
@@ -283,7 +278,7 @@ class Session:
 
     async def _pump_upstream(self) -> None:
         while not self._over:
-            if not await self.upstream.ready(AWAKE_SECONDS):
+            if not await self.upstream.stirring(AWAKE_SECONDS):
                 self.upstream = _shed(self.upstream, self._upstream_lock)
                 self.upstream.rest(self._wake_upstream)
                 return
@@ -307,15 +302,27 @@ class Session:
                 case Told(asked):
                     self._told(asked)
         self._question()
-        if data := relay.take_upstream():
-            async with self._upstream_lock, asyncio.timeout(STALLED_SECONDS):
-                await self.upstream.write(data)
-        if data := relay.take_client():
-            async with self._client_lock, asyncio.timeout(STALLED_SECONDS):
-                await self.channel.write(data)
+        if relay.has_for_upstream:
+            async with self._upstream_lock:
+                while data := relay.take_upstream():
+                    await self._write(_Side.UPSTREAM, data)
+        if relay.has_for_client:
+            async with self._client_lock:
+                while data := relay.take_client():
+                    await self._write(_Side.CLIENT, data)
         if self._paused and relay.listens and not self._over:
             self._paused = False
             self._wake_client()
+
+    async def _write(self, side: _Side, data: bytes) -> None:
+        """A write that does not come to its end leaves a side to which nothing can be said any more."""
+        channel = self.channel if side is _Side.CLIENT else self.upstream
+        try:
+            async with asyncio.timeout(STALLED_SECONDS):
+                await channel.write(data)
+        except BaseException:
+            self._torn |= side
+            raise
 
     # --- ours ---
 
@@ -333,7 +340,7 @@ class Session:
             answer = Answer(Condition.BAD, "Not now")
         else:
             answer = await family.answer(command, self)
-        self._relay.answered(_encoded(command.tag, answer, utf8=self.utf8))
+        self._relay.answered(encoded(command.tag, answer, utf8=self.utf8))
         await self._forward()
 
     def _question(self) -> None:
@@ -343,18 +350,16 @@ class Session:
             assert self._questions is not None
             self._questions.remove(question)
             self.tags += 1
-            tag = _TAG.format(self.tags)
+            tag = f"Front{self.tags}"
             known = self.capabilities
             try:
                 chunks = encode_command(tag, command, literal_plus="LITERAL+" in known, utf8=self.utf8)
             except LocalProtocolError as error:
                 question.answer.set_exception(error)
                 continue
-            name = command.name if isinstance(command, UnknownCommand) else name_of(type(command))
-            kinds = _KINDS.get(name, frozenset())
             uids = command.uids if isinstance(command, UidFetch) else None
             self._asked = question
-            self._relay.ask(chunks, kinds, tag.encode(), uids)
+            self._relay.ask(chunks, answering(command), tag.encode(), uids)
             return
 
     def _next_question(self) -> _Question | None:
@@ -419,7 +424,8 @@ class Session:
     async def _part(self, farewell: str) -> None:
         """From the client."""
         try:
-            if farewell and self._relay.at_boundary and not (self._relay.said_bye or self._client_lock.locked()):
+            can_hear = self._relay.at_boundary and not self._relay.said_bye and _Side.CLIENT not in self._torn
+            if farewell and can_hear:
                 async with asyncio.timeout(FAREWELL_SECONDS):
                     await self.channel.write(self._relay.take_client() + f"* BYE {farewell}\r\n".encode())
         except (ConnectionLost, TimeoutError):
@@ -432,11 +438,3 @@ def _shed(channel: Channel, writing: asyncio.Lock | None = None) -> Channel:
     if isinstance(channel, TlsChannel) and (writing is None or not writing.locked()):
         return channel.park() or channel
     return channel
-
-
-def _encoded(tag: str, answer: Answer, *, utf8: bool) -> bytes:
-    try:
-        tagged = encode_response(TaggedResponse("x", answer.condition, answer.code, answer.text), utf8=utf8)[1:]
-    except LocalProtocolError:  # a text that would be read as a code
-        tagged = encode_response(TaggedResponse("x", answer.condition, answer.code, "Done"), utf8=utf8)[1:]
-    return b"".join(answer.untagged) + tag.encode("latin-1") + tagged

@@ -79,6 +79,11 @@ class RecordChannel:
         self._tls.drop_keys()
         return self._wire.ready(timeout_seconds)
 
+    def stirring(self, timeout_seconds: float) -> Awaitable[bool]:
+        if self._content or self._end is not None or self._tls.peer_closed:
+            return self.ready(timeout_seconds)
+        return self._wire.ready(timeout_seconds)
+
     def rest(self, wake: Callable[[], None]) -> None:
         if self._content or self._end is not None or self._tls.peer_closed:
             asyncio.get_running_loop().call_soon(wake)

@@ -63,6 +63,9 @@ class Channel(Protocol):
     def ready(self, timeout_seconds: float) -> Awaitable[bool]:
         """Waits until there is something to read: True; False after the time, or when :meth:`interrupt` is called."""
 
+    def stirring(self, timeout_seconds: float) -> Awaitable[bool]:
+        """As :meth:`ready` between two turns of a dialogue that goes on: what the next one needs is kept."""
+
     def rest(self, wake: Callable[[], None]) -> None:
         """As :meth:`ready` without anybody who waits: ``wake`` is called once, from the event loop."""
 
@@ -108,6 +111,8 @@ class PlainChannel:
 
     def ready(self, timeout_seconds: float) -> Awaitable[bool]:
         return self._wire.ready(timeout_seconds)
+
+    stirring = ready
 
     def rest(self, wake: Callable[[], None]) -> None:
         self._wire.rest(wake)
@@ -278,6 +283,8 @@ class TlsChannel:
         if self._ahead:
             return _true()
         return self._wire.ready(timeout_seconds)
+
+    stirring = ready
 
     def rest(self, wake: Callable[[], None]) -> None:
         if self._ahead:
