@@ -152,6 +152,7 @@ THREATS: Final = (
             "unit/cli/cli_vault::a_rotation_that_is_broken_off_anywhere_loses_nothing",
             "faults/faults_leaves::deleting_leaves_nothing_of_a_user_on_the_disk",
             "servers/servers_backup::a_subscription_rings_on_from_another_machine",
+            "unit/config/config_exposed::files_of_secrets_that_everybody_can_read_are_told",
         ),
     ),
     Threat(
@@ -273,6 +274,8 @@ THREATS: Final = (
             "unit/net/net_tls_engine::old_versions_of_tls_are_refused",
             f"{_BAD_REQUESTS}::a_bad_certificate_is_named_with_the_check_that_it_fails",
             "flows/flows_false_servers::no_false_server_gets_a_byte_of_credentials",
+            "servers/servers_certificates::a_certificate_is_a_login_and_who_has_none_of_his_own_gets_nowhere",
+            "unit/client/client_calls::an_app_logs_in_by_itself_and_believes_no_server_that_does_not_know_the_password",
         ),
     ),
     Threat(
@@ -436,6 +439,7 @@ THREATS: Final = (
             "unit/gateway/gateway_limits::as_many_a_minute_and_then_evenly",
             "flows/gateway_subscribe::the_same_registration_twice_is_one_subscription_and_one_connection",
             "flows/gateway_of_a_key::registrations_that_come_at_once_get_no_more_than_a_key_may_have",
+            "flows/gateway_of_a_key::what_comes_back_holds_its_room_while_it_logs_in",
             "flows/gateway_of_a_key::a_key_asks_so_often_wherever_it_comes_from",
         ),
     ),
@@ -478,6 +482,8 @@ THREATS: Final = (
         "sign-in is good once, for one browser, server and user name",
         (
             "unit/login/login_vault_room::a_new_refresh_token_is_stored_before_the_old_one_is_dropped",
+            "unit/login/login_own_tokens::a_new_refresh_token_is_in_its_file_before_it_is_used",
+            "flows/gateway_declared::what_is_renewed_is_there_once_and_goes_on_over_a_reload",
             "servers/servers_oauth::a_refresh_token_is_used_ahead_of_time_until_the_provider_refuses_it",
             "unit/login/login_sign_ins::an_answer_that_is_not_this_browsers_redeems_nothing",
             "unit/login/login_sign_ins::a_stolen_code_is_of_no_use_in_another_sign_in",

@@ -45,12 +45,14 @@ async def started(
             1,
             "The mail server cannot be reached at 127.0.0.1:1: nothing listens",
         ),
+        (("--token-command", "exit 3"), "", None, "token_command failed with status 3"),
     ],
     ids=[
         "a password that is refused",
         "an endpoint that cannot be rung",
         "no such mailbox",
         "a port where nobody listens",
+        "a command that prints no token",
     ],
 )
 async def test_what_nobody_will_mend_ends_it_with_status_1(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,7 +66,7 @@ def check(
         if config is None:
             raise click.UsageError("name a server or an address, or say --config FILE, --commands or --providers")
         _check_files(settings, config)
-        for line in exposed_lines(settings, config):
+        for line in (*exposed_lines(settings, config), *_ending(settings, config)):
             click.echo(f"warning: {line}", err=True)
         if canary:
             from idlebell.cli.canary import try_canary
@@ -88,6 +89,22 @@ def check(
     except ValueError as error:
         raise click.BadParameter(f"{error}; or name a mail address", param_hint="server") from None
     run(report(settings, url.under(trust), password, click.echo, certificate))
+
+
+def _ending(settings: Settings, config: Path) -> Iterator[str]:
+    """Client certificates that end soon."""
+    from datetime import UTC, datetime
+
+    from idlebell.config.loader import line_of
+    from idlebell.config.rules import Broken, client_certificates
+    from idlebell.login.certificates import ends_soon
+    from idlebell.net.certificate import read_certificate_file
+
+    for place, certificate in client_certificates(settings):
+        found = read_certificate_file(certificate.certificate)
+        if found is not None and ends_soon(found, datetime.now(UTC)):
+            told = f"{certificate.certificate} is valid until {found.not_after}"
+            yield line_of(Broken((f"{place}.client_certificate",), told), config.name)
 
 
 def _print_commands() -> None:

@@ -41,7 +41,7 @@ from idlebell.rest.server import RestServer, listen, url_of
 from idlebell.rules.pace import Pace
 from idlebell.store.contract import Store, StoreError
 from idlebell.store.memory import MemoryStore
-from idlebell.telemetry.facts import Complained, Fact, LoginFailed, Noted, SessionOpened, Warned
+from idlebell.telemetry.facts import Complained, Fact, LoginFailed, Noted, SessionOpened, TokenNotRenewed, Warned
 
 COLLECTED_AFTER: Final = (20_000, 10, 10)
 """Objects made and not freed before the collector looks at the youngest, and looks of one generation before one at the next.
@@ -264,6 +264,8 @@ async def watch_one(
                 else:
                     more = "" if private in detail else f" ({private})"
                     give_up(f"{account.target}: {detail.rstrip('.')}{more}. {PROBLEMS[code].mend}")
+            case TokenNotRenewed(detail=detail, private=private) if not proven:
+                give_up(f"{detail} {private}".strip())
             case Complained(text=text):
                 give_up(text)
             case _:

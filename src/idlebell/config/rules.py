@@ -11,9 +11,10 @@ from pathlib import Path
 from idlebell.config.settings import Settings, Watch
 from idlebell.discover.sign_in_presets import PRESETS
 from idlebell.login.vault_source import CREDENTIAL, has_source
-from idlebell.model.account import Retention, Tls
+from idlebell.model.account import ClientCertificate, Retention, Tls
 from idlebell.model.apprise_service import offered
 from idlebell.net.apprise_pool import is_installed
+from idlebell.net.client_certificates import fault_of
 from idlebell.net.http2 import is_spoken
 from idlebell.net.outbound import foreign_addresses
 from idlebell.store.sealing import default_key_path
@@ -321,6 +322,18 @@ def unreadable(settings: Settings) -> Iterator[Broken]:
             path.open("rb").close()
         except OSError as error:
             yield Broken((key,), f"{path} cannot be read: {error.strerror}")
+    for place, certificate in client_certificates(settings):
+        if Path(certificate.certificate).is_file() and Path(certificate.key).is_file():
+            fault = fault_of(certificate)
+            if fault is not None:
+                yield Broken((f"{place}.client_certificate",), fault)
+
+
+def client_certificates(settings: Settings) -> Iterator[tuple[str, ClientCertificate]]:
+    """Those that are named, with their sections."""
+    named = [("canary", settings.canary.certificate)]
+    named += [(f"watch.{number}", watch.certificate) for number, watch in enumerate(settings.watch, 1)]
+    yield from ((place, one) for place, one in named if one is not None)
 
 
 def _made_already(path: Path | None) -> Path | None:

@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 from idlebell.login.authorization import Endpoints
 from idlebell.login.password_source import NoPassword, output_of
 from idlebell.login.renewals import Refresh
-from idlebell.login.token_endpoint import Granted, is_token, read_printed, unavailable
+from idlebell.login.token_endpoint import Granted, is_token, not_printed, read_printed, unavailable
 from idlebell.model.account import CommandedCredentials, FiledCredentials, RenewableCredentials
 from idlebell.model.problem import Fault
 from idlebell.model.secret import Secret
@@ -37,7 +37,7 @@ async def printed_by(command: str) -> Granted | Fault:
     try:
         content = await output_of(command, "token_command", COMMAND_SECONDS)
     except NoPassword as error:
-        return unavailable(str(error))
+        return not_printed(str(error))
     found = read_printed(content)
     overwrite(content)
     return found

@@ -84,11 +84,17 @@ def read_printed(content: bytes) -> Granted | Fault:
     the command to keep."""
     if content.lstrip()[:1] == b"{":
         found = _granted(_object(content))
-        return Granted(found.access_token, None, found.seconds) if isinstance(found, Granted) else found
+        if isinstance(found, Granted):
+            return Granted(found.access_token, None, found.seconds)
+        return not_printed(f"token_command: {found.private}")
     line = content.split(b"\n", 1)[0].strip().decode("ascii", "replace")
     if not is_token(line):
-        return unavailable("token_command: its first line is no access token, and it is no JSON with one")
+        return not_printed("token_command: its first line is no access token, and it is no JSON with one")
     return Granted(Secret(line), None, LIFE_USUAL_SECONDS)
+
+
+def not_printed(private: str) -> Fault:
+    return Fault("token-unavailable", "The token command gives no access token.", private)
 
 
 def read_grant(answer: Answer, grant: str, secrets: Sequence[Secret | None]) -> Granted | Fault:

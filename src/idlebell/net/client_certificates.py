@@ -64,6 +64,15 @@ def load_client_certificate(context: ssl.SSLContext, certificate: ClientCertific
         raise _unreadable(certificate, error) from None
 
 
+def fault_of(certificate: ClientCertificate) -> str | None:
+    """Why it cannot be shown; None: it can."""
+    try:
+        load_client_certificate(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), certificate)
+    except TlsFailed as error:
+        return error.detail
+    return None
+
+
 def _version_of(certificate: ClientCertificate) -> _Version:
     try:
         one, other = (Path(path).stat() for path in (certificate.certificate, certificate.key))

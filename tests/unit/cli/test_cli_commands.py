@@ -8,9 +8,12 @@ import socket
 import subprocess
 import sys
 import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+import trustme
+from click.testing import CliRunner, Result
 
 import idlebell
 from idlebell.cli import COMMANDS, main
@@ -295,3 +298,35 @@ def test_a_server_that_the_rules_forbid_is_told_so(run, imap_port):
     assert "not-allowed" in found.stderr
     assert "network.allow" in found.stderr
     assert len(found.stderr.splitlines()) == 1
+
+
+def test_client_certificates_that_do_not_fit_or_end_soon_are_told(tmp_path: Path) -> None:
+    authority = trustme.CA()
+
+    def issued(name: str, days: int) -> tuple[Path, Path]:
+        made = authority.issue_cert(common_name=name, not_after=datetime.now(UTC) + timedelta(days=days))
+        certificate, key = tmp_path / f"{name}.pem", tmp_path / f"{name}.key"
+        certificate.write_bytes(made.cert_chain_pems[0].bytes())
+        key.touch(0o600)
+        key.write_bytes(made.private_key_pem.bytes())
+        return certificate, key
+
+    (soon, soon_key), (late, late_key) = issued("soon", 3), issued("late", 300)
+    config = tmp_path / "idlebell.toml"
+
+    def checked(certificate: Path, key: Path) -> Result:
+        config.write_text(
+            f'[store]\nurl = "sqlite:{tmp_path}/idlebell.db"\n[[watch]]\nurl = "imaps://a@h.example"\nexec = "true"\n'
+            f'client_certificate = "{certificate}"\nclient_key = "{key}"\n'
+        )
+        return CliRunner().invoke(main, ["check", "--config", str(config)])
+
+    well = checked(late, late_key)
+    assert (well.exit_code, well.stderr) == (0, ""), well.output
+    ends = checked(soon, soon_key)
+    assert (ends.exit_code, f"[[watch]] 1 client_certificate: {soon} is valid until" in ends.stderr) == (0, True)
+    late_key.chmod(0o644)
+    shown = checked(late, late_key)
+    assert (shown.exit_code, f"client_key: {late_key} can be read by everybody" in shown.stderr) == (0, True)
+    other = checked(late, soon_key)
+    assert (other.exit_code, "is not its key" in other.stderr) == (1, True)
