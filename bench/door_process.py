@@ -3,8 +3,9 @@
     python bench/door_process.py [--accounts 1000] [--short]
 
 The gateway (``idlebell serve``, SQLite) takes so many registrations with retention ``memory`` over REST, 32 at a time, each of
-which is answered once its session is in IDLE at a simulated server under TLS 1.3. Then the server drops everybody, and all log
-in again by what is kept. CPU is user and system of both processes, all threads; memory is what is resident once all are parked.
+which is answered once its session is in IDLE at a simulated server under TLS 1.3; then a hundred one by one, for their time.
+Then the server drops everybody, and all log in again by what is kept. CPU is user and system of both processes, all threads;
+memory is what is resident once the first are parked.
 """
 
 from __future__ import annotations
@@ -12,12 +13,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 import tempfile
+import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from rig.gateway import MeasuredGateway, Server, cpu_seconds, gateway, resident_kib, simulated_server
+from rig.tables import percentile
 
 NOWHERE = "http://127.0.0.1:9"
 OUTAGE_SECONDS = 1.0
+ONE_BY_ONE = 100
+"""Registrations, each after the one before was answered: how long one takes."""
 
 
 def processes(found: MeasuredGateway) -> list[int]:
@@ -27,6 +33,15 @@ def processes(found: MeasuredGateway) -> list[int]:
 
 def cpu_of(found: MeasuredGateway) -> list[float]:
     return list(map(cpu_seconds, processes(found)))
+
+
+async def one_by_one(server: Server, found: MeasuredGateway, numbers: Iterable[int]) -> list[float]:
+    took = []
+    for number in numbers:
+        began = time.monotonic()
+        await found.subscribe(server, [number], NOWHERE, "memory")
+        took.append(time.monotonic() - began)
+    return took
 
 
 async def measure_one(server: Server, door: str, accounts: int) -> None:
@@ -39,27 +54,29 @@ async def measure_one(server: Server, door: str, accounts: int) -> None:
             registered = cpu_of(found)
             parked = await found.settle(server, accounts)
             full = list(map(resident_kib, processes(found)))
+            took = await one_by_one(server, found, range(accounts, accounts + ONE_BY_ONE))
             before = cpu_of(found)
             dropped = (await server.ask(f"outage {OUTAGE_SECONDS:g}"))["dropped"]
-            assert dropped == accounts, dropped
+            assert dropped == accounts + ONE_BY_ONE, dropped
             await asyncio.sleep(OUTAGE_SECONDS)
-            await server.idling(accounts)
+            await server.idling(accounts + ONE_BY_ONE)
             after = cpu_of(found)
     first, again = sum(registered) - sum(began), sum(after) - sum(before)
     shares = " + ".join(f"{b - a:.1f}" for a, b in zip(before, after, strict=True))
     memory = " + ".join(f"{one / 1024:.0f}" for one in empty), " + ".join(f"{one / 1024:.0f}" for one in full)
     print(
-        f"| {door} | {accounts:,} | {parked:,} | {accounts / first:,.0f} | {accounts / again:,.0f} | {shares} | {memory[0]} "
-        f"| {memory[1]} |",
+        f"| {door} | {accounts:,} | {parked:,} | {accounts / first:,.0f} | {(accounts + ONE_BY_ONE) / again:,.0f} | {shares} "
+        f"| {percentile(took, 50) * 1000:.1f} | {percentile(took, 99) * 1000:.1f} | {memory[0]} | {memory[1]} |",
         flush=True,
     )
 
 
 async def measure(accounts: int) -> None:
     print(
-        "| door | accounts | parked | registrations / CPU s | logins again / CPU s | CPU s of those | MiB empty | MiB full |"
+        "| door | accounts | parked | registrations / CPU s | logins again / CPU s | CPU s of those "
+        "| a registration: p50 ms | p99 ms | MiB empty | MiB full |"
     )
-    print("|---|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|---|---|---|")
     async with simulated_server() as server:
         for door in ("inside", "process", "inside", "process"):
             await measure_one(server, door, accounts)

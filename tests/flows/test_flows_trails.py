@@ -84,6 +84,7 @@ def message(**given: Any) -> tuple[bytes, str]:
     return raw, next(line for line in raw.decode().splitlines() if line.startswith("Message-ID: "))[12:]
 
 
+@pytest.mark.needs("door-inside")  # whose commands of a login would be no commands of the ledger's
 async def test_a_mail_that_rang_is_told_from_seen_to_what_the_push_service_said(street: Street) -> None:
     await street.subscribe()
     raw, message_id = message(subject=SECRET)

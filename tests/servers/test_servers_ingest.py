@@ -111,6 +111,7 @@ async def staged(folder: Path) -> AsyncIterator[Stage]:
             yield stage
 
 
+@pytest.mark.needs("door-inside")  # which alone lets reports through
 @pytest.mark.needs("dovecot")
 @pytest.mark.needs("sieve")
 async def test_deliveries_ring_by_both_drivers_each_once_also_beside_a_session(tmp_path: Path) -> None:

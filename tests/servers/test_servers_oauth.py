@@ -88,6 +88,7 @@ def renewable(provider: OpenIdProvider, tokens: Tokens) -> dict[str, str]:
     }
 
 
+@pytest.mark.needs("door-inside")  # where the bound on a token's life could not be made shorter
 async def test_a_refresh_token_is_used_ahead_of_time_until_the_provider_refuses_it(
     provider: OpenIdProvider, dovecot_of: DovecotServer, service: PushService, gateway: GatewayProcess
 ) -> None:

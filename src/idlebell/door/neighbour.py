@@ -80,6 +80,7 @@ class Neighbour:
         self._app: App | None = None
         self._socket: socket.socket | None = None
         self._supervising: asyncio.Task[None] | None = None
+        self._coming = self._side
         self._vault: VaultSource | None = None
         self._logins = 0
         self._worn: Final = asyncio.Event()
@@ -117,7 +118,8 @@ class Neighbour:
             await asyncio.gather(self._supervising, return_exceptions=True)
         for one in self._retired:
             one.cancel()
-        await asyncio.gather(self._side.end(), *self._retired, return_exceptions=True)
+        sides = {self._side, self._coming}
+        await asyncio.gather(*(side.end() for side in sides), *self._retired, return_exceptions=True)
 
     @property
     def pid(self) -> int:
@@ -176,12 +178,13 @@ class Neighbour:
         logins, self._logins = self._logins, 0
         if len(self._retired) >= RETIRED_MOST:
             return
-        new = Side(self._take_over, self._emit)
+        new = self._coming = Side(self._take_over, self._emit)
         try:
             await new.start(self._configure)
             if self._vault is not None:
-                await _read_vault_key(new, self._vault, may_make=False)
-        except (OSError, ValueError) as error:
+                with suppress(ValueError):  # it is told at the start, and the vault stays closed
+                    await _read_vault_key(new, self._vault, may_make=False)
+        except OSError as error:
             self._emit(facts.Complained(f"the door process cannot be replaced: {error}"))
             await new.end()
             return
@@ -225,7 +228,11 @@ class Neighbour:
             self._side.say(frame)
         else:
             with suppress(RuntimeError):  # the loop is closed, and the door with it
-                self._loop.call_soon_threadsafe(self._side.say, frame)
+                self._loop.call_soon_threadsafe(self._say, frame)
+
+    def _say(self, frame: frames.Frame) -> None:
+        """To the door that is there by then."""
+        self._side.say(frame)
 
     async def open(self, account: Account, credentials: Credentials) -> ImapConnection:
         """As :meth:`idlebell.login.opener.Opener.open`."""

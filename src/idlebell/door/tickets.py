@@ -130,23 +130,19 @@ class Tickets:
         return given
 
     def take(self, given: bytes | memoryview) -> Callable[[], None]:
-        """What another door gave, once, before anything is kept here. Each is needed once more than it was there, until what
-        comes back is called: a request may be under way there that brought it and hears of its end there. ValueError: that is
-        not whole."""
+        """What another door gave, once, before anything is kept here. What a request has brought that may be under way there,
+        and hears of its end there, is needed once more until what comes back is called. ValueError: that is not whole."""
         found = _decode(given)
         self._key = found.key
         for one in found.kept:
-            self._kept[one.ticket] = _Kept(Secret(one.value), one.needed + 1, min(1, one.requests), set(one.uses))
+            extra = int(one.requests > 0)
+            self._kept[one.ticket] = _Kept(Secret(one.value), one.needed + extra, extra, set(one.uses))
             overwrite(one.value)
         brought = [one.ticket for one in found.kept if one.requests]
-        tickets = [one.ticket for one in found.kept]
 
         def over() -> None:
             for ticket in brought:
-                if (kept := self._kept.get(ticket)) is not None:
-                    kept.requests -= 1
-            for ticket in tickets:
-                self.release(ticket)
+                self.answered(ticket)()
 
         return over
 
