@@ -1,10 +1,10 @@
 """Bytes over a socket, in clear or under TLS, behind one interface.
 
 TLS runs on an ``SSLObject`` over two memory BIOs that we fill and empty ourselves. After the handshake OpenSSL is never given
-more than the TLS record that is wanted, and that in pieces of :data:`PIECE_BYTES`. Two things follow from it. It is known at
-any time which records OpenSSL has consumed, and between two of them a session can be parked (:meth:`TlsChannel.park`). And
-nothing grows: a BIO's memory never shrinks again (``BUF_MEM_grow``), so it is never made to hold more than a piece; OpenSSL
-itself gives its record buffer back once it is empty (``SSL_MODE_RELEASE_BUFFERS``, which CPython sets).
+more than the TLS record that is wanted, and that in pieces. Two things follow from it. It is known at any time which records
+OpenSSL has consumed, and between two of them a session can be parked (:meth:`TlsChannel.park`). And nothing grows: a BIO's
+memory never shrinks again (``BUF_MEM_grow``), so it is never made to hold more than a piece; OpenSSL itself gives its record
+buffer back once it is empty (``SSL_MODE_RELEASE_BUFFERS``, which CPython sets).
 """
 
 from __future__ import annotations
@@ -25,6 +25,14 @@ from idlebell.net.wire import Wire
 
 PIECE_BYTES: Final = 512
 """Handed to OpenSSL, or taken from it, at once."""
+
+LONG_BYTES: Final = 4_096
+"""A record, or what is to be sent, is long from here on: somebody reads or writes a message, and no dialogue. Pieces are of
+this size then; a session that is parked afterwards gives the BIO's memory back."""
+
+AHEAD_BYTES: Final = 16_384
+"""Of ciphertext in one system call while records are long: received ahead of OpenSSL, or collected from it. One call for each
+piece would be most of what a large message costs."""
 
 FLIGHT_BYTES: Final = 8_192
 """Read at once in a handshake: a server's whole flight, with a chain of four certificates."""
@@ -300,13 +308,18 @@ class TlsChannel:
 
     async def write(self, data: bytes) -> None:
         view = memoryview(data)
+        piece = PIECE_BYTES if len(view) < LONG_BYTES else LONG_BYTES
         while view:
-            try:
-                # Neither want can come: renegotiation is off, and a write under TLS 1.3 waits for nothing.
-                written = self._tls.write(view[:PIECE_BYTES])
-            except ssl.SSLError as error:
-                raise ConnectionLost("tls", error.reason or type(error).__name__) from error
-            view = view[written:]
+            records = self._unsent
+            while view and len(records) < AHEAD_BYTES:
+                try:
+                    # Neither want can come: renegotiation is off, and a write under TLS 1.3 waits for nothing.
+                    written = self._tls.write(view[:piece])
+                except ssl.SSLError as error:
+                    raise ConnectionLost("tls", error.reason or type(error).__name__) from error
+                view = view[written:]
+                records += self._take_outgoing()
+            self._unsent = records
             await self._flush()
 
     def park(self) -> RecordChannel | None:
@@ -357,9 +370,11 @@ class TlsChannel:
     async def _feed(self) -> None:
         """Gives OpenSSL the next piece of the current record, or the header of the next one. No byte is held back, so a
         cancellation loses none."""
-        wanted = min(self._left, PIECE_BYTES) if self._left else _HEADER_BYTES - len(self._header)
+        long = self._left >= LONG_BYTES
+        wanted = min(self._left, LONG_BYTES if long else PIECE_BYTES) or _HEADER_BYTES - len(self._header)
+        if not self._ahead:
+            self._ahead = await self._wire.receive(AHEAD_BYTES if long else wanted)
         data, self._ahead = self._ahead[:wanted], self._ahead[wanted:]
-        data = data or await self._wire.receive(wanted)
         if not data:
             self._incoming.write_eof()
             return

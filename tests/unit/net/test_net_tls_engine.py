@@ -18,7 +18,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from net_peers import shake_hands
 
 from idlebell.net.errors import ConnectionLost, TlsFailed
-from idlebell.net.tls_engine import PlainChannel, TlsChannel, start_tls
+from idlebell.net.tls_engine import AHEAD_BYTES, LONG_BYTES, PlainChannel, TlsChannel, start_tls
 from idlebell.net.tls_policy import TlsPolicy
 from idlebell.net.wire import Wire
 
@@ -261,6 +261,38 @@ async def test_large_data_passes_both_ways_unchanged(serve, policy, ca, version)
         got += piece
     await writing
     assert got == data
+    channel.close()
+
+
+async def test_a_large_message_takes_few_system_calls_and_little_of_it_is_held(serve, policy, server_tls, monkeypatch):
+    received, sent, size = [], [], 1 << 20
+    receive, send = Wire.receive, Wire.send_now
+
+    async def counted(wire, most):
+        data = await receive(wire, most)
+        received.append(len(data))
+        return data
+
+    def told(wire, data):
+        sent.append(len(data))
+        return send(wire, data)
+
+    async def handler(peer):
+        peer.writer.write(await peer.reader.readexactly(size))
+        await peer.rest()
+
+    channel = await pair(serve, policy, server_tls, handler)
+    monkeypatch.setattr(Wire, "receive", counted)
+    monkeypatch.setattr(Wire, "send_now", told)
+    writing = asyncio.ensure_future(channel.write(bytes(size)))
+    got = 0
+    while got < size:
+        got += len(await channel.read(65_536))
+        assert len(channel._ahead) <= AHEAD_BYTES
+    await writing
+    assert max(sent) <= AHEAD_BYTES + 2 * LONG_BYTES
+    assert len(sent) < size / LONG_BYTES
+    assert len(received) < size / LONG_BYTES
     channel.close()
 
 
