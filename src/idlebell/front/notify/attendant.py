@@ -8,13 +8,14 @@ session, where there is one; else on the client's own, whenever that is safe.
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 from collections.abc import Callable
 from enum import Enum, auto
 from typing import Final
 
 from idlebell.front.notify import fetch_items
-from idlebell.front.notify.bounds import Allowance
+from idlebell.front.notify.bounds import FURTHER_EVERY_SECONDS, Allowance
 from idlebell.front.notify.further import Further, FurtherSession
 from idlebell.front.notify.known import Known
 from idlebell.front.notify.look import Ask, Looker, TooMuch
@@ -35,7 +36,7 @@ _OVERFLOWED: Final = b"* OK [NOTIFICATIONOVERFLOW] Too much to tell; NOTIFY is o
 _TRY_AGAIN_SECONDS: Final = 0.2
 """A client that is being written to cannot be told something at that moment."""
 
-_EXISTS: Final = re.compile(rb"\* [0-9]{1,10} EXISTS\b", re.IGNORECASE)
+_EXPUNGE: Final = re.compile(rb"\* ([0-9]{1,10}) EXPUNGE\b", re.IGNORECASE)
 _NOBODY: Final = UnknownCommand("SEARCH", b"UID 4294967295")
 """Finds nothing. While it runs a server may tell of new messages and of flags, and must not of expunged ones (RFC 9051 section
 7.5.1), so it is what is asked where an EXPUNGE would be wrong."""
@@ -73,10 +74,11 @@ class Attendant:
         self._box: SelectedMailbox | None = None
         self._opening: SelectedMailbox | None = None  # SELECT is under way
         self._appending = 0  # messages when the client began to append one
-        self._held = b""  # an EXISTS that is told with the client's next command
+        self._shown: int | None = None  # messages that the client knows of; None: all
         self._stirred = asyncio.Event()  # something of the open mailbox is to be fetched
         self._task: asyncio.Task[None] | None = None
         self._session: FurtherSession | None = None
+        self._may_open_at = -math.inf  # the next further session
 
     # --- what the client asks ---
 
@@ -103,6 +105,7 @@ class Attendant:
                 text = "what the mail server tells of these mailboxes cannot be read"
             return Answer(Condition.NO, text, OVERFLOW, self._take_found())
         told = self._take_found()
+        self._show()
         self.phase, self._wanted, self._known = Phase.SET, wanted, known
         self._allowance = Allowance(_at=self._clock.monotonic())
         if here.selected is not None:
@@ -131,8 +134,7 @@ class Attendant:
 
     def began(self, name: str) -> None:
         """A command of the client's goes to the upstream."""
-        if self._held and self._here.tell(self._held):
-            self._held = b""
+        self._show()
         if name in _OPENS:
             self._opening = SelectedMailbox("")
         elif name == "APPEND" and self._box is not None:
@@ -140,7 +142,9 @@ class Attendant:
 
     def ended(self, name: str, *, ok: bool) -> None:
         """... and has its tagged response."""
-        if name in _OPENS or (name in _CLOSES and ok):
+        if name in _OPENS and not ok and self._here.selected is not None:
+            self._opening = None  # BAD: the mailbox stays open
+        elif name in _OPENS or (name in _CLOSES and ok):
             self._leave()
             opened, self._opening = self._opening, None
             if name in _OPENS and ok and opened is not None and self._here.selected is not None:
@@ -163,15 +167,36 @@ class Attendant:
             return True
         when = When.COMMAND if self._here.busy else When.QUIET
         wanted = self._wanted.of_selected
+        before = box.count
         passes = box.hear(line, when, wanted)
         if wanted:
             if box.waits:
                 self._stirred.set()
-        elif when is When.QUIET and _EXISTS.match(line):
-            box.made_its_own()
-            self._held = line + b"\r\n"  # it has to be known before the next EXPUNGE, and not yet
+            return passes
+        box.made_its_own()
+        return passes if when is When.COMMAND or box.count == before else self._mutes(line, before, box.count)
+
+    def _mutes(self, line: bytes, before: int, now: int) -> bool:
+        """The open mailbox has other messages, and the client does not want to know: new ones are shown with its next command,
+        before anything can be said of them. What it knows of and is gone it has to be told at once."""
+        shown = before if self._shown is None else self._shown
+        if now > before:
+            self._shown = shown
             return False
-        return passes
+        expunged = _EXPUNGE.match(line)
+        if expunged is not None and int(expunged[1]) > shown:
+            return False  # it came and went
+        if self._shown is not None:
+            self._shown = max(0, shown - (before - now))
+        return True
+
+    def _show(self) -> None:
+        """What :meth:`_mutes` kept back."""
+        box, shown = self._box, self._shown
+        hidden = shown is not None and box is not None and box.count > shown
+        if hidden and box is not None and not self._here.tell(b"* %d EXISTS\r\n" % box.count):
+            return  # with the command after this one
+        self._shown = None
 
     # --- its life ---
 
@@ -286,7 +311,13 @@ class Attendant:
     # --- the others ---
 
     async def _attend_others(self) -> None:
-        connection = None if self._further is None else await self._further.open(self._here)
+        if self._further is None:
+            await self._look_from(self._ask_own, None)
+            return
+        # A login for each NOTIFY of a client that sends nothing else would be a way to wear out the server behind.
+        await self._look_from(self._ask_own, None, until=self._may_open_at)
+        self._may_open_at = self._clock.monotonic() + FURTHER_EVERY_SECONDS
+        connection = await self._further.open(self._here)
         if connection is not None:
             self._session = FurtherSession(connection)
             try:
@@ -303,13 +334,13 @@ class Attendant:
         bears = selected is not None and bool(selected.events) and not selected.delayed
         return await self._here.ask(command, anytime=bears)
 
-    async def _look_from(self, ask: Ask, session: FurtherSession | None) -> None:
+    async def _look_from(self, ask: Ask, session: FurtherSession | None, until: float = math.inf) -> None:
         known, here, clock = self._known, self._here, self._clock
         assert known is not None
         listed_at = clock.monotonic()
         due = clock.monotonic() + self._pace.pause(self._looker.statuses)
-        while True:
-            left = due - clock.monotonic()
+        while clock.monotonic() < until:
+            left = min(due, until) - clock.monotonic()
             if left > 0:
                 at = self._of_interest(known)
                 if session is None:

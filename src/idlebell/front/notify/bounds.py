@@ -30,6 +30,9 @@ EVENTS_AT_ONCE: Final = float(MAILBOXES)
 """Responses that one client is told, a token bucket: each of its mailboxes once at a time, and from then on so many a second.
 What is more is a client that will not keep up: NOTIFICATIONOVERFLOW (RFC 5465 section 5.8)."""
 
+FURTHER_EVERY_SECONDS: Final = 60.0
+"""Between two logins for one client's further session: a NOTIFY that follows sooner is served by its own session until then."""
+
 HEADER_BYTES: Final = 8_192
 """Of one HEADER.FIELDS of a new message. No more is asked for; where there is more the answer says by its origin that it is a
 part (RFC 9051 section 7.5.2)."""

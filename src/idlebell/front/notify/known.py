@@ -138,7 +138,8 @@ class Known:
         before = self._stands.get(mailbox)
         if before is None or not self.wanted.of_selected:
             return
-        known = max(uid_next or 0, before.uid_next or 0) or None
+        come = max(0, messages - (before.messages or 0))  # Courier's SELECT tells no UIDNEXT: one each is supposed
+        known = None if before.uid_next is None else max(uid_next or 0, before.uid_next + come)
         self._stands[mailbox] = replace(before, messages=messages, uid_next=known, unseen=None, highest_mod_seq=None)
 
     def is_denied(self, mailbox: str) -> bool:

@@ -91,8 +91,10 @@ def test_the_selected_mailbox_is_told_by_its_own_responses() -> None:
     assert stand(known, status("a", 4, 6)) == ()
     known.left("a", 4, None)
     assert stand(known, status("a", 5, 7)) == (told("a", 5, 7),)
+    known.left("a", 7, None)  # two more, and nobody said by which UIDs
+    assert stand(known, status("a", 7, 9)) == ()
     known.left("never", 1, 1)
-    assert stand(known, status("a", 5, 7)) == ()
+    assert stand(known, status("a", 7, 9)) == ()
 
 
 def test_without_a_clause_for_it_the_selected_mailbox_is_silent_until_it_is_left() -> None:
