@@ -252,10 +252,16 @@ async def test_what_is_renewed_is_there_once_and_goes_on_over_a_reload(
     assert (one.refresh_token.text(), one.client_id, one.client_secret) == ("first", "idlebell", Secret("s3cret"))
     assert await following.follow([filed, commanded]) == ()
     assert held() == [one, two]
-    one.take(Secret("access"), Secret("second"), now=0.0, renew_at=1.0, ends_at=1.0)
-    file.write_text("second\n")  # as its renewal has done
-    assert await following.follow([filed, commanded]) == ()
-    assert held() == [one, two]
+    one.expect(Secret("second"))  # as its renewal does: then the file has it, then what is held
+    for step in (
+        lambda: None,
+        lambda: file.write_text("second\n"),
+        lambda: one.take(Secret("access"), Secret("second"), now=0.0, renew_at=1.0, ends_at=1.0),
+        lambda: file.write_text("first\n"),  # it had been read before that
+    ):
+        step()
+        assert await following.follow([filed, commanded]) == ()
+        assert held() == [one, two]
     file.write_text("another\n")
     assert await following.follow([filed, replace(commanded, token_command="another")]) == ()
     assert [own.refresh_token.text() for own in held()] == ["another", "another"]

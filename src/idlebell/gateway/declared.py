@@ -283,7 +283,8 @@ def _goes_on(held: RenewableCredentials, read: RenewableCredentials) -> bool:
             return held.command == read.command
         case FiledCredentials(), FiledCredentials():
             same = (held.file, held.client, held.client_id) == (read.file, read.client, read.client_id)
-            return same and held.refresh_token == read.refresh_token
+            # A renewal may be between the file and what is held: a token that was read before it must not be used again.
+            return same and held.has_had(read.refresh_token)
         case _:
             return False
 

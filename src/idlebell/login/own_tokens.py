@@ -74,6 +74,7 @@ def refresh_own(refresh: Refresh, run: Print, endpoints_of: EndpointsOf, emit: E
         credentials.token_url = endpoints.token_url
         found = await refresh(credentials)
         if isinstance(found, Granted) and found.refresh_token is not None:
+            credentials.expect(found.refresh_token)
             try:
                 await asyncio.to_thread(_replace, credentials.file, found.refresh_token)
             except OSError as error:

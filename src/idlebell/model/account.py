@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from idlebell.model.authority import host_port
 from idlebell.model.endpoint import PushUrl
@@ -148,11 +149,15 @@ class CommandedCredentials(RenewableCredentials):
         return "token_command"
 
 
+TOKENS_KNOWN: Final = 8
+"""Of one file, by their digests: a reload reads the file within the time of a few renewals."""
+
+
 class FiledCredentials(RenewableCredentials):
     """A refresh token that lies in a file of the operator's, which follows it. ``client``: the name of ``[oauth.NAME]``, which
     knows the token endpoint."""
 
-    __slots__ = ("client", "file")
+    __slots__ = ("_had", "client", "file")
 
     def __init__(
         self, refresh_token: Secret, client: str, client_id: str, client_secret: Secret | None, file: Path
@@ -160,6 +165,16 @@ class FiledCredentials(RenewableCredentials):
         super().__init__(refresh_token, PushUrl(""), client_id, client_secret)
         self.client = client
         self.file = file
+        self._had: deque[bytes] = deque(maxlen=TOKENS_KNOWN)
+        self.expect(refresh_token)
+
+    def expect(self, refresh_token: Secret) -> None:
+        """Before the file has it: what is read there from now on may be this one."""
+        self._had.append(sha256(refresh_token.reveal()).digest())
+
+    def has_had(self, refresh_token: Secret) -> bool:
+        """Whether it is one of these credentials' own, used up or on its way."""
+        return sha256(refresh_token.reveal()).digest() in self._had
 
     @property
     def source(self) -> str:

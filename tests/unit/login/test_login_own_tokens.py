@@ -111,6 +111,7 @@ async def test_a_new_refresh_token_is_in_its_file_before_it_is_used(tmp_path: Pa
     known["corp"] = ENDPOINTS
     assert isinstance(await refreshed(own), Granted)
     assert (file.read_text(), file.stat().st_mode & 0o777) == ("second\n", 0o600)
+    assert [own.has_had(Secret(token)) for token in ("first", "second", "third")] == [True, True, False]
     assert own.source == "login.example.org"
     for _ in range(2):
         await refreshed(own)
