@@ -28,8 +28,9 @@ from idlebell.net.detached import GivenUp
 from idlebell.net.errors import ConnectionLost
 from idlebell.net.tls_engine import Channel, TlsChannel
 
-AWAKE_SECONDS: Final = 15.0
-"""Of silence, until nothing but two sockets and a few records are left. More than a wait that has a timer of its own."""
+AWAKE_SECONDS: Final = 2.0
+"""Of silence, until nothing but two sockets and a few records are left. A dialogue has no pause as long; of those who come to
+idle few are awake at a time, so that the process has not grown for all of them."""
 STALLED_SECONDS: Final = 120.0
 """For one side to take what is in hand for it. A phone in a tunnel comes back within a minute."""
 FAREWELL_SECONDS: Final = 5.0
