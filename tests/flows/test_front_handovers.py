@@ -4,6 +4,7 @@ rings once, and one session is left."""
 from __future__ import annotations
 
 import asyncio
+import base64
 import os
 import random
 from collections.abc import AsyncIterator
@@ -226,3 +227,23 @@ async def test_every_session_is_kept_but_one_that_waits_for_the_rest_of_a_litera
                 lost.add(way)
         assert lost == {"cut in a literal"}
         assert len(await stage.fact(ReconnectAsked)) == 1
+
+
+async def test_who_acts_for_another_proves_nothing_of_him(server: ImapServer) -> None:
+    """Courier 5.0 passes over whom PLAIN says one acts for (RFC 4616 section 2), and lets in whose password it is."""
+    server.add_user("mallory", "mpass")
+    said = base64.b64encode(b"alice\0mallory\0mpass").decode()
+    async with staged(server, park_after_seconds=0.01) as stage, fronted(stage) as front:
+        async with FrontClient(front.port) as client:
+            await client.login(ALICE)
+            await client.register("a", ENDPOINTS)
+            await client.logout()
+        await server.until(lambda: server.idling("alice") == 1)
+        async with FrontClient(front.port) as client:
+            (told,) = [line for line in await client.run(f"AUTHENTICATE PLAIN {said}") if b"CAPABILITY" in line]
+            assert b"XIDLEBELL" not in told
+            tag = client.begin('GETMETADATA (DEPTH infinity) "" /private/vendor/vendor.idlebell')
+            assert (await client.line(tag.encode()))[-1].startswith(f"{tag} BAD".encode())  # the mail server's own word
+            await client.logout()
+        await server.until(lambda: front.sessions == 0)
+        await server.until(lambda: len(server.sessions) == 1 and server.idling("alice") == 1)

@@ -220,15 +220,17 @@ class Front:
             seat.leave()
             return
         client = Client(admitted.target, admitted.username, address, secure)
-        added = self._added(given.terms.capabilities)
-        session = Session(client, admitted.channel, given, self._families, self, admitted.ahead, added)
+        # Who says that he acts for another may have been let in as himself (:attr:`Brought.acted_by`): he is relayed, and
+        # has no part in what the other one has here.
+        families = () if admitted.brought.acted_by else self._families
+        added = self._added(given.terms.capabilities) if families else frozenset[str]()
+        session = Session(client, admitted.channel, given, families, self, admitted.ahead, added)
         self._sessions.add(session)
         self._seats[session] = seat
-        await self._departures.arrived(session)
-        # Who acts for another could not log in again by the other's name.
-        credentials = None if admitted.brought.authorization else admitted.brought.shown()
-        if self._arrived is not None:
-            self._arrived(session, credentials)
+        if not admitted.brought.acted_by:
+            await self._departures.arrived(session)
+            if self._arrived is not None:
+                self._arrived(session, admitted.brought.shown())
         admitted.brought.secret.wipe()
         session.begin()
 

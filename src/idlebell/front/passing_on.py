@@ -46,8 +46,9 @@ class Brought:
     username: str
     message: bytes = field(repr=False)
     secret: Secret
-    authorization: bool = False
-    """It acts for another user."""
+    acted_by: str = ""
+    """Whose password it is, where that is not ``username``. Not every server looks at whom one acts for (Courier 5.0 does not),
+    so the session that comes of it may be either's and proves nothing."""
 
     def credentials(self, ask: Ask) -> Credentials:
         return self.shown() or RelayedCredentials(_Passed(self, ask))
@@ -70,9 +71,9 @@ def by_mechanism(mechanism: str, message: bytes) -> Brought:
             acts_for, name, password = message.split(b"\0")
             if not name or not password:
                 raise NotUnderstood
-            other = bool(acts_for) and acts_for != name
+            by = name if acts_for and acts_for != name else b""
             # An upstream and its session belong to whom one acts for.
-            return Brought(mechanism, (acts_for or name).decode(), message, Secret(password.decode()), other)
+            return Brought(mechanism, (acts_for or name).decode(), message, Secret(password.decode()), by.decode())
         if mechanism == "XOAUTH2":
             found = _XOAUTH2.fullmatch(message)
             if found is not None:
@@ -83,7 +84,9 @@ def by_mechanism(mechanism: str, message: bytes) -> Brought:
                 return Brought(mechanism, _unescaped(user[1]), message, Secret(token[1].decode()))
         elif (user := _SCRAM.match(message)) is not None:
             other_user, own = _unescaped(user[1] or b""), _unescaped(user[2])
-            return Brought(mechanism, other_user or own, message, Secret(""), other_user not in ("", own))
+            return Brought(
+                mechanism, other_user or own, message, Secret(""), own if other_user not in ("", own) else ""
+            )
     except ValueError:  # not three parts, or no UTF-8
         pass
     raise NotUnderstood
@@ -202,7 +205,7 @@ class Passing:
         """None: the upstream has no way for it."""
         brought, known = self._brought, connection.capabilities
         exchange = _Passed(brought, self._ask)
-        by_command = "LOGINDISABLED" not in known and not brought.authorization
+        by_command = "LOGINDISABLED" not in known and not brought.acted_by
         if brought.mechanism == "" and by_command:
             return await connection.login(account.username, brought.secret.text())
         if f"AUTH={exchange.name}" in known:

@@ -258,7 +258,7 @@ class _Stranger:
         )
         try:
             session = await self._all.door.log_in(
-                Account(ACCOUNT, target, brought.username),
+                Account(ACCOUNT, target, brought.acted_by or brought.username),
                 brought.credentials(self._ask),
                 deadline_seconds=LOGIN_SECONDS,
                 asker=Asker(network_of(self._address), apart=True),
@@ -280,7 +280,8 @@ class _Stranger:
         for alert in () if said is None else said.alerts:
             server.send(alert)
         known = session.capabilities
-        told = frozenset(shown(sorted(known), self._all.added(known)))
+        added = () if brought.acted_by else self._all.added(known)
+        told = frozenset(shown(sorted(known), added))
         text = "Logged in" if said is None else said.text
         try:
             server.answer(Condition.OK, text, CapabilityCode(told))

@@ -8,21 +8,21 @@ from idlebell.front.passing_on import NotUnderstood, by_login, by_mechanism
 
 
 @pytest.mark.parametrize(
-    ("mechanism", "message", "username", "for_another"),
+    ("mechanism", "message", "username", "acted_by"),
     [
-        ("PLAIN", b"\0alice\0pa55word", "alice", False),
-        ("PLAIN", b"alice\0alice\0pa55word", "alice", False),
-        ("PLAIN", b"bob\0alice\0pa55word", "bob", True),
-        ("XOAUTH2", b"user=alice\x01auth=Bearer t0ken\x01\x01", "alice", False),
-        ("OAUTHBEARER", b"n,a=al=2Cice,\x01host=x\x01auth=Bearer t0ken\x01\x01", "al,ice", False),
-        ("SCRAM-SHA-256", b"n,,n=alice,r=nonce", "alice", False),
-        ("SCRAM-SHA-256", b"y,a=alice,n=alice,r=nonce", "alice", False),
-        ("SCRAM-SHA-256", b"n,a=b=3Dob,n=alice,r=nonce", "b=ob", True),
+        ("PLAIN", b"\0alice\0pa55word", "alice", ""),
+        ("PLAIN", b"alice\0alice\0pa55word", "alice", ""),
+        ("PLAIN", b"bob\0alice\0pa55word", "bob", "alice"),
+        ("XOAUTH2", b"user=alice\x01auth=Bearer t0ken\x01\x01", "alice", ""),
+        ("OAUTHBEARER", b"n,a=al=2Cice,\x01host=x\x01auth=Bearer t0ken\x01\x01", "al,ice", ""),
+        ("SCRAM-SHA-256", b"n,,n=alice,r=nonce", "alice", ""),
+        ("SCRAM-SHA-256", b"y,a=alice,n=alice,r=nonce", "alice", ""),
+        ("SCRAM-SHA-256", b"n,a=b=3Dob,n=alice,r=nonce", "b=ob", "alice"),
     ],
 )
-def test_it_is_whom_the_client_acts_for(mechanism: str, message: bytes, username: str, for_another: bool) -> None:
+def test_it_is_whom_the_client_acts_for(mechanism: str, message: bytes, username: str, acted_by: str) -> None:
     brought = by_mechanism(mechanism, message)
-    assert (brought.username, brought.authorization) == (username, for_another)
+    assert (brought.username, brought.acted_by) == (username, acted_by)
     assert "pa55word" not in repr(brought)
     assert "t0ken" not in repr(brought)
 
