@@ -29,13 +29,15 @@ NORMALISED: Final[tuple[tuple[bytes, bytes], ...]] = (
     (rb"\d\.\d{3} sec", b"sec"),
     (rb'/(uniqueid|synccrcs)" "[^"]*"', rb'/\1" "id"'),
     (rb"\* \d+ RECENT\r\n", b""),
-    (rb" (?:LOGIN-REFERRALS|STARTTLS|LOGINDISABLED|UNAUTHENTICATE|(?:COMPRESS|AUTH)=[\w-]+)(?= |\])", b""),
+    (rb" (?:LOGIN-REFERRALS|STARTTLS|LOGINDISABLED|UNAUTHENTICATE|PROXYAUTH|(?:COMPRESS|AUTH)=[\w-]+)(?= |\])", b""),
     (rb"\\Recent ?| \\Recent|RECENT \d+", b""),
 )
 """Patterns of what two stores never have in common: how long it took, UIDVALIDITY, names of objects, and to which of two
 sessions a message is recent; and of the capabilities that the front is to withhold."""
 _LITERAL: Final = re.compile(rb"\{(\d+)\+?\}\r\n\Z")
-OURS: Final = re.compile(rb"\S+ +(LOGIN|AUTHENTICATE|STARTTLS|COMPRESS|UNAUTHENTICATE|LOGOUT)\b", re.IGNORECASE)
+OURS: Final = re.compile(
+    rb"\S+ +(LOGIN|AUTHENTICATE|STARTTLS|COMPRESS|UNAUTHENTICATE|PROXYAUTH|LOGOUT)\b", re.IGNORECASE
+)
 """Commands that the front answers itself, each by a refusal in its own words."""
 _CLOSED: Final = b"<closed>"
 _SILENT: Final = b"<silent>"
