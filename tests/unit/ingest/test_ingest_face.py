@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from typing import Any, cast
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from idlebell.gateway.verbs import Gateway
 from idlebell.ingest.face import Ingest
@@ -121,3 +124,23 @@ async def test_a_source_that_is_not_there_and_a_wrong_key_are_answered_alike() -
     assert await face.signed(GENERIC | {"source": "signed:nobody"}) == "unauthorized"
     assert await face.signed(GENERIC, secret=b"x" * 32) == "unauthorized"
     assert face.gateway.told == []
+
+
+_ODD = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20), st.just(10**400), st.just(2**63),
+    st.lists(st.text(max_size=5), max_size=3), st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=2),
+)  # fmt: skip
+
+
+@settings(max_examples=60)
+@given(st.binary(max_size=60), st.sampled_from([*TOLD, "flags", "keywords", "from", "unseen", "snippet"]), _ODD)
+def test_whatever_is_sent_is_a_report_or_a_problem(raw: bytes, member: str, value: Any) -> None:
+    async def send() -> None:
+        face = Face()
+        await face.dovecot(raw)
+        await face.dovecot(json.dumps(TOLD | {member: value}).encode())
+        await face.dovecot(json.dumps(TOLD).encode().replace(b"alice", raw))
+        await face.signed(raw)
+        await face.signed(GENERIC | {member.replace("imap-", ""): value})
+
+    asyncio.run(send())
