@@ -29,7 +29,8 @@ from idlebell.net.clock import Clock
 from idlebell.net.connector import set_options
 from idlebell.net.errors import ConnectionLost, TlsFailed, TransportError
 from idlebell.net.imap_connection import ImapConnection
-from idlebell.net.tls_engine import Channel, PlainChannel
+from idlebell.net.plain_channel import PlainChannel
+from idlebell.net.tls_engine import Channel
 from idlebell.net.tls_policy import TlsContext, server_context
 from idlebell.net.tls_server import accept_tls
 from idlebell.net.traffic_secrets import TrafficSecrets

@@ -35,7 +35,8 @@ from idlebell.model.problem import Fault
 from idlebell.net.addresses import network_of
 from idlebell.net.errors import ConnectionLost
 from idlebell.net.imap_connection import ImapConnection
-from idlebell.net.tls_engine import Channel, PlainChannel
+from idlebell.net.plain_channel import PlainChannel
+from idlebell.net.tls_engine import Channel
 from idlebell.net.tls_policy import TlsContext
 from idlebell.net.tls_server import accept_tls
 from idlebell.net.traffic_secrets import TrafficSecrets

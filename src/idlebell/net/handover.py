@@ -26,9 +26,10 @@ from idlebell.net.deadlines import DEFAULT_DEADLINES
 from idlebell.net.errors import CertificateFacts, ConnectionLost
 from idlebell.net.hardening import overwrite
 from idlebell.net.imap_connection import ImapConnection
+from idlebell.net.plain_channel import PlainChannel
 from idlebell.net.record_channel import RecordChannel
 from idlebell.net.secret_arena import SecretArena
-from idlebell.net.tls_engine import Channel, PlainChannel
+from idlebell.net.tls_engine import Channel
 from idlebell.net.tls_parked import ParkedTls
 from idlebell.net.wheel import Wheel
 from idlebell.net.wire import Wire

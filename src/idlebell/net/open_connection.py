@@ -20,7 +20,8 @@ from idlebell.net.errors import ConnectionLost, NotImap, TimedOut, TlsFailed
 from idlebell.net.foreign_errors import CLIENT_CERTIFICATE_ALERTS, certificate_refused
 from idlebell.net.imap_connection import ImapConnection
 from idlebell.net.pinning import check_key
-from idlebell.net.tls_engine import PlainChannel, TlsChannel, start_tls
+from idlebell.net.plain_channel import PlainChannel
+from idlebell.net.tls_engine import TlsChannel, start_tls
 from idlebell.net.tls_policy import TlsPolicy
 from idlebell.net.wheel import Wheel
 from idlebell.net.wire import Wire

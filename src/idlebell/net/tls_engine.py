@@ -46,8 +46,8 @@ _HEADER_BYTES: Final = 5
 
 
 class Channel(Protocol):
-    """What :class:`PlainChannel`, :class:`TlsChannel` and :class:`~.record_channel.RecordChannel` have in common. One task
-    reads, one writes.
+    """What :class:`~.plain_channel.PlainChannel`, :class:`TlsChannel` and :class:`~.record_channel.RecordChannel` have in
+    common. One task reads, one writes.
 
     All but ``close`` raise ConnectionLost. A ``read`` that is cancelled or out of time has lost nothing; after such a
     ``write`` the channel can only be closed.
@@ -92,63 +92,6 @@ class Channel(Protocol):
 
     def close(self) -> None:
         """Closes at once. May be called again."""
-
-
-class PlainChannel:
-    """In clear: before STARTTLS, and where the operator allows it."""
-
-    __slots__ = ("_wire",)
-
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
-
-    @property
-    def description(self) -> str:
-        return ""
-
-    @property
-    def peer(self) -> str:
-        return self._wire.peer
-
-    @property
-    def moved_bytes(self) -> int:
-        return self._wire.moved_bytes
-
-    async def read(self, max_bytes: int) -> bytes:
-        return await self._wire.receive(max_bytes)
-
-    def ready(self, timeout_seconds: float) -> Awaitable[bool]:
-        return self._wire.ready(timeout_seconds)
-
-    stirring = ready
-
-    def rest(self, wake: Callable[[], None]) -> None:
-        self._wire.rest(wake)
-
-    def interrupt(self) -> None:
-        self._wire.interrupt()
-
-    def limit(self, seconds: float | None) -> None:
-        self._wire.limit(seconds)
-
-    async def write(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            sent = self._wire.send_now(view)
-            view = view[sent:]
-            if view:
-                await self._wire.writable()
-
-    def shut_down(self) -> None:
-        self._wire.close()
-
-    def close(self) -> None:
-        self._wire.close()
-
-    def release(self) -> tuple[Wire, bytes]:
-        """Gives the socket away for STARTTLS, with what the peer has sent already (up to 80 bytes, not removed): it should
-        be nothing, for a server waits for our ClientHello."""
-        return self._wire, self._wire.peek()
 
 
 class TlsChannel:

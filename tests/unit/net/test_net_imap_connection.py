@@ -29,7 +29,7 @@ from idlebell.net.deadlines import (
 from idlebell.net.errors import ConnectionLost, NotImap, ServerSaidBye, TimedOut, TlsFailed
 from idlebell.net.imap_connection import ImapConnection
 from idlebell.net.open_connection import open_connection
-from idlebell.net.tls_engine import PlainChannel
+from idlebell.net.plain_channel import PlainChannel
 from idlebell.net.tls_policy import TlsPolicy
 from idlebell.net.wire import Wire
 

@@ -18,7 +18,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from net_peers import shake_hands
 
 from idlebell.net.errors import ConnectionLost, TlsFailed
-from idlebell.net.tls_engine import AHEAD_BYTES, LONG_BYTES, PlainChannel, TlsChannel, start_tls
+from idlebell.net.plain_channel import PlainChannel
+from idlebell.net.tls_engine import AHEAD_BYTES, LONG_BYTES, TlsChannel, start_tls
 from idlebell.net.tls_policy import TlsPolicy
 from idlebell.net.wire import Wire
 
