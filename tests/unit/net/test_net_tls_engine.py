@@ -230,7 +230,7 @@ def test_a_ca_file_that_holds_no_authority_is_an_error_of_the_operator(tmp_path)
     empty = tmp_path / "empty.pem"
     empty.write_text("nothing")
     for path in (empty, tmp_path / "missing.pem"):
-        with pytest.raises(ValueError, match="certificate authorities|cannot be read"):
+        with pytest.raises(ValueError, match=r"certificate authorities|cannot be read"):
             TlsPolicy(path)
 
 
