@@ -103,8 +103,8 @@ class Aside:
         return None
 
     def answers(self, opening: bytes) -> bool:
-        """Is this the tagged response?"""
-        return opening.startswith(self._tag)
+        """Is this the tagged response? Before the question there may be one of the client's under the same tag."""
+        return self.stage is Stage.ASKED and opening.startswith(self._tag)
 
     def asks_for(self, name: str, opening: bytes) -> bool:
         """Is this untagged response part of the answer? A FETCH that names no message of ours is news of flags, and the

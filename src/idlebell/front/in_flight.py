@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Final
 
 from idlebell.imap import mailbox_name
@@ -22,6 +23,16 @@ _CLOSED: Final = re.compile(rb"\* OK \[CLOSED\]", re.IGNORECASE)
 _CAPABILITIES: Final = re.compile(rb"(?:\* CAPABILITY|\S+ \S+ \[CAPABILITY) ([^\]\r\n]*)", re.IGNORECASE)
 
 
+class Idle(Enum):
+    """Where the client's IDLE stands (RFC 2177)."""
+
+    OFF = auto()
+    ASKED = auto()
+    """The upstream has not said ``+`` yet."""
+    ON = auto()
+    """It takes one line, which ends it."""
+
+
 @dataclass(slots=True)
 class _Command:
     tag: bytes
@@ -37,7 +48,7 @@ class _Command:
 class InFlight:
     """``capabilities``: as the upstream told them at the login, upper-cased."""
 
-    __slots__ = ("_commands", "capabilities", "enabled", "idling", "selected")
+    __slots__ = ("_commands", "capabilities", "enabled", "idle", "selected")
 
     def __init__(self, capabilities: frozenset[str] = frozenset()) -> None:
         self._commands: list[_Command] = []
@@ -46,11 +57,14 @@ class InFlight:
         self.selected: str | None = None
         """The mailbox that is open; empty: one whose name could not be read."""
         self.enabled: frozenset[str] = frozenset()
-        self.idling = False
-        """The upstream waits in the client's IDLE."""
+        self.idle = Idle.OFF
 
     def __len__(self) -> int:
         return len(self._commands)
+
+    @property
+    def idling(self) -> bool:
+        return self.idle is Idle.ON
 
     @property
     def only_idles(self) -> bool:
@@ -70,6 +84,8 @@ class InFlight:
                 command.more = int(announced[1])
                 command.mailbox += b"\r\n"
         self._commands.append(command)
+        if name == "IDLE":
+            self.idle = Idle.ASKED
 
     def more(self, data: bytes) -> None:
         """And what follows it."""
@@ -79,17 +95,18 @@ class InFlight:
 
     def continued(self) -> None:
         """The upstream said ``+`` where no literal was awaited."""
-        if self._commands and self._commands[-1].name == "IDLE":
-            self.idling = True
+        if self.idle is Idle.ASKED:
+            self.idle = Idle.ON
 
     def done(self) -> None:
-        self.idling = False
+        """The line that ends an IDLE was passed on."""
+        self.idle = Idle.OFF
 
     def is_hidden(self, tag: bytes) -> bool:
         return any(command.hidden and command.tag == tag for command in self._commands)
 
-    def is_last(self, tag: bytes) -> bool:
-        return bool(self._commands) and self._commands[-1].tag == tag
+    def __contains__(self, tag: bytes) -> bool:
+        return any(command.tag == tag for command in self._commands)
 
     def end(self, tag: bytes, condition: bytes) -> str:
         """Its tagged response has come: its name; empty: there is none of that tag."""
@@ -103,9 +120,12 @@ class InFlight:
                 self.selected = None
         elif command.name in _CLOSES and condition == b"OK":
             self.selected = None
-        elif command.name == "IDLE" and not command.hidden:
-            self.idling = False
+        elif command.name == "IDLE" and not command.hidden and self._is_only_idle(command):
+            self.idle = Idle.OFF
         return command.name
+
+    def _is_only_idle(self, command: _Command) -> bool:
+        return not any(one.name == "IDLE" for one in self._commands if one is not command)
 
     def forget(self, tag: bytes) -> None:
         """It is over, unless what ended was hidden from the client, which still waits."""
@@ -129,7 +149,7 @@ class InFlight:
     def over(self, tag: bytes) -> None:
         """The IDLE that was interrupted is not asked for again."""
         self._commands = [command for command in self._commands if command.tag != tag]
-        self.idling = False
+        self.idle = Idle.OFF
 
     def heard(self, name: bytes, opening: bytes) -> None:
         """An untagged response that changes what we know."""

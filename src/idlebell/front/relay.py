@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from enum import Enum, auto
 from typing import Final
 
 from idlebell.front.asides import Aside, Stage
 from idlebell.front.capabilities import REFUSED, rewritten
 from idlebell.front.cutting import CommandCutter, Offence, Piece, ResponseCutter, text_of
 from idlebell.front.desk import Desk, Event, Spoken, Told
-from idlebell.front.in_flight import InFlight
+from idlebell.front.in_flight import Idle, InFlight
 from idlebell.front.limits import IN_FLIGHT, TAG_BYTES, TOLD_BYTES
 from idlebell.front.own import OWN_COMMAND_BYTES, OwnCommand
+from idlebell.front.turn import WAITS, Turn
 from idlebell.imap.errors import RemoteProtocolError
 from idlebell.imap.framing import Frame, Framer, LiteralAnnounced
 from idlebell.imap.limits import Limits
@@ -31,35 +31,14 @@ _UNTAGGED: Final = re.compile(rb"\*[ \t]++(?:[0-9]++[ \t]++)?([A-Za-z0-9.\-]++)"
 _CONDITION: Final = re.compile(rb"\S++ ([A-Za-z]++)")
 
 
-class Turn(Enum):
-    """Whose turn it is on the client's side."""
-
-    OPENING = auto()
-    """A command is awaited."""
-    PASSING = auto()
-    """One that is passed on is under way."""
-    AWAITING = auto()
-    """It has announced a literal and waits for the upstream's ``+``."""
-    CLAIMED = auto()
-    """One of ours was opened, and others before it are not answered yet."""
-    COLLECTING = auto()
-    """One of ours is under way."""
-    ANSWERING = auto()
-    """It is being answered."""
-    CONVERSING = auto()
-    """... and a line of the client is awaited for that."""
-
-
-_WAITS: Final = frozenset({Turn.AWAITING, Turn.CLAIMED, Turn.ANSWERING})
-
-
 class Relay:
     """One client's. After each call ask for :meth:`take_client`, :meth:`take_upstream` and :meth:`take_events`. Offence: the
     client's session ends, with its sentence."""
 
     __slots__ = (
         "_answered", "_aside", "_claimed", "_commands", "_desk", "_events", "_framer", "_responses", "_said",
-        "_said_bytes", "_showing", "_to_client", "_to_upstream", "_turn", "_winding_down", "in_flight", "said_bye",
+        "_said_bytes", "_showing", "_to_client", "_to_upstream", "_turn", "_under_way", "_winding_down", "in_flight",
+        "said_bye",
     )  # fmt: skip
 
     def __init__(self, desk: Desk, capabilities: frozenset[str] = frozenset(), ahead: bytes = b"") -> None:
@@ -72,6 +51,7 @@ class Relay:
         self._commands = CommandCutter(ahead)
         self._responses = ResponseCutter()
         self._turn = Turn.OPENING
+        self._under_way = b""  # the tag of the command that is passed on, or what stands in its place
         self._winding_down = False
         self._claimed: tuple[Piece, bytes, str, int] | None = None  # with tag, name and where its arguments begin
         self._framer: Framer | None = None
@@ -109,7 +89,7 @@ class Relay:
     @property
     def listens(self) -> bool:
         """May more of the client be read? What it sent has to be worked off first."""
-        return not self._commands.waiting_bytes or not (self._turn in _WAITS or self._is_held)
+        return not self._commands.waiting_bytes or not (self._turn in WAITS or self._is_held)
 
     @property
     def at_boundary(self) -> bool:
@@ -148,6 +128,16 @@ class Relay:
         self._say(answer)
         self._turn = Turn.OPENING
         self._go_on()
+
+    def took_leave(self, answer: bytes) -> None:
+        """What the client gets for its LOGOUT; nothing that it has sent behind that is looked at."""
+        self._say(answer)
+        self._turn = Turn.LEFT
+
+    @property
+    def parted(self) -> bool:
+        """The client knows that its session is over."""
+        return self.said_bye or self._turn is Turn.LEFT
 
     def converse(self, text: bytes) -> None:
         """While one is answered: ``+ text``; the client's next line is :class:`Spoken`."""
@@ -203,7 +193,9 @@ class Relay:
     @property
     def _is_held(self) -> bool:
         if self._turn is Turn.OPENING:
-            return self._aside is not None or len(self.in_flight) >= IN_FLIGHT
+            # Behind an IDLE comes its end, or the next command where it is refused: nobody knows yet.
+            asked = self.in_flight.idle is Idle.ASKED
+            return asked or self._aside is not None or len(self.in_flight) >= IN_FLIGHT
         return False
 
     def _go_on(self) -> None:
@@ -245,11 +237,18 @@ class Relay:
 
     def _open(self, piece: Piece) -> None:
         line = text_of(piece.data)
+        if self.in_flight.idling:
+            # DONE, or what is answered as if it should have been: it is one line, whatever it announces.
+            self.in_flight.done()
+            self._to_upstream.append(piece.data)
+            if piece.ends or piece.literal >= 0:
+                self._commands.forget()
+            else:
+                self._turn = Turn.PASSING
+            return
         found = _COMMAND.match(line)
-        if found is None:
-            # DONE, or no command at all: what the upstream makes of it is its answer.
-            if line.upper() == b"DONE":
-                self.in_flight.done()
+        self._under_way = line.split(b" ", 1)[0] if found is None else found[1]
+        if found is None:  # what the upstream makes of it is its answer
             self._pass(piece)
             return
         tag, name = found[1], b" ".join(found[2].upper().split()).decode("ascii", "replace")
@@ -339,6 +338,8 @@ class Relay:
         name = b"" if found is None else found[1].upper()
         if name == b"BYE":
             self.said_bye = True
+        elif name == b"BAD" and self._turn is Turn.AWAITING and self._under_way not in self.in_flight:
+            self._refuse_literal()  # it had no tag that could be answered
         if aside is not None and aside.asks_for(name.decode(), opening):
             aside.collect(opening)
             return
@@ -365,6 +366,8 @@ class Relay:
             self._go_on()
         else:
             self.in_flight.continued()
+            if self._winding_down:
+                self.wind_down()
 
     def _end_response(self) -> None:
         aside = self._aside
@@ -396,12 +399,15 @@ class Relay:
                 self._to_upstream.append(aside.ended())
             else:
                 self._end_aside()  # the upstream does not let it idle again, and the client has seen why
-        if known and self._turn is Turn.AWAITING and self.in_flight.is_last(tag):
-            self._commands.forget()
-            self._turn = Turn.OPENING
+        if self._turn is Turn.AWAITING and tag == self._under_way:
+            self._refuse_literal()
         self.in_flight.forget(tag)
         if known and not hidden:
             self._desk.ended(known, ok)
+
+    def _refuse_literal(self) -> None:
+        self._commands.forget()
+        self._turn = Turn.OPENING
 
     def _end_aside(self) -> None:
         aside, self._aside = self._aside, None

@@ -249,7 +249,7 @@ class Session:
                     relay.take_events()
                     if more := relay.take_upstream():
                         await self.upstream.write(more)
-                return True
+                return not relay.said_bye
         except (ConnectionLost, TimeoutError, Offence):
             return False
 
@@ -330,8 +330,7 @@ class Session:
     async def _answer(self, command: OwnCommand) -> None:
         if command.name == "LOGOUT":
             tag = command.tag.encode("latin-1")
-            self._relay.answered(b"* BYE Goodbye\r\n" + tag + b" OK LOGOUT completed\r\n")
-            self._relay.said_bye = True
+            self._relay.took_leave(b"* BYE Goodbye\r\n" + tag + b" OK LOGOUT completed\r\n")
             await self._forward()
             self.end()
             return
@@ -425,7 +424,7 @@ class Session:
     async def _part(self, farewell: str) -> None:
         """From the client."""
         try:
-            can_hear = self._relay.at_boundary and not self._relay.said_bye and _Side.CLIENT not in self._torn
+            can_hear = self._relay.at_boundary and not self._relay.parted and _Side.CLIENT not in self._torn
             if farewell and can_hear:
                 async with asyncio.timeout(FAREWELL_SECONDS):
                     await self.channel.write(self._relay.take_client() + f"* BYE {farewell}\r\n".encode())

@@ -365,3 +365,72 @@ def test_a_question_that_is_under_way_is_answered_before_the_session_is_quiet(
 def test_a_tag_without_an_end_ends_the_session(between: Between) -> None:
     with pytest.raises(Offence):
         between.says(b"x" * 300 + b" NOOP\r\n")
+
+
+def test_what_comes_behind_a_logout_is_run_by_nobody(between: Between) -> None:
+    between.says(b"a LOGOUT\r\nb DELETE INBOX\r\n")
+    assert between.own().name == "LOGOUT"
+    between.relay.took_leave(b"* BYE\r\na OK\r\n")
+    assert between.take().got() == b"* BYE\r\na OK\r\n"
+    assert between.says(b"c NOOP\r\n").sent() == b""
+    assert between.relay.quiet
+
+
+@pytest.mark.parametrize("said", [b"z LOGOUT\r\n", b"z GETVAPID\r\n", b"z APPEND x {5}\r\n", b"z\r\n"])
+def test_in_idle_the_upstream_takes_one_line_and_no_command(between: Between, said: bytes) -> None:
+    """RFC 2177: nothing but DONE may come. Dovecot, Cyrus and Courier answer the IDLE with BAD, and take no literal."""
+    between.says(b"i IDLE\r\n").hears(b"+ idling\r\n").sent()
+    assert between.says(said).sent() == said
+    assert not between.events
+    between.hears(b"i BAD DONE expected\r\n")
+    assert between.says(b"n NOOP\r\n").sent() == b"n NOOP\r\n"
+    between.hears(b"n OK\r\n")
+    assert between.relay.quiet
+
+
+def test_what_comes_behind_an_idle_waits_until_that_is_on(between: Between) -> None:
+    between.says(b"i IDLE\r\nDONE\r\nz GETVAPID\r\n")
+    assert between.sent() == b"i IDLE\r\n"
+    assert between.hears(b"+ idling\r\n").sent() == b"DONE\r\n"
+    assert not between.relay.may_ask()  # there is no IDLE to interrupt
+    between.hears(b"i OK\r\n")
+    assert between.own().name == "GETVAPID"
+
+
+def test_what_comes_behind_an_idle_that_is_refused_is_a_command(between: Between) -> None:
+    between.says(b"i IDLE\r\nn NOOP\r\n").hears(b"i BAD what\r\n")
+    assert between.sent() == b"i IDLE\r\nn NOOP\r\n"
+
+
+def test_a_client_that_has_gone_before_its_idle_was_on_leaves_a_quiet_session(between: Between) -> None:
+    between.says(b"i IDLE\r\n").sent()
+    between.relay.wind_down()
+    assert between.hears(b"+ idling\r\n").sent() == b"DONE\r\n"
+    assert between.hears(b"i OK\r\n").relay.quiet
+
+
+@pytest.mark.parametrize(
+    ("said", "answered"),
+    [
+        (b"a%b APPEND INBOX {5}\r\n", b"* BAD invalid tag\r\n"),
+        (b"a+b APPEND INBOX {5}\r\n", b"a+b NO none\r\n"),
+        (b"x {5}\r\n", b"x BAD no command\r\n"),
+        (b"{5}\r\n", b"* BAD no tag\r\n"),
+    ],
+)
+def test_a_literal_without_a_command_is_refused_too(between: Between, said: bytes, answered: bytes) -> None:
+    between.says(said).hears(answered).sent()
+    assert between.says(b"b NOOP\r\n").sent() == b"b NOOP\r\n"
+
+
+def test_a_tag_like_one_of_ours_is_the_clients(between: Between) -> None:
+    between.says(b"Front1 IDLE\r\n").hears(b"+ idling\r\n").sent()
+    between.relay.ask([_QUESTION], frozenset({"STATUS"}), b"Front1")
+    between.take().hears(b"Front1 OK idled\r\n")
+    assert between.sent() == b"DONE\r\n" + _QUESTION
+    between.hears(_ANSWER).hears(b"+ idling\r\n")
+    (told,) = between.events
+    assert isinstance(told, Told)
+    assert told.asked is not None
+    assert len(told.asked.untagged) == 1
+    assert between.got() == b"+ idling\r\n"
