@@ -160,7 +160,7 @@ async def test_a_door_that_has_made_many_logins_is_replaced_and_nobody_notices(
                 session.drop()
             await stage.server.until(lambda user=user: stage.server.idling(user) == 1)
         refused = await stage.subscribe(stage.wish("memory", password="wrong", retention="memory"))
-        assert refused.is_problem("authentication-failed")
+        assert refused.is_problem("authentication-failed"), refused.json
         assert Path(f"/proc/{first}").exists()
         for session in stage.server.of("old"):
             session.drop()

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from math import ceil
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, cast
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from uvicorn._types import ASGIReceiveEvent
 
     Receive: TypeAlias = Callable[[], Coroutine[Any, Any, ASGIReceiveEvent]]
+
+_TICK_SECONDS: Final = 0.1
+_TICKS_A_DAY: Final = 864_000
+"""Of uvicorn's, which makes the Date header anew every tenth one."""
 
 
 class RestServer:
@@ -109,7 +113,7 @@ class RestServer:
 
     async def stop(self, grace_seconds: float = limits.GRACE_SECONDS) -> None:
         self._server.config.timeout_graceful_shutdown = ceil(grace_seconds)
-        self._server.should_exit = True
+        self._server.exit_now()
         if self._task is not None:
             await self._task
             self._task = None
@@ -136,6 +140,21 @@ class _Embedded(uvicorn.Server):
         super().__init__(config)
         self.listening = asyncio.Event()
         self.acceptor: Acceptor | None = None
+        self._leaving = asyncio.Event()
+
+    def exit_now(self) -> None:
+        self.should_exit = True
+        self._leaving.set()
+
+    async def main_loop(self) -> None:
+        """uvicorn looks ten times a second whether it shall exit, and takes requests until then: those would come to a door
+        that is being replaced."""
+        counter = 0
+        while not await self.on_tick(counter):
+            counter = (counter + 1) % _TICKS_A_DAY
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_TICK_SECONDS):
+                    await self._leaving.wait()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
