@@ -174,11 +174,17 @@ async def after_a_cancelled_one(client: Client) -> bytes:
     return await client.says(b64(Plain("alice", "s3cret pass").initial()) + b"\r\n")
 
 
+async def with_the_answer_ahead(client: Client) -> bytes:
+    answer = b64(Plain("alice", "s3cret pass").initial())
+    return await client.says(b"a AUTHENTICATE PLAIN\r\n" + answer + b"\r\n", b"a ")
+
+
 LOGINS: dict[str, Callable[[Client], Any]] = {
     "LOGIN": lambda client: client.says(b'a LOGIN "alice" "s3cret pass"\r\n'),
     "LOGIN with literals": by_literals,
     "PLAIN": lambda client: by_mechanism(client, "PLAIN", Plain("alice", "s3cret pass").initial()),
     "PLAIN, second try": after_a_cancelled_one,
+    "PLAIN, all at once": with_the_answer_ahead,
     "XOAUTH2": lambda client: by_mechanism(client, "XOAUTH2", XOAuth2("alice", TOKEN).initial()),
     "OAUTHBEARER": lambda client: by_mechanism(
         client, "OAUTHBEARER", OAuthBearer("alice", TOKEN, "localhost", 993).initial()
@@ -223,6 +229,10 @@ async def test_a_refusal_is_the_upstreams_own(place: Place) -> None:
         while said.startswith(b"+"):  # why, for the client to read
             said = await client.says(b"\r\n")
         assert said.startswith(b"a NO"), said
+        client = await place.come(front)
+        first = ScramSha256("alice", "s3cret pass", os.urandom(24)).initial()
+        assert (await by_mechanism(client, "SCRAM-SHA-256", first)).startswith(b"+")
+        assert (await client.says(b"*\r\n")).startswith(b"a BAD")  # RFC 9051 section 6.2.2
         assert (await client.says(b"a AUTHENTICATE CRAM-MD5\r\n")).startswith(b"a NO [CANNOT]")
         assert (await by_mechanism(client, "PLAIN", b"nonsense")).startswith(b"a BAD")
         assert (await client.says(b"a SELECT INBOX\r\n")).startswith(b"a BAD")
@@ -280,6 +290,9 @@ async def test_in_clear_nobody_logs_in_before_starttls(place: Place, monkeypatch
         assert b"LOGINDISABLED" in client.greeting
         assert b"AUTH=" not in client.greeting
         assert (await client.says(b'a LOGIN alice "s3cret pass"\r\n')).startswith(b"a NO [PRIVACYREQUIRED]")
+        assert (await client.says(b"a AUTHENTICATE PLAIN\r\n")).startswith(
+            b"a NO [PRIVACYREQUIRED]"
+        )  # not asked for it
         await client.starts_tls(place.context)
         assert b"STARTTLS" not in await client.says(b"a CAPABILITY\r\n", b"* CAPABILITY")
         await client.until(b"a OK")

@@ -50,6 +50,8 @@ REFUSALS: Final = 3
 LOGIN_SECONDS: Final = 90.0
 """For the upstream to let a client in; some delay the answer to a wrong password by 15 s."""
 READ_BYTES: Final = 4_096
+_BROKEN_OFF: Final = Said(Condition.BAD, None, "The exchange was broken off")
+"""RFC 9051 section 6.2.2: a tagged BAD."""
 ACCOUNT: Final = AccountId("front")
 """In the log: a client of the front is no account of the gateway's as long as it does not register."""
 
@@ -103,6 +105,7 @@ class _Stranger:
         self._introduced: tuple[tuple[str, str], ...] = ()
         self._commands = 0
         self._refusals = 0
+        self._broken_off = False  # the last exchange was, by the client
         self._bye = False
 
     async def run(self, said: bytes) -> Admitted | None:
@@ -190,6 +193,8 @@ class _Stranger:
                 else:
                     server.answer(Condition.BAD, "STARTTLS is not offered")
             case c.Login(username, password):
+                if self._is_refused_in_clear():
+                    return None
                 return await self._log_in(lambda: by_login(username, password))
             case c.Authenticate(mechanism, initial):
                 return await self._authenticate(mechanism, initial)
@@ -213,31 +218,42 @@ class _Stranger:
         if mechanism not in RELAYED_MECHANISMS:
             self._server.answer(Condition.NO, "This mechanism is not offered", PlainCode("CANNOT"))
             return None
+        if self._is_refused_in_clear():
+            return None
         if initial is None:
             try:
                 initial = await self._ask(b"")
             except Unanswered:
-                self._answer_if_open(Condition.BAD, "cancelled")
+                self._answer_if_open(Condition.BAD, _BROKEN_OFF.text)
                 return None
         message = initial
         return await self._log_in(lambda: by_mechanism(mechanism, message))
 
+    def _is_refused_in_clear(self) -> bool:
+        """Before a password is asked for."""
+        refused = "LOGINDISABLED" in self._server.capabilities
+        if refused:
+            self._server.answer(Condition.NO, "Not in clear: TLS first", PlainCode("PRIVACYREQUIRED"))
+        return refused
+
     async def _ask(self, challenge: bytes) -> bytes:
-        """A challenge to the client. Unanswered: it cancelled."""
+        """A challenge to the client. Unanswered: it cancelled, has gone, or said what is no answer; the upstream is not to
+        blame."""
         self._server.continue_(challenge)
-        await self._flush()
-        while True:
-            for event in await self._read():
-                match event:
-                    case SaslReceived(data) if data is not None:
-                        return data
-                    case _:
-                        raise Unanswered
+        try:
+            await self._flush()
+            events = self._server.receive_data(b"")  # some send it ahead
+            while not events:
+                events = await self._read()
+        except (ConnectionLost, TimeoutError, RemoteProtocolError):
+            events = []
+        match events:
+            case [SaslReceived(bytes(data)), *_]:
+                return data
+        self._broken_off = True
+        raise Unanswered
 
     async def _log_in(self, understand: Callable[[], Brought]) -> Admitted | None:
-        if "LOGINDISABLED" in self._server.capabilities:
-            self._server.answer(Condition.NO, "Not in clear: TLS first", PlainCode("PRIVACYREQUIRED"))
-            return None
         try:
             brought = understand()
         except NotUnderstood:
@@ -248,6 +264,7 @@ class _Stranger:
             detail = "No mail server is known for this user name."
             self._refuse(refused_with(Fault("authentication-failed", detail), None))
             return None
+        self._broken_off = False
         upstreams = self._all.upstreams
         passing = Passing(
             self._all.connect,
@@ -266,7 +283,8 @@ class _Stranger:
                 opened_by=passing.open,
             )
         except LoginFailed as failure:
-            self._refuse(refused_with(failure.fault, passing.said))
+            brought.secret.wipe()
+            self._refuse(_BROKEN_OFF if self._broken_off else refused_with(failure.fault, passing.said))
             return None
         try:
             return await self._let_in(session, target, brought, passing.said)
