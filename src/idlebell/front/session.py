@@ -161,7 +161,8 @@ class Session:
         if self._questions is None:
             self._questions = deque()
         self._questions.append(question)
-        await self._forward()
+        # By a task of the session's own: who asks may be cancelled, and what is on its way must not be broken off.
+        self._spawn(self._guarded(self._forward()))
         return await question.answer
 
     def tell(self, line: bytes) -> bool:
@@ -304,9 +305,11 @@ class Session:
                     self._told(asked)
         self._question()
         if relay.has_for_upstream:
-            async with self._upstream_lock:
-                while data := relay.take_upstream():
-                    await self._write(_Side.UPSTREAM, data)
+            if asyncio.current_task() is self._upstream_pump:
+                # It may take nothing before it is rid of what it says itself.
+                self._spawn(self._guarded(self._tell_upstream()))
+            else:
+                await self._tell_upstream()
         if relay.has_for_client:
             async with self._client_lock:
                 while data := relay.take_client():
@@ -314,6 +317,11 @@ class Session:
         if self._paused and relay.listens and not self._over:
             self._paused = False
             self._wake_client()
+
+    async def _tell_upstream(self) -> None:
+        async with self._upstream_lock:
+            while data := self._relay.take_upstream():
+                await self._write(_Side.UPSTREAM, data)
 
     async def _write(self, side: _Side, data: bytes) -> None:
         """A write that does not come to its end leaves a side to which nothing can be said any more."""
@@ -416,10 +424,12 @@ class Session:
             if not question.answer.done():
                 question.answer.set_exception(Departed())
                 question.answer.exception()  # nobody may be left to look at it
-        await self._part(farewell)
-        for family in self._families:
-            await family.over(self)
-        await self._leaving.over(self)
+        try:
+            await self._part(farewell)
+            for family in self._families:
+                await family.over(self)
+        finally:
+            await self._leaving.over(self)
 
     async def _part(self, farewell: str) -> None:
         """From the client."""

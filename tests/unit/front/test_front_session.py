@@ -1,0 +1,129 @@
+"""What no order of tasks may do to a session: lose half of what is on its way, or stop one direction for the other's sake."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import cast
+
+from idlebell.front.own import Own
+from idlebell.front.session import Client, Session
+from idlebell.imap.commands import Noop
+from idlebell.imap.limits import DEFAULT_LIMITS
+from idlebell.imap.state import State
+from idlebell.imap.terms import Terms
+from idlebell.model.account import ImapTarget, Tls
+from idlebell.net.detached import GivenUp
+from idlebell.net.tls_engine import Channel
+
+TARGET = ImapTarget("imap.example.org", 993, Tls.IMPLICIT)
+
+
+class Side:
+    """A channel whose other end takes what it is sent only while ``takes`` is set."""
+
+    def __init__(self) -> None:
+        self.takes = asyncio.Event()
+        self.takes.set()
+        self.written = b""
+        self.waits = 0  # writes that it has not taken
+        self._reader = asyncio.StreamReader()
+        self._there = asyncio.Event()
+        self.shut = False
+
+    def says(self, data: bytes) -> None:
+        self._reader.feed_data(data)
+        self._there.set()
+
+    async def read(self, max_bytes: int) -> bytes:
+        self._there.clear()
+        return await self._reader.read(max_bytes)
+
+    def stirring(self, timeout_seconds: float) -> Awaitable[bool]:
+        return self._there.wait()
+
+    async def write(self, data: bytes) -> None:
+        self.waits += 1
+        await self.takes.wait()
+        self.waits -= 1
+        self.written += data
+
+    def shut_down(self) -> None:
+        self.shut = True
+
+
+class Sessions:
+    def __init__(self) -> None:
+        self.ended: list[Session] = []
+
+    async def over(self, session: Session) -> None:
+        self.ended.append(session)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0)
+
+
+def made(client: Side, upstream: Side, *families: object) -> tuple[Session, Sessions]:
+    nothing = frozenset[str]()
+    terms = Terms(
+        DEFAULT_LIMITS, True, frozenset(), False, None, State.AUTHENTICATED, frozenset({"IMAP4REV1"}), nothing
+    )
+    given = GivenUp(cast(Channel, upstream), terms, 0, 0.0, 0.0)
+    sessions = Sessions()
+    who = Client(TARGET, "alice", "192.0.2.1", secure=True)
+    session = Session(who, cast(Channel, client), given, cast(list[Own], families), sessions, b"", nothing)
+    session.begin()
+    return session, sessions
+
+
+async def test_whoever_asks_no_longer_breaks_off_nothing_that_is_on_its_way() -> None:
+    client, upstream = Side(), Side()
+    session, sessions = made(client, upstream)
+    upstream.takes.clear()
+    asker = asyncio.create_task(session.ask(Noop()))
+    await until(lambda: upstream.waits == 1)
+    asker.cancel()
+    await asyncio.wait([asker])
+    upstream.takes.set()
+    await until(lambda: upstream.written == b"Front1 NOOP\r\n")
+    upstream.says(b"Front1 OK\r\n")
+    client.says(b"a NOOP\r\n")
+    await until(lambda: upstream.written.endswith(b"\r\na NOOP\r\n"))
+    session.end()
+    await session.closed()
+    assert sessions.ended == [session]
+
+
+async def test_an_upstream_that_takes_nothing_is_listened_to() -> None:
+    """It may well wait for that: whoever waits for the other in both directions waits for ever."""
+    client, upstream = Side(), Side()
+    session, _ = made(client, upstream)
+    client.says(b"i IDLE\r\nDONE\r\n")
+    await until(lambda: upstream.written == b"i IDLE\r\n")
+    upstream.takes.clear()
+    upstream.says(b"+ idling\r\n")
+    await until(lambda: upstream.waits == 1)
+    upstream.says(b"* 1 EXISTS\r\n")
+    await until(lambda: client.written.endswith(b"* 1 EXISTS\r\n"))
+    session.end()
+    await session.closed()
+
+
+class Failing:
+    def heard(self, line: bytes, here: object) -> bool:
+        return True
+
+    async def over(self, here: object) -> None:
+        raise RuntimeError
+
+
+async def test_a_session_is_given_back_whatever_fails_at_its_end() -> None:
+    client, upstream = Side(), Side()
+    session, sessions = made(client, upstream, Failing())
+    session.end()
+    await session.closed()
+    assert client.shut
+    assert sessions.ended == [session]
