@@ -18,7 +18,7 @@ import pytest
 from flows.gateway_bench import ScriptedDispatcher, ScriptedDoor
 from flows.watch_stage import Stage, staged
 from idlebell.deliver.dispatcher import Dispatcher
-from idlebell.front import departures, keeping, session
+from idlebell.front import departures, keeping, listener, session
 from idlebell.front.departures import Departures
 from idlebell.front.keeping import Keeper
 from idlebell.front.listener import Front, FrontOptions
@@ -136,6 +136,13 @@ async def asleep(front: Front) -> None:
             await asyncio.sleep(0.005)
 
 
+async def empty(front: Front) -> None:
+    """All clients have gone, and what becomes of their sessions is done."""
+    async with asyncio.timeout(10):
+        while front.sessions:
+            await asyncio.sleep(0.005)
+
+
 WAYS = (
     "logout",
     "logout with answers under way",
@@ -187,7 +194,7 @@ async def test_each_message_rings_once_however_clients_come_and_go(
             await client.login(ALICE)
             await client.logout()
         async with asyncio.timeout(10):
-            await server.until(lambda: front.sessions == 0)
+            await empty(front)
             while sum(one.count for one in stage.store.told) < delivered:
                 await asyncio.sleep(0.01)
             await server.until(lambda: len(server.sessions) == 1 and server.idling("alice") == 1)
@@ -245,5 +252,25 @@ async def test_who_acts_for_another_proves_nothing_of_him(server: ImapServer) ->
             tag = client.begin('GETMETADATA (DEPTH infinity) "" /private/vendor/vendor.idlebell')
             assert (await client.line(tag.encode()))[-1].startswith(f"{tag} BAD".encode())  # the mail server's own word
             await client.logout()
-        await server.until(lambda: front.sessions == 0)
+        await empty(front)
         await server.until(lambda: len(server.sessions) == 1 and server.idling("alice") == 1)
+
+
+async def test_a_login_that_takes_too_long_at_our_end_leaves_nothing(
+    server: ImapServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = asyncio.Event()
+
+    async def arrived(*_: object) -> None:
+        asked.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Keeper, "arrived", arrived)
+    monkeypatch.setattr(listener, "BEFORE_LOGIN_SECONDS", 0.5)
+    async with staged(server) as stage, fronted(stage) as front, FrontClient(front.port) as client:
+        client.begin('LOGIN "alice" "apass"')
+        await client.gone()
+        await empty(front)
+        await server.until(lambda: not server.sessions)
+        assert front.connections == 0
+        assert asked.is_set()

@@ -213,6 +213,9 @@ class Front:
                 await _flush(admitted.session)
         except (TransportError, RemoteProtocolError):
             pass
+        except BaseException:
+            admitted.session.close()
+            raise
         if given is None:
             admitted.session.close()
             with contextlib.suppress(ConnectionLost, TimeoutError):
@@ -228,11 +231,16 @@ class Front:
         session = Session(client, admitted.channel, given, families, self, admitted.ahead, added)
         self._sessions.add(session)
         self._seats[session] = seat
-        if not admitted.brought.acted_by:
-            await self._departures.arrived(session)
-            if self._arrived is not None:
-                self._arrived(session, admitted.brought.shown())
-        admitted.brought.secret.wipe()
+        try:
+            if not admitted.brought.acted_by:
+                await self._departures.arrived(session)
+                if self._arrived is not None:
+                    self._arrived(session, admitted.brought.shown())
+        except BaseException:
+            session.end()
+            raise
+        finally:
+            admitted.brought.secret.wipe()
         session.begin()
 
     async def over(self, session: Session) -> None:
