@@ -9,6 +9,7 @@ import os
 import pytest
 
 from faults.front_scene import CAPABILITIES, SECONDS, End, Upstream, obey, scene
+from idlebell.front import departures
 
 FORGED = (
     b"WEBPUSH STARTTLS COMPRESS=DEFLATE LOGIN-REFERRALS UNAUTHENTICATE AUTH=SCRAM-SHA-256-PLUS AUTH=EXTERNAL XVAPID"
@@ -182,3 +183,13 @@ async def test_answers_that_nobody_asked_for_pass_and_confuse_nothing() -> None:
         said = await client.ask(b"LOGOUT", b"d")
         assert said[-1].startswith(b"d OK")
         assert any(line.startswith(b"* BYE") for line in said)
+
+
+async def test_a_client_that_goes_while_its_upstream_is_silent_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it has sent last waits for answers that do not come, and its end stands behind that."""
+    monkeypatch.setattr(departures, "LOGOUT_SECONDS", 0.1)
+    async with scene(Upstream(drain)) as stage:
+        client = await stage.client()
+        await client.say(b"b SELECT INBOX\r\nc LOGOUT\r\nd NOOP\r\n")
+        client.writer.write_eof()
+        await stage.until(lambda: not stage.front.sessions)

@@ -14,6 +14,9 @@ from idlebell.imap.framing import LITERAL, Frame
 from idlebell.imap.limits import DEFAULT_LIMITS
 from idlebell.imap.tokens import Cursor, GrammarError
 
+ENABLED_NAMES: Final = 64
+"""Of extensions that are noted as ENABLED. There are under ten; an upstream may name others for ever."""
+
 MAILBOX_BYTES: Final = 1_024
 """Of a mailbox name that comes as a literal, what is kept until it is open."""
 
@@ -155,7 +158,8 @@ class InFlight:
         """An untagged response that changes what we know."""
         if name == b"ENABLED":
             told = opening.split()[2:]
-            self.enabled |= {one.decode("ascii", "replace").upper() for one in told[:64]}
+            room = max(0, ENABLED_NAMES - len(self.enabled))
+            self.enabled |= {one.decode("ascii", "replace").upper() for one in told[:room]}
         elif name == b"OK" and _CLOSED.match(opening):
             self.selected = None
         self.learn(opening)

@@ -16,7 +16,7 @@ from idlebell.front.capabilities import REFUSED, rewritten
 from idlebell.front.cutting import CommandCutter, Offence, Piece, ResponseCutter, text_of
 from idlebell.front.desk import Desk, Event, Spoken, Told
 from idlebell.front.in_flight import Idle, InFlight
-from idlebell.front.limits import IN_FLIGHT, TAG_BYTES, TOLD_BYTES
+from idlebell.front.limits import IN_FLIGHT, READ_BYTES, TAG_BYTES, TOLD_BYTES
 from idlebell.front.own import OWN_COMMAND_BYTES, OwnCommand
 from idlebell.front.turn import WAITS, Turn
 from idlebell.imap.errors import RemoteProtocolError
@@ -88,8 +88,8 @@ class Relay:
 
     @property
     def listens(self) -> bool:
-        """May more of the client be read? What it sent has to be worked off first."""
-        return not self._commands.waiting_bytes or not (self._turn in WAITS or self._is_held)
+        """May more of the client be read? Of what has to wait no more than so much; only who reads learns that it has gone."""
+        return self._commands.waiting_bytes < READ_BYTES or not (self._turn in WAITS or self._is_held)
 
     @property
     def at_boundary(self) -> bool:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from idlebell.front.cutting import Offence
 from idlebell.front.desk import Event, Spoken, Told
-from idlebell.front.limits import IN_FLIGHT, OPENING_BYTES, TOLD_BYTES
+from idlebell.front.in_flight import ENABLED_NAMES
+from idlebell.front.limits import IN_FLIGHT, OPENING_BYTES, READ_BYTES, TOLD_BYTES
 from idlebell.front.own import OWN_COMMAND_BYTES, OwnCommand
 from idlebell.front.relay import Relay
 from idlebell.imap.responses import StatusData
@@ -105,7 +106,7 @@ def test_a_literal_waits_for_the_upstreams_consent(between: Between) -> None:
     between.says(b"a APPEND INBOX {5}\r\n")
     assert between.sent() == b"a APPEND INBOX {5}\r\n"
     between.says(b"LOGOUT")  # sent ahead against the rules: it waits
-    assert (between.sent(), between.relay.listens) == (b"", False)
+    assert between.sent() == b""
     assert between.hears(b"+ OK\r\n").got() == b"+ OK\r\n"
     assert between.says(b"\r\n").sent() == b"LOGOUT\r\n"
     between.hears(b"a OK done\r\n")
@@ -119,7 +120,8 @@ def test_a_literal_that_is_refused_is_followed_by_a_command(between: Between) ->
 
 def test_a_command_of_ours_waits_for_all_before_it_and_holds_all_behind_it(between: Between) -> None:
     between.says(b"a NOOP\r\nb GETVAPID\r\nc NOOP\r\n")
-    assert (between.sent(), between.events, between.relay.listens) == (b"a NOOP\r\n", [], False)
+    assert (between.sent(), between.events) == (b"a NOOP\r\n", [])
+    assert between.relay.listens, "whether the client is still there"
     between.hears(b"* 1 EXISTS\r\na OK\r\n")
     command = between.own()
     assert (command.tag, command.name, command.frame.raw[command.start :]) == ("b", "GETVAPID", b"")
@@ -288,8 +290,10 @@ def test_a_line_is_asked_of_the_client_while_it_is_answered(between: Between) ->
 def test_no_more_than_so_many_commands_wait_for_an_upstream(between: Between) -> None:
     lines = [b"t%d NOOP\r\n" % number for number in range(IN_FLIGHT + 1)]
     between.says(b"".join(lines))
-    assert (between.sent(), between.relay.listens) == (b"".join(lines[:-1]), False)
+    assert between.sent() == b"".join(lines[:-1])
     assert between.hears(b"t0 OK\r\n").sent() == lines[-1]
+    assert between.relay.listens, "whether it is still there"
+    assert not between.says(b"t NOOP\r\n" * (READ_BYTES // 8 + 1)).relay.listens
 
 
 @pytest.mark.parametrize(
@@ -434,3 +438,9 @@ def test_a_tag_like_one_of_ours_is_the_clients(between: Between) -> None:
     assert told.asked is not None
     assert len(told.asked.untagged) == 1
     assert between.got() == b"+ idling\r\n"
+
+
+def test_an_upstream_that_enables_for_ever_is_noted_within_bounds(between: Between) -> None:
+    for number in range(1_000):
+        between.hears(b"* ENABLED X%d Y%d Z%d\r\n" % (number, number, number))
+    assert len(between.relay.in_flight.enabled) == ENABLED_NAMES
