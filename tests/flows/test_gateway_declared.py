@@ -252,6 +252,9 @@ async def test_what_is_renewed_is_there_once_and_goes_on_over_a_reload(
     assert (one.refresh_token.text(), one.client_id, one.client_secret) == ("first", "idlebell", Secret("s3cret"))
     assert await following.follow([filed, commanded]) == ()
     assert held() == [one, two]
+    turned = [replace(entry, notify=(other, HOOK)) for entry in (filed, commanded)]
+    assert await following.follow(turned) == ()
+    assert held() == [one, two], "whichever endpoint stands first"
     one.expect(Secret("second"))  # as its renewal does: then the file has it, then what is held
     for step in (
         lambda: None,
@@ -263,7 +266,8 @@ async def test_what_is_renewed_is_there_once_and_goes_on_over_a_reload(
         assert await following.follow([filed, commanded]) == ()
         assert held() == [one, two]
     file.write_text("another\n")
-    assert await following.follow([filed, replace(commanded, token_command="another")]) == ()
+    another = replace(commanded, token_command="another", notify=(other, HOOK))
+    assert await following.follow([filed, another]) == ()
     assert [own.refresh_token.text() for own in held()] == ["another", "another"]
     assert one.wiped
     assert two.wiped

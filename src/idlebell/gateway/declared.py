@@ -152,21 +152,24 @@ class Declared:
         try:
             found = [await self._follow(account, endpoint, credentials) for endpoint in endpoints]
             if isinstance(credentials, RenewableCredentials) and found:
-                kept = self._keep_once(found[0], credentials)
+                kept = self._keep_once(found, credentials)
             return [one.id for one in found], complaints
         finally:
             if credentials is not None and not kept:
                 credentials.wipe()
 
-    def _keep_once(self, subscription: Subscription, credentials: RenewableCredentials) -> bool:
-        """What is renewed is there once, or two would use one refresh token. False: what is held already goes on, with the
-        tokens that it has come to."""
-        keyring = self._means.keyring
-        held = next((own for one, own in keyring.sets(subscription.account_id) if one == subscription.id), None)
-        if isinstance(held, RenewableCredentials) and _goes_on(held, credentials):
+    def _keep_once(self, subscriptions: Sequence[Subscription], credentials: RenewableCredentials) -> bool:
+        """What is renewed is there once, whichever of the account's ``subscriptions`` has it, or two would use one refresh token.
+        False: what is held already goes on, with the tokens that it has come to."""
+        keyring, first = self._means.keyring, subscriptions[0]
+        ids = {one.id for one in subscriptions}
+        held = {one: own for one, own in keyring.sets(first.account_id) if one in ids}
+        if any(isinstance(own, RenewableCredentials) and _goes_on(own, credentials) for own in held.values()):
             return False
-        keyring.keep(subscription.id, subscription.account_id, credentials)
-        self._means.nudge(subscription.account_id)
+        for one in held.keys() - {first.id}:
+            keyring.drop(one)
+        keyring.keep(first.id, first.account_id, credentials)
+        self._means.nudge(first.account_id)
         return True
 
     async def _credentials(self, account: DeclaredAccount) -> Credentials:
