@@ -278,8 +278,7 @@ class Neighbour:
 
     async def printed_by(self, command: str) -> Granted | Fault:
         """As :func:`idlebell.login.own_tokens.printed_by`."""
-        number = self._side.number()
-        return self._granted(await self._side.answer_to(number, frames.PrintToken(number, command)))
+        return self._granted(await self._asked(lambda number: frames.PrintToken(number, command)))
 
     async def redeem(self, request: HttpRequest, secrets: Sequence[Secret | None]) -> Granted | Fault:
         """As :func:`idlebell.login.sign_ins.redeem_by`."""
