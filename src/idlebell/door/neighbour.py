@@ -11,8 +11,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
 from idlebell.door import frames, sorts
@@ -146,8 +146,9 @@ class Neighbour:
             self._side = Side(self._take_over, self._emit)
             try:
                 await self._side.start(self._configure)
-                await self._listen()
-                await self._on_new()
+                async with _watched_over(self._side):
+                    await self._listen()
+                    await self._on_new()
             except OSError as error:
                 self._emit(facts.Complained(f"the door process cannot be started: {error}"))
                 self._side.gone.set()
@@ -182,8 +183,9 @@ class Neighbour:
         try:
             await new.start(self._configure)
             if self._vault is not None:
-                with suppress(ValueError):  # it is told at the start, and the vault stays closed
-                    await _read_vault_key(new, self._vault, may_make=False)
+                async with _watched_over(new):
+                    with suppress(ValueError):  # it is told at the start, and the vault stays closed
+                        await _read_vault_key(new, self._vault, may_make=False)
         except OSError as error:
             self._emit(facts.Complained(f"the door process cannot be replaced: {error}"))
             await new.end()
@@ -367,6 +369,16 @@ async def _read_vault_key(side: Side, source: VaultSource, *, may_make: bool) ->
         raise _no_safe()
     if answer.sentence:
         raise ValueError(answer.sentence)
+
+
+@asynccontextmanager
+async def _watched_over(side: Side) -> AsyncIterator[None]:
+    """Whoever asks it within is not left waiting, also where it stops before it is the one that is there."""
+    watching = asyncio.create_task(side.watch(), name="door watched")
+    try:
+        yield
+    finally:
+        watching.cancel()
 
 
 async def _retired(side: Side) -> None:

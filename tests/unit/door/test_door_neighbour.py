@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from idlebell.door import frames
+from idlebell.door import frames, neighbour
 from idlebell.door.neighbour import Neighbour
 from idlebell.model.account import Account, ImapTarget, RenewableCredentials, Tls
 from idlebell.model.endpoint import PushUrl
@@ -66,3 +66,41 @@ async def test_what_is_answered_with_a_secret_waits_until_no_door_is_being_repla
         await asyncio.sleep(0)
     asking.cancel()
     await asyncio.gather(asking, return_exceptions=True)
+
+
+async def test_a_door_that_stops_while_it_is_made_ready_is_not_the_last_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever makes it ready asks it, and would wait for ever."""
+    sides: list[Stopping] = []
+
+    class Stopping(Slow):
+        def __init__(self, *_: Any) -> None:
+            super().__init__()
+            self.gone, self.stopped = asyncio.Event(), asyncio.Event()
+            sides.append(self)
+
+        async def start(self, _: Any) -> None: ...
+
+        async def end(self) -> None: ...
+
+        async def watch(self) -> None:
+            await self.stopped.wait()
+            self.gone.set()
+
+    async def make_ready() -> None:
+        await sides[-1].gone.wait()
+
+    async def until_there_are(count: int) -> None:
+        async with asyncio.timeout(5):
+            while len(sides) < count:
+                await asyncio.sleep(0)
+
+    monkeypatch.setattr(neighbour, "Side", Stopping)
+    monkeypatch.setattr(neighbour, "PAUSES_SECONDS", (0.0,))
+    door = Neighbour(cast(Any, None), cast(Any, None), lambda _: None, lambda: None, make_ready)
+    await door.start()
+    try:
+        for count in (2, 3):
+            sides[-1].stopped.set()
+            await until_there_are(count)
+    finally:
+        await door.close()
