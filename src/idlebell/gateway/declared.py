@@ -159,8 +159,8 @@ class Declared:
                 credentials.wipe()
 
     def _keep_once(self, subscriptions: Sequence[Subscription], credentials: RenewableCredentials) -> bool:
-        """What is renewed is there once, whichever of the account's ``subscriptions`` has it, or two would use one refresh token.
-        False: what is held already goes on, with the tokens that it has come to."""
+        """What is renewed is there once, whichever of the account's ``subscriptions`` has it, or two would use one refresh
+        token. False: what is held already goes on, with the tokens that it has come to."""
         keyring, first = self._means.keyring, subscriptions[0]
         ids = {one.id for one in subscriptions}
         held = {one: own for one, own in keyring.sets(first.account_id) if one in ids}

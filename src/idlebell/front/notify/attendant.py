@@ -325,7 +325,7 @@ class Attendant:
             except (TransportError, RemoteProtocolError):
                 pass  # on the client's own from now on, until its next NOTIFY
             finally:
-                self._session.close()
+                self._further.close(self._here)
                 self._session = None
         await self._look_from(self._ask_own, None)
 

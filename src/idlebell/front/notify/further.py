@@ -26,6 +26,9 @@ class Further(Protocol):
         """Logged in as the client is. None: it brought nothing that could be used again, the operator does not want it, or the
         upstream did not let it in."""
 
+    def close(self, here: Here) -> None:
+        """The one that was opened is not needed any more, or lost. None is open: nothing happens."""
+
     def left(self, here: Here) -> None:
         """The client has gone, and with it all that it brought."""
 
@@ -80,9 +83,6 @@ class FurtherSession:
         """Another mailbox may be of interest."""
         self._interrupted.set()
         self._connection.interrupt()
-
-    def close(self) -> None:
-        self._connection.close()
 
     def _hear(self, responses: Iterable[UntaggedResponse]) -> None:
         self._stirred |= self._opened is not None and any(isinstance(one, _STIRRING) for one in responses)

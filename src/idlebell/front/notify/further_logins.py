@@ -60,7 +60,7 @@ class FurtherLogins:
     async def open(self, here: Here) -> ImapConnection | None:
         brought = self._brought.get(here)
         user = here.target, here.username
-        self._release(here)  # one a client
+        self.close(here)  # one a client
         if brought is None or self._held[user] >= max(1, self._budget(here.target.host) // SHARE):
             return None
         self._held[user] += 1
@@ -83,8 +83,14 @@ class FurtherLogins:
                 self._let_go(user)
         return connection
 
+    def close(self, here: Here) -> None:
+        connection = self._holding.pop(here, None)
+        if connection is not None:
+            connection.close()
+            self._let_go((here.target, here.username))
+
     def left(self, here: Here) -> None:
-        self._release(here)
+        self.close(here)
         self._forget(here)
 
     # inside
@@ -93,12 +99,6 @@ class FurtherLogins:
         brought = self._brought.pop(here, None)
         if brought is not None:
             brought.secret.free()
-
-    def _release(self, here: Here) -> None:
-        connection = self._holding.pop(here, None)
-        if connection is not None:
-            connection.close()
-            self._let_go((here.target, here.username))
 
     def _let_go(self, user: tuple[ImapTarget, str]) -> None:
         self._held[user] -= 1

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -120,3 +122,28 @@ async def test_a_set_that_cannot_be_served_leaves_the_one_before_in_force() -> N
     assert not attendant.mutes_idle
     assert attendant.heard(b"* 4 EXISTS")
     await attendant.stop()
+
+
+async def test_a_further_session_is_given_back_also_where_the_client_went_while_it_logged_in() -> None:
+    """Else its place among those of the account would be taken for good."""
+    asked, let_in, closed = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    class Opening:
+        async def open(self, here: Here) -> Any:
+            asked.set()
+            await let_in.wait()
+            return SimpleNamespace(has=lambda _: True)
+
+        def close(self, here: Here) -> None:
+            closed.set()
+
+        def left(self, here: Here) -> None: ...
+
+    place = Place()
+    attendant = Attendant(cast(Here, place), Pace(), Clock(), Opening(), lambda: False)
+    await attendant.set(PERSONAL)
+    async with asyncio.timeout(5):
+        await asked.wait()
+    let_in.set()
+    await attendant.stop()
+    assert closed.is_set()

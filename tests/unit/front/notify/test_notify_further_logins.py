@@ -124,3 +124,18 @@ async def test_of_one_account_there_are_no_more_than_its_share() -> None:
     assert opened == [True, True, False]
     logins.left(clients[0])
     assert await logins.open(clients[2]) is not None
+
+
+async def test_a_session_that_is_over_leaves_its_place_to_another_client() -> None:
+    """Its own keeps what it brought, for a NOTIFY that follows."""
+    logins, here, other = Logins(budget=SHARE), client(), client()
+    logins.arrived(here, password())
+    logins.arrived(other, password())
+    assert await logins.open(here) is not None
+    assert await logins.open(other) is None
+    logins.close(here)
+    logins.close(here)
+    assert logins.door.closed == 1
+    assert await logins.open(other) is not None
+    logins.left(other)
+    assert await logins.open(here) is not None
