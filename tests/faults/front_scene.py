@@ -75,7 +75,8 @@ async def obey(end: End) -> None:
 
 
 class Upstream:
-    """``greeting`` and ``logged_in`` (with the tag put in front) may be anything; empty: it closes instead."""
+    """``greeting`` and ``logged_in`` (with the tag put in front, where it is not untagged) may be anything; empty: it closes
+    instead."""
 
     def __init__(
         self,
@@ -137,7 +138,7 @@ class Upstream:
             if command.upper().startswith((b"LOGIN", b"AUTHENTICATE")):
                 if not self.logged_in:
                     return False
-                await end.say(tag + self.logged_in)
+                await end.say(self.logged_in if self.logged_in.startswith(b"*") else tag + self.logged_in)
                 return True
             await end.say(tag + b" OK done\r\n")
         return False

@@ -58,6 +58,17 @@ async def test_no_capability_that_an_upstream_forges_reaches_a_client() -> None:
         assert [name for name in NEVER_TOLD if name.lower() in told.lower()] == [], told
 
 
+@pytest.mark.parametrize("said", [b" OK [REFERRAL %b] in", b" NO [REFERRAL %b] go", b"* BYE [REFERRAL %b] go"])
+async def test_a_referral_at_a_login_leads_no_client_around_us(said: bytes) -> None:
+    """RFC 2221: the client would go there with its password."""
+    async with scene(Upstream(logged_in=said % b"imap://elsewhere.example/" + b"\r\n")) as stage:
+        client = await stage.stranger()
+        await client.line()
+        told = b"".join(await client.ask(b"LOGIN alice secret"))
+        assert b"a " in told
+        assert b"elsewhere" not in told
+
+
 @pytest.mark.parametrize(
     "moment", ["connected", "greeted", "logging in", "logged in", "asked", "in a literal", "idling"]
 )

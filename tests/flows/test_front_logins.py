@@ -235,6 +235,8 @@ async def test_a_refusal_is_the_upstreams_own(place: Place) -> None:
         assert (await client.says(b"*\r\n")).startswith(b"a BAD")  # RFC 9051 section 6.2.2
         assert (await client.says(b"a AUTHENTICATE CRAM-MD5\r\n")).startswith(b"a NO [CANNOT]")
         assert (await by_mechanism(client, "PLAIN", b"nonsense")).startswith(b"a BAD")
+        for cannot in (b"{3+}\r\na\rb", b"{1025+}\r\n" + bytes([120]) * 1025):  # RFC 2971 section 3.3
+            assert (await client.says(b'a ID ("name" ' + cannot + b")\r\n")).startswith(b"a BAD")
         assert (await client.says(b"a SELECT INBOX\r\n")).startswith(b"a BAD")
 
 

@@ -152,10 +152,6 @@ def _spelled(value: bytes | None) -> bytes:
     return nstring(value) if value is None or len(value) <= QUOTED_BYTES else literal(value)
 
 
-def _is_longer(value: bytes | None, most: int | None) -> bool:
-    return value is not None and most is not None and len(value) > most
-
-
 def within(entry: str, asked: str, depth: int | None) -> bool:
     """Is ``entry`` what was ``asked`` for, or so far below it?"""
     if not is_below(entry, asked.lower()):

@@ -48,7 +48,6 @@ _LISTED: Final = re.compile(rb"\*[ \t]+(?:[0-9]+[ \t]+)?CAPABILITY((?:[ \t][^\r\
 _CODED: Final = re.compile(
     rb"(\S+[ \t]+(?:OK|NO|BAD|PREAUTH|BYE)[ \t]+\[[ \t]*CAPABILITY)((?:[ \t][^\]\r\n]*)?)(\]?)", re.IGNORECASE
 )
-_REFERRAL: Final = re.compile(rb"(\S+ (?:OK|NO|BAD|BYE) )\[REFERRAL [^\]\r\n]*\] ?", re.IGNORECASE)
 
 REFUSED: Final = {
     "AUTHENTICATE": b"Already authenticated",
@@ -89,8 +88,7 @@ def before_login(learnt: frozenset[str] | None, *, starttls: bool, secure: bool)
 
 
 def rewritten(opening: bytes, added: Iterable[str]) -> bytes:
-    """A response's first line with its CRLF, as a client may have it: capability lists are told anew wherever they stand, and a
-    referral leads nowhere."""
+    """A response's first line with its CRLF, as a client may have it: capability lists are told anew wherever they stand."""
     listed = _LISTED.match(opening)
     if listed is not None:
         return b"* CAPABILITY" + _told(listed[1], added) + b"\r\n"
@@ -103,11 +101,6 @@ def rewritten(opening: bytes, added: Iterable[str]) -> bytes:
         at = opening.upper().index(b"CAPABILITY")
         return opening[:at] + b"X-" + opening[at:]
     return opening
-
-
-def without_referral(opening: bytes) -> bytes:
-    """RFC 2221: what is said at a login."""
-    return _REFERRAL.sub(rb"\1", opening, count=1)
 
 
 def _told(names: bytes, added: Iterable[str]) -> bytes:

@@ -158,7 +158,8 @@ class Keeping(Protocol):
         """A client has logged in."""
 
     def wants(self, here: Here) -> bool:
-        """Its client leaves, by LOGOUT or by being cut: is its upstream session to be kept? Called before :meth:`Own.over`."""
+        """Its client leaves, by LOGOUT or by being cut: is its upstream session to be kept? All families are
+        :meth:`Own.over` by then."""
 
     async def keep(self, here: Here, session: ImapConnection) -> None:
         """Takes the session, which is logged in, has nothing in flight and nothing unread, and may have a mailbox open; it is

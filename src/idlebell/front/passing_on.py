@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias
 
 from idlebell.imap.commands import Id
+from idlebell.imap.encode import encode_command
 from idlebell.imap.errors import LocalProtocolError, RemoteProtocolError
 from idlebell.imap.responses import Condition, PlainCode, ResponseCode, StatusResponse
 from idlebell.login import refusal
@@ -32,6 +33,21 @@ _XOAUTH2: Final = re.compile(rb"user=([^\x01]+)\x01auth=Bearer ([^\x01]+)\x01\x0
 _TOKEN: Final = re.compile(rb"\x01auth=Bearer ([^\x01]+)\x01")
 _OURS: Final = "x-"
 """Names of ID by which a proxy says whom it speaks for: ours alone to say (Dovecot believes them of trusted networks)."""
+
+
+def introduction(own: tuple[tuple[str, str], ...], address: str) -> Id:
+    """What a client at ``address`` says of itself, with what we say of it."""
+    told = tuple((name, value) for name, value in own if not name.lower().startswith(_OURS))
+    return Id((*told, ("x-originating-ip", address)))
+
+
+def may_introduce(own: tuple[tuple[str, str], ...], address: str) -> bool:
+    """Can it be passed on (RFC 2971 section 3.3)? At the login it would be too late to say so."""
+    try:
+        encode_command("id", introduction(own, address), literal_plus=False)
+    except LocalProtocolError:
+        return False
+    return True
 
 
 class NotUnderstood(Exception):  # noqa: N818 - named as the fact it is
@@ -150,8 +166,7 @@ class Passing:
         self._learn = learn
         self._brought = brought
         self._ask = ask
-        own = tuple((name, value) for name, value in introduced if not name.lower().startswith(_OURS))
-        self._id = (*own, ("x-originating-ip", address))
+        self._id = introduction(introduced, address)
 
     async def open(self, account: Account, credentials: Credentials) -> ImapConnection:
         try:
@@ -171,7 +186,7 @@ class Passing:
         sent = revealed(credentials)
         try:
             if connection.has("ID"):
-                await connection.command(Id(self._id))
+                await connection.command(self._id)
             reply = await self._run(connection, account)
         except Unanswered:
             raise LoginFailed(refusal.not_answered()) from None
@@ -180,7 +195,7 @@ class Passing:
             raise LoginFailed(Fault("authentication-failed", detail)) from None
         except ServerSaidBye as error:
             bye = replace(error.bye, text=unechoed(error.bye.text, sent))
-            self.said = Said(Condition.NO, bye.code, bye.text)
+            self.said = Said(Condition.NO, _without_referral(bye.code), bye.text)
             raise LoginFailed(refusal.failed(ServerSaidBye(bye, greeting=error.greeting), host)) from None
         except (TransportError, RemoteProtocolError) as error:
             raise LoginFailed(refusal.failed(error, host)) from None
@@ -193,9 +208,7 @@ class Passing:
             for one in reply.untagged
             if isinstance(one, StatusResponse) and isinstance(one.code, PlainCode) and one.code.name == "ALERT"
         )
-        code = completed.code
-        if isinstance(code, PlainCode) and code.name == "REFERRAL":  # RFC 2221: it would lead around us
-            code = None
+        code = _without_referral(completed.code)
         self.said = Said(completed.condition, code, unechoed(completed.text, sent), alerts)
         if not reply.ok:
             fault = refusal.refused(completed.condition, code, self.said.text, host)
@@ -213,6 +226,11 @@ class Passing:
         if brought.mechanism == "PLAIN" and by_command:
             return await connection.login(account.username, brought.secret.text())
         return None
+
+
+def _without_referral(code: ResponseCode | None) -> ResponseCode | None:
+    """RFC 2221: a client would follow it around us, with its password."""
+    return None if isinstance(code, PlainCode) and code.name == "REFERRAL" else code
 
 
 def refused_with(fault: Fault, said: Said | None) -> Said:

@@ -16,6 +16,7 @@ from idlebell.front.passing_on import (
     Said,
     by_login,
     by_mechanism,
+    may_introduce,
     refused_with,
 )
 from idlebell.front.upstreams import Upstreams
@@ -180,6 +181,8 @@ class _Stranger:
                 server.answer(Condition.OK, "done")
             case c.Noop():
                 server.answer(Condition.OK, "done")
+            case c.Id(fields) if not may_introduce(fields or (), self._address):
+                server.answer(Condition.BAD, "ID has up to 29 fields of 30 bytes and values of 1024, in one line each")
             case c.Id(fields):
                 self._introduced = fields or ()
                 server.send(IdData((("name", "Idlebell"),)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from idlebell.front.capabilities import before_login, passes, rewritten, shown, without_referral
+from idlebell.front.capabilities import before_login, passes, rewritten, shown
 
 FORGED = (
     "STARTTLS", "COMPRESS=DEFLATE", "compress=other", "LOGIN-REFERRALS", "UNAUTHENTICATE", "AUTH=PLAIN",
@@ -40,11 +40,6 @@ def test_the_upstreams_order_and_case_are_kept_and_ours_come_behind() -> None:
 )
 def test_a_list_is_told_anew_wherever_it_stands(line: bytes, told: bytes) -> None:
     assert rewritten(line, frozenset({"WEBPUSH"})) == told
-
-
-def test_a_referral_leads_nowhere() -> None:
-    line = b"t NO [REFERRAL imap://user;AUTH=*@elsewhere.example/] elsewhere\r\n"
-    assert without_referral(line) == b"t NO elsewhere\r\n"
 
 
 def test_before_login_only_what_can_be_passed_on_is_offered() -> None:
