@@ -105,6 +105,27 @@ async def test_idle_with_notify_for_others_tells_nothing_of_the_open_mailbox() -
         assert (await client.line()).startswith('* STATUS "INBOX" (MESSAGES 1 ')  # once, now that it is another mailbox
 
 
+async def test_a_client_that_knows_no_condstore_is_not_given_its_items() -> None:
+    """RFC 7162 section 3.1: STATUS with HIGHESTMODSEQ switches it on, and then each FETCH has a MODSEQ."""
+    async with behind(Habits(after_login=("UNSELECT", "CONDSTORE")), further=False) as (server, _, client):
+        server.deliver("alice", mail.make(subject="one"))
+        await client.ask("NOTIFY SET (personal (MessageNew MessageExpunge FlagChange))")
+        await client.ask("SELECT INBOX")
+        assert (await client.ask("UID FETCH 1 (FLAGS)"))[0] == "* 1 FETCH (UID 1 FLAGS ())"
+        await client.ask("UNSELECT")
+        await client.ask(
+            "NOTIFY SET (selected (MessageNew (MODSEQ) MessageExpunge)) (personal (MessageNew MessageExpunge))"
+        )
+        await client.ask("SELECT INBOX")
+        assert (await client.ask("UID FETCH 1 (FLAGS)"))[0].startswith("* 1 FETCH (UID 1 FLAGS () MODSEQ (")
+
+
+async def test_modseq_comes_with_a_new_message_only_where_the_server_has_it() -> None:
+    async with behind(Habits(), further=False) as (_, _, client):
+        refused = await client.ask("NOTIFY SET (selected (MessageNew (UID MODSEQ) MessageExpunge))")
+        assert refused == ["NO [CANNOT] with a new message comes no MODSEQ: the mail server has no CONDSTORE"]
+
+
 async def test_notify_of_the_servers_own_is_not_touched() -> None:
     async with behind(Habits(after_login=(*AFTER_LOGIN, "NOTIFY"))) as (server, stage, client):
         answer = await client.ask("NOTIFY SET STATUS (personal (MessageNew MessageExpunge))")

@@ -276,7 +276,7 @@ class Attendant:
         sets: list[SequenceSet | None] = []
 
         def command() -> Command:
-            sets[:] = box.to_fetch() if box is self._box else (None, None)
+            sets[:] = box.to_fetch(flags_come="FLAGS" in selected.items) if box is self._box else (None, None)
             new, changed = sets
             if new is not None and selected.items:
                 asked = dict.fromkeys(["UID", *(fetch_items.upstream(item) or "UID" for item in selected.items)])
@@ -369,9 +369,10 @@ class Attendant:
         return "INBOX" if known.of("INBOX") & MESSAGE_EVENTS and selected != "INBOX" else None
 
     async def _look_at(self, ask: Ask, known: Known, mailbox: str) -> None:
-        if not known.plan.items:
+        items = known.plan.asked(mod_seq=self._mod_seq())
+        if not items:
             return
-        asked = await ask(Status(mailbox, known.plan.items))
+        asked = await ask(Status(mailbox, items))
         statuses = [one for one in asked.untagged if isinstance(one, StatusData)]
         self._found += known.stand(statuses, mod_seq=self._mod_seq(), selected=self._here.selected)
         await self._tell_found()

@@ -35,6 +35,7 @@ from idlebell.watch.cadence import STARTING_SECONDS
 
 NOTIFY: Final = "NOTIFY"
 IDLE: Final = "IDLE"
+CONDSTORE: Final = "CONDSTORE"
 _CONDSTORE: Final = re.compile(rb"CONDSTORE|QRESYNC|MODSEQ|CHANGEDSINCE", re.IGNORECASE)
 """What enables CONDSTORE by being used (RFC 7162 section 3.1), wherever it stands: who writes it knows HIGHESTMODSEQ."""
 
@@ -58,12 +59,12 @@ class NotifyFamily:
         if not _lacks(here.capabilities, NOTIFY):
             return name == IDLE and _lacks(here.capabilities, IDLE)
         attendant = self._attendants.get(here)
+        if here not in self._condstore and _CONDSTORE.search(opening):
+            self._condstore.add(here)
         if name == NOTIFY:
             return True
         if name == IDLE and (_lacks(here.capabilities, IDLE) or (attendant is not None and attendant.mutes_idle)):
             return True
-        if here not in self._condstore and _CONDSTORE.search(opening):
-            self._condstore.add(here)
         if attendant is not None:
             attendant.began(name)
         return False
@@ -83,7 +84,7 @@ class NotifyFamily:
         assert isinstance(event.command, Notify)
         if not event.command.groups:
             return await attendant.none()
-        wanted = check(event.command)
+        wanted = check(event.command, condstore=not _lacks(here.capabilities, CONDSTORE))
         if isinstance(wanted, Refused):
             return Answer(wanted.condition, wanted.text, wanted.code)
         return await attendant.set(wanted)

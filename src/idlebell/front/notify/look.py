@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 from idlebell.front.notify.bounds import MAILBOXES
 from idlebell.front.notify.known import Known
 from idlebell.front.notify.matching import Listing, listing_of
+from idlebell.front.notify.wanted import Event
 from idlebell.front.own import Asked
 from idlebell.imap.commands import Command, Namespace, Status
 from idlebell.imap.responses import ListData, NamespaceData, PlainCode, StatusData
@@ -49,14 +50,18 @@ class Looker:
         found, for NOTIFY SET STATUS. ``before``: an earlier NOTIFY, whose pending changes of names are told along. TooMuch, and
         whatever ``ask`` raises."""
         self.statuses = 0
+        # RFC 5465 section 3.1: STATUS at the outset has it, for who asks for FlagChange.
+        items = known.plan.asked(mod_seq=mod_seq or (outset and Event.FLAG_CHANGE in known.wanted.of_others))
         listed = came_along = None
         if names and known.plan.lists:
-            listed = came_along = await self._list(ask, known, before)
+            listed = came_along = await self._list(ask, known, before, items)
         wanted = known.asked_of(selected() if came_along is None else None)
         if known.mailboxes > MAILBOXES or len(wanted) > known.plan.means.mailboxes:
             raise TooMuch
         if listed is not None and not listed and known.plan.at_once(known.listed, len(wanted)):
-            came_along = await self._list(ask, known, None)  # the first look: only now it is known how many there are
+            came_along = await self._list(
+                ask, known, None, items
+            )  # the first look: only now it is known how many there are
         came_along = came_along or None
         for mailbox in wanted:
             if came_along is None and mailbox == selected():
@@ -64,7 +69,7 @@ class Looker:
             status = None if came_along is None else came_along.get(mailbox)
             if status is None and (came_along is None or not known.is_denied(mailbox)):
                 # Cyrus leaves out of LIST what is being written to at that moment.
-                status = await self._status(ask, known, mailbox)
+                status = await self._status(ask, known, mailbox, items)
             if status is not None:
                 allowed = known.allowed(mailbox)
                 if allowed is not None:
@@ -72,14 +77,16 @@ class Looker:
                 for told in known.stand([status], mod_seq=mod_seq, selected=selected(), outset=outset):
                     self.tell(told)
 
-    async def _list(self, ask: Ask, known: Known, before: Known | None) -> dict[str, StatusData] | None:
+    async def _list(
+        self, ask: Ask, known: Known, before: Known | None, items: tuple[str, ...]
+    ) -> dict[str, StatusData] | None:
         """The STATUS responses that came along, none where they were not asked for; None: the server refuses."""
         if not self._namespaces_asked and known.plan.means.namespace:
             answered = await ask(Namespace())
             self._namespaces_asked = True
             self._namespaces = next((one for one in answered.untagged if isinstance(one, NamespaceData)), None)
         with_status = known.plan.at_once(known.listed, len(known.asked_of(None)))
-        answered = await ask(known.plan.list_command(with_status=with_status))
+        answered = await ask(known.plan.list_command(items if with_status else ()))
         if not answered.ok:
             return None
         found = [one for one in answered.untagged if isinstance(one, ListData) and not one.lsub]
@@ -94,9 +101,9 @@ class Looker:
             self.tell(one)
         return {one.mailbox: one for one in statuses}
 
-    async def _status(self, ask: Ask, known: Known, mailbox: str) -> StatusData | None:
+    async def _status(self, ask: Ask, known: Known, mailbox: str, items: tuple[str, ...]) -> StatusData | None:
         self.statuses += 1
-        answered = await ask(Status(mailbox, known.plan.items))
+        answered = await ask(Status(mailbox, items))
         if answered.ok:
             return next((one for one in answered.untagged if isinstance(one, StatusData)), None)
         code = answered.completed.code

@@ -12,7 +12,10 @@ from idlebell.front.notify.wanted import MESSAGE_EVENTS, NAME_EVENTS, Event, Wan
 from idlebell.imap import capabilities
 from idlebell.imap.commands import List, Lsub
 
+HIGHEST_MOD_SEQ: Final = "HIGHESTMODSEQ"
 _WILDCARDS: Final = ("*", "%")
+_DELIMITERS: Final = "/."
+"""Those that servers have. Another one at the end of a root leaves the root itself out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +54,20 @@ class Plan:
     subscribed: bool
     """Whether what is subscribed to has to be known."""
     items: tuple[str, ...]
-    """Of STATUS; empty: only names are wanted."""
+    """Of STATUS, see :meth:`asked`; empty: only names are wanted."""
 
-    def list_command(self, *, with_status: bool) -> List:
-        """``with_status``: see :meth:`at_once`."""
+    def asked(self, *, mod_seq: bool) -> tuple[str, ...]:
+        """The items, with HIGHESTMODSEQ only where the client knows of it: to ask for it switches CONDSTORE on, and every FETCH
+        of that session has a MODSEQ from then on (RFC 7162 section 3.1)."""
+        return tuple(item for item in self.items if mod_seq or item != HIGHEST_MOD_SEQ)
+
+    def list_command(self, status: tuple[str, ...] = ()) -> List:
+        """``status``: its items, see :meth:`at_once`; empty: none is asked for."""
         returning: list[str] = []
         if self.means.list_extended:
             returning += ["SUBSCRIBED", "CHILDREN"]
-        if with_status:
-            returning.append(f"STATUS ({' '.join(self.items)})")
+        if status:
+            returning.append(f"STATUS ({' '.join(status)})")
         return List("", self.pattern, returning=tuple(returning))
 
     @property
@@ -91,9 +99,10 @@ def plan(wanted: Wanted, offered: frozenset[str]) -> Plan:
 
 
 def _pattern(wanted: Wanted) -> str:
-    """Of one subtree alone LIST asks for no more than it; a name with a wildcard cannot be asked for (section 6.6)."""
+    """Of one subtree alone LIST asks for little more than it; a name with a wildcard cannot be asked for (section 6.6). What
+    may be a delimiter at the end of a root means nothing (:mod:`.matching`), and the root itself has none."""
     roots: Sequence[str] = [root for group in wanted.groups for root in group.mailboxes]
     alone = all(group.filter == "subtree" for group in wanted.groups)
     if len(roots) != 1 or not alone or any(wildcard in roots[0] for wildcard in _WILDCARDS):
         return "*"
-    return f"{roots[0]}*"
+    return f"{roots[0].rstrip(_DELIMITERS)}*"

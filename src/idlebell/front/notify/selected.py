@@ -87,12 +87,13 @@ class SelectedMailbox:
         """What has come was put there by the client itself: no FETCH (section 5.2)."""
         self.known = self.count
 
-    def to_fetch(self) -> tuple[SequenceSet | None, SequenceSet | None]:
-        """Message numbers: of new messages, and of those whose flags have changed. They count as fetched now. Where it is more
-        than :data:`NEW_MESSAGES` there are none, and :attr:`overflowed` is set."""
+    def to_fetch(self, *, flags_come: bool = True) -> tuple[SequenceSet | None, SequenceSet | None]:
+        """Message numbers: of new messages, and of those whose flags have changed, without the new ones where ``flags_come``
+        with them. They count as fetched now. Where it is more than :data:`NEW_MESSAGES` there are none, and
+        :attr:`overflowed` is set."""
         first, last = self.known + 1, self.count
         new = None if first > last else SequenceSet(((first, last),))
-        changed = frozenset(number for number in self.flagged if number < first)
+        changed = frozenset(number for number in self.flagged if number < first or not flags_come)
         self.known, self.flagged = self.count, frozenset()
         if last - first >= NEW_MESSAGES or len(changed) > NEW_MESSAGES:
             self.overflowed = True
@@ -120,7 +121,7 @@ class SelectedMailbox:
             return False
         if uid is not None or _FLAGS.search(line) is None:
             return True
-        if number <= self.known and len(self.flagged) <= NEW_MESSAGES:
+        if number <= self.count and len(self.flagged) <= NEW_MESSAGES:
             self.flagged |= {number}
         return False
 

@@ -82,8 +82,9 @@ class Refused:
     text: str
 
 
-def check(command: Notify) -> Wanted | Refused:
-    """``command`` is a SET: it has groups. Whether it is too much is told later, by how many mailboxes it means."""
+def check(command: Notify, *, condstore: bool = True) -> Wanted | Refused:
+    """``command`` is a SET: it has groups. ``condstore``: the server has CONDSTORE (RFC 7162). Whether it is too
+    much is told later, by how many mailboxes it means."""
     seen: set[str] = set()
     groups: list[Group] = []
     selected: Selected | None = None
@@ -96,6 +97,8 @@ def check(command: Notify) -> Wanted | Refused:
         if isinstance(read, Refused):
             return read
         events, items = read
+        if "MODSEQ" in items and not condstore:
+            return _cannot("with a new message comes no MODSEQ: the mail server has no CONDSTORE")
         if kind == "selected":
             selected = Selected(group.filter == "selected-delayed", events, items)
         else:
@@ -125,13 +128,13 @@ def _events(group: EventGroup) -> tuple[frozenset[Event], tuple[str, ...]] | Ref
         return Refused(Condition.NO, BadEventCode(SUPPLIED), "these events are supplied here, and no other")
     strange = [item for item in items if fetch_items.upstream(item) is None]
     if strange:
-        return Refused(
-            Condition.NO,
-            PlainCode("CANNOT"),
-            f"with a new message come {', '.join(fetch_items.NAMED)}, and nothing else",
-        )
+        return _cannot(f"with a new message come {', '.join(fetch_items.NAMED)}, and nothing else")
     return frozenset(_KNOWN[name] for name in asked), items
 
 
 def _bad(text: str) -> Refused:
     return Refused(Condition.BAD, None, text)
+
+
+def _cannot(text: str) -> Refused:
+    return Refused(Condition.NO, PlainCode("CANNOT"), text)

@@ -21,8 +21,10 @@ def wanted(filter_: str, events: frozenset[Event], *mailboxes: str, status: bool
 def test_one_list_tells_all_where_the_server_can() -> None:
     planned = plan(wanted("personal", MESSAGE_EVENTS | NAME), CYRUS)
     items = "STATUS (MESSAGES UIDNEXT UIDVALIDITY UNSEEN HIGHESTMODSEQ)"
-    assert planned.list_command(with_status=True) == List("", "*", returning=("SUBSCRIBED", "CHILDREN", items))
-    assert planned.list_command(with_status=False) == List("", "*", returning=("SUBSCRIBED", "CHILDREN"))
+    with_status = planned.list_command(planned.asked(mod_seq=True))
+    assert with_status == List("", "*", returning=("SUBSCRIBED", "CHILDREN", items))
+    assert planned.asked(mod_seq=False) == ("MESSAGES", "UIDNEXT", "UIDVALIDITY", "UNSEEN")
+    assert planned.list_command() == List("", "*", returning=("SUBSCRIBED", "CHILDREN"))
     assert planned.lsub_command is None
     assert planned.lists
     assert planned.means.mailboxes == MAILBOXES
@@ -33,7 +35,7 @@ def test_one_list_tells_all_where_the_server_can() -> None:
 
 def test_else_names_and_subscriptions_and_each_status_are_asked_for_apart() -> None:
     planned = plan(wanted("subscribed", COUNTED), COURIER)
-    assert planned.list_command(with_status=False) == List("", "*")
+    assert planned.list_command() == List("", "*")
     assert planned.lsub_command == Lsub("", "*")
     assert planned.items == ("MESSAGES", "UIDNEXT", "UIDVALIDITY")
     assert planned.means.mailboxes == MAILBOXES_BY_STATUS
@@ -61,6 +63,7 @@ def test_names_alone_need_no_more_status_than_a_rename_does() -> None:
     ("filter_", "roots", "pattern"),
     [
         ("subtree", ("Lists",), "Lists*"),
+        ("subtree", ("Lists/",), "Lists*"),
         ("subtree", ("",), "*"),
         ("subtree", ("Li%sts",), "*"),
         ("subtree", ("a", "b"), "*"),

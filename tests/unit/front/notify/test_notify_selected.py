@@ -81,6 +81,15 @@ def test_a_change_with_its_uid_passes_and_a_new_message_is_fetched_anyhow() -> N
     assert sets(mailbox) == ("4", None)
 
 
+def test_flags_of_a_new_message_that_come_with_no_fetch_of_it_are_told_too() -> None:
+    """The client may have fetched it by itself before they changed."""
+    mailbox = opened()
+    mailbox.hear(b"* 4 EXISTS", When.QUIET, MESSAGE_EVENTS)
+    assert not mailbox.hear(b"* 4 FETCH (FLAGS (\\Seen))", When.QUIET, MESSAGE_EVENTS)
+    assert [str(one) for one in mailbox.to_fetch(flags_come=False)] == ["4", "4"]
+    assert not mailbox.waits
+
+
 def test_flags_nobody_asked_for_are_not_told_while_nothing_of_the_client_runs() -> None:
     mailbox = opened()
     assert not mailbox.hear(FLAGS_OF_2, When.QUIET, COUNTED)
