@@ -7,7 +7,7 @@ import asyncio
 import base64
 import os
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from ipaddress import ip_network
@@ -18,6 +18,9 @@ import pytest
 
 from idlebell.compose.parts import connect_with
 from idlebell.front.listener import Front, FrontOptions
+from idlebell.front.notify.family import NotifyFamily
+from idlebell.front.notify.pace import Pace
+from idlebell.front.own import Own
 from idlebell.front.upstreams import Upstreams
 from idlebell.imap.sasl import OAuthBearer, Plain, ScramSha256, XOAuth2
 from idlebell.login.door import Door
@@ -86,7 +89,12 @@ class Place:
 
     @asynccontextmanager
     async def front(
-        self, *, tls: bool = False, by_domain: dict[str, ImapTarget] | None = None, **given: Any
+        self,
+        *,
+        tls: bool = False,
+        by_domain: dict[str, ImapTarget] | None = None,
+        families: Sequence[Own] = (),
+        **given: Any,
     ) -> AsyncIterator[Front]:
         clock, wheel = Clock(), Wheel()
         policy = TlsPolicy(self.ca, SecretArena())
@@ -103,7 +111,7 @@ class Place:
         files = {"tls_certificate": self.certificate, "tls_key": self.key} if tls else {}
         options = FrontOptions("127.0.0.1", 0, 100, 0, **files, **given)
         upstreams = Upstreams(None if by_domain else self.target, by_domain or {})
-        front = Front(options, upstreams, door, connect, clock, wheel, secrets=policy.secrets)
+        front = Front(options, upstreams, door, connect, clock, wheel, families, secrets=policy.secrets)
         await front.start()
         try:
             async with asyncio.timeout(SECONDS):
@@ -217,6 +225,23 @@ async def test_every_way_to_log_in_is_passed_on(place: Place) -> None:
             await place.imap.until(lambda: not place.imap.sessions)
             async with asyncio.timeout(SECONDS):
                 while front.connections:
+                    await asyncio.sleep(0.01)
+
+
+async def test_who_is_let_in_under_any_name_is_relayed_and_has_no_part_in_what_is_ours(place: Place) -> None:
+    place.imap.behave(after_login=("NAMESPACE",))
+    async with place.front(families=[NotifyFamily(Pace(), Clock())]) as front:
+        for looks, mechanism in ((False, "XOAUTH2"), (False, "OAUTHBEARER"), (True, "XOAUTH2"), (True, "OAUTHBEARER")):
+            place.imap.behave(looks_at_token_names=looks)
+            client = await place.come(front)
+            said = await LOGINS[mechanism](client)
+            assert said.startswith(b"a OK [CAPABILITY ")
+            assert (b"NOTIFY" in said) is looks, (mechanism, said)
+            (session,) = front._sessions
+            assert bool(session._families) is looks
+            assert (await client.says(b"b NOOP\r\nc LOGOUT\r\n", b"b ")).startswith(b"b OK")
+            async with asyncio.timeout(SECONDS):
+                while front.sessions:
                     await asyncio.sleep(0.01)
 
 

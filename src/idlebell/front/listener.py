@@ -224,15 +224,15 @@ class Front:
             seat.leave()
             return
         client = Client(admitted.target, admitted.username, address, secure)
-        # Who says that he acts for another may have been let in as himself (:attr:`Brought.acted_by`): he is relayed, and
-        # has no part in what the other one has here.
-        families = () if admitted.brought.acted_by else self._families
+        # Who says that he is another, or acts for one, may have been let in as himself (:attr:`Brought.proves`): he is
+        # relayed, and has no part in what the other one has here.
+        families = self._families if admitted.brought.proves else ()
         added = self._added(given.terms.capabilities) if families else frozenset[str]()
         session = Session(client, admitted.channel, given, families, self, admitted.ahead, added)
         self._sessions.add(session)
         self._seats[session] = seat
         try:
-            if not admitted.brought.acted_by:
+            if admitted.brought.proves:
                 await self._departures.arrived(session)
                 if self._arrived is not None:
                     self._arrived(session, admitted.brought.shown())

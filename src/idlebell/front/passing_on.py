@@ -65,6 +65,13 @@ class Brought:
     acted_by: str = ""
     """Whose password it is, where that is not ``username``. Not every server looks at whom one acts for (Courier 5.0 does not),
     so the session that comes of it may be either's and proves nothing."""
+    name_counts: bool = True
+    """False: the upstream takes a token under any name, or it could not be found out."""
+
+    @property
+    def proves(self) -> bool:
+        """Whether its session is sure to be ``username``'s."""
+        return self.name_counts and not self.acted_by
 
     def credentials(self, ask: Ask) -> Credentials:
         return self.shown() or RelayedCredentials(_Passed(self, ask))

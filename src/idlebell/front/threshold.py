@@ -3,8 +3,9 @@ a session at the upstream, or the end."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from idlebell.front.capabilities import RELAYED_MECHANISMS, shown
@@ -26,10 +27,12 @@ from idlebell.imap.events import BadCommandReceived, CommandReceived, SaslReceiv
 from idlebell.imap.responses import CapabilityCode, CapabilityData, Condition, IdData, PlainCode, StatusResponse
 from idlebell.imap.server import Server
 from idlebell.imap.state import Phase, State
+from idlebell.login import token_names
 from idlebell.login.asker import Asker
 from idlebell.login.door import Door
 from idlebell.login.opener import Connect, LoginFailed
 from idlebell.login.relay import Unanswered
+from idlebell.login.token_names import TokenNames
 from idlebell.model.account import Account, ImapTarget
 from idlebell.model.ids import AccountId
 from idlebell.model.problem import Fault
@@ -85,6 +88,7 @@ class Threshold:
         self.secrets = secrets
         self.door = door
         self.connect = connect
+        self.names = TokenNames(connect, os.urandom)
         self.upstreams = upstreams
         self.added = added
         self.context = context
@@ -290,6 +294,10 @@ class _Stranger:
             self._refuse(_BROKEN_OFF if self._broken_off else refused_with(failure.fault, passing.said))
             return None
         try:
+            if brought.mechanism in token_names.MECHANISMS:
+                token = brought.secret.text()
+                looked_at = await self._all.names.are_looked_at(target, brought.username, token, brought.mechanism)
+                brought = replace(brought, name_counts=looked_at is True)
             return await self._let_in(session, target, brought, passing.said)
         except BaseException:
             session.close()
@@ -302,7 +310,7 @@ class _Stranger:
         for alert in () if said is None else said.alerts:
             server.send(alert)
         known = session.capabilities
-        added = () if brought.acted_by else self._all.added(known)
+        added = self._all.added(known) if brought.proves else ()
         told = frozenset(shown(sorted(known), added))
         text = "Logged in" if said is None else said.text
         try:

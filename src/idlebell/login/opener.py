@@ -14,11 +14,12 @@ from idlebell.imap.commands import Id
 from idlebell.imap.errors import LocalProtocolError, RemoteProtocolError
 from idlebell.imap.quirks import ID_BEFORE_SELECT
 from idlebell.imap.sasl import Scram
-from idlebell.login import refusal
+from idlebell.login import refusal, token_names
 from idlebell.login.identity import identity
 from idlebell.login.mechanism import mechanism_of, offered, proof_of, proven, revealed, shown_certificate
 from idlebell.login.relay import Unanswered
 from idlebell.login.said import alerts_of, said_of, without_secret
+from idlebell.login.token_names import TokenNames
 from idlebell.model.account import Account, ClientCertificate, Credentials, ImapTarget
 from idlebell.model.ids import AccountId
 from idlebell.model.problem import Fault
@@ -58,6 +59,7 @@ class Opener:
     ) -> None:
         self._connect = connect
         self._entropy = entropy
+        self._token_names = TokenNames(connect, entropy)
         self._emit = emit
         self._identity = identity(support_url)
 
@@ -106,6 +108,8 @@ class Opener:
             except (TransportError, RemoteProtocolError) as error:
                 raise LoginFailed(refusal.failed(error, host)) from None
             if reply.ok:
+                if name in token_names.MECHANISMS:
+                    await self._see_to_the_name(account, revealed(credentials), name)
                 proven(credentials, mechanism)
                 self._hand_on(account.id, host, alerts_of(reply, credentials))
                 return
@@ -118,6 +122,12 @@ class Opener:
         fault = fault or refusal.no_way(proof)
         await connection.logout()
         raise LoginFailed(fault, unexplained=unexplained)
+
+    async def _see_to_the_name(self, account: Account, token: str, mechanism: str) -> None:
+        """A token that opens any name has shown nothing of this account."""
+        looked_at = await self._token_names.are_looked_at(account.target, account.username, token, mechanism)
+        if not looked_at:
+            raise LoginFailed(token_names.NOT_TOLD if looked_at is None else token_names.ANY_NAME)
 
     async def _introduce(self, connection: ImapConnection, account: AccountId) -> None:
         """ID, once a session. A server that does not like it is not asked for more than that."""

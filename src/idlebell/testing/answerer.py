@@ -157,7 +157,12 @@ class Answerer:
         if not self._offers(f"AUTH={command.mechanism}"):
             self._server.answer(Condition.NO, "unknown mechanism")
             return
-        self._exchange = Exchange(self._host.store, command.mechanism, self._host.logins)
+        self._exchange = Exchange(
+            self._host.store,
+            command.mechanism,
+            self._host.logins,
+            names_count=self._host.habits.looks_at_token_names,
+        )
         if command.initial is None:
             self._server.continue_()
         else:

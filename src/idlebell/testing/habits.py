@@ -40,6 +40,8 @@ class Habits:
     """Of a refused login (RFC 5530); None: no code, as Cyrus and Courier."""
     identity: tuple[tuple[str, str | None], ...] | None = (("name", "idlebell-testing"),)
     """What ID answers."""
+    looks_at_token_names: bool = True
+    """False: a token opens its own user's mailboxes whatever name stands beside it, as at Stalwart."""
     needs_id: bool = False
     """EXAMINE and SELECT are refused before an ID that was sent after the login, as by NetEase."""
     says_enabled: bool = True

@@ -147,6 +147,9 @@ class MailStore:
         self.users[name] = user
         return user
 
+    def of_token(self, token: str) -> User | None:
+        return next((user for user in self.users.values() if user.token == token), None)
+
     def find(self, name: str) -> User | None:
         user = self.users.get(name)
         if user is None and self._any_user:
