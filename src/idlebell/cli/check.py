@@ -66,7 +66,7 @@ def check(
         if config is None:
             raise click.UsageError("name a server or an address, or say --config FILE, --commands or --providers")
         _check_files(settings, config)
-        for line in (*exposed_lines(settings, config), *_ending(settings, config)):
+        for line in (*exposed_lines(settings, config), *_ending(settings, config), *_idle(settings, config)):
             click.echo(f"warning: {line}", err=True)
         if canary:
             from idlebell.cli.canary import try_canary
@@ -113,6 +113,13 @@ def _print_commands() -> None:
     click.echo("Every IMAP command that Idlebell may ever send. None of them changes a mailbox.\n")
     for name, reason in PERMITTED_NAMES:
         click.echo(f"{name:<14}{reason}")
+
+
+def _idle(settings: Settings, config: Path) -> Iterator[str]:
+    from idlebell.config.loader import line_of
+    from idlebell.config.rules import without_effect
+
+    return (line_of(verdict, config.name) for verdict in without_effect(settings))
 
 
 def _check_files(settings: Settings, config: Path) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -24,6 +24,8 @@ from idlebell.config.values import Parse, kind_of
 PREFIX = "IDLEBELL_"
 MAX_FILE_BYTES = 1 << 20
 """A configuration is never larger; a wrong path may lead to something that is."""
+NAMES_TOLD: Final = 8
+"""A longer list hides what it is to show; the reference has it."""
 LISTS: Mapping[str, type[Section]] = MappingProxyType({"watch": Watch, "ingest": Ingest})
 """Sections that are lists of tables."""
 
@@ -274,5 +276,8 @@ def _no_constant(name: str) -> Any:
 
 
 def _unknown(name: str, known: Iterable[str], what: str) -> str:
-    near = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=0.5)
-    return f"unknown {what}; did you mean {near[0]}?" if near else f"unknown {what}"
+    names = list(known)
+    near = difflib.get_close_matches(name.lower(), names, n=1, cutoff=0.5)
+    if near:
+        return f"unknown {what}; did you mean {near[0]}?"
+    return f"unknown {what}; known: {', '.join(names)}" if len(names) <= NAMES_TOLD else f"unknown {what}"

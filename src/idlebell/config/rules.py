@@ -10,13 +10,16 @@ from pathlib import Path
 
 from idlebell.config.settings import Settings, Watch
 from idlebell.discover.sign_in_presets import PRESETS
+from idlebell.ingest.keys import read_key
 from idlebell.login.vault_source import CREDENTIAL, has_source
 from idlebell.model.account import ClientCertificate, Retention, Tls
 from idlebell.model.apprise_service import offered
+from idlebell.model.source import Form
 from idlebell.net.apprise_pool import is_installed
 from idlebell.net.client_certificates import fault_of
 from idlebell.net.http2 import is_spoken
 from idlebell.net.outbound import foreign_addresses
+from idlebell.net.tls_policy import server_context
 from idlebell.store.sealing import default_key_path
 
 _LOGINS = ("password_command", "token_command", "oauth", "client_certificate")
@@ -282,6 +285,13 @@ def unheard(settings: Settings) -> Iterator[Broken]:
                 yield Broken((f"watch.{number}.notify",), f"{url.scheme}:// needs network.allow_plaintext")
 
 
+def without_effect(settings: Settings) -> Iterator[Broken]:
+    """What is written and does nothing, because the key that switches it on is empty: a warning of ``idlebell check``."""
+    front = settings.front
+    if front.listen is None and (front.upstream is not None or front.upstreams or front.tls_certificate is not None):
+        yield Broken(("front.listen",), 'is empty, so there is no front; for example listen = "0.0.0.0:993"')
+
+
 def foreign(settings: Settings) -> Iterator[Broken]:
     """Outbound addresses that the machine does not have: told by ``idlebell check``; ``serve`` does not start with them."""
     for address in foreign_addresses(settings.imap.source_addresses):
@@ -322,11 +332,33 @@ def unreadable(settings: Settings) -> Iterator[Broken]:
             path.open("rb").close()
         except OSError as error:
             yield Broken((key,), f"{path} cannot be read: {error.strerror}")
+    yield from _unusable(settings)
     for place, certificate in client_certificates(settings):
         if Path(certificate.certificate).is_file() and Path(certificate.key).is_file():
             fault = fault_of(certificate)
             if fault is not None:
                 yield Broken((f"{place}.client_certificate",), fault)
+
+
+def _unusable(settings: Settings) -> Iterator[Broken]:
+    """Files that can be read and do not hold what they are to hold."""
+    pairs = (
+        ("server", settings.server.tls_certificate, settings.server.tls_key),
+        ("front", settings.front.tls_certificate, settings.front.tls_key),
+    )
+    for section, certificate, key in pairs:
+        if certificate is not None and key is not None and certificate.is_file() and key.is_file():
+            try:
+                server_context(certificate, key)
+            except ValueError as error:
+                yield Broken((f"{section}.tls_certificate", f"{section}.tls_key"), str(error))
+    for number, ingest in enumerate(settings.ingest, 1):
+        if ingest.key_file is not None and ingest.key_file.is_file():
+            try:
+                read_key(ingest.key_file.read_bytes(), Form(ingest.form))
+            except (OSError, ValueError) as error:
+                fault = f"cannot be read: {error.strerror}" if isinstance(error, OSError) else str(error)
+                yield Broken((f"ingest.{number}.key_file",), f"{ingest.key_file} {fault}")
 
 
 def client_certificates(settings: Settings) -> Iterator[tuple[str, ClientCertificate]]:

@@ -95,10 +95,12 @@ def upstreams(value: Any) -> Mapping[str, Address]:
         raise ValueError(f"expected a table of domain = HOST:PORT, got {kind_of(value)}")
     table = {}
     for domain, target in value.items():
+        if not domain or re.search(r"[@\s]", domain):  # no user's domain is ever spelled so
+            raise ValueError(f"write the domain alone, as in example.org; {domain!r} is none")
         found = upstream(target)
         if found is None:
             raise ValueError("each domain needs HOST:PORT")
-        table[str(domain).lower()] = found
+        table[domain.lower()] = found
     return MappingProxyType(table)
 
 

@@ -127,9 +127,11 @@ def server_context(certificate: Path, key: Path, secrets: TrafficSecrets | None 
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
     context.set_ciphers("ECDHE+AESGCM:ECDHE+CHACHA20")  # of TLS 1.2 (RFC 9325 section 4.2); those of 1.3 are all good
     try:
-        context.load_cert_chain(certificate, key)
+        # Without a password OpenSSL would ask for one at the terminal, and a service would hang there.
+        context.load_cert_chain(certificate, key, password="")
     except (OSError, ssl.SSLError) as error:
-        raise ValueError(f"{certificate} and {key} are not a certificate and its key: {error}") from error
+        wanted = "expected PEM, the chain with the leaf first, the key without a passphrase"
+        raise ValueError(f"{certificate} and {key} are not a certificate and its key: {error}; {wanted}") from error
     if secrets is not None:
         context.num_tickets = 0  # they would be sealed records that nobody here has counted
         secrets.listen(context)

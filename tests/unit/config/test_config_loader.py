@@ -45,6 +45,20 @@ def test_an_unknown_key_is_refused_with_the_nearest_name_and_its_place(tmp_path)
     ]
 
 
+def test_an_unknown_key_with_no_near_name_is_refused_with_all_names_of_a_short_section(tmp_path):
+    assert faults(tmp_path, '[store]\npath = "a.db"\n') == [
+        "[store] path: unknown key; known: url, key_file (file.toml)"
+    ]
+
+
+def test_a_domain_that_no_user_name_ends_in_is_refused(tmp_path):
+    for domain in ("@example.org", "alice@example.org", "example.org ", ""):
+        (line,) = faults(
+            tmp_path, f'[front]\nlisten = "127.0.0.1:1143"\nupstreams = {{"{domain}" = "imap.example.org:993"}}\n'
+        )
+        assert line.startswith("[front] upstreams: write the domain alone, as in example.org; ")
+
+
 def test_all_faults_are_told_at_once(tmp_path):
     lines = faults(
         tmp_path,

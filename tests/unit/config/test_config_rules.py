@@ -1,10 +1,19 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+
+import trustme
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from idlebell.config import load
 from idlebell.config.loader import line_of
-from idlebell.config.rules import foreign, unheard, unreadable
+from idlebell.config.rules import foreign, unheard, unreadable, without_effect
 
 
 def test_files_that_are_named_and_not_there_are_told(tmp_path):
@@ -60,3 +69,59 @@ def test_a_store_without_a_folder_is_told(tmp_path):
     settings = load(None, {"IDLEBELL_STORE__URL": f"sqlite:{tmp_path}/none/idlebell.db"})
     told = [line_of(verdict, "file.toml") for verdict in unreadable(settings)]
     assert told == [f"[store] url: there is no folder {tmp_path}/none; make it, writable by the gateway (file.toml)"]
+
+
+def test_files_that_do_not_hold_what_they_are_to_hold_are_told(tmp_path):
+    authority = trustme.CA()
+    made = [authority.issue_cert("front.example") for _ in range(2)]
+    chain, key, others = (tmp_path / name for name in ("chain.pem", "its.key", "others.key"))
+    made[0].cert_chain_pems[0].write_to_path(chain)
+    made[0].private_key_pem.write_to_path(key)
+    made[1].private_key_pem.write_to_path(others)
+    locked, short, hexadecimal = (tmp_path / name for name in ("locked.key", "short", "hexadecimal"))
+    secret = load_pem_private_key(key.read_bytes(), None)
+    locked.write_bytes(
+        secret.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"a passphrase"))
+    )
+    short.write_text("ab")
+    hexadecimal.write_text("ab" * 32)
+
+    def told(tls_key: Path, **ingest: str) -> list[str]:
+        settings = load(
+            None,
+            {
+                "IDLEBELL_FRONT__LISTEN": "127.0.0.1:1993",
+                "IDLEBELL_FRONT__UPSTREAM": "imap.example.org:993",
+                "IDLEBELL_FRONT__TLS_CERTIFICATE": str(chain),
+                "IDLEBELL_FRONT__TLS_KEY": str(tls_key),
+                "IDLEBELL_INGEST": json.dumps([{"name": "main", **ingest}]),
+            },
+        )
+        return [line_of(verdict, "file.toml") for verdict in unreadable(settings)]
+
+    assert told(key, key_file=str(hexadecimal)) == []
+    for tls_key in (others, locked, hexadecimal):  # the one with a passphrase is not asked for at the terminal
+        (line,) = told(tls_key, key_file=str(hexadecimal))
+        assert line.startswith(f"[front] tls_certificate: {chain} and {tls_key} are not a certificate and its key: ")
+        assert line.endswith("the key without a passphrase (file.toml)")
+    assert told(key, key_file=str(short)) == [
+        (
+            f"[[ingest]] 1 key_file: {short} must hold one line of at least 22 visible ASCII characters: openssl rand -hex 32"
+            " (file.toml)"
+        )
+    ]
+    assert told(key, key_file=str(hexadecimal), form="signed") == [
+        (
+            f"[[ingest]] 1 key_file: {hexadecimal} must hold whsec_ and 24 to 64 bytes in base64: openssl rand -base64 32"
+            " (file.toml)"
+        )
+    ]
+
+
+def test_a_front_that_listens_nowhere_is_told():
+    upstream = {"IDLEBELL_FRONT__UPSTREAM": "imap.example.org:993"}
+    assert [line_of(verdict, "file.toml") for verdict in without_effect(load(None, upstream))] == [
+        '[front] listen: is empty, so there is no front; for example listen = "0.0.0.0:993" (file.toml)'
+    ]
+    assert not list(without_effect(load(None, upstream | {"IDLEBELL_FRONT__LISTEN": "127.0.0.1:1143"})))
+    assert not list(without_effect(load(None, {})))
