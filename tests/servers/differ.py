@@ -29,7 +29,10 @@ NORMALISED: Final[tuple[tuple[bytes, bytes], ...]] = (
     (rb"\d\.\d{3} sec", b"sec"),
     (rb'/(uniqueid|synccrcs)" "[^"]*"', rb'/\1" "id"'),
     (rb"\* \d+ RECENT\r\n", b""),
-    (rb" (?:LOGIN-REFERRALS|STARTTLS|LOGINDISABLED|UNAUTHENTICATE|PROXYAUTH|(?:COMPRESS|AUTH)=[\w-]+)(?= |\])", b""),
+    (
+        rb" (?:(?:LOGIN|MAILBOX)-REFERRALS|STARTTLS|LOGINDISABLED|UNAUTHENTICATE|PROXYAUTH|(?:COMPRESS|AUTH)=[\w-]+)(?= |\])",
+        b"",
+    ),
     (rb"\\Recent ?| \\Recent|RECENT \d+", b""),
 )
 """Patterns of what two stores never have in common: how long it took, UIDVALIDITY, names of objects, and to which of two

@@ -29,6 +29,7 @@ WITHHELD: Final = MappingProxyType(
         "STARTTLS": "TLS ends here, not at the upstream",
         "UNAUTHENTICATE": "who logs in next would not be who the session is kept for (RFC 8437)",
         "LOGIN-REFERRALS": "a client would follow one around us, with its password (RFC 2221)",
+        "MAILBOX-REFERRALS": "as LOGIN-REFERRALS: to the server that a mailbox is said to be at (RFC 2193)",
         "LOGINDISABLED": "it is said before login, of our own connection",
     }
 )

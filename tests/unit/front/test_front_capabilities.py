@@ -7,7 +7,7 @@ import pytest
 from idlebell.front.capabilities import before_login, passes, rewritten, shown
 
 FORGED = (
-    "STARTTLS", "COMPRESS=DEFLATE", "compress=other", "LOGIN-REFERRALS", "UNAUTHENTICATE", "AUTH=PLAIN",
+    "STARTTLS", "COMPRESS=DEFLATE", "compress=other", "LOGIN-REFERRALS", "MAILBOX-REFERRALS", "UNAUTHENTICATE", "AUTH=PLAIN",
     "AUTH=SCRAM-SHA-256-PLUS", "LOGINDISABLED", "WEBPUSH", "XIDLEBELL",
 )  # fmt: skip
 
