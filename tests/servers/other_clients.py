@@ -26,7 +26,7 @@ DATE: Final = '"05-Mar-2019 11:22:33 +0100"'
 IMAPFLOW: Final = Path(__file__).parents[1] / "interop/imapflow_session.mjs"
 _DIFFERENT: Final = (
     (r"\(\d+\.\d+ \+ \d+\.\d+( \+ \d+\.\d+)? secs\)", "(secs)"),
-    (r"(?i)(uidvalidity\W{1,4})\d+", r"\1v"),
+    (r"(?i)(uidvalidity\W{1,4}(?:b')?)\d+", r"\1v"),
     (r"(APPENDUID|COPYUID) \d+", r"\1 v"),
     (r"(?i)((mailboxid|emailid|threadid)\W*(b'\W*)?)[\w-]+", r"\1id"),
     (r'"id":"[0-9a-f]{32}"', '"id":"of UIDVALIDITY"'),
