@@ -102,6 +102,11 @@ class Relay:
         passing = self._turn in (Turn.PASSING, Turn.AWAITING)
         return self._responses.between and not (self.in_flight or self._aside or passing or self._to_upstream)
 
+    @property
+    def is_cut_short(self) -> bool:
+        """The upstream has half a command: where the client has gone it never becomes :attr:`quiet`."""
+        return self._turn is Turn.PASSING
+
     # --- in ---
 
     def begin(self) -> None:

@@ -233,9 +233,9 @@ class Session:
 
     async def wind_down(self, deadline_seconds: float) -> bool:
         """Once it is over: brings the upstream to where it waits for a command. False: it cannot be, or is lost."""
-        if _Side.UPSTREAM in self._torn:
-            return False
         relay = self._relay
+        if _Side.UPSTREAM in self._torn or relay.is_cut_short:
+            return False
         relay.wind_down()
         try:
             async with asyncio.timeout(deadline_seconds):

@@ -382,7 +382,8 @@ def test_what_comes_behind_a_logout_is_run_by_nobody(between: Between) -> None:
 
 @pytest.mark.parametrize("said", [b"z LOGOUT\r\n", b"z GETVAPID\r\n", b"z APPEND x {5}\r\n", b"z\r\n"])
 def test_in_idle_the_upstream_takes_one_line_and_no_command(between: Between, said: bytes) -> None:
-    """RFC 2177: nothing but DONE may come. Dovecot, Cyrus and Courier answer the IDLE with BAD, and take no literal."""
+    """RFC 2177: nothing but DONE may come. Dovecot, Cyrus and Courier answer the IDLE with BAD or NO, take no literal, and
+    run nothing."""
     between.says(b"i IDLE\r\n").hears(b"+ idling\r\n").sent()
     assert between.says(said).sent() == said
     assert not between.events

@@ -127,3 +127,15 @@ async def test_a_session_is_given_back_whatever_fails_at_its_end() -> None:
     await session.closed()
     assert client.shut
     assert sessions.ended == [session]
+
+
+async def test_an_upstream_in_the_middle_of_a_command_is_not_waited_for() -> None:
+    """What the client has not sent never comes, so no session is to be had of it."""
+    client, upstream = Side(), Side()
+    session, _ = made(client, upstream)
+    client.says(b"a APPEND INBOX {1000+}\r\nhalf of it")
+    await until(lambda: upstream.written.endswith(b"half of it"))
+    session.end()
+    await session.closed()
+    async with asyncio.timeout(1):
+        assert not await session.wind_down(20)
