@@ -59,6 +59,7 @@ def backup(file: Path, passphrase_file: Path | None, key_file: Path | None, conf
     """
     from idlebell import __version__
     from idlebell.store.archive import About, write_archive
+    from idlebell.store.durable import sync_folder
     from idlebell.store.sealing import load_or_make_key
     from idlebell.store.sqlite.snapshot import take_snapshot
 
@@ -80,7 +81,7 @@ def backup(file: Path, passphrase_file: Path | None, key_file: Path | None, conf
             write_archive(out, lock, about, content)
             out.flush()
             os.fsync(out.fileno())
-        _sync_folder(file.parent)
+        sync_folder(file.parent)
     click.echo(f"{file}: {file.stat().st_size:,} bytes, as of {made_at:%Y-%m-%d %H:%M:%S} UTC", err=True)
     if settings.credentials.vault_key_file or settings.credentials.vault_key_command:
         click.echo("The vault's key is not in it: keep that elsewhere, or apps are asked to reconnect", err=True)
@@ -96,6 +97,7 @@ def restore(file: Path, passphrase_file: Path | None, key_file: Path | None, con
     It overwrites neither. Broken off, it is run once more.
     """
     from idlebell.store.archive import read_archive
+    from idlebell.store.durable import sync_folder
     from idlebell.store.sqlite.opening import ServeLock, schema_versions
     from idlebell.store.sqlite.snapshot import adopt
 
@@ -117,7 +119,7 @@ def restore(file: Path, passphrase_file: Path | None, key_file: Path | None, con
                     os.fsync(done.fileno())
                 _put_key(key_path, about)
                 copy.rename(database)
-            _sync_folder(database.parent)
+            sync_folder(database.parent)
         finally:
             serve_lock.release()
     click.echo(
@@ -191,6 +193,7 @@ def _put_key(path: Path, about: About) -> None:
     """One that is the same may lie there, of a restore that was broken off."""
     import base64
 
+    from idlebell.store.durable import sync_folder
     from idlebell.store.sealing import load_or_make_key
 
     if path.exists():
@@ -201,20 +204,12 @@ def _put_key(path: Path, about: About) -> None:
         out.write(base64.b64encode(about.key) + b"\n")
         out.flush()
         os.fsync(out.fileno())
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def _new(path: Path) -> BinaryIO:
     """Nobody else's to read from the first byte on."""
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

@@ -102,13 +102,11 @@ def _resealed(
 
 
 def _take_place(new: Path, of: Path) -> None:
+    from idlebell.store.durable import sync_folder
+
     try:
         new.replace(of)
-        directory = os.open(of.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        sync_folder(of.parent)
     except OSError as error:
         raise Failure(
             f"{of} cannot be replaced by {new}: {error.strerror}; all is sealed by the latter already"

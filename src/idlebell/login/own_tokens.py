@@ -20,6 +20,7 @@ from idlebell.model.account import CommandedCredentials, FiledCredentials, Renew
 from idlebell.model.problem import Fault
 from idlebell.model.secret import Secret
 from idlebell.net.hardening import overwrite
+from idlebell.store.durable import sync_folder
 from idlebell.store.key_file import read_key_file
 from idlebell.telemetry.facts import Emit, Warned
 
@@ -90,8 +91,13 @@ def _replace(file: Path, token: Secret) -> None:
     fresh = file.with_name(f".{file.name}.new")
     fresh.unlink(missing_ok=True)
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as out:
-        out.write(token.reveal() + b"\n")
-        out.flush()
-        os.fsync(out.fileno())
-    fresh.rename(file)
+    try:
+        with os.fdopen(descriptor, "wb") as out:
+            out.write(token.reveal() + b"\n")
+            out.flush()
+            os.fsync(out.fileno())
+        fresh.rename(file)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise
+    sync_folder(file.parent)

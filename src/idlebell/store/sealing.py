@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from idlebell.store.contract import StoreError
+from idlebell.store.durable import sync_folder
 from idlebell.store.private_file import NotAFileError, OpenToOthersError, read_private
 
 KEY_BYTES = 32
@@ -117,11 +118,7 @@ def make_key(path: Path) -> bytes:
             file.write(base64.b64encode(key) + b"\n")
             file.flush()
             os.fsync(file.fileno())
-        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        sync_folder(path.parent)
     except OSError as error:
         raise not_made("key file", path, error) from None
     return key

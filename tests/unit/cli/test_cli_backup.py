@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from idlebell.cli import backup as command
 from idlebell.cli import main
+from idlebell.store import durable
 from idlebell.store.sqlite import opening
 from idlebell.store.sqlite.opening import ServeLock
 
@@ -208,7 +208,7 @@ def test_without_a_database_there_is_nothing_to_back_up(new: Machine, tmp_path: 
 def test_a_backup_that_fails_leaves_no_half_of_it(
     old: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(command, "_sync_folder", _dies)
+    monkeypatch.setattr(durable, "sync_folder", _dies)
     found = old.backup(tmp_path / "backup")
     assert found.exit_code == 1
     assert old.files() == {"idlebell.toml", "idlebell.db", "idlebell.db.key", "idlebell.db.lock"}

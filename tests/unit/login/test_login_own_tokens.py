@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import errno
+import os
+import stat
 import sys
 from pathlib import Path
 
@@ -134,3 +137,32 @@ async def test_a_new_refresh_token_is_in_its_file_before_it_is_used(tmp_path: Pa
     apps = RenewableCredentials(Secret("r"), PushUrl("https://app.example/token"), "app")
     assert isinstance(await refreshed(apps), Granted)
     assert asked[-1] == "https://app.example/token"
+
+
+async def test_a_new_refresh_token_outlives_a_loss_of_power_and_a_full_disk_leaves_no_half_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a rename did lies in the folder, which is synced by itself."""
+    file, synced, full = tmp_path / "token", list[bool](), False
+    file.write_text("first\n")
+
+    def fsync(descriptor: int) -> None:
+        if full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        synced.append(stat.S_ISDIR(os.fstat(descriptor).st_mode) and file.read_text() == "second\n")
+
+    async def refresh(_: RenewableCredentials) -> Granted | Fault:
+        return Granted(Secret("access"), Secret("third" if full else "second"), 600.0)
+
+    async def endpoints_of(_: str) -> Endpoints | str:
+        return ENDPOINTS
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    told: list[Fact] = []
+    refreshed = refresh_own(refresh, printed_by, endpoints_of, told.append)
+    own = FiledCredentials(Secret("first"), "corp", "idlebell", None, file)
+    await refreshed(own)
+    assert synced == [False, True]
+    full = True
+    await refreshed(own)
+    assert ([one.name for one in tmp_path.iterdir()], file.read_text(), len(told)) == (["token"], "second\n", 1)
