@@ -18,13 +18,14 @@ from __future__ import annotations
 
 import asyncio
 import re
+from contextlib import suppress
 from typing import Final
 
 from idlebell.front.notify.attendant import Attendant, Phase
 from idlebell.front.notify.further import Further
 from idlebell.front.notify.pace import Pace
 from idlebell.front.notify.wanted import Refused, check
-from idlebell.front.own import Answer, Departed, Here, OwnCommand
+from idlebell.front.own import Answer, Departed, Here, OwnCommand, Unreadable
 from idlebell.imap import capabilities
 from idlebell.imap.commands import Noop, Notify
 from idlebell.imap.events import CommandReceived
@@ -129,7 +130,8 @@ class NotifyFamily:
         try:
             while True:
                 await self._clock.sleep(seconds)
-                await here.ask(attendant.keep_alive() if muted else Noop())
+                with suppress(Unreadable):  # the session goes on, and so does the client's IDLE
+                    await here.ask(attendant.keep_alive() if muted else Noop())
         except Departed:
             pass
 
