@@ -16,13 +16,12 @@ from typing import Any, Final, Protocol
 from idlebell.front.cutting import Offence
 from idlebell.front.desk import Spoken, Told
 from idlebell.front.limits import READ_BYTES
-from idlebell.front.own import Answer, Asked, Departed, Own, OwnCommand, Unreadable
+from idlebell.front.own import Asked, Departed, Own, OwnCommand, Unreadable
 from idlebell.front.relay import Relay
-from idlebell.front.spelling import answering, encoded
+from idlebell.front.spelling import NOT_NOW, UNREADABLE, answering, encoded
 from idlebell.imap.commands import Command, UidFetch
 from idlebell.imap.encode import encode_command
 from idlebell.imap.errors import LocalProtocolError
-from idlebell.imap.responses import Condition
 from idlebell.model.account import ImapTarget
 from idlebell.net.detached import GivenUp
 from idlebell.net.errors import ConnectionLost
@@ -344,10 +343,10 @@ class Session:
             return
         opening = command.frame.parts[0][command.start - len(command.name) :]
         family = next((one for one in self._families if one.claims(command.name, opening, self)), None)
-        if family is None:  # it claims no longer
-            answer = Answer(Condition.BAD, "Not now")
-        else:
-            answer = await family.answer(command, self)
+        try:  # perhaps none claims it any longer
+            answer = NOT_NOW if family is None else await family.answer(command, self)
+        except Unreadable:
+            answer = UNREADABLE
         self._relay.answered(encoded(command.tag, answer, utf8=self.utf8))
         await self._forward()
 

@@ -8,7 +8,7 @@ from idlebell.front.own import Answer
 from idlebell.imap.commands import Command, UnknownCommand, name_of
 from idlebell.imap.encode_response import encode_response
 from idlebell.imap.errors import LocalProtocolError
-from idlebell.imap.responses import TaggedResponse
+from idlebell.imap.responses import Condition, PlainCode, TaggedResponse
 
 _KINDS: Final = {
     "FETCH": frozenset({"FETCH"}),
@@ -22,6 +22,10 @@ _KINDS: Final = {
     "UID SEARCH": frozenset({"SEARCH", "ESEARCH"}),
 }
 """Commands of ours on a client's session, and the responses that answer them."""
+
+NOT_NOW: Final = Answer(Condition.BAD, "Not now")
+UNREADABLE: Final = Answer(Condition.NO, "What the mail server said to this cannot be read", PlainCode("SERVERBUG"))
+"""RFC 5530: of the mail server's, and whoever looks after it is to be told."""
 
 
 def answering(command: Command) -> frozenset[str]:

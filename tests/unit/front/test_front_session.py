@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import cast
 
-from idlebell.front.own import Own
+from idlebell.front.own import Answer, Here, Own, OwnCommand
 from idlebell.front.session import Client, Session
-from idlebell.imap.commands import Noop
+from idlebell.imap.commands import Noop, Status
 from idlebell.imap.limits import DEFAULT_LIMITS
 from idlebell.imap.state import State
 from idlebell.imap.terms import Terms
@@ -124,7 +124,8 @@ async def test_a_session_is_given_back_whatever_fails_at_its_end() -> None:
     client, upstream = Side(), Side()
     session, sessions = made(client, upstream, Failing())
     session.end()
-    await session.closed()
+    ends = await asyncio.gather(*session._tasks, return_exceptions=True)
+    assert sum(isinstance(end, RuntimeError) for end in ends) == 1  # it is told of, for once
     assert client.shut
     assert sessions.ended == [session]
 
@@ -139,3 +140,30 @@ async def test_an_upstream_in_the_middle_of_a_command_is_not_waited_for() -> Non
     await session.closed()
     async with asyncio.timeout(1):
         assert not await session.wind_down(20)
+
+
+class Asking:
+    def claims(self, name: str, opening: bytes, here: object) -> bool:
+        return name == "GETVAPID"
+
+    def heard(self, line: bytes, here: object) -> bool:
+        return True
+
+    async def answer(self, command: OwnCommand, here: Here) -> Answer:
+        await here.ask(Status("INBOX", ("UIDNEXT",)))
+        raise AssertionError
+
+    async def over(self, here: object) -> None:
+        pass
+
+
+async def test_an_answer_that_cannot_be_read_ends_no_session() -> None:
+    client, upstream = Side(), Side()
+    session, _ = made(client, upstream, Asking())
+    client.says(b"a GETVAPID\r\n")
+    await until(lambda: upstream.written.startswith(b"Front1 STATUS"))
+    upstream.says(b"* STATUS INBOX (UIDNEXT never)\r\nFront1 OK\r\n")
+    await until(lambda: client.written.startswith(b"a NO [SERVERBUG] ") or session.over)
+    assert not session.over
+    session.end()
+    await session.closed()
