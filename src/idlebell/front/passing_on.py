@@ -17,10 +17,18 @@ from idlebell.login.echo import unechoed
 from idlebell.login.mechanism import revealed
 from idlebell.login.opener import Connect, LoginFailed
 from idlebell.login.relay import Unanswered
-from idlebell.model.account import Account, BearerCredentials, Credentials, PasswordCredentials, RelayedCredentials
+from idlebell.model.account import (
+    Account,
+    BearerCredentials,
+    Credentials,
+    ImapTarget,
+    PasswordCredentials,
+    RelayedCredentials,
+    Tls,
+)
 from idlebell.model.problem import PROBLEMS, Fault
 from idlebell.model.secret import Secret
-from idlebell.net.errors import ServerSaidBye, TransportError
+from idlebell.net.errors import ServerSaidBye, TimedOut, TransportError
 from idlebell.net.imap_connection import ImapConnection
 from idlebell.net.reply import Reply
 
@@ -48,6 +56,16 @@ def may_introduce(own: tuple[tuple[str, str], ...], address: str) -> bool:
     except LocalProtocolError:
         return False
     return True
+
+
+def unopened(error: TransportError | RemoteProtocolError, target: ImapTarget) -> Fault:
+    """No session came about. Nobody looks at an upstream's greeting before the first client's login fails, so the log says
+    what a server that says nothing in clear may be waiting for."""
+    fault = refusal.failed(error, target.host)
+    if isinstance(error, TimedOut) and error.reason == "greeting" and target.tls is Tls.STARTTLS:
+        mend = 'if its port wants TLS at once, say [front] upstream_tls = "implicit"'
+        return replace(fault, private=f"{fault.private}; {mend}")
+    return fault
 
 
 class NotUnderstood(Exception):  # noqa: N818 - named as the fact it is
@@ -179,7 +197,7 @@ class Passing:
         try:
             connection = await self._connect(account.target)
         except (TransportError, RemoteProtocolError) as error:
-            raise LoginFailed(refusal.failed(error, account.target.host)) from None
+            raise LoginFailed(unopened(error, account.target)) from None
         self._learn(connection)
         try:
             await self._prove(connection, account, credentials)

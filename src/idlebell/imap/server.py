@@ -220,7 +220,10 @@ class Server:
             if event.tag != "*":
                 self._begin(event.tag, c.UnknownCommand("", b""))
             return event
-        if outcome(self.state, type(event.command)) is None or (isinstance(event.command, c.StartTls) and self.tls):
+        if isinstance(event.command, c.StartTls) and self.tls:
+            self._begin(event.tag, c.UnknownCommand("", b""))
+            return BadCommandReceived(event.tag, "TLS is in force already")
+        if outcome(self.state, type(event.command)) is None:
             self._begin(event.tag, c.UnknownCommand("", b""))
             return BadCommandReceived(
                 event.tag, f"{c.name_of(type(event.command))} is not valid while {self.state.value}"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from idlebell.front.passing_on import NotUnderstood, by_login, by_mechanism
+from idlebell.front.passing_on import NotUnderstood, by_login, by_mechanism, unopened
+from idlebell.model.account import ImapTarget, Tls
+from idlebell.net.errors import TimedOut
 
 
 @pytest.mark.parametrize(
@@ -45,3 +47,15 @@ def test_what_names_nobody_is_not_understood(mechanism: str, message: bytes) -> 
 
 def test_the_login_command_names_one() -> None:
     assert by_login("alice", "secret").username == "alice"
+
+
+def test_an_upstream_that_says_nothing_in_clear_may_want_tls_at_once() -> None:
+    faults = {
+        tls: unopened(TimedOut("greeting"), ImapTarget("imap.example.org", 10993, tls))
+        for tls in (Tls.STARTTLS, Tls.IMPLICIT)
+    }
+    assert {fault.detail for fault in faults.values()} == {"The mail server cannot be reached."}
+    assert faults[Tls.IMPLICIT].private == "timed out: greeting"
+    assert faults[Tls.STARTTLS].private == (
+        'timed out: greeting; if its port wants TLS at once, say [front] upstream_tls = "implicit"'
+    )

@@ -134,7 +134,8 @@ def test_a_command_out_of_its_state_is_bad() -> None:
 
 def test_starttls_under_tls_is_bad() -> None:
     server = greeted()
-    assert isinstance(server.receive_data(b"a STARTTLS\r\n")[0], BadCommandReceived)
+    assert server.receive_data(b"a STARTTLS\r\n") == [BadCommandReceived("a", "TLS is in force already")]
+    server.answer(Condition.BAD, "no")
 
 
 def test_pipelined_commands_wait_for_the_answer_before() -> None:
