@@ -3,7 +3,9 @@ verdict out where one of these keys is already refused."""
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -285,6 +287,18 @@ def unheard(settings: Settings) -> Iterator[Broken]:
                 yield Broken((f"watch.{number}.notify",), f"{url.scheme}:// needs network.allow_plaintext")
 
 
+def _not_started(command: str) -> str | None:
+    """Of a program that is named by its whole path; where others are found is the service's to know. The words behind it may be
+    secret, so no more than the program is shown."""
+    try:
+        program = next(iter(shlex.split(command)), "")
+    except ValueError as error:
+        return f"is no command line: {error}"
+    if not program.startswith("/") or os.access(program, os.X_OK):
+        return None
+    return f"{program} is not there, or not executable"
+
+
 def without_effect(settings: Settings) -> Iterator[Broken]:
     """What is written and does nothing, because the key that switches it on is empty: a warning of ``idlebell check``."""
     front = settings.front
@@ -352,6 +366,10 @@ def _unusable(settings: Settings) -> Iterator[Broken]:
                 server_context(certificate, key)
             except ValueError as error:
                 yield Broken((f"{section}.tls_certificate", f"{section}.tls_key"), str(error))
+    for number, watch in enumerate(settings.watch, 1):
+        for name in ("password_command", "token_command"):
+            if (fault := _not_started(getattr(watch, name))) is not None:
+                yield Broken((f"watch.{number}.{name}",), fault)
     for number, ingest in enumerate(settings.ingest, 1):
         if ingest.key_file is not None and ingest.key_file.is_file():
             try:

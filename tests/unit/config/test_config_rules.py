@@ -125,3 +125,13 @@ def test_a_front_that_listens_nowhere_is_told():
     ]
     assert not list(without_effect(load(None, upstream | {"IDLEBELL_FRONT__LISTEN": "127.0.0.1:1143"})))
     assert not list(without_effect(load(None, {})))
+
+
+def test_a_command_that_cannot_be_started_is_told_without_its_words():
+    commands = ("/nowhere/at/all s3cret", "/bin/echo 'open s3cret", "/bin/echo s3cret", "found-by-path s3cret")
+    watch = [{"url": f"imaps://a{n}@h.example", "token_command": one, "exec": "x"} for n, one in enumerate(commands)]
+    told = [line_of(one, "file.toml") for one in unreadable(load(None, {"IDLEBELL_WATCH": json.dumps(watch)}))]
+    assert told == [
+        "[[watch]] 1 token_command: /nowhere/at/all is not there, or not executable (file.toml)",
+        "[[watch]] 2 token_command: is no command line: No closing quotation (file.toml)",
+    ]
