@@ -58,6 +58,14 @@ async def test_what_is_too_much_before_a_login_is_refused_or_cut(kind: str) -> N
         assert (await (await stage.client()).ask(b"NOOP"))[-1].startswith(b"a OK")
 
 
+async def test_an_offence_right_behind_a_login_ends_both_sides() -> None:
+    async with scene(Upstream()) as stage:
+        client = await stage.stranger()
+        await client.say(b"a LOGIN alice secret\r\n" + b"t" * 300 + b" NOOP\r\n")
+        assert (await client.rest()).endswith(b"* BYE A tag of more than 255 characters\r\n")
+        await stage.until(lambda: not (stage.front.sessions or stage.upstream.sessions or stage.front.connections))
+
+
 async def test_who_is_slow_before_a_login_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """One who says nothing, and one who says a byte now and then."""
     monkeypatch.setattr(threshold, "COMMAND_SECONDS", 0.2)

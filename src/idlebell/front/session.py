@@ -205,12 +205,12 @@ class Session:
     # --- from beginning to end ---
 
     def begin(self) -> None:
-        self._relay.begin()
         self.upstream, self.channel = _shed(self.upstream), _shed(self.channel)
         self._wake_upstream()
         self._spawn(self._guarded(self._begin()))
 
     async def _begin(self) -> None:
+        self._relay.begin()  # what came behind the login may be an offence
         await self._forward()
         self._wake_client()
 
