@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -238,3 +239,14 @@ async def test_a_stranger_takes_no_more_than_his_32_kib(tmp_path: Path) -> None:
         assert (resident_kib(gateway.pid) - before) / STRANGERS <= STRANGER_KIB
         for end in ends:
             end.leave()
+
+
+@pytest.mark.parametrize("sent", [b"", b"PROXY TCP4 192.0.2.1 ", b"\r\n\r\n\x00"])
+async def test_a_proxy_that_closes_within_its_header_is_let_go(sent: bytes) -> None:
+    """As the health check of a balancer does, which sends nothing."""
+    async with scene(Upstream(), trusted=(ip_network("127.0.0.0/8"),)) as stage:
+        proxy = await stage.stranger()
+        await proxy.say(sent)
+        proxy.writer.write_eof()
+        assert await proxy.rest() == b""
+        await stage.until(lambda: not stage.front.connections)

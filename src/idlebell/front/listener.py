@@ -193,7 +193,10 @@ class Front:
         wire.limit(HANDSHAKE_SECONDS)
         data = b""
         while True:
-            data += await wire.receive(1_024)
+            more = await wire.receive(1_024)
+            if not more:
+                return None, b""
+            data += more
             try:
                 found = read_header(data)
             except NotProxied:
