@@ -106,7 +106,8 @@ class InFlight:
         self.idle = Idle.OFF
 
     def is_hidden(self, tag: bytes) -> bool:
-        return any(command.hidden and command.tag == tag for command in self._commands)
+        first = self._commands[0] if self._commands else None  # an IDLE is interrupted where it is the only one
+        return first is not None and first.hidden and first.tag == tag
 
     def __contains__(self, tag: bytes) -> bool:
         return any(command.tag == tag for command in self._commands)

@@ -11,10 +11,11 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from idlebell.front.client import Client
 from idlebell.front.departures import Departures
 from idlebell.front.own import Own
 from idlebell.front.proxy_protocol import NotProxied, read_header
-from idlebell.front.session import Client, Session
+from idlebell.front.session import Session
 from idlebell.front.threshold import Admitted, Threshold
 from idlebell.front.upstreams import Upstreams
 from idlebell.imap.commands import Noop

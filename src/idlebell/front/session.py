@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from enum import Flag, auto
 from typing import Any, Final, Protocol
 
+from idlebell.front.client import Client, shed
 from idlebell.front.cutting import Offence
 from idlebell.front.desk import Spoken, Told
 from idlebell.front.limits import READ_BYTES
@@ -25,7 +26,7 @@ from idlebell.imap.errors import LocalProtocolError
 from idlebell.model.account import ImapTarget
 from idlebell.net.detached import GivenUp
 from idlebell.net.errors import ConnectionLost
-from idlebell.net.tls_engine import Channel, TlsChannel
+from idlebell.net.tls_engine import Channel
 
 AWAKE_SECONDS: Final = 2.0
 """Of silence, until nothing but two sockets and a few records are left. A dialogue has no pause as long; of those who come to
@@ -39,16 +40,6 @@ class _Side(Flag):
     NEITHER = 0
     CLIENT = auto()
     UPSTREAM = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Client:
-    """Who is at the client's end."""
-
-    target: ImapTarget
-    username: str
-    address: str
-    secure: bool
 
 
 class Leaving(Protocol):
@@ -205,7 +196,7 @@ class Session:
     # --- from beginning to end ---
 
     def begin(self) -> None:
-        self.upstream, self.channel = _shed(self.upstream), _shed(self.channel)
+        self.upstream, self.channel = shed(self.upstream), shed(self.channel)
         self._wake_upstream()
         self._spawn(self._guarded(self._begin()))
 
@@ -267,7 +258,7 @@ class Session:
                 self._paused = True
                 return
             if not await self.channel.stirring(AWAKE_SECONDS):
-                self.channel = _shed(self.channel, self._client_lock)
+                self.channel = shed(self.channel, self._client_lock)
                 self.channel.rest(self._wake_client)
                 return
             data = await self.channel.read(READ_BYTES)
@@ -280,7 +271,7 @@ class Session:
     async def _pump_upstream(self) -> None:
         while not self._over:
             if not await self.upstream.stirring(AWAKE_SECONDS):
-                self.upstream = _shed(self.upstream, self._upstream_lock)
+                self.upstream = shed(self.upstream, self._upstream_lock)
                 self.upstream.rest(self._wake_upstream)
                 return
             data = await self.upstream.read(READ_BYTES)
@@ -320,7 +311,18 @@ class Session:
     async def _tell_upstream(self) -> None:
         async with self._upstream_lock:
             while data := self._relay.take_upstream():
-                await self._write(_Side.UPSTREAM, data)
+                try:
+                    await self._write(_Side.UPSTREAM, data)
+                except ConnectionLost:
+                    await self._hear_out()
+                    raise
+
+    async def _hear_out(self) -> None:
+        """An upstream that takes nothing any more may have said why, and whoever reads that ends the session."""
+        if self._upstream_pump is None or self._upstream_pump.done():
+            self._wake_upstream()
+        assert self._upstream_pump is not None
+        await asyncio.wait([self._upstream_pump], timeout=FAREWELL_SECONDS)
 
     async def _write(self, side: _Side, data: bytes) -> None:
         """A write that does not come to its end leaves a side to which nothing can be said any more."""
@@ -440,10 +442,3 @@ class Session:
         except (ConnectionLost, TimeoutError):
             pass
         self.channel.shut_down()
-
-
-def _shed(channel: Channel, writing: asyncio.Lock | None = None) -> Channel:
-    """Without what OpenSSL holds for it, where that is possible now. Nobody may be reading."""
-    if isinstance(channel, TlsChannel) and (writing is None or not writing.locked()):
-        return channel.park() or channel
-    return channel

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 from idlebell.net.wire import Wire
+
+RECEIVE_BYTES: Final = 65_536
+"""At once: CPython allocates what it may receive, and glibc maps pages of their own for twice as much."""
 
 
 class PlainChannel:
@@ -28,7 +32,7 @@ class PlainChannel:
         return self._wire.moved_bytes
 
     async def read(self, max_bytes: int) -> bytes:
-        return await self._wire.receive(max_bytes)
+        return await self._wire.receive(min(max_bytes, RECEIVE_BYTES))
 
     def ready(self, timeout_seconds: float) -> Awaitable[bool]:
         return self._wire.ready(timeout_seconds)

@@ -10,11 +10,14 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from idlebell.net.errors import ConnectionLost
-from idlebell.net.tls_parked import CIPHERTEXT_BYTES, CONTENT_BYTES, HEADER_BYTES, ParkedTls, TlsRecordError
+from idlebell.net.tls_parked import CIPHERTEXT_BYTES, HEADER_BYTES, ParkedTls, TlsRecordError
 from idlebell.net.wire import Wire
 
 RECEIVE_BYTES: Final = HEADER_BYTES + CIPHERTEXT_BYTES
-"""Taken from the socket at once: a record, or many short ones."""
+"""Taken from the socket at once: a record, or many short ones. Whoever reads more than this at once reads in bulk."""
+SEND_BYTES: Final = 65_536
+"""Sealed and given to the kernel at once: each call wakes the peer, and that is most of what a large message
+costs."""
 
 
 class RecordChannel:
@@ -64,7 +67,11 @@ class RecordChannel:
             if self._tls.peer_closed:
                 return b""
             self._tls.keep_keys()
-            data = await self._wire.receive(min(max_bytes, RECEIVE_BYTES))
+            data: bytes | memoryview
+            if max_bytes <= RECEIVE_BYTES:
+                data = await self._wire.receive(max_bytes)
+            else:
+                data = await self._wire.receive_into(self._tls.arena.shared_buffer(max_bytes))
             if not data:
                 raise ConnectionLost("truncated", "closed without close_notify")  # RFC 8446 section 6.1
             self._take(data)
@@ -99,8 +106,8 @@ class RecordChannel:
 
     async def write(self, data: bytes) -> None:
         self._tls.keep_keys()
-        for start in range(0, len(data), CONTENT_BYTES):
-            self._unsent += self._tls.seal(data[start : start + CONTENT_BYTES])
+        for start in range(0, len(data), SEND_BYTES):
+            self._unsent += self._tls.seal(data[start : start + SEND_BYTES])
             while self._unsent:
                 self._unsent = self._unsent[self._wire.send_now(self._unsent) :]
                 if self._unsent:
@@ -116,7 +123,7 @@ class RecordChannel:
         self._tls.forget()
         self._wire.close()
 
-    def _take(self, data: bytes) -> None:
+    def _take(self, data: bytes | memoryview) -> None:
         try:
             received = self._tls.receive(data)
         except TlsRecordError as error:

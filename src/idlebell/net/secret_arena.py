@@ -29,12 +29,13 @@ _MADV_WIPEONFORK: Final = 18
 class SecretArena:
     """Grows by chunks and never shrinks: what was needed once is needed again after the next outage."""
 
-    __slots__ = ("_chunks", "_free", "_say", "locked", "used")
+    __slots__ = ("_buffer", "_chunks", "_free", "_say", "locked", "used")
 
     def __init__(self, say: Callable[[str], None] | None = None) -> None:
         """``say`` is told in a sentence, once, where the system does not let memory be locked."""
         self._chunks: list[memoryview] = []
         self._free: list[int] = []
+        self._buffer = memoryview(b"")
         self._say = say
         self.locked = True
         """All pages so far are kept out of swap."""
@@ -58,6 +59,13 @@ class SecretArena:
         chunk, index = divmod(slot, _SLOTS_A_CHUNK)
         start = index * SLOT_BYTES
         return self._chunks[chunk][start : start + SLOT_BYTES]
+
+    def shared_buffer(self, size: int) -> memoryview:
+        """Of ``size`` bytes, for ciphertext that is opened before anybody else runs. All sessions have this one: a long read
+        costs no memory of each, nor pages that the kernel gives and takes each time."""
+        if len(self._buffer) < size:
+            self._buffer = memoryview(bytearray(size))
+        return self._buffer[:size]
 
     def free(self, slot: int) -> None:
         """Zeroes ``slot`` and takes it back. Exactly once for each :meth:`take`."""

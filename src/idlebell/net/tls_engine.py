@@ -34,6 +34,9 @@ AHEAD_BYTES: Final = 16_384
 """Of ciphertext in one system call while records are long: received ahead of OpenSSL, or collected from it. One call for each
 piece would be most of what a large message costs."""
 
+RECORD_BYTES: Final = 16_384
+"""Of one record, as plaintext (RFC 8446 section 5.1): OpenSSL never gives more at once."""
+
 FLIGHT_BYTES: Final = 8_192
 """Read at once in a handshake: a server's whole flight, with a chain of four certificates."""
 
@@ -212,7 +215,7 @@ class TlsChannel:
     async def read(self, max_bytes: int) -> bytes:
         while True:
             try:
-                data = self._tls.read(max_bytes)
+                data = self._tls.read(min(max_bytes, RECORD_BYTES))  # CPython allocates as many before it reads
             except ssl.SSLWantReadError:
                 await self._flush()  # an answer to KeyUpdate, perhaps
                 await self._feed()

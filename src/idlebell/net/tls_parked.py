@@ -247,14 +247,14 @@ class ParkedTls:
 
     # --- receiving ---
 
-    def receive(self, data: bytes) -> Received:
+    def receive(self, data: bytes | memoryview) -> Received:
         """What ``data``, the next bytes of the stream in any cut, says. TlsRecordError: the session is over."""
         view = self._view()
         if view[STATE] & _FAILED:
             raise ConnectionLost("closed")
         if view[STATE] & _PEER_CLOSED:
             return Received(closed=True)  # section 6.1: what comes after close_notify is ignored
-        stream = self._record + data if self._record else data
+        stream = memoryview(self._record + data if self._record else data)
         self._record = b""
         content: list[bytes] = []
         replies: list[bytes] = []
@@ -264,7 +264,7 @@ class ParkedTls:
             while not view[STATE] & _PEER_CLOSED:
                 end = _end_of_record(stream, at)
                 if end is None:
-                    self._record = stream[at:]
+                    self._record = bytes(stream[at:])
                     break
                 keys = keys or self._keys(view, RECEIVE)
                 content_type, fragment = _open(keys, stream[at : at + HEADER_BYTES], stream[at + HEADER_BYTES : end])
@@ -369,7 +369,7 @@ class ParkedTls:
         return self._arena.view(self.slot)
 
 
-def _end_of_record(stream: bytes, at: int) -> int | None:
+def _end_of_record(stream: memoryview, at: int) -> int | None:
     """Where the record that begins ``at`` ends; None where it is not all there. Its header is judged as soon as it is."""
     if len(stream) < at + HEADER_BYTES:
         return None
@@ -391,7 +391,7 @@ def _seal(keys: Keys, content_type: ContentType, content: bytes) -> bytes:
     return header + keys.seal(content + bytes((content_type,)), header)
 
 
-def _open(keys: Keys, header: bytes, ciphertext: bytes) -> tuple[int, bytes]:
+def _open(keys: Keys, header: bytes | memoryview, ciphertext: bytes | memoryview) -> tuple[int, bytes]:
     """Type and content of one TLSInnerPlaintext (section 5.2)."""
     inner = keys.open(ciphertext, header)
     if inner is None:

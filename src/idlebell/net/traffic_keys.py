@@ -124,7 +124,7 @@ class Keys:
         """AEAD-Encrypt of one record with its header as additional data (section 5.2). Counts."""
         return self._aead.encrypt(self._nonce(), plaintext, header)
 
-    def open(self, ciphertext: bytes, header: bytes) -> bytes | None:
+    def open(self, ciphertext: bytes | memoryview, header: bytes | memoryview) -> bytes | None:
         """AEAD-Decrypt of one record; None where that fails. Counts."""
         try:
             return self._aead.decrypt(self._nonce(), ciphertext, header)

@@ -78,10 +78,7 @@ class Wire:
 
     async def receive(self, max_bytes: int) -> bytes:
         """What is there, waiting until something is; ``b""`` at the end of the stream."""
-        if self._drained:
-            await self._readable()
-        elif self._until is not None and self._taken and asyncio.get_running_loop().time() >= self._until:
-            raise TimeoutError  # a peer that sends without a pause is never waited for
+        await self._before()
         while True:
             try:
                 data = self._socket().recv(max_bytes)
@@ -90,10 +87,34 @@ class Wire:
             except OSError as error:
                 raise lost(error) from error
             else:
-                self._drained = len(data) < max_bytes
-                self.moved_bytes += len(data)
-                self._taken = True
+                self._received(len(data), max_bytes)
                 return data
+
+    async def receive_into(self, buffer: memoryview) -> memoryview:
+        """As :meth:`receive`: the beginning of ``buffer``, which anybody may use while this waits, and which is anybody's again
+        at the caller's next ``await``."""
+        await self._before()
+        while True:
+            try:
+                size = self._socket().recv_into(buffer)
+            except (BlockingIOError, InterruptedError):
+                await self._readable()
+            except OSError as error:
+                raise lost(error) from error
+            else:
+                self._received(size, len(buffer))
+                return buffer[:size]
+
+    async def _before(self) -> None:
+        if self._drained:
+            await self._readable()
+        elif self._until is not None and self._taken and asyncio.get_running_loop().time() >= self._until:
+            raise TimeoutError  # a peer that sends without a pause is never waited for
+
+    def _received(self, size: int, most: int) -> None:
+        self._drained = size < most
+        self.moved_bytes += size
+        self._taken = True
 
     async def ready(self, timeout_seconds: float) -> bool:
         """Waits, without taking anything, until something can be received; False where :meth:`interrupt` or the time ends

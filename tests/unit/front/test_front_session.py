@@ -6,14 +6,16 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import cast
 
+from idlebell.front.client import Client
 from idlebell.front.own import Answer, Here, Own, OwnCommand
-from idlebell.front.session import Client, Session
+from idlebell.front.session import Session
 from idlebell.imap.commands import Noop, Status
 from idlebell.imap.limits import DEFAULT_LIMITS
 from idlebell.imap.state import State
 from idlebell.imap.terms import Terms
 from idlebell.model.account import ImapTarget, Tls
 from idlebell.net.detached import GivenUp
+from idlebell.net.errors import ConnectionLost
 from idlebell.net.tls_engine import Channel
 
 TARGET = ImapTarget("imap.example.org", 993, Tls.IMPLICIT)
@@ -30,6 +32,12 @@ class Side:
         self._reader = asyncio.StreamReader()
         self._there = asyncio.Event()
         self.shut = False
+        self.lost = False
+        self.refused = 0  # writes, since it was lost
+
+    def ends(self) -> None:
+        self._reader.feed_eof()
+        self._there.set()
 
     def says(self, data: bytes) -> None:
         self._reader.feed_data(data)
@@ -43,6 +51,9 @@ class Side:
         return self._there.wait()
 
     async def write(self, data: bytes) -> None:
+        if self.lost:
+            self.refused += 1
+            raise ConnectionLost("reset")
         self.waits += 1
         await self.takes.wait()
         self.waits -= 1
@@ -167,3 +178,17 @@ async def test_an_answer_that_cannot_be_read_ends_no_session() -> None:
     assert not session.over
     session.end()
     await session.closed()
+
+
+async def test_the_last_words_of_an_upstream_that_takes_nothing_any_more_reach_the_client() -> None:
+    client, upstream = Side(), Side()
+    session, sessions = made(client, upstream)
+    upstream.lost = True
+    client.says(b"a NOOP\r\n")
+    await until(lambda: upstream.refused == 1)
+    assert not session.over
+    upstream.says(b"* BYE Full\r\n")
+    upstream.ends()
+    await until(lambda: sessions.ended == [session])
+    assert client.written == b"* BYE Full\r\n"
+    assert client.shut

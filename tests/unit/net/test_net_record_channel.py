@@ -112,6 +112,37 @@ async def test_large_data_passes_through_a_small_socket(stage):
     assert b"".join(content for _, content in stage.peer.open(stream)) == data
 
 
+async def test_long_reads_of_two_sessions_share_a_buffer_and_mix_nothing_up(stage):
+    near, far = socket.socketpair()
+    far.setblocking(False)
+    peer = RecordPeer()
+    other = Stage(peer, RecordChannel(Wire(near), peer.parked(stage.arena)), far, stage.arena)
+    wanted = {0: bytes(range(256)) * 4_000, 1: bytes(range(255, -1, -1)) * 4_000}
+
+    async def says(one: Stage, data: bytes) -> None:
+        stream = b"".join(one.peer.record(data[at : at + 16_384]) for at in range(0, len(data), 16_384))
+        for at in range(0, len(stream), 50_001):
+            await one.send(stream[at : at + 50_001])
+
+    async def hears(one: Stage, size: int) -> bytes:
+        heard = b""
+        while len(heard) < size:
+            heard += await one.channel.read(131_072)
+            await asyncio.sleep(0)
+        return heard
+
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            heard = {}
+            for number, one in enumerate((stage, other)):
+                tasks.create_task(says(one, wanted[number]))
+                heard[number] = tasks.create_task(hears(one, len(wanted[number])))
+        assert {number: task.result() for number, task in heard.items()} == wanted
+    finally:
+        other.channel.close()
+        far.close()
+
+
 async def test_the_answer_to_a_key_update_goes_before_what_is_written_next(stage):
     await stage.send(stage.peer.key_update(1), stage.peer.record(b"x"))
     assert await stage.channel.read(9) == b"x"
