@@ -163,6 +163,8 @@ THREATS: Final = (
             "properties/tenants_properties",
             "unit/login/login_vault::a_password_is_not_opened_for_another_server_or_name",
             "flows/gateway_trust::a_key_that_somebody_brings_shows_no_right_to_an_account_of_others",
+            "unit/login/login_token_names::a_token_that_opens_any_name_shows_no_account",
+            "flows/front_handovers::who_acts_for_another_proves_nothing_of_him",
         ),
     ),
     Threat(

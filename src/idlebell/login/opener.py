@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from idlebell.imap.commands import Id
 from idlebell.imap.errors import LocalProtocolError, RemoteProtocolError
@@ -20,7 +20,14 @@ from idlebell.login.mechanism import mechanism_of, offered, proof_of, proven, re
 from idlebell.login.relay import Unanswered
 from idlebell.login.said import alerts_of, said_of, without_secret
 from idlebell.login.token_names import TokenNames
-from idlebell.model.account import Account, ClientCertificate, Credentials, ImapTarget
+from idlebell.model.account import (
+    Account,
+    ClientCertificate,
+    CommandedCredentials,
+    Credentials,
+    FiledCredentials,
+    ImapTarget,
+)
 from idlebell.model.ids import AccountId
 from idlebell.model.problem import Fault
 from idlebell.model.shown_text import ALERT_CHARACTERS, shown
@@ -38,6 +45,10 @@ class Connect(Protocol):
 
 Open: TypeAlias = Callable[[Account, Credentials], Awaitable[ImapConnection]]
 """An authenticated session; LoginFailed: none was opened. It has no deadline: whoever asks cancels it."""
+
+
+_THE_OPERATORS: Final = (CommandedCredentials, FiledCredentials)
+"""Whose account these open is the operator's word, whatever the server looks at. (A door process is not told of it.)"""
 
 
 class LoginFailed(Exception):  # noqa: N818 - named as the fact it is
@@ -108,7 +119,7 @@ class Opener:
             except (TransportError, RemoteProtocolError) as error:
                 raise LoginFailed(refusal.failed(error, host)) from None
             if reply.ok:
-                if name in token_names.MECHANISMS:
+                if name in token_names.MECHANISMS and not isinstance(credentials, _THE_OPERATORS):
                     await self._see_to_the_name(account, revealed(credentials), name)
                 proven(credentials, mechanism)
                 self._hand_on(account.id, host, alerts_of(reply, credentials))

@@ -11,7 +11,7 @@ import pytest
 
 from idlebell.login.opener import LoginFailed, Opener
 from idlebell.login.token_names import TokenNames
-from idlebell.model.account import Account, BearerCredentials, ImapTarget, Tls
+from idlebell.model.account import Account, BearerCredentials, CommandedCredentials, Credentials, ImapTarget, Tls
 from idlebell.model.ids import AccountId
 from idlebell.model.secret import Secret
 from idlebell.net.clock import Clock
@@ -41,11 +41,11 @@ class Place:
             raise ConnectionLost("closed")
         return await open_connection(target, connector=self._connector, tls_policy=TlsPolicy(), clock=self._clock)
 
-    async def open(self, opener: Opener, username: str) -> str:
+    async def open(self, opener: Opener, username: str, credentials: Credentials | None = None) -> str:
         """The code that it is refused with; empty: it is let in."""
         account = Account(AccountId("acc_1"), self.target, username)
         try:
-            (await opener.open(account, BearerCredentials(Secret(TOKEN)))).close()
+            (await opener.open(account, credentials or BearerCredentials(Secret(TOKEN)))).close()
         except LoginFailed as failure:
             return failure.fault.code
         return ""
@@ -67,6 +67,14 @@ async def test_a_token_that_opens_any_name_shows_no_account(place: Place) -> Non
     place.server.behave(looks_at_token_names=True)
     assert await place.open(opener, "mallory") == ""
     assert await place.open(opener, "alice") == "authentication-failed"
+
+
+async def test_an_account_that_the_operator_declares_is_his_word(place: Place) -> None:
+    place.server.behave(looks_at_token_names=False)
+    declared = CommandedCredentials("print-token")
+    declared.take(Secret(TOKEN), None, now=0.0, renew_at=60.0, ends_at=60.0)
+    assert await place.open(Opener(place.connect, os.urandom, lambda fact: None), "mallory", declared) == ""
+    assert place.server.logins == ["mallory"]
 
 
 async def test_a_server_is_asked_once_however_many_log_in(place: Place) -> None:
