@@ -33,9 +33,11 @@ class Side:
         self._there = asyncio.Event()
         self.shut = False
         self.lost = False
+        self.ended = False
         self.refused = 0  # writes, since it was lost
 
     def ends(self) -> None:
+        self.ended = True
         self._reader.feed_eof()
         self._there.set()
 
@@ -44,7 +46,8 @@ class Side:
         self._there.set()
 
     async def read(self, max_bytes: int) -> bytes:
-        self._there.clear()
+        if not self.ended:
+            self._there.clear()
         return await self._reader.read(max_bytes)
 
     def stirring(self, timeout_seconds: float) -> Awaitable[bool]:
