@@ -157,8 +157,11 @@ class GatewayProcess:
 
     async def parked(self) -> int:
         """Sessions that are parked now."""
+        return await self.metric('idlebell_sessions{form="parked"}')
+
+    async def metric(self, series: str) -> int:
         _, answer = await self.call("GET", "/metrics")
-        (line,) = (one for one in answer["text"].splitlines() if one.startswith('idlebell_sessions{form="parked"}'))
+        (line,) = (one for one in answer["text"].splitlines() if one.startswith(f"{series} "))
         return int(float(line.rsplit(" ", 1)[1]))
 
     async def __aenter__(self) -> Self:

@@ -68,6 +68,7 @@ async def test_one_login_rings_before_at_and_after_every_end_of_its_client(
     async with fronted(tmp_path, dovecot, port) as gateway:
         async with FrontClient(port) as client:
             await client.login(user)
+            assert await gateway.metric("idlebell_front_clients") == 1
             await client.register("phone", simple(service, "phone"))
             await client.run("ENABLE QRESYNC")  # from now on the session says VANISHED
             await client.run("SELECT INBOX")

@@ -18,6 +18,7 @@ from idlebell.front.own import Own
 from idlebell.front.registering import Registering
 from idlebell.front.upstreams import Upstreams
 from idlebell.net.descriptors import descriptors
+from idlebell.telemetry.prometheus_sink import Gauge
 
 
 def front_of(engine: Engine) -> Front | None:
@@ -49,6 +50,13 @@ def front_of(engine: Engine) -> Front | None:
         departures=Departures(keeper, logging_in.clock),
         arrived=None if further is None else further.arrived,
         secrets=logging_in.secrets,
+    )
+
+
+def front_gauges(front: Front) -> tuple[Gauge, ...]:
+    return (
+        Gauge("front_clients", "Clients of the front that are logged in.", lambda: front.sessions),
+        Gauge("front_connections", "Connections of the front's clients, logged in or not.", lambda: front.connections),
     )
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from idlebell.compose.engine import Engine, running_engine
-from idlebell.compose.front import front_of
+from idlebell.compose.front import front_gauges, front_of
 from idlebell.compose.parts import (
     declared_accounts,
     open_store,
@@ -117,6 +117,8 @@ async def running(settings: Settings, *, emit_also: Callable[[Fact], None] | Non
         if front is not None:
             await front.start()
             stack.push_async_callback(front.stop)
+            for gauge in front_gauges(front):
+                engine.metrics.show(gauge)
             engine.emit(Noted(f"IMAP front at {front.url}"))
         yield Running(engine, url, renew, front)
 
