@@ -85,6 +85,13 @@ def is_below(entry: str, root: str) -> bool:
     return entry == root or entry.startswith(root + "/")
 
 
+def name_below(root: str, entry: str) -> str:
+    """What ``entry``, which is to be set, is called below ``root``. Refused where it stands elsewhere."""
+    if not entry.lower().startswith(root + "/"):
+        raise cannot("this entry cannot be set")
+    return entry[len(root) + 1 :]
+
+
 def claims(name: str, opening: bytes, root: str) -> bool:
     """``opening``: as :meth:`idlebell.front.own.Own.claims` gets it. ``root`` in lower case."""
     if name not in (GET, SET) or root.encode() not in opening.lower():

@@ -18,12 +18,13 @@ from idlebell.front.annotations import (
     claims,
     found,
     is_below,
+    name_below,
     read_get,
     read_set,
     within,
 )
 from idlebell.front.own import Answer, Here, OwnCommand
-from idlebell.front.registering import TOO_MANY, Registering, answering
+from idlebell.front.registering import TOO_MANY, RegisteringFamily, answering
 from idlebell.gateway.endpoints import decoded
 from idlebell.gateway.json_object import decode
 from idlebell.gateway.reading import Faults, read
@@ -59,10 +60,7 @@ _POINTERS: Final = {
 }
 
 
-class Coi:
-    def __init__(self, registering: Registering) -> None:
-        self._registering = registering
-
+class Coi(RegisteringFamily):
     def capabilities(self, upstream: frozenset[str]) -> frozenset[str]:
         return frozenset({"WEBPUSH"})
 
@@ -72,15 +70,6 @@ class Coi:
     async def answer(self, command: OwnCommand, here: Here) -> Answer:
         doing = self._get(command, here) if command.name == GET else self._set(command, here)
         return await answering(doing, _POINTERS, TOO_MANY)
-
-    def ended(self, name: str, here: Here, *, ok: bool) -> None:
-        pass
-
-    def heard(self, line: bytes, here: Here) -> bool:
-        return True
-
-    async def over(self, here: Here) -> None:
-        pass
 
     async def _get(self, command: OwnCommand, here: Here) -> Answer:
         get = read_get(command, ROOT)
@@ -97,11 +86,11 @@ class Coi:
 
     async def _set(self, command: OwnCommand, here: Here) -> Answer:
         wanted = read_set(command, ROOT)
-        if not wanted.entry.lower().startswith(SUBSCRIPTIONS + "/"):
-            raise cannot("this entry cannot be set")
-        name = wanted.entry[len(SUBSCRIPTIONS) + 1 :]
+        name = name_below(SUBSCRIPTIONS, wanted.entry)
         if name.lower().endswith(VALIDATE):
-            return await self._validate(here, name[: -len(VALIDATE)], wanted.value)
+            known = await self._known(here, name[: -len(VALIDATE)])
+            await self._registering.validate(here, known and known[0], wanted.value)
+            return Answer(Condition.OK, "SETMETADATA completed")
         if _NAME.fullmatch(name) is None:
             raise bad("the name of a subscription is 10 to 36 letters, digits, _ and -")
         if wanted.value is None:
@@ -111,13 +100,6 @@ class Coi:
             return Answer(Condition.OK, "SETMETADATA completed")
         request, form = read_subscription(name, wanted.value)
         await self._registering.register(here, request, label(name), form)
-        return Answer(Condition.OK, "SETMETADATA completed")
-
-    async def _validate(self, here: Here, name: str, code: bytes | None) -> Answer:
-        known = await self._known(here, name)
-        if known is None or code is None:
-            raise cannot("there is no such subscription to validate")
-        await self._registering.verify(here, known[0].id, code)
         return Answer(Condition.OK, "SETMETADATA completed")
 
     async def _known(self, here: Here, name: str) -> tuple[Subscription, SubscriptionView] | None:

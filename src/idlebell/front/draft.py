@@ -12,7 +12,7 @@ from typing import Final
 
 from idlebell.front.annotations import arguments, bad, cannot
 from idlebell.front.own import Answer, Here, OwnCommand
-from idlebell.front.registering import Registering, answering
+from idlebell.front.registering import RegisteringFamily, answering
 from idlebell.gateway.endpoints import decoded
 from idlebell.gateway.reading import read
 from idlebell.gateway.shapes import SubscriptionRequest
@@ -51,10 +51,7 @@ _POINTERS: Final = {
 }
 
 
-class Draft:
-    def __init__(self, registering: Registering) -> None:
-        self._registering = registering
-
+class Draft(RegisteringFamily):
     def capabilities(self, upstream: frozenset[str]) -> frozenset[str]:
         return frozenset({"WEBPUSH"})
 
@@ -64,15 +61,6 @@ class Draft:
     async def answer(self, command: OwnCommand, here: Here) -> Answer:
         doing = {"GETVAPID": self._get_vapid, "WEBPUSH": self._register, "ACKWEBPUSH": self._acknowledge}
         return await answering(doing[command.name](command, here), _POINTERS)
-
-    def ended(self, name: str, here: Here, *, ok: bool) -> None:
-        pass
-
-    def heard(self, line: bytes, here: Here) -> bool:
-        return True
-
-    async def over(self, here: Here) -> None:
-        pass
 
     async def _get_vapid(self, command: OwnCommand, here: Here) -> Answer:
         if arguments(command).values:

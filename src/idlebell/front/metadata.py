@@ -12,10 +12,10 @@ from typing import Any, Final
 
 import msgspec
 
-from idlebell.front.annotations import GET, bad, cannot, claims, found, is_below, read_get, read_set, within
+from idlebell.front.annotations import GET, bad, cannot, claims, found, is_below, name_below, read_get, read_set, within
 from idlebell.front.coi import VALIDATE, selected
 from idlebell.front.own import Answer, Here, OwnCommand
-from idlebell.front.registering import TOO_MANY, Registering, answering
+from idlebell.front.registering import TOO_MANY, RegisteringFamily, answering
 from idlebell.gateway.json_object import decode
 from idlebell.gateway.reading import read
 from idlebell.gateway.shapes import SubscriptionRequest
@@ -35,10 +35,7 @@ _STRANGERS: Final = ("imap", "link", "retention", "tls_pin_sha256", "wait_second
 """What the session stands for, or what nobody waits for."""
 
 
-class Metadata:
-    def __init__(self, registering: Registering) -> None:
-        self._registering = registering
-
+class Metadata(RegisteringFamily):
     def capabilities(self, upstream: frozenset[str]) -> frozenset[str]:
         return frozenset({CAPABILITY})
 
@@ -48,15 +45,6 @@ class Metadata:
     async def answer(self, command: OwnCommand, here: Here) -> Answer:
         doing = self._get(command, here) if command.name == GET else self._set(command, here)
         return await answering(doing, most=TOO_MANY)
-
-    def ended(self, name: str, here: Here, *, ok: bool) -> None:
-        pass
-
-    def heard(self, line: bytes, here: Here) -> bool:
-        return True
-
-    async def over(self, here: Here) -> None:
-        pass
 
     async def _get(self, command: OwnCommand, here: Here) -> Answer:
         get = read_get(command, ROOT)
@@ -72,11 +60,9 @@ class Metadata:
 
     async def _set(self, command: OwnCommand, here: Here) -> Answer:
         wanted = read_set(command, ROOT)
-        if not wanted.entry.lower().startswith(SUBSCRIPTIONS + "/"):
-            raise cannot("this entry cannot be set")
-        name = wanted.entry[len(SUBSCRIPTIONS) + 1 :]
+        name = name_below(SUBSCRIPTIONS, wanted.entry)
         if name.lower().endswith(VALIDATE):
-            await self._validate(here, name[: -len(VALIDATE)], wanted.value)
+            await self._registering.validate(here, await self._known(here, name[: -len(VALIDATE)]), wanted.value)
         elif wanted.value is None:
             known = await self._known(here, name)
             if known is not None:
@@ -87,12 +73,6 @@ class Metadata:
             request = read_request(wanted.value)
             await self._registering.register(here, request, LABEL + name.lower())
         return Answer(Condition.OK, "SETMETADATA completed")
-
-    async def _validate(self, here: Here, name: str, code: bytes | None) -> None:
-        known = await self._known(here, name)
-        if known is None or code is None:
-            raise cannot("there is no such subscription to validate")
-        await self._registering.verify(here, known.id, code)
 
     async def _known(self, here: Here, name: str) -> Subscription | None:
         names = ((one, name_of(one)) for one, _ in await self._registering.all(here))

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
-from idlebell.front.annotations import Refused
+from idlebell.front.annotations import Refused, cannot
 from idlebell.front.own import Answer, Departed, Here
 from idlebell.gateway.live_logins import LiveLogin, LiveLogins
 from idlebell.gateway.shapes import Registration, SubscriptionRequest, SubscriptionView
@@ -58,6 +58,12 @@ class Registering:
     async def verify(self, here: Here, subscription: SubscriptionId, code: bytes) -> SubscriptionView:
         return await self._live.verify(self._login_of(here), subscription, Secret(code))
 
+    async def validate(self, here: Here, known: Subscription | None, code: bytes | None) -> None:
+        """By an entry that is set. Refused where there is none of that name, or no code."""
+        if known is None or code is None:
+            raise cannot("there is no such subscription to validate")
+        await self.verify(here, known.id, code)
+
     async def end(self, here: Here, subscription: SubscriptionId) -> None:
         await self._live.end(self._login_of(here), subscription)
 
@@ -66,6 +72,22 @@ class Registering:
             return self._find_login(here)
         except KeyError:
             raise Departed from None
+
+
+class RegisteringFamily:
+    """A family that registers, and to which it is nothing what else passes."""
+
+    def __init__(self, registering: Registering) -> None:
+        self._registering = registering
+
+    def ended(self, name: str, here: Here, *, ok: bool) -> None:
+        pass
+
+    def heard(self, line: bytes, here: Here) -> bool:
+        return True
+
+    async def over(self, here: Here) -> None:
+        pass
 
 
 async def _floor(here: Here, mailbox: str, at: str) -> Floor | None:
